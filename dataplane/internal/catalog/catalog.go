@@ -1,0 +1,224 @@
+// Package catalog is the cell's read-only view of what the control plane says exists: tenants, devices, keys and the
+// public keys of cell tokens. It keeps its last known state when the control plane is away. The gateway, the engine and
+// the API read it; only the feed that follows the catalog bucket writes it.
+package catalog
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+// Tenant is a customer of this cell.
+type Tenant struct {
+	ID        tenancy.ID
+	Name      string
+	Suspended bool
+	Limits    Limits
+	// IntermediateCA is the DER of the CA that issues the tenant's device certificates.
+	IntermediateCA []byte
+}
+
+// Limits are those that the cell enforces; every one is above zero.
+type Limits struct {
+	EventsPerSecond       int
+	EventsBurst           int
+	PayloadBytes          int
+	MeasurementsPerDevice int
+	// Horizon is how old an event may be when it is received.
+	Horizon           time.Duration
+	RequestsPerSecond int
+}
+
+// Device is one that may connect.
+type Device struct {
+	Tenant    tenancy.ID
+	ID        string
+	Type      string
+	Suspended bool
+	// Certificates by serial, lower-case hexadecimal.
+	Certificates map[string]Certificate
+}
+
+// Certificate is one that the device was issued.
+type Certificate struct {
+	Revoked  bool
+	NotAfter time.Time
+}
+
+// Key is an API key.
+type Key struct {
+	Tenant tenancy.ID
+	ID     string
+	Hash   []byte
+	Role   tenancy.Role
+	// ExpiresAt is zero for a key that does not expire.
+	ExpiresAt time.Time
+}
+
+// Change names what changed. Device is empty when the tenant as a whole did.
+type Change struct {
+	Tenant tenancy.ID
+	Device string
+}
+
+type deviceKey struct {
+	tenant tenancy.ID
+	device string
+}
+
+// Catalog is safe for concurrent use. Readers get copies of values whose maps and slices they must not modify.
+type Catalog struct {
+	mu        sync.RWMutex
+	tenants   map[tenancy.ID]Tenant
+	devices   map[deviceKey]Device
+	keys      map[string]Key
+	verifiers map[string][]byte
+	listeners map[int]func(Change)
+	next      int
+}
+
+// New returns an empty catalog.
+func New() *Catalog {
+	return &Catalog{
+		tenants:   map[tenancy.ID]Tenant{},
+		devices:   map[deviceKey]Device{},
+		keys:      map[string]Key{},
+		verifiers: map[string][]byte{},
+		listeners: map[int]func(Change){},
+	}
+}
+
+// Tenant returns the tenant if it exists.
+func (c *Catalog) Tenant(id tenancy.ID) (Tenant, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	t, ok := c.tenants[id]
+	return t, ok
+}
+
+// Tenants returns every tenant in no order.
+func (c *Catalog) Tenants() []Tenant {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	all := make([]Tenant, 0, len(c.tenants))
+	for _, t := range c.tenants {
+		all = append(all, t)
+	}
+	return all
+}
+
+// Device returns the device if it exists.
+func (c *Catalog) Device(tenant tenancy.ID, device string) (Device, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	d, ok := c.devices[deviceKey{tenant, device}]
+	return d, ok
+}
+
+// Key finds the API key that secret belongs to. A secret reads `mw_<key id>_<random>`.
+func (c *Catalog) Key(secret string) (Key, bool) {
+	rest, ok := strings.CutPrefix(secret, "mw_")
+	if !ok {
+		return Key{}, false
+	}
+	id, _, ok := strings.Cut(rest, "_")
+	if !ok {
+		return Key{}, false
+	}
+	c.mu.RLock()
+	k, ok := c.keys[id]
+	c.mu.RUnlock()
+	sum := sha256.Sum256([]byte(secret))
+	if !ok || subtle.ConstantTimeCompare(sum[:], k.Hash) != 1 {
+		return Key{}, false
+	}
+	return k, true
+}
+
+// Verifier returns the Ed25519 public key with that id.
+func (c *Catalog) Verifier(id string) ([]byte, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	k, ok := c.verifiers[id]
+	return k, ok
+}
+
+// OnChange calls fn after every change of a tenant or device until cancel. fn must return quickly.
+func (c *Catalog) OnChange(fn func(Change)) (cancel func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id := c.next
+	c.next++
+	c.listeners[id] = fn
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.listeners, id)
+	}
+}
+
+// SetTenant adds or replaces a tenant.
+func (c *Catalog) SetTenant(t Tenant) {
+	c.update(Change{Tenant: t.ID}, func() { c.tenants[t.ID] = t })
+}
+
+// RemoveTenant forgets a tenant; its devices are refused from now on.
+func (c *Catalog) RemoveTenant(id tenancy.ID) {
+	c.update(Change{Tenant: id}, func() { delete(c.tenants, id) })
+}
+
+// SetDevice adds or replaces a device.
+func (c *Catalog) SetDevice(d Device) {
+	c.update(Change{Tenant: d.Tenant, Device: d.ID}, func() { c.devices[deviceKey{d.Tenant, d.ID}] = d })
+}
+
+// RemoveDevice forgets a device.
+func (c *Catalog) RemoveDevice(tenant tenancy.ID, device string) {
+	c.update(Change{Tenant: tenant, Device: device}, func() { delete(c.devices, deviceKey{tenant, device}) })
+}
+
+// SetKey adds or replaces an API key.
+func (c *Catalog) SetKey(k Key) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.keys[k.ID] = k
+}
+
+// RemoveKey forgets an API key.
+func (c *Catalog) RemoveKey(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.keys, id)
+}
+
+// SetVerifier adds a public key of cell tokens.
+func (c *Catalog) SetVerifier(id string, publicKey []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.verifiers[id] = publicKey
+}
+
+// RemoveVerifier forgets a public key; tokens signed with it are refused from now on.
+func (c *Catalog) RemoveVerifier(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.verifiers, id)
+}
+
+func (c *Catalog) update(change Change, apply func()) {
+	c.mu.Lock()
+	apply()
+	listeners := make([]func(Change), 0, len(c.listeners))
+	for _, fn := range c.listeners {
+		listeners = append(listeners, fn)
+	}
+	c.mu.Unlock()
+	for _, fn := range listeners {
+		fn(change)
+	}
+}

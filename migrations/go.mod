@@ -1,0 +1,7 @@
+module github.com/millwright-io/millwright/migrations
+
+go 1.26.0
+
+replace (
+	github.com/millwright-io/millwright/proto => ../proto
+)

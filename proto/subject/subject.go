@@ -1,0 +1,99 @@
+// Package subject names every stream, subject, bucket and key that the planes meet on in NATS. Anything that talks to
+// NATS imports it; it imports nothing of ours.
+package subject
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Streams and subjects that every cell and the control plane share.
+const (
+	// UsageStream carries usagev1.Totals from cells to the ledger.
+	UsageStream = "USAGE"
+	// ReportStream carries catalogv1.CellReport from cells to the control plane.
+	ReportStream = "REPORT"
+)
+
+// Usage is where a cell publishes totals.
+func Usage(cell string) string { return "usage." + cell }
+
+// Report is where a cell publishes reports.
+func Report(cell string) string { return "report." + cell }
+
+// UsageAll and ReportAll match every cell's subject.
+const (
+	UsageAll  = "usage.*"
+	ReportAll = "report.*"
+)
+
+// IngestStream is the cell's log of frames.
+func IngestStream(cell string) string { return "INGEST_" + cell }
+
+// Ingest is one partition's log.
+func Ingest(cell string, partition int) string { return fmt.Sprintf("ingest.%s.%d", cell, partition) }
+
+// IngestAll matches every partition of a cell.
+func IngestAll(cell string) string { return "ingest." + cell + ".*" }
+
+// DeadLetterStream keeps messages that could not be understood until they are in the tenant's store.
+func DeadLetterStream(cell string) string { return "DEADLETTER_" + cell }
+
+// DeadLetter is where the gateway publishes one tenant's dead letters.
+func DeadLetter(cell, tenant string) string { return "deadletter." + cell + "." + tenant }
+
+// DeadLetterAll matches every tenant's dead letters of a cell.
+func DeadLetterAll(cell string) string { return "deadletter." + cell + ".*" }
+
+// CatalogBucket is the KV bucket of a cell's catalog.
+func CatalogBucket(cell string) string { return "catalog_" + cell }
+
+// CommitBucket is the KV bucket of a cell's commit ranges, one key a partition (see CommitKey).
+func CommitBucket(cell string) string { return "commits_" + cell }
+
+// CommitKey is a partition's key in the commit bucket.
+func CommitKey(partition int) string { return fmt.Sprintf("partition.%d", partition) }
+
+// CheckpointBucket is the object store of a cell's checkpoints, one object a partition (see CommitKey).
+func CheckpointBucket(cell string) string { return "checkpoints_" + cell }
+
+// Kind is the first word of a catalog key.
+type Kind string
+
+// The kinds of catalog entries.
+const (
+	KindTenant   Kind = "tenant"
+	KindDevice   Kind = "device"
+	KindKey      Kind = "key"
+	KindVerifier Kind = "verifier"
+)
+
+// TenantKey is a tenant's key in a catalog bucket.
+func TenantKey(tenant string) string { return string(KindTenant) + "." + tenant }
+
+// DeviceKey is a device's key in a catalog bucket.
+func DeviceKey(tenant, device string) string {
+	return string(KindDevice) + "." + tenant + "." + device
+}
+
+// APIKeyKey is an API key's key in a catalog bucket.
+func APIKeyKey(tenant, key string) string { return string(KindKey) + "." + tenant + "." + key }
+
+// VerifierKey is the key of a public signing key in a catalog bucket.
+func VerifierKey(id string) string { return string(KindVerifier) + "." + id }
+
+// ParseCatalogKey splits a catalog key into its kind and the one or two names after it.
+func ParseCatalogKey(key string) (kind Kind, names []string, ok bool) {
+	parts := strings.Split(key, ".")
+	want := map[Kind]int{KindTenant: 2, KindDevice: 3, KindKey: 3, KindVerifier: 2}
+	kind = Kind(parts[0])
+	if want[kind] == 0 || want[kind] != len(parts) {
+		return "", nil, false
+	}
+	for _, name := range parts[1:] {
+		if name == "" {
+			return "", nil, false
+		}
+	}
+	return kind, parts[1:], true
+}

@@ -1,0 +1,108 @@
+// Package tenancy says who calls, for which tenant, with which role. Both planes and billing import it; its root
+// imports only the standard library.
+package tenancy
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"fmt"
+	"strings"
+)
+
+// ID names a tenant: 16 lower-case base32 characters (80 random bits). It is a typed argument of every store call and
+// comes from a verified credential only. There is no default tenant.
+type ID string
+
+var idEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// NewID returns a random id.
+func NewID() ID {
+	var b [10]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand aborts the process instead
+	return ID(idEncoding.EncodeToString(b[:]))
+}
+
+// ParseID checks the form of an id that came from outside.
+func ParseID(s string) (ID, error) {
+	if b, err := idEncoding.DecodeString(s); err != nil || len(b) != 10 {
+		return "", fmt.Errorf("tenant id %q: want 16 characters of a-z and 2-7: %w", s, ErrInvalid)
+	}
+	return ID(s), nil
+}
+
+// Database is the name of the tenant's ClickHouse database.
+func (id ID) Database() string { return "tenant_" + string(id) }
+
+// Role is what a caller may do in a tenant.
+type Role string
+
+// The roles, widest first.
+const (
+	RoleOwner    Role = "owner"
+	RoleAdmin    Role = "admin"
+	RoleOperator Role = "operator"
+	RoleViewer   Role = "viewer"
+)
+
+var ranks = map[Role]int{RoleOwner: 4, RoleAdmin: 3, RoleOperator: 2, RoleViewer: 1}
+
+// Valid reports whether r is one of the roles.
+func (r Role) Valid() bool { return ranks[r] > 0 }
+
+// Covers reports whether r may do all that other may.
+func (r Role) Covers(other Role) bool { return other.Valid() && ranks[r] >= ranks[other] }
+
+// Credential is how a caller proved who they are.
+type Credential string
+
+// The credentials.
+const (
+	CredentialSession   Credential = "session"
+	CredentialKey       Credential = "key"
+	CredentialCellToken Credential = "cell_token"
+)
+
+// Principal is a verified caller. Tenant is empty only for a signed-in person who has chosen no tenant yet.
+type Principal struct {
+	Tenant     ID
+	Role       Role
+	Credential Credential
+	// Subject is the person's identity id, or the key's id.
+	Subject string
+	// Actor is how the audit log names the caller: an e-mail address or `key:<id>`.
+	Actor string
+	// Session is the id of the session, for sessions only.
+	Session string
+}
+
+type principalKey struct{}
+
+// WithPrincipal returns a context that carries p.
+func WithPrincipal(ctx context.Context, p Principal) context.Context {
+	return context.WithValue(ctx, principalKey{}, p)
+}
+
+// PrincipalFrom returns the verified caller, or ErrUnauthenticated.
+func PrincipalFrom(ctx context.Context) (Principal, error) {
+	p, ok := ctx.Value(principalKey{}).(Principal)
+	if !ok {
+		return Principal{}, fmt.Errorf("no verified caller: %w", ErrUnauthenticated)
+	}
+	return p, nil
+}
+
+// TenantFrom returns the caller and their tenant, or an error when the caller acts for none.
+func TenantFrom(ctx context.Context) (Principal, error) {
+	p, err := PrincipalFrom(ctx)
+	if err != nil {
+		return Principal{}, err
+	}
+	if p.Tenant == "" {
+		return Principal{}, fmt.Errorf("no organisation chosen: create or switch to one: %w", ErrConflict)
+	}
+	return p, nil
+}
+
+// NormalizeEmail lowers and trims an address, so that one person has one account.
+func NormalizeEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
