@@ -1,0 +1,28 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+
+	"github.com/millwright-io/millwright/deploy/internal/command"
+)
+
+// verbs lists everything the binary can do, in the order of its help.
+func verbs() *command.Registry {
+	return command.NewRegistry("millwright",
+		[]command.Command{versionCommand()},
+	)
+}
+
+func versionCommand() command.Command {
+	return command.Command{
+		Name: "version", Summary: "print the version of this binary",
+		Prepare: func(*flag.FlagSet) command.Run {
+			return func(_ context.Context, e command.Env, _ []string) error {
+				_, err := fmt.Fprintln(e.Out, version)
+				return err
+			}
+		},
+	}
+}
