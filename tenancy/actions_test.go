@@ -1,0 +1,46 @@
+package tenancy_test
+
+import (
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
+	telemetryv1 "github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1"
+	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
+	usagev1 "github.com/millwright-io/millwright/proto/gen/millwright/usage/v1"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+func TestEveryProcedureHasAnAction(t *testing.T) {
+	t.Parallel()
+	files := []protoreflect.FileDescriptor{
+		tenantv1.File_millwright_tenant_v1_tenant_proto, devicev1.File_millwright_device_v1_device_proto,
+		telemetryv1.File_millwright_telemetry_v1_telemetry_proto, usagev1.File_millwright_usage_v1_usage_proto,
+	}
+	count := 0
+	for _, f := range files {
+		for i := range f.Services().Len() {
+			s := f.Services().Get(i)
+			for j := range s.Methods().Len() {
+				procedure := "/" + string(s.FullName()) + "/" + string(s.Methods().Get(j).Name())
+				if _, ok := tenancy.ActionOf(procedure); !ok {
+					t.Errorf("%s has no action", procedure)
+				}
+				count++
+			}
+		}
+	}
+	if got := len(tenancy.Procedures()); got != count {
+		t.Errorf("the table has %d procedures, the descriptors %d", got, count)
+	}
+	if _, ok := tenancy.ActionOf("/millwright.tenant.v1.TenantService/Destroy"); ok {
+		t.Error("a procedure that is not in the table has an action")
+	}
+	for _, p := range tenancy.Procedures() {
+		if !strings.HasPrefix(p, "/millwright.") {
+			t.Errorf("%s lacks its slash", p)
+		}
+	}
+}

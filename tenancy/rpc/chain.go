@@ -1,0 +1,147 @@
+// Package rpc is the one chain that every request of both planes passes: recover, request id and one log line,
+// authenticate, limit, authorize, validate, map errors. For Connect it is an interceptor, for plain HTTP and WebSocket
+// a middleware, and REST is transcoded onto the Connect handlers. The planes' rpc packages and composition roots import it.
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"connectrpc.com/connect"
+	"connectrpc.com/validate"
+
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+// maxRequestBytes bounds one request message; telemetry comes in by the gateway, not here.
+const maxRequestBytes = 8 << 20
+
+// Authenticator verifies a caller's credential. It returns an ErrUnauthenticated with a sentence when there is none or
+// a bad one. remoteAddress is the caller's IP address.
+type Authenticator func(ctx context.Context, header http.Header, remoteAddress string) (tenancy.Principal, error)
+
+// Deps are what the chain asks.
+type Deps struct {
+	Authenticate Authenticator
+	// Limit counts the request against the caller's share; it returns a *tenancy.LimitError to refuse. Optional.
+	Limit     func(ctx context.Context, p tenancy.Principal) error
+	Authorize tenancy.Authorizer
+	// Refused is told of every refused authorization, for the audit log. Optional.
+	Refused func(ctx context.Context, p tenancy.Principal, err error)
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+// Chain is what a request passes on its way to a handler.
+type Chain struct{ deps Deps }
+
+// New returns the chain.
+func New(deps Deps) *Chain { return &Chain{deps: deps} }
+
+// Options mount the chain on a Connect handler.
+func (c *Chain) Options() []connect.HandlerOption {
+	return []connect.HandlerOption{
+		connect.WithInterceptors(interceptor{c}, validate.NewInterceptor()),
+		connect.WithReadMaxBytes(maxRequestBytes),
+		connect.WithCompressMinBytes(1024),
+	}
+}
+
+// admit authenticates, limits and authorizes; the context it returns carries the principal.
+func (c *Chain) admit(ctx context.Context, procedure string, header http.Header) (context.Context, error) {
+	action, ok := tenancy.ActionOf(procedure)
+	if !ok {
+		return ctx, fmt.Errorf("%s is open to nobody: %w", procedure, tenancy.ErrForbidden)
+	}
+	return c.admitAction(ctx, action, header)
+}
+
+func (c *Chain) admitAction(ctx context.Context, action tenancy.Action, header http.Header) (context.Context, error) {
+	p, err := c.deps.Authenticate(ctx, header, tenancy.CallFrom(ctx).RemoteAddress)
+	if err != nil {
+		return ctx, err
+	}
+	ctx = tenancy.WithPrincipal(ctx, p)
+	if c.deps.Limit != nil {
+		if err := c.deps.Limit(ctx, p); err != nil {
+			return ctx, err
+		}
+	}
+	if err := c.deps.Authorize.Authorize(ctx, p, action); err != nil {
+		if c.deps.Refused != nil {
+			c.deps.Refused(ctx, p, err)
+		}
+		return ctx, err
+	}
+	return ctx, nil
+}
+
+// guard runs f and turns a panic into an internal error, logged with its stack.
+func (c *Chain) guard(ctx context.Context, f func() error) (err error) {
+	defer func() {
+		r := recover()
+		if r == nil {
+			return
+		}
+		if r == http.ErrAbortHandler {
+			panic(r) //nolint:forbidigo // net/http's own signal to drop the connection must reach net/http
+		}
+		c.deps.Log.ErrorContext(ctx, "request panicked", slog.Any("panic", r), slog.String("stack", string(debug.Stack())),
+			slog.String("request_id", tenancy.CallFrom(ctx).RequestID))
+		err = fmt.Errorf("panic: %v", r)
+	}()
+	return f()
+}
+
+type interceptor struct{ chain *Chain }
+
+func (i interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+		if req.Spec().IsClient {
+			return next(ctx, req)
+		}
+		var res connect.AnyResponse
+		ctx, log := i.chain.begin(ctx, req.Spec().Procedure, req.Peer().Addr, req.Peer().Protocol, req.Header())
+		id := tenancy.CallFrom(ctx).RequestID
+		err := i.chain.guard(ctx, func() (err error) {
+			if ctx, err = i.chain.admit(ctx, req.Spec().Procedure, req.Header()); err != nil {
+				return err
+			}
+			res, err = next(ctx, req)
+			return err
+		})
+		log(ctx, err)
+		if err != nil {
+			return nil, toConnect(err, id)
+		}
+		res.Header().Set(requestIDHeader, id)
+		return res, nil
+	}
+}
+
+func (i interceptor) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
+
+func (i interceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		ctx, log := i.chain.begin(ctx, conn.Spec().Procedure, conn.Peer().Addr, conn.Peer().Protocol, conn.RequestHeader())
+		id := tenancy.CallFrom(ctx).RequestID
+		conn.ResponseHeader().Set(requestIDHeader, id)
+		err := i.chain.guard(ctx, func() (err error) {
+			if ctx, err = i.chain.admit(ctx, conn.Spec().Procedure, conn.RequestHeader()); err != nil {
+				return err
+			}
+			return next(ctx, conn)
+		})
+		log(ctx, err)
+		if err != nil {
+			return toConnect(err, id)
+		}
+		return nil
+	}
+}

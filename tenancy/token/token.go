@@ -1,0 +1,128 @@
+// Package token makes and checks cell tokens: short-lived statements, signed by the control plane, of who a caller is
+// and for which tenant and cell. The control plane signs, the cell verifies with the public keys of its catalog. It is
+// the only home of the jwt module.
+package token
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+// Lifetime is how long a token is valid.
+const Lifetime = 5 * time.Minute
+
+const (
+	issuer = "millwright"
+	leeway = 30 * time.Second
+	// maxLength is far above what we sign and keeps hostile input cheap.
+	maxLength = 4096
+)
+
+type claims struct {
+	jwt.RegisteredClaims
+	Tenant string `json:"tenant"`
+	Role   string `json:"role"`
+	Actor  string `json:"actor"`
+}
+
+// Signer signs tokens with one key.
+type Signer struct {
+	keyID string
+	key   ed25519.PrivateKey
+	now   func() time.Time
+}
+
+// NewSigner returns a signer; keyID is the name under which cells find the public key.
+func NewSigner(keyID string, key ed25519.PrivateKey, now func() time.Time) *Signer {
+	return &Signer{keyID: keyID, key: key, now: now}
+}
+
+// Sign returns a token of the principal's own rights for one cell, and when it ends.
+func (s *Signer) Sign(p tenancy.Principal, cell string) (string, time.Time, error) {
+	if p.Tenant == "" || !p.Role.Valid() || p.Subject == "" || cell == "" {
+		return "", time.Time{}, fmt.Errorf("sign token: tenant, role, subject and cell must be known: %w", tenancy.ErrInvalid)
+	}
+	now := s.now().UTC().Truncate(time.Second)
+	end := now.Add(Lifetime)
+	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer: issuer, Subject: p.Subject, Audience: jwt.ClaimStrings{cell},
+			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(end),
+		},
+		Tenant: string(p.Tenant), Role: string(p.Role), Actor: p.Actor,
+	})
+	t.Header["kid"] = s.keyID
+	text, err := t.SignedString(s.key)
+	if err != nil {
+		return "", time.Time{}, fmt.Errorf("sign token: %w", err)
+	}
+	return text, end, nil
+}
+
+// Keys finds a public key by its id.
+type Keys func(keyID string) (ed25519.PublicKey, bool)
+
+// Verifier checks the tokens of one cell.
+type Verifier struct {
+	keys   Keys
+	parser *jwt.Parser
+}
+
+// NewVerifier returns a verifier that takes only tokens for that cell.
+func NewVerifier(cell string, keys Keys, now func() time.Time) *Verifier {
+	return &Verifier{keys: keys, parser: jwt.NewParser(
+		jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}), jwt.WithAudience(cell), jwt.WithIssuer(issuer),
+		jwt.WithExpirationRequired(), jwt.WithLeeway(leeway), jwt.WithTimeFunc(now))}
+}
+
+// Verify returns the caller that a token speaks of, or an ErrUnauthenticated that says what is wrong with it.
+func (v *Verifier) Verify(text string) (tenancy.Principal, error) {
+	var c claims
+	if len(text) > maxLength {
+		return tenancy.Principal{}, refuse("it is too long")
+	}
+	_, err := v.parser.ParseWithClaims(text, &c, func(t *jwt.Token) (any, error) {
+		id, _ := t.Header["kid"].(string)
+		key, ok := v.keys(id)
+		if !ok || len(key) != ed25519.PublicKeySize {
+			return nil, errors.New("unknown key")
+		}
+		return key, nil
+	})
+	if err != nil {
+		return tenancy.Principal{}, refuse(reason(err))
+	}
+	id, err := tenancy.ParseID(c.Tenant)
+	if err != nil || !tenancy.Role(c.Role).Valid() || c.Subject == "" {
+		return tenancy.Principal{}, refuse("its claims are incomplete")
+	}
+	return tenancy.Principal{
+		Tenant: id, Role: tenancy.Role(c.Role), Credential: tenancy.CredentialCellToken, Subject: c.Subject, Actor: c.Actor,
+	}, nil
+}
+
+func refuse(why string) error {
+	return fmt.Errorf("cell token refused: %s; ask the control plane for a new one: %w", why, tenancy.ErrUnauthenticated)
+}
+
+// reason says in our words why a token is bad, without echoing any of it.
+func reason(err error) string {
+	switch {
+	case errors.Is(err, jwt.ErrTokenExpired):
+		return "it has expired"
+	case errors.Is(err, jwt.ErrTokenNotValidYet):
+		return "it is not valid yet"
+	case errors.Is(err, jwt.ErrTokenInvalidAudience):
+		return "it is for another cell"
+	case errors.Is(err, jwt.ErrTokenMalformed):
+		return "it is not a token"
+	default:
+		return "its signature cannot be verified"
+	}
+}
