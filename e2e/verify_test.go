@@ -1,0 +1,70 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/millwright-io/millwright/e2e/stack"
+	usagev1 "github.com/millwright-io/millwright/proto/gen/millwright/usage/v1"
+)
+
+var verified = regexp.MustCompile(`acked (\d+), stored (\d+), missing 0, duplicate 0`)
+
+// simulateAndVerify runs simulated devices for a moment and checks every acknowledged event and the bill.
+func simulateAndVerify(t *testing.T, s *stack.Stack) {
+	acks := filepath.Join(t.TempDir(), "acks")
+	s.Run(t, "simulate", "--devices", "6", "--rate", "600", "--duration", "3s", "--seed", "7", "--acks", acks)
+	verifyAcks(t, s, acks, 1000)
+	usageEqualsStored(t, s)
+}
+
+// verifyAcks runs `verify acks` and requires that at least so many events were acknowledged.
+func verifyAcks(t *testing.T, s *stack.Stack, acks string, atLeast int) {
+	t.Helper()
+	out := s.Run(t, "verify", "acks", acks)
+	found := verified.FindStringSubmatch(out)
+	if found == nil || found[1] != found[2] {
+		t.Fatalf("verify acks printed %q", out)
+	}
+	var acked int
+	if _, err := fmt.Sscan(found[1], &acked); err != nil || acked < atLeast {
+		t.Fatalf("only %d events were acknowledged, want %d at least", acked, atLeast)
+	}
+	t.Log(strings.TrimSpace(out))
+}
+
+// usageEqualsStored compares the ledger's count with the rows of the tenant's database.
+func usageEqualsStored(t *testing.T, s *stack.Stack) {
+	t.Helper()
+	stack.Eventually(t, 30*time.Second, "the ledger counts what is stored", func() error {
+		res, err := s.Usage(s.Demo.APIKey).Get(context.Background(), &usagev1.GetRequest{})
+		if err != nil {
+			return err
+		}
+		var events, points uint64
+		for _, h := range res.Hours {
+			events, points = events+h.Events, points+h.Points
+		}
+		conn, err := openStore(s)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close() }()
+		var storedEvents, storedPoints uint64
+		if err := conn.QueryRow(context.Background(), "select count(), sum(length(names)) from events").Scan(&storedEvents, &storedPoints); err != nil {
+			return err
+		}
+		if events != storedEvents || points != storedPoints {
+			return fmt.Errorf("the ledger has %d events and %d points, the store %d and %d", events, points, storedEvents, storedPoints)
+		}
+		if events == 0 {
+			return fmt.Errorf("nothing was counted")
+		}
+		return nil
+	})
+}
