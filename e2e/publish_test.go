@@ -193,4 +193,3 @@ func missing(t *testing.T, what string) {
 	}
 	t.Skip(what)
 }
-
