@@ -1,0 +1,255 @@
+// Package engine is the deterministic state machine that a partition's log is fed to: it removes duplicates, keeps the
+// open windows, counts usage and says which rows to store. It is a pure function of the log: no clock, no I/O, no
+// randomness, no effect of map order. Two engines fed the same frames produce the same bytes, which is what makes
+// storage exactly-once, recovery and replay possible. The runner in package commit feeds it; it imports no vendor.
+package engine
+
+import (
+	"time"
+
+	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+// Frame is one message of a partition's log.
+type Frame struct {
+	// Sequence is its place in the log, rising.
+	Sequence uint64
+	// Time is when the log stored it, Unix nanoseconds.
+	Time int64
+	// Events is empty in a tick, which only moves the log's time on.
+	Events []telemetry.Event
+}
+
+// Options are what a state enforces. They are part of the snapshot: a replay must decide as the first run did, so a
+// change takes effect only together with a checkpoint (see State.SetOptions).
+type Options struct {
+	// Measurements is how many names of measurements a device may use.
+	Measurements int
+	// OpenAccumulators is how many (window, measurement) pairs a tenant may hold open in a partition. Beyond it the
+	// tenant's windows are written early, which costs rows but never a value.
+	OpenAccumulators int
+}
+
+// DefaultOptions fit a cell of some ten thousand devices.
+func DefaultOptions() Options { return Options{Measurements: 512, OpenAccumulators: 500_000} }
+
+const (
+	// deviceSilence is how long, in the log's time, a device is remembered after its last event.
+	deviceSilence = 90 * 24 * time.Hour
+	// indexBits is the room for an event's place in its frame below the frame's sequence, in versions and segments.
+	indexBits = 16
+)
+
+// State is one partition's. It is not safe for concurrent use.
+type State struct {
+	options Options
+	// position is the sequence of the last frame.
+	position uint64
+	// logTime is the newest time of the log, Unix nanoseconds.
+	logTime int64
+	// tick is the second of the log's time up to which devices were swept.
+	tick int64
+	// devices and tenants are in order of their first event: the order of everything that the engine puts out.
+	devices []*device
+	tenants []*tenant
+	// byTenant and names are indexes, rebuilt from a snapshot.
+	byTenant map[tenancy.ID]*tenant
+	names    map[string]string
+	// last is the device of the last event; runs of one device's events are common.
+	last *device
+	// dirty counts windows with values that were not yet put out.
+	dirty int
+}
+
+type tenant struct {
+	id       tenancy.ID
+	devices  []*device
+	hours    []hour
+	byDevice map[string]*device
+	// accumulators counts those of the open windows; cursor walks devices to find windows to write early.
+	accumulators int
+	cursor       int
+	rows         *Rows
+	rowsOf       *Outputs
+}
+
+type device struct {
+	tenant *tenant
+	id     string
+	// seen is the log's time of the last event; watermark is the newest event time.
+	seen      int64
+	watermark int64
+	names     []string
+	index     map[string]int32
+	// shape says which names the last event had, by place in names.
+	shape   []int32
+	windows []*window
+	epochs  []*epoch
+	recent  recent
+}
+
+// New returns the state of an empty log.
+func New(options Options) *State {
+	return &State{options: options, byTenant: map[tenancy.ID]*tenant{}, names: map[string]string{}}
+}
+
+// Position is the sequence of the last frame that Step took.
+func (s *State) Position() uint64 { return s.position }
+
+// Options are those in force.
+func (s *State) Options() Options { return s.options }
+
+// SetOptions changes what is enforced from the next frame on. The caller stores a checkpoint before that frame, or a
+// replay decides otherwise than the first run did.
+func (s *State) SetOptions(o Options) { s.options = o }
+
+// Dirty says whether windows hold values that only a later frame will put out. A log that falls silent needs a tick.
+func (s *State) Dirty() bool { return s.dirty > 0 }
+
+// Devices counts those that the state remembers.
+func (s *State) Devices() int { return len(s.devices) }
+
+// Step takes the next frame and adds what follows from it to out. A frame at or before Position was taken already and
+// is ignored. The rows in out point into f.Events: the caller must not reuse them. Measured by BenchmarkStep.
+func (s *State) Step(f Frame, out *Outputs) {
+	if f.Sequence <= s.position {
+		return
+	}
+	s.position = f.Sequence
+	s.logTime = max(s.logTime, f.Time)
+	out.Frames++
+	out.Through = f.Sequence
+	s.sweep(out)
+	for i := range f.Events {
+		s.event(&f.Events[i], uint32(i), out)
+	}
+}
+
+func (s *State) event(e *telemetry.Event, index uint32, out *Outputs) {
+	d := s.device(e)
+	d.seen = s.logTime
+	rows := d.tenant.rowsIn(out)
+	count := d.tenant.hour(s.hourOf(e.Received))
+	count.version = s.position
+	out.Events++
+	switch d.verdict(e, s.position) {
+	case duplicate:
+		count.meters[meterDuplicates]++
+		out.Duplicates++
+		return
+	case expired:
+		s.refuse(e, index, rows, count, out, ReasonSequenceExpired, detailSequenceExpired)
+		return
+	}
+	if !s.learn(d, e.Names) {
+		s.refuse(e, index, rows, count, out, ReasonMeasurementLimit, s.detailMeasurementLimit(d, e))
+		return
+	}
+	count.meters[meterEvents]++
+	count.meters[meterPoints] += uint64(len(e.Values))
+	count.meters[meterBytes] += uint64(e.Size)
+	rows.Events = append(rows.Events, EventRow{Event: e, Sequence: s.position, Index: index})
+	rows.Points += len(e.Values)
+	s.observe(d, e, index, out)
+}
+
+func (s *State) refuse(e *telemetry.Event, index uint32, rows *Rows, count *hour, out *Outputs, reason, detail string) {
+	count.meters[meterDeadLetters]++
+	out.DeadLetters++
+	rows.DeadLetters = append(rows.DeadLetters, DeadLetterRow{Event: e, Sequence: s.position, Index: index, Reason: reason, Detail: detail})
+}
+
+// device finds or adds the event's device.
+func (s *State) device(e *telemetry.Event) *device {
+	if d := s.last; d != nil && d.id == e.Device && d.tenant.id == e.Tenant {
+		return d
+	}
+	t, ok := s.byTenant[e.Tenant]
+	if !ok {
+		t = newTenant(s.intern(string(e.Tenant)))
+		s.tenants = append(s.tenants, t)
+		s.byTenant[t.id] = t
+	}
+	d, ok := t.byDevice[e.Device]
+	if !ok {
+		d = &device{tenant: t, id: s.intern(e.Device)}
+		t.add(d)
+		s.devices = append(s.devices, d)
+	}
+	s.last = d
+	return d
+}
+
+func newTenant(id string) *tenant {
+	return &tenant{id: tenancy.ID(id), byDevice: map[string]*device{}}
+}
+
+func (t *tenant) add(d *device) {
+	t.devices = append(t.devices, d)
+	t.byDevice[d.id] = d
+}
+
+// rowsIn returns the tenant's rows in out.
+func (t *tenant) rowsIn(out *Outputs) *Rows {
+	if t.rowsOf != out {
+		t.rows, t.rowsOf = out.add(t.id), out
+	}
+	return t.rows
+}
+
+// intern returns a copy of name that does not keep the frame's memory alive, the same for equal names.
+func (s *State) intern(name string) string {
+	if kept, ok := s.names[name]; ok {
+		return kept
+	}
+	kept := string(append([]byte(nil), name...))
+	s.names[kept] = kept
+	return kept
+}
+
+// learn sets the device's shape to the places of names, adding those that are new. It reports false, and adds none,
+// when the device would then have too many.
+func (s *State) learn(d *device, names []string) bool {
+	if d.hasShape(names) {
+		return true
+	}
+	if d.index == nil {
+		d.index = make(map[string]int32, len(names))
+		for i, name := range d.names {
+			d.index[name] = int32(i)
+		}
+	}
+	unknown := 0
+	for _, name := range names {
+		if _, ok := d.index[name]; !ok {
+			unknown++
+		}
+	}
+	if len(d.names)+unknown > s.options.Measurements {
+		return false
+	}
+	d.shape = d.shape[:0]
+	for _, name := range names {
+		at, ok := d.index[name]
+		if !ok {
+			at = int32(len(d.names))
+			d.names = append(d.names, s.intern(name))
+			d.index[d.names[at]] = at
+		}
+		d.shape = append(d.shape, at)
+	}
+	return true
+}
+
+func (d *device) hasShape(names []string) bool {
+	if len(d.shape) != len(names) {
+		return false
+	}
+	for i, at := range d.shape {
+		if d.names[at] != names[i] {
+			return false
+		}
+	}
+	return true
+}

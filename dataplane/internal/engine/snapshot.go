@@ -1,0 +1,295 @@
+package engine
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math"
+)
+
+// The snapshot's layout: magic and version (4 bytes), the state, CRC-32C of all before it (4 bytes, little-endian).
+// Numbers are varints, floats 8 bytes little-endian, strings a length and bytes. Equal states give equal bytes. A new
+// layout gets a new version, and the old one stays readable for one release.
+const (
+	snapshotMagic   = "MWS"
+	snapshotVersion = 1
+)
+
+// ErrSnapshot is wrapped by every error of Decode.
+var ErrSnapshot = errors.New("unreadable snapshot")
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Encode appends the state's snapshot to buf. Measured by BenchmarkEncode.
+func (s *State) Encode(buf []byte) []byte {
+	start := len(buf)
+	w := writer{append(append(buf, snapshotMagic...), snapshotVersion)}
+	w.uint(uint64(s.options.Measurements))
+	w.uint(uint64(s.options.OpenAccumulators))
+	w.uint(s.position)
+	w.int(s.logTime)
+	w.int(s.tick)
+	numbers := make(map[*tenant]uint64, len(s.tenants))
+	w.uint(uint64(len(s.tenants)))
+	for i, t := range s.tenants {
+		numbers[t] = uint64(i)
+		w.tenant(t)
+	}
+	w.uint(uint64(len(s.devices)))
+	for _, d := range s.devices {
+		w.uint(numbers[d.tenant])
+		w.device(d)
+	}
+	return binary.LittleEndian.AppendUint32(w.buf, crc32.Checksum(w.buf[start:], castagnoli))
+}
+
+// writer appends; see the matching methods of reader.
+type writer struct{ buf []byte }
+
+func (w *writer) uint(v uint64)   { w.buf = binary.AppendUvarint(w.buf, v) }
+func (w *writer) int(v int64)     { w.buf = binary.AppendVarint(w.buf, v) }
+func (w *writer) fixed(v uint64)  { w.buf = binary.LittleEndian.AppendUint64(w.buf, v) }
+func (w *writer) float(v float64) { w.fixed(math.Float64bits(v)) }
+func (w *writer) string(v string) { w.uint(uint64(len(v))); w.buf = append(w.buf, v...) }
+
+func (w *writer) bool(v bool) {
+	if v {
+		w.buf = append(w.buf, 1)
+		return
+	}
+	w.buf = append(w.buf, 0)
+}
+
+func (w *writer) tenant(t *tenant) {
+	w.string(string(t.id))
+	w.uint(uint64(t.cursor))
+	w.uint(uint64(len(t.hours)))
+	for _, h := range t.hours {
+		w.int(h.start)
+		w.uint(h.version)
+		for _, m := range h.meters {
+			w.uint(m)
+		}
+	}
+}
+
+func (w *writer) device(d *device) {
+	w.string(d.id)
+	w.int(d.seen)
+	w.int(d.watermark)
+	w.uint(uint64(len(d.names)))
+	for _, name := range d.names {
+		w.string(name)
+	}
+	w.uint(uint64(len(d.epochs)))
+	for _, e := range d.epochs {
+		w.string(e.name)
+		w.uint(e.used)
+		w.uint(e.floor)
+		w.uint(uint64(len(e.spans)))
+		at := uint64(0)
+		for _, s := range e.spans {
+			w.uint(s.from - at)
+			w.uint(s.to - s.from)
+			at = s.to
+		}
+	}
+	w.uint(uint64(len(d.recent.ring)))
+	w.uint(uint64(d.recent.next))
+	for _, key := range d.recent.ring {
+		w.fixed(key)
+	}
+	w.uint(uint64(len(d.windows)))
+	for _, open := range d.windows {
+		w.window(open)
+	}
+}
+
+func (w *writer) window(open *window) {
+	w.int(open.start)
+	w.uint(open.segment)
+	w.int(open.touched)
+	w.bool(open.dirty)
+	w.uint(uint64(len(open.summaries)))
+	for i := range open.summaries {
+		w.summary(&open.summaries[i], open.start)
+	}
+}
+
+func (w *writer) summary(s *Summary, start int64) {
+	w.uint(s.Count)
+	if s.Count == 0 {
+		return
+	}
+	for _, v := range [...]float64{s.Sum, s.Min, s.Max, s.First, s.Last} {
+		w.float(v)
+	}
+	w.int(s.FirstTime - start*1e9)
+	w.int(s.LastTime - s.FirstTime)
+}
+
+// Decode returns the state of a snapshot.
+func Decode(data []byte) (*State, error) {
+	end := len(data) - 4
+	if end < len(snapshotMagic)+1 || string(data[:len(snapshotMagic)]) != snapshotMagic {
+		return nil, fmt.Errorf("%d bytes do not begin with a snapshot's header: %w", len(data), ErrSnapshot)
+	}
+	if v := data[len(snapshotMagic)]; v != snapshotVersion {
+		return nil, fmt.Errorf("snapshot version %d, this program reads %d: %w", v, snapshotVersion, ErrSnapshot)
+	}
+	if crc32.Checksum(data[:end], castagnoli) != binary.LittleEndian.Uint32(data[end:]) {
+		return nil, fmt.Errorf("checksum of %d bytes: %w", len(data), ErrSnapshot)
+	}
+	r := reader{data: data[len(snapshotMagic)+1 : end]}
+	s := New(Options{Measurements: int(r.uint()), OpenAccumulators: int(r.uint())})
+	s.position, s.logTime, s.tick = r.uint(), r.int(), r.int()
+	for range r.count() {
+		t := r.tenant(s)
+		s.tenants = append(s.tenants, t)
+		s.byTenant[t.id] = t
+	}
+	for range r.count() {
+		number := r.uint()
+		if number >= uint64(len(s.tenants)) {
+			r.bad = true
+			break
+		}
+		d := r.device(s)
+		d.tenant = s.tenants[number]
+		d.tenant.add(d)
+		for _, w := range d.windows {
+			d.tenant.accumulators += len(w.summaries)
+		}
+		s.devices = append(s.devices, d)
+	}
+	if r.bad || len(r.data) != 0 {
+		return nil, fmt.Errorf("%d bytes at the end: %w", len(r.data), ErrSnapshot)
+	}
+	return s, nil
+}
+
+// reader takes values off data; after bad it yields zeros.
+type reader struct {
+	data []byte
+	bad  bool
+}
+
+func (r *reader) advance(n int) []byte {
+	if n <= 0 || n > len(r.data) {
+		r.bad, r.data = true, nil
+		return nil
+	}
+	taken := r.data[:n]
+	r.data = r.data[n:]
+	return taken
+}
+
+func (r *reader) uint() uint64 {
+	v, n := binary.Uvarint(r.data)
+	r.advance(n)
+	return v
+}
+
+func (r *reader) int() int64 {
+	v, n := binary.Varint(r.data)
+	r.advance(n)
+	return v
+}
+
+// count is a number of things that each take a byte or more.
+func (r *reader) count() int {
+	v := r.uint()
+	if v > uint64(len(r.data)) {
+		r.bad, r.data = true, nil
+		return 0
+	}
+	return int(v)
+}
+
+func (r *reader) fixed() uint64 {
+	if b := r.advance(8); b != nil {
+		return binary.LittleEndian.Uint64(b)
+	}
+	return 0
+}
+
+func (r *reader) float() float64 { return math.Float64frombits(r.fixed()) }
+
+func (r *reader) string() string {
+	n := r.count()
+	if n == 0 {
+		return ""
+	}
+	return string(r.advance(n))
+}
+
+func (r *reader) bool() bool {
+	b := r.advance(1)
+	return b != nil && b[0] == 1
+}
+
+func (r *reader) tenant(s *State) *tenant {
+	id := s.intern(r.string())
+	t := newTenant(id)
+	t.cursor = int(r.uint())
+	for range r.count() {
+		h := hour{start: r.int(), version: r.uint()}
+		for i := range h.meters {
+			h.meters[i] = r.uint()
+		}
+		t.hours = append(t.hours, h)
+	}
+	return t
+}
+
+func (r *reader) device(s *State) *device {
+	d := &device{id: s.intern(r.string()), seen: r.int(), watermark: r.int()}
+	for range r.count() {
+		d.names = append(d.names, s.intern(r.string()))
+	}
+	for range r.count() {
+		e := &epoch{name: r.string(), used: r.uint(), floor: r.uint()}
+		at := uint64(0)
+		for range r.count() {
+			from := at + r.uint()
+			at = from + r.uint()
+			e.spans = append(e.spans, span{from, at})
+		}
+		d.epochs = append(d.epochs, e)
+	}
+	n := r.count()
+	d.recent.next = int(r.uint())
+	for range n {
+		d.recent.ring = append(d.recent.ring, r.fixed())
+	}
+	for range r.count() {
+		w := r.window()
+		if w.dirty {
+			s.dirty++
+		}
+		d.windows = append(d.windows, w)
+	}
+	return d
+}
+
+func (r *reader) window() *window {
+	w := &window{start: r.int(), segment: r.uint(), touched: r.int(), dirty: r.bool()}
+	n := r.count()
+	w.summaries = make([]Summary, n)
+	for i := range w.summaries {
+		w.summaries[i] = r.summary(w.start)
+	}
+	return w
+}
+
+func (r *reader) summary(start int64) Summary {
+	s := Summary{Count: r.uint()}
+	if s.Count == 0 {
+		return s
+	}
+	s.Sum, s.Min, s.Max, s.First, s.Last = r.float(), r.float(), r.float(), r.float(), r.float()
+	s.FirstTime = start*1e9 + r.int()
+	s.LastTime = s.FirstTime + r.int()
+	return s
+}

@@ -1,0 +1,81 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+const (
+	meterEvents = iota
+	meterPoints
+	meterDuplicates
+	meterDeadLetters
+	meterBytes
+	meters
+)
+
+// Meters are the names of the meters, in the order of Total.Values.
+var Meters = [meters]string{"events", "points", "duplicates", "dead_letters", "bytes"}
+
+// keepHours is how long an hour's totals are kept: an absolute total can only be raised while it is known.
+const keepHours = 48 * time.Hour
+
+// hour is the count of one UTC hour by receive time.
+type hour struct {
+	// start is in Unix seconds.
+	start int64
+	// version is the position at the last change.
+	version uint64
+	meters  [meters]uint64
+}
+
+// Total is an absolute count: it replaces any other of the same tenant and hour with a lower version.
+type Total struct {
+	Tenant tenancy.ID
+	// Hour is its start in Unix seconds.
+	Hour    int64
+	Version uint64
+	Values  [meters]uint64
+}
+
+// hourOf is the hour that counts something received then. What claims to be from far off the log's time counts at the
+// log's time.
+func (s *State) hourOf(received int64) int64 {
+	if received < s.logTime-int64(keepHours-time.Hour) || received > s.logTime+int64(time.Hour) {
+		received = s.logTime
+	}
+	return received / int64(time.Hour) * int64(time.Hour/time.Second)
+}
+
+// hour finds or adds the tenant's count, newest last, and forgets old ones.
+func (t *tenant) hour(start int64) *hour {
+	for i := len(t.hours) - 1; i >= 0; i-- {
+		if t.hours[i].start == start {
+			return &t.hours[i]
+		}
+	}
+	at, _ := slices.BinarySearchFunc(t.hours, start, func(h hour, start int64) int { return int(h.start - start) })
+	t.hours = slices.Insert(t.hours, at, hour{start: start})
+	oldest := t.hours[len(t.hours)-1].start - int64(keepHours/time.Second)
+	drop := 0
+	for drop < at && t.hours[drop].start < oldest {
+		drop++
+	}
+	t.hours = slices.Delete(t.hours, 0, drop)
+	return &t.hours[at-drop]
+}
+
+// Usage returns the totals that changed after the frame at since, in order of tenants and hours.
+func (s *State) Usage(since uint64) []Total {
+	var totals []Total
+	for _, t := range s.tenants {
+		for _, h := range t.hours {
+			if h.version > since {
+				totals = append(totals, Total{Tenant: t.id, Hour: h.start, Version: h.version, Values: h.meters})
+			}
+		}
+	}
+	return totals
+}

@@ -1,0 +1,209 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
+)
+
+const (
+	// Width of a window.
+	Width = time.Minute
+	// Lateness is how far behind the device's newest event time a window is still expected to grow.
+	Lateness = 10 * time.Second
+	// sweepSeconds is how often, in the log's time, a device's windows are put out and closed: a value is in the store
+	// at most this long after the log took it.
+	sweepSeconds = 10
+	// idleWindow is how long, in the log's time, a window without new values stays open when the device's own time
+	// stands still.
+	idleWindow = 2 * time.Minute
+	// maxOpen is how many windows a device holds open; opening one more closes the one longest without a value. A
+	// device that catches up touches one after the other.
+	maxOpen = 16
+)
+
+// Summary is what is kept of one measurement's values in a window.
+type Summary struct {
+	Count               uint64
+	Sum, Min, Max       float64
+	First, Last         float64
+	FirstTime, LastTime int64
+}
+
+func (a *Summary) add(value float64, at int64) {
+	if a.Count == 0 {
+		*a = Summary{Count: 1, Sum: value, Min: value, Max: value, First: value, Last: value, FirstTime: at, LastTime: at}
+		return
+	}
+	a.Count++
+	a.Sum += value
+	a.Min = min(a.Min, value)
+	a.Max = max(a.Max, value)
+	if at < a.FirstTime {
+		a.First, a.FirstTime = value, at
+	}
+	if at >= a.LastTime {
+		a.Last, a.LastTime = value, at
+	}
+}
+
+// window is one minute of one device, over the places of the device's names.
+type window struct {
+	// start is in Unix seconds.
+	start   int64
+	segment uint64
+	// touched is the log's time of the last value.
+	touched   int64
+	dirty     bool
+	summaries []Summary
+}
+
+// observe adds the event's values to their window.
+func (s *State) observe(d *device, e *telemetry.Event, index uint32, out *Outputs) {
+	d.watermark = max(d.watermark, e.Time)
+	w := s.open(d, e.Time, index, out)
+	if need := len(d.names) - len(w.summaries); need > 0 {
+		s.reserve(d, w, need, index, out)
+		w.summaries = append(w.summaries, make([]Summary, need)...)
+	}
+	for i, at := range d.shape {
+		w.summaries[at].add(e.Values[i], e.Time)
+	}
+	w.touched = s.logTime
+	if !w.dirty {
+		w.dirty = true
+		s.dirty++
+	}
+}
+
+// open finds or opens the window that holds the time.
+func (s *State) open(d *device, at int64, index uint32, out *Outputs) *window {
+	start := windowStart(at)
+	for i := len(d.windows) - 1; i >= 0; i-- {
+		if d.windows[i].start == start {
+			return d.windows[i]
+		}
+	}
+	if len(d.windows) == maxOpen {
+		stalest := 0
+		for i, w := range d.windows {
+			if w.touched < d.windows[stalest].touched {
+				stalest = i
+			}
+		}
+		s.put(d, d.windows[stalest], s.version(index), out)
+		s.close(d, stalest)
+	}
+	w := &window{start: start, segment: s.version(index)}
+	d.windows = append(d.windows, w)
+	return w
+}
+
+// windowStart floors Unix nanoseconds to the window's start in seconds.
+func windowStart(at int64) int64 {
+	width := int64(Width)
+	start := at / width * width
+	if start > at {
+		start -= width
+	}
+	return start / int64(time.Second)
+}
+
+// version rises with every event and is unique in the log; place 0 of a frame is the sweep's.
+func (s *State) version(index uint32) uint64 { return s.position<<indexBits | uint64(index+1) }
+
+// put adds the window's rows to out if it changed since it was last put out.
+func (s *State) put(d *device, w *window, version uint64, out *Outputs) {
+	if !w.dirty {
+		return
+	}
+	w.dirty = false
+	s.dirty--
+	rows := d.tenant.rowsIn(out)
+	for i := range w.summaries {
+		if w.summaries[i].Count > 0 {
+			rows.Windows = append(rows.Windows, WindowRow{
+				Device: d.id, Measurement: d.names[i], Start: w.start, Segment: w.segment, Version: version, Summary: w.summaries[i],
+			})
+		}
+	}
+}
+
+func (s *State) close(d *device, i int) {
+	d.tenant.accumulators -= len(d.windows[i].summaries)
+	d.windows = slices.Delete(d.windows, i, i+1)
+}
+
+// reserve counts need more summaries against the tenant's budget, and writes windows of its devices early, one device
+// after the other, until they fit. The window keep stays.
+func (s *State) reserve(d *device, keep *window, need int, index uint32, out *Outputs) {
+	t := d.tenant
+	t.accumulators += need
+	for range t.devices {
+		if t.accumulators <= s.options.OpenAccumulators {
+			return
+		}
+		t.cursor = (t.cursor + 1) % len(t.devices)
+		victim := t.devices[t.cursor]
+		for i := len(victim.windows) - 1; i >= 0; i-- {
+			if victim.windows[i] == keep {
+				continue
+			}
+			s.put(victim, victim.windows[i], s.version(index), out)
+			s.close(victim, i)
+			out.EarlyWindows++
+		}
+	}
+}
+
+// sweep puts out the windows of the devices whose turn it is by the log's time, and closes those that are complete.
+// Devices take turns by the second, so that the rows of a large fleet are spread.
+func (s *State) sweep(out *Outputs) {
+	now := s.logTime / int64(time.Second)
+	if now == s.tick {
+		return
+	}
+	for tick := max(s.tick+1, now-sweepSeconds+1); tick <= now; tick++ {
+		for i := int(tick % sweepSeconds); i < len(s.devices); i += sweepSeconds {
+			s.sweepDevice(s.devices[i], out)
+		}
+		if tick%3600 == 0 {
+			s.forget()
+		}
+	}
+	s.tick = now
+}
+
+func (s *State) sweepDevice(d *device, out *Outputs) {
+	for i := len(d.windows) - 1; i >= 0; i-- {
+		w := d.windows[i]
+		s.put(d, w, s.position<<indexBits, out)
+		idle := time.Duration(s.logTime - w.touched)
+		complete := w.start+int64((Width+Lateness)/time.Second) <= d.watermark/int64(time.Second)
+		if idle >= idleWindow || complete && idle >= sweepSeconds*time.Second {
+			s.close(d, i)
+		}
+	}
+}
+
+// forget drops devices that were silent for long.
+func (s *State) forget() {
+	gone := func(d *device) bool {
+		return len(d.windows) == 0 && s.logTime-d.seen > int64(deviceSilence)
+	}
+	if !slices.ContainsFunc(s.devices, gone) {
+		return
+	}
+	for _, t := range s.tenants {
+		t.devices = slices.DeleteFunc(t.devices, func(d *device) bool {
+			if gone(d) {
+				delete(t.byDevice, d.id)
+			}
+			return gone(d)
+		})
+		t.cursor = 0
+	}
+	s.devices = slices.DeleteFunc(s.devices, gone)
+	s.last = nil
+}
