@@ -1,0 +1,127 @@
+// Package nats runs a NATS server with JetStream inside `millwright up`. Everything acknowledged is on disk: the file
+// store syncs each write. Two users meet on it, the control plane and one cell, each confined to the subjects of its
+// work. Package up imports it.
+package nats
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// The users.
+const (
+	UserControlPlane = "controlplane"
+	UserCell         = "cell"
+)
+
+// Config says where the server keeps its log and whom it lets in.
+type Config struct {
+	// StoreDir holds the streams.
+	StoreDir string
+	// Cell is the name of the one cell, part of its subjects.
+	Cell string
+	// ControlPlanePassword and CellPassword are the users' passwords.
+	ControlPlanePassword string
+	CellPassword         string
+}
+
+const (
+	// maxPayload bounds one message: a frame of events or a checkpoint's chunk.
+	maxPayload = 8 << 20
+	// maxPending bounds what waits for one slow reader before it is cut off.
+	maxPending = 256 << 20
+	readyIn    = 30 * time.Second
+)
+
+// Server is a running NATS server.
+type Server struct {
+	server *server.Server
+}
+
+// Start starts the server on a loopback port that the system picks and returns once it serves.
+func Start(cfg Config, log *slog.Logger) (*Server, error) {
+	if cfg.ControlPlanePassword == "" || cfg.CellPassword == "" || cfg.Cell == "" {
+		return nil, errors.New("nats: a password and the cell's name are required")
+	}
+	options := &server.Options{
+		ServerName: "millwright", Host: "127.0.0.1", Port: server.RANDOM_PORT, DontListen: false,
+		NoSigs: true, NoSystemAccount: false, JetStream: true, StoreDir: cfg.StoreDir, SyncAlways: true,
+		JetStreamMaxMemory: 64 << 20, MaxPayload: maxPayload, MaxPending: maxPending, MaxControlLine: 4096,
+		Users: []*server.User{
+			{Username: UserControlPlane, Password: cfg.ControlPlanePassword, Permissions: controlPlanePermissions(cfg.Cell)},
+			{Username: UserCell, Password: cfg.CellPassword, Permissions: cellPermissions(cfg.Cell)},
+		},
+	}
+	srv, err := server.NewServer(options)
+	if err != nil {
+		return nil, fmt.Errorf("nats server: %w", err)
+	}
+	problems := &logger{log: log.With(slog.String("part", "nats"))}
+	srv.SetLoggerV2(problems, false, false, false)
+	srv.Start()
+	if !srv.ReadyForConnections(readyIn) || !srv.JetStreamEnabled() {
+		srv.Shutdown()
+		return nil, fmt.Errorf("nats server with its store in %s did not start within %s; its last words: %s", cfg.StoreDir, readyIn, problems.last.Load())
+	}
+	return &Server{server: srv}, nil
+}
+
+// URL is where the server listens, without user and password.
+func (s *Server) URL() string { return s.server.ClientURL() }
+
+// Ready returns nil while the server serves.
+func (s *Server) Ready() error {
+	if !s.server.Running() || !s.server.JetStreamEnabled() {
+		return errors.New("not running")
+	}
+	return nil
+}
+
+// Stop shuts the server down and waits until its store is closed.
+func (s *Server) Stop() {
+	s.server.Shutdown()
+	s.server.WaitForShutdown()
+}
+
+// Totals is what the server counts for its operator.
+type Totals struct {
+	Connections    int
+	MessagesIn     int64
+	BytesIn        int64
+	StoredMessages uint64
+	StoredBytes    uint64
+	SlowConsumers  int64
+}
+
+// Totals returns the counters now.
+func (s *Server) Totals() (Totals, error) {
+	v, err := s.server.Varz(nil)
+	if err != nil {
+		return Totals{}, fmt.Errorf("ask nats for its state: %w", err)
+	}
+	js, err := s.server.Jsz(nil)
+	if err != nil {
+		return Totals{}, fmt.Errorf("ask jetstream for its state: %w", err)
+	}
+	return Totals{
+		Connections: v.Connections, MessagesIn: v.InMsgs, BytesIn: v.InBytes,
+		StoredMessages: js.Messages, StoredBytes: js.Bytes, SlowConsumers: v.SlowConsumers,
+	}, nil
+}
+
+// quiet lists what the server says of an ordinary life.
+var quiet = []string{"Plaintext passwords detected", "Filestore", "is deprecated"}
+
+func notable(text string) bool {
+	for _, q := range quiet {
+		if strings.Contains(text, q) {
+			return false
+		}
+	}
+	return true
+}
