@@ -1,0 +1,230 @@
+package warehouse
+
+import (
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/millwright-io/millwright/deploy/internal/chdb"
+)
+
+// engine owns the library: it opens connections in a role, and reloads the grants by starting the engine again inside
+// the process, between statements.
+type engine struct {
+	library  *chdb.Library
+	cfg      Config
+	log      *slog.Logger
+	gate     gate
+	learning sync.Mutex
+
+	mu      sync.Mutex
+	onClose func()          // closes the connections that are kept elsewhere
+	anchor  *chdb.Conn      // keeps the engine up while no statement runs
+	roles   map[string]bool // the roles that the running engine knows
+	idle    []*conn         // admin connections ready for reuse
+	serial  uint64
+	running map[string]*conn
+}
+
+// conn is a connection in a role, with the settings that it must return to before it is used again.
+type conn struct {
+	*chdb.Conn
+	name     string // the log_comment by which KILL QUERY finds its statement
+	role     string
+	database string
+	changed  []string
+	spoiled  bool
+}
+
+func startEngine(library *chdb.Library, cfg Config, grants []grantSet, log *slog.Logger) (*engine, error) {
+	e := &engine{library: library, cfg: cfg, log: log, gate: newGate(), running: map[string]*conn{}}
+	if err := e.boot(grants); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// boot starts the engine with one role for each set of grants.
+func (e *engine) boot(grants []grantSet) error {
+	configFile, err := writeEngineConfig(e.cfg, grants)
+	if err != nil {
+		return err
+	}
+	anchor, err := e.library.Connect(e.arguments(configFile)...)
+	if err != nil {
+		return fmt.Errorf("open the ClickHouse data directory %s: %w", e.cfg.DataDir, err)
+	}
+	roles := map[string]bool{adminRole: true}
+	for _, g := range grants {
+		roles[g.role()] = true
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.anchor, e.roles = anchor, roles
+	return nil
+}
+
+func (e *engine) arguments(configFile string) []string {
+	return []string{"--path=" + filepath.Join(e.cfg.DataDir, "store"), "--config-file=" + configFile}
+}
+
+func (e *engine) identity() (version, timezone string, err error) {
+	out, _, err := e.anchor.Query("SELECT version(), timezone()", "TSV")
+	if err != nil {
+		return "", "", fmt.Errorf("ask the ClickHouse engine for its version: %w", err)
+	}
+	version, timezone, _ = strings.Cut(strings.TrimSpace(string(out)), "\t")
+	return version, timezone, nil
+}
+
+// connect returns a connection in role; give it back with release. The caller is inside the gate.
+func (e *engine) connect(role string) (*conn, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if n := len(e.idle); role == adminRole && n > 0 {
+		c := e.idle[n-1]
+		e.idle = e.idle[:n-1]
+		e.running[c.name] = c
+		return c, nil
+	}
+	raw, err := e.library.Connect(e.arguments(filepath.Join(e.cfg.DataDir, engineConfigFile))...)
+	if err != nil {
+		return nil, err
+	}
+	e.serial++
+	c := &conn{Conn: raw, name: "c" + strconv.FormatUint(e.serial, 10), role: role, database: "default"}
+	if err := raw.Exec("SET ROLE " + quoteName(role)); err != nil {
+		raw.Close()
+		return nil, err
+	}
+	if err := raw.Exec("SET " + e.baseline(c.name)); err != nil {
+		raw.Close()
+		return nil, err
+	}
+	e.running[c.name] = c
+	return c, nil
+}
+
+// baseline is what every statement starts from.
+func (e *engine) baseline(name string) string {
+	s := "log_comment = " + quoteText(name) + ", implicit_select = 0, allow_introspection_functions = 0" +
+		", max_memory_usage = " + strconv.FormatInt(e.cfg.QueryMemoryLimit, 10)
+	if e.cfg.MaxThreads > 0 {
+		s += ", max_threads = " + strconv.Itoa(e.cfg.MaxThreads)
+	}
+	return s
+}
+
+// release takes the connection back: a clean admin connection is kept for the next statement, any other is closed.
+func (e *engine) release(c *conn) {
+	keep := c.role == adminRole && !c.spoiled && e.reset(c) == nil
+	e.mu.Lock()
+	delete(e.running, c.name)
+	if keep && len(e.idle) < e.cfg.MaxConcurrentQueries {
+		e.idle = append(e.idle, c)
+		e.mu.Unlock()
+		return
+	}
+	e.mu.Unlock()
+	c.Close()
+}
+
+// reset undoes the settings that the last request made.
+func (e *engine) reset(c *conn) error {
+	if len(c.changed) == 0 {
+		return nil
+	}
+	defaults := make([]string, len(c.changed))
+	for i, name := range c.changed {
+		defaults[i] = name + " = DEFAULT"
+	}
+	c.changed = nil
+	if err := c.Exec("SET " + strings.Join(defaults, ", ")); err != nil {
+		return err
+	}
+	return c.Exec("SET " + e.baseline(c.name))
+}
+
+// kill cancels the statement that runs on the named connection.
+func (e *engine) kill(name string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.anchor == nil {
+		return
+	}
+	if err := e.anchor.Exec("KILL QUERY WHERE Settings['log_comment'] = " + quoteText(name) + " ASYNC"); err != nil {
+		e.log.Warn("cancel a statement", slog.String("connection", name), slog.Any("error", err))
+	}
+}
+
+func (e *engine) killAll() {
+	e.mu.Lock()
+	names := make([]string, 0, len(e.running))
+	for name := range e.running {
+		names = append(names, name)
+	}
+	e.mu.Unlock()
+	for _, name := range names {
+		e.kill(name)
+	}
+}
+
+func (e *engine) knows(role string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.roles[role]
+}
+
+// reload makes the engine know the roles of grants: it lets the running statements end (and cancels those that have
+// not ended within the drain timeout), and starts the engine again on the same directory. New statements wait.
+func (e *engine) reload(grants []grantSet) error {
+	begun := time.Now()
+	if err := e.gate.shut(e.cfg.DrainTimeout, e.killAll); err != nil {
+		return err
+	}
+	defer e.gate.open()
+	e.closeConns()
+	if err := e.boot(grants); err != nil {
+		return err
+	}
+	e.log.Info("clickhouse grants loaded", slog.Int("roles", len(grants)), slog.Duration("took", time.Since(begun)))
+	return nil
+}
+
+func (e *engine) stop(timeout time.Duration) error {
+	if err := e.gate.shut(timeout, e.killAll); err != nil {
+		return err
+	}
+	e.closeConns()
+	return e.library.Shutdown()
+}
+
+func (e *engine) closeConns() {
+	if e.onClose != nil {
+		e.onClose()
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, c := range e.idle {
+		c.Close()
+	}
+	e.idle = nil
+	if e.anchor != nil {
+		e.anchor.Close()
+		e.anchor = nil
+	}
+}
+
+// learn reloads the engine with the grants of all users, unless another caller has just done so.
+func (e *engine) learn(role string, grants func() []grantSet) error {
+	e.learning.Lock()
+	defer e.learning.Unlock()
+	if e.knows(role) {
+		return nil
+	}
+	return e.reload(grants())
+}
