@@ -1,0 +1,182 @@
+package migrations_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/millwright-io/millwright/migrations"
+	"github.com/millwright-io/millwright/migrations/pgtest"
+)
+
+const (
+	tenantA = "aaaaaaaaaaaaaaaa"
+	tenantB = "bbbbbbbbbbbbbbbb"
+)
+
+// platformTables hold no tenant's data and have no row-level security.
+var platformTables = map[string]bool{"placements": true, "outbox": true, "platform_keys": true, "schema_versions": true}
+
+func TestPostgresIsIdempotentAndSafeAtOnce(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.Empty(t)
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			if err := migrations.Postgres(t.Context(), dsn); err != nil {
+				t.Errorf("migrate: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if err := migrations.Postgres(t.Context(), dsn); err != nil {
+		t.Errorf("migrate again: %v", err)
+	}
+}
+
+func TestPostgresRefusesANewerDatabase(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.New(t)
+	conn := connect(t, dsn)
+	exec(t, conn, "insert into schema_versions (version_id, is_applied) values (9999, true)")
+	err := migrations.Postgres(t.Context(), dsn)
+	if err == nil || !strings.Contains(err.Error(), "has schema version 9999") || !strings.Contains(err.Error(), "start the newer program") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestEveryTenantTableIsWalled(t *testing.T) {
+	t.Parallel()
+	conn := connect(t, pgtest.New(t))
+	rows, err := conn.Query(t.Context(), `select relname, relrowsecurity, relforcerowsecurity from pg_class
+		where relkind in ('r', 'p') and relnamespace = 'public'::regnamespace`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var name string
+	var enabled, forced bool
+	_, err = pgx.ForEachRow(rows, []any{&name, &enabled, &forced}, func() error {
+		if !platformTables[name] && (!enabled || !forced) {
+			t.Errorf("%s: row-level security enabled %t, forced %t", name, enabled, forced)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestATenantSeesItsOwnRowsOnly(t *testing.T) {
+	t.Parallel()
+	conn := connect(t, pgtest.New(t))
+	for _, id := range []string{tenantA, tenantB} {
+		fill(t, conn, id)
+	}
+	exec(t, conn, "set role "+migrations.AppRole)
+	columns := map[string]string{"tenants": "id"}
+	for _, table := range []string{"tenants", "limit_overrides", "members", "session_tenants", "keys", "authorities", "devices", "certificates", "audit_entries", "usage_totals"} {
+		if n := countOf(t, conn, "select count(*) from "+table); n != 0 {
+			t.Errorf("%s: %d rows visible without a tenant", table, n)
+		}
+		if table == "session_tenants" {
+			continue // shown by person, below
+		}
+		column := "tenant_id"
+		if c := columns[table]; c != "" {
+			column = c
+		}
+		exec(t, conn, "select set_config('millwright.tenant', '"+tenantA+"', false)")
+		if n := countOf(t, conn, "select count(*) from "+table); n != 1 {
+			t.Errorf("%s: %d rows visible to tenant A, want its 1", table, n)
+		}
+		if n := countOf(t, conn, "select count(*) from "+table+" where "+column+" = '"+tenantB+"'"); n != 0 {
+			t.Errorf("%s: %d rows of tenant B visible to tenant A", table, n)
+		}
+		exec(t, conn, "select set_config('millwright.tenant', '', false)")
+	}
+	exec(t, conn, "select set_config('millwright.person', 'person-"+tenantA+"', false)")
+	for table, want := range map[string]int{"session_tenants": 1, "members": 1, "tenants": 1, "devices": 0, "keys": 0, "audit_entries": 0} {
+		if n := countOf(t, conn, "select count(*) from "+table); n != want {
+			t.Errorf("%s: %d rows visible to a person without a tenant, want %d", table, n, want)
+		}
+	}
+}
+
+func TestTheApplicationMayDoLittle(t *testing.T) {
+	t.Parallel()
+	conn := connect(t, pgtest.New(t))
+	fill(t, conn, tenantA)
+	fill(t, conn, tenantB)
+	exec(t, conn, "set role "+migrations.AppRole)
+	exec(t, conn, "select set_config('millwright.tenant', '"+tenantA+"', false)")
+	for _, statement := range []string{
+		"update audit_entries set outcome = 'ok'",
+		"delete from audit_entries",
+		"truncate audit_entries",
+		"update limit_overrides set value = 1",
+		"delete from tenants",
+		"delete from usage_totals",
+		"update authorities set sealed_key = ''",
+		"update placements set cell = 'x'",
+		"alter table tenants disable row level security",
+		"create table mine (id text)",
+		"insert into devices (tenant_id, id, type, status, created_at) values ('" + tenantB + "', 'x', 't', 'active', now())",
+		"insert into members (tenant_id, person_id, email, role, created_at) values ('" + tenantB + "', 'x', 't', 'owner', now())",
+		"insert into audit_entries (tenant_id, occurred_at, actor, action, object, outcome, after_json, remote_address, request_id)" +
+			" values ('" + tenantB + "', now(), '', '', '', '', '', '', '')",
+	} {
+		if _, err := conn.Exec(t.Context(), statement); err == nil {
+			t.Errorf("the application may: %s", statement)
+		}
+	}
+	tag, err := conn.Exec(t.Context(), "update devices set status = 'suspended' where tenant_id = '"+tenantB+"'")
+	if err != nil || tag.RowsAffected() != 0 {
+		t.Errorf("tenant A changed %d devices of tenant B (%v)", tag.RowsAffected(), err)
+	}
+}
+
+func fill(t *testing.T, conn *pgx.Conn, id string) {
+	t.Helper()
+	for _, statement := range []string{
+		"insert into tenants (id, name, slug, status, plan, cell, created_at) values ('ID', 'n', 'slug-ID', 'active', 'team', 'c', now())",
+		"insert into limit_overrides values ('ID', 'devices', 1)",
+		"insert into members values ('ID', 'person-ID', 'e', 'owner', now())",
+		"insert into session_tenants values ('session-ID', 'person-ID', 'ID', now())",
+		"insert into keys values ('key-ID', 'ID', 'n', 'p', sha256('x'), 'owner', 'me', now(), null)",
+		"insert into authorities values ('ID', '', '', now())",
+		"insert into devices (tenant_id, id, type, status, created_at) values ('ID', 'd', 't', 'active', now())",
+		"insert into certificates values ('ID', 'd', 'ab', now(), now(), null)",
+		"insert into audit_entries (tenant_id, occurred_at, actor, action, object, outcome, after_json, remote_address, request_id)" +
+			" values ('ID', now(), '', '', '', '', '', '', '')",
+		"insert into usage_totals values ('ID', now(), 'c', 0, 'events', 1, 1)",
+	} {
+		exec(t, conn, strings.ReplaceAll(statement, "ID", id))
+	}
+}
+
+func connect(t *testing.T, dsn string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(t.Context()) })
+	return conn
+}
+
+func exec(t *testing.T, conn *pgx.Conn, statement string) {
+	t.Helper()
+	if _, err := conn.Exec(t.Context(), statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+func countOf(t *testing.T, conn *pgx.Conn, query string) (n int) {
+	t.Helper()
+	if err := conn.QueryRow(t.Context(), query).Scan(&n); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return n
+}
