@@ -33,25 +33,42 @@ const (
 	frameDuplicates = 2 * time.Minute
 )
 
-// JetStream creates or updates the streams, buckets and object store of a cell, and those it shares with the control
-// plane. It is idempotent and may run at every start of either plane.
+// JetStream creates or updates all that a cell and the control plane use: ControlPlaneJetStream and CellJetStream under
+// a user who may do both. It is idempotent and may run at every start.
 func JetStream(ctx context.Context, js jetstream.JetStream, cell string, opts JetStreamOptions) error {
-	if opts.LogMaxBytes <= 0 || opts.DeadLetterMaxBytes <= 0 || opts.Replicas <= 0 {
-		return errors.New("stream sizes and replicas must be above zero: start from DefaultJetStreamOptions")
+	if err := ControlPlaneJetStream(ctx, js, cell, opts.Replicas); err != nil {
+		return err
 	}
-	for _, stream := range streams(cell, opts) {
+	return CellJetStream(ctx, js, cell, opts)
+}
+
+// ControlPlaneJetStream creates or updates what belongs to the control plane: the streams it reads and the cell's
+// catalog, which the cell may only read.
+func ControlPlaneJetStream(ctx context.Context, js jetstream.JetStream, cell string, replicas int) error {
+	for _, stream := range sharedStreams(replicas) {
 		if _, err := js.CreateOrUpdateStream(ctx, stream); err != nil {
 			return fmt.Errorf("create stream %s: %w", stream.Name, err)
 		}
 	}
-	for _, bucket := range []jetstream.KeyValueConfig{
-		{Bucket: subject.CatalogBucket(cell), Description: "What the control plane says exists.", History: 1},
-		{Bucket: subject.CommitBucket(cell), Description: "Where each partition's log was cut into commits.", History: 1},
-	} {
-		bucket.Replicas = opts.Replicas
-		if _, err := js.CreateOrUpdateKeyValue(ctx, bucket); err != nil {
-			return fmt.Errorf("create bucket %s: %w", bucket.Bucket, err)
+	return bucket(ctx, js, jetstream.KeyValueConfig{
+		Bucket: subject.CatalogBucket(cell), Description: "What the control plane says exists.", History: 1, Replicas: replicas,
+	})
+}
+
+// CellJetStream creates or updates what belongs to the cell: its log, dead letters, commits and checkpoints.
+func CellJetStream(ctx context.Context, js jetstream.JetStream, cell string, opts JetStreamOptions) error {
+	if opts.LogMaxBytes <= 0 || opts.DeadLetterMaxBytes <= 0 || opts.Replicas <= 0 {
+		return errors.New("stream sizes and replicas must be above zero: start from DefaultJetStreamOptions")
+	}
+	for _, stream := range cellStreams(cell, opts) {
+		if _, err := js.CreateOrUpdateStream(ctx, stream); err != nil {
+			return fmt.Errorf("create stream %s: %w", stream.Name, err)
 		}
+	}
+	if err := bucket(ctx, js, jetstream.KeyValueConfig{
+		Bucket: subject.CommitBucket(cell), Description: "Where each partition's log was cut into commits.", History: 1, Replicas: opts.Replicas,
+	}); err != nil {
+		return err
 	}
 	checkpoints := jetstream.ObjectStoreConfig{
 		Bucket: subject.CheckpointBucket(cell), Description: "Snapshots of the engine's state.", Replicas: opts.Replicas,
@@ -62,13 +79,9 @@ func JetStream(ctx context.Context, js jetstream.JetStream, cell string, opts Je
 	return nil
 }
 
-// SharedJetStream creates or updates only what the control plane reads: the usage and report streams. JetStream does
-// so too.
-func SharedJetStream(ctx context.Context, js jetstream.JetStream, replicas int) error {
-	for _, stream := range sharedStreams(replicas) {
-		if _, err := js.CreateOrUpdateStream(ctx, stream); err != nil {
-			return fmt.Errorf("create stream %s: %w", stream.Name, err)
-		}
+func bucket(ctx context.Context, js jetstream.JetStream, config jetstream.KeyValueConfig) error {
+	if _, err := js.CreateOrUpdateKeyValue(ctx, config); err != nil {
+		return fmt.Errorf("create bucket %s: %w", config.Bucket, err)
 	}
 	return nil
 }
@@ -83,14 +96,14 @@ func sharedStreams(replicas int) []jetstream.StreamConfig {
 	}}
 }
 
-func streams(cell string, opts JetStreamOptions) []jetstream.StreamConfig {
-	return append(sharedStreams(opts.Replicas), jetstream.StreamConfig{
+func cellStreams(cell string, opts JetStreamOptions) []jetstream.StreamConfig {
+	return []jetstream.StreamConfig{{
 		Name: subject.IngestStream(cell), Subjects: []string{subject.IngestAll(cell)}, Description: "The cell's log of frames.",
 		Replicas: opts.Replicas, MaxBytes: opts.LogMaxBytes, Discard: jetstream.DiscardNew, Duplicates: frameDuplicates,
-	}, jetstream.StreamConfig{
+	}, {
 		Name: subject.DeadLetterStream(cell), Subjects: []string{subject.DeadLetterAll(cell)},
 		Description: "Messages that could not be understood, until they are in the tenant's store.",
 		Replicas:    opts.Replicas, MaxBytes: opts.DeadLetterMaxBytes, Discard: jetstream.DiscardNew, Duplicates: frameDuplicates,
 		Retention: jetstream.WorkQueuePolicy,
-	})
+	}}
 }

@@ -48,7 +48,7 @@ create table if not exists {database}.windows (
     last Float64 codec(ZSTD(1)),
     last_time DateTime64(9, 'UTC') codec(DoubleDelta, ZSTD(1))
 ) engine = ReplacingMergeTree(version)
-partition by toYYYYMM(start)
+partition by toYear(start)
 order by (device, measurement, start, segment)
 settings non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
