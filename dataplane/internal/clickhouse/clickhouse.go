@@ -1,0 +1,152 @@
+// Package clickhouse is the cell's analytical store: one database and one read-only user a tenant, over ClickHouse's
+// HTTP interface. Rows go in as Native blocks of its own making, everything else goes through clickhouse-go. The commit
+// runner, the query handlers and the composition root import it.
+package clickhouse
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	clickhousego "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/millwright-io/millwright/migrations"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+// Config says where the store is.
+type Config struct {
+	// URL of the HTTP interface, without a path.
+	URL string
+	// User provisions and inserts.
+	User     string
+	Password string
+	// Secret is what tenants' passwords are derived from.
+	Secret []byte
+	// QueriesPerTenant is how many of a tenant's queries run at once; more of them wait. 0 means 4.
+	QueriesPerTenant int
+}
+
+const (
+	dialTimeout = 5 * time.Second
+	// insertTimeout is when an insert is given up and tried again with the same token.
+	insertTimeout = 60 * time.Second
+	// queryTimeout bounds a tenant's query, here and in the store.
+	queryTimeout = 30 * time.Second
+	// minSecret is the least length of the secret.
+	minSecret = 32
+)
+
+// Store is safe for concurrent use.
+type Store struct {
+	cfg    Config
+	http   *http.Client
+	admin  driver.Conn
+	blocks sync.Pool
+
+	mu      sync.Mutex
+	readers map[tenancy.ID]*reader
+	uses    uint64
+}
+
+// New returns a store; it connects when it is first used.
+func New(cfg Config) (*Store, error) {
+	if len(cfg.Secret) < minSecret {
+		return nil, fmt.Errorf("store secret has %d bytes: want %d or more", len(cfg.Secret), minSecret)
+	}
+	if cfg.QueriesPerTenant == 0 {
+		cfg.QueriesPerTenant = 4
+	}
+	s := &Store{cfg: cfg, readers: map[tenancy.ID]*reader{}}
+	s.http = &http.Client{
+		Timeout: insertTimeout,
+		Transport: &http.Transport{
+			DialContext: (&net.Dialer{Timeout: dialTimeout}).DialContext, MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute,
+			DisableCompression: true, WriteBufferSize: 256 << 10,
+		},
+	}
+	var err error
+	if s.admin, err = s.open(cfg.User, cfg.Password, "default", 4); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close closes every connection.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	errs := []error{s.admin.Close()}
+	for _, r := range s.readers {
+		errs = append(errs, r.conn.Close())
+	}
+	s.readers = map[tenancy.ID]*reader{}
+	s.http.CloseIdleConnections()
+	return errors.Join(errs...)
+}
+
+// Ping says whether the store answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.admin.Ping(ctx); err != nil {
+		return fmt.Errorf("ping clickhouse: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) open(user, password, database string, conns int) (driver.Conn, error) {
+	u, err := url.Parse(s.cfg.URL)
+	if err != nil {
+		return nil, fmt.Errorf("clickhouse url: %w", err)
+	}
+	options := &clickhousego.Options{
+		Protocol: clickhousego.HTTP, Addr: []string{u.Host},
+		Auth:        clickhousego.Auth{Username: user, Password: password, Database: database},
+		DialTimeout: dialTimeout, ReadTimeout: queryTimeout + 5*time.Second,
+		MaxOpenConns: conns, MaxIdleConns: conns, ConnMaxLifetime: time.Hour,
+	}
+	if u.Scheme == "https" {
+		options.TLS = tlsConfig()
+	}
+	conn, err := clickhousego.Open(options)
+	if err != nil {
+		return nil, fmt.Errorf("open clickhouse for %s: %w", user, err)
+	}
+	return conn, nil
+}
+
+// Provision creates the tenant's database, tables and read-only user, or brings them up to date. It is idempotent; its
+// statements are those of a ClickHouse server.
+func (s *Store) Provision(ctx context.Context, tenant tenancy.ID) error {
+	database := tenant.Database()
+	if err := migrations.ClickHouseTenant(ctx, s.admin, database); err != nil {
+		return err
+	}
+	sum := sha256.Sum256([]byte(s.Password(tenant)))
+	identified := "identified with sha256_hash by '" + hex.EncodeToString(sum[:]) + "'"
+	for _, statement := range []string{
+		"create user if not exists " + database + " " + identified,
+		"alter user " + database + " " + identified,
+		"grant select on " + database + ".* to " + database,
+	} {
+		if err := s.admin.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("provision user %s: %w", database, err)
+		}
+	}
+	return nil
+}
+
+// Password is that of the tenant's own user, whose name is the database's.
+func (s *Store) Password(tenant tenancy.ID) string {
+	mac := hmac.New(sha256.New, s.cfg.Secret)
+	_, _ = mac.Write([]byte("clickhouse/" + string(tenant))) // a hash never fails
+	return hex.EncodeToString(mac.Sum(nil))
+}
