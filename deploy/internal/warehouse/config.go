@@ -43,6 +43,8 @@ type Config struct {
 	MaxBodyBytes int64
 	// MaxResultBytes bounds a result in a format that cannot be streamed (JSON, Parquet, XML). Default 256 MiB.
 	MaxResultBytes int64
+	// TenantMaxSeconds bounds the time of one statement of a user that is not the admin. Default 60.
+	TenantMaxSeconds int
 	// MaxSessions bounds the sessions (session_id) that are open at once. Default 64.
 	MaxSessions int
 	// DrainTimeout is how long running statements may take to finish when the server stops or its engine reloads the
@@ -63,6 +65,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxQueryBytes, 1<<20)
 	setDefault(&c.MaxBodyBytes, 1<<30)
 	setDefault(&c.MaxResultBytes, 256<<20)
+	setDefault(&c.TenantMaxSeconds, 60)
 	setDefault(&c.MaxSessions, 64)
 	setDefault(&c.DrainTimeout, 5*time.Second)
 	return c

@@ -1,6 +1,129 @@
 package warehouse
 
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/millwright-io/millwright/deploy/internal/chdb"
+)
+
 // confine puts a tenant's connection behind the walls, or refuses the statement.
+//
+// The first wall is the engine's: the connection's role holds the tenant's grants and nothing else, so the engine itself
+// refuses other databases, files, URLs and writes; readonly = 1 keeps settings and roles as they are. The second wall is
+// the endpoint's, for what the engine lets everybody do: what the engine's own parser makes of the statement must
+// consist of allowed parts alone.
 func (s *Server) confine(c *conn, who user, q *request, st statement) error {
-	return denied("Not yet")
+	own, err := ownDatabase(who, q.database)
+	if err != nil {
+		return err
+	}
+	settings, err := s.tenantSettings(q.settings)
+	if err != nil {
+		return err
+	}
+	c.spoiled = true
+	if err := c.apply(settings); err != nil {
+		return err
+	}
+	text := st.text
+	if st.insert {
+		text += " FORMAT " + st.format
+	}
+	if err := s.inspect(c, who, text, q.params); err != nil {
+		return err
+	}
+	if own != "" {
+		if err := c.Exec("USE " + quoteName(own)); err != nil {
+			return err
+		}
+	}
+	if isInsert(st) {
+		// The rows are values and nothing that the parser of the statement has not seen.
+		return c.Exec("SET input_format_values_interpret_expressions = 0")
+	}
+	return c.Exec("SET readonly = 1")
+}
+
+func isInsert(st statement) bool {
+	lex := lexer{sql: st.text}
+	return lex.next().is("INSERT")
+}
+
+// ownDatabase is the one that unqualified names mean.
+func ownDatabase(who user, asked string) (string, error) {
+	own := who.Database
+	if own == "" && len(who.Grants) > 0 {
+		own = who.Grants[0].Database
+	}
+	if asked == "" || asked == "default" || asked == own {
+		if !who.Grants.covers(own) {
+			return "", nil
+		}
+		return own, nil
+	}
+	if !who.Grants.covers(asked) {
+		return "", denied("Not enough privileges on database %s", asked)
+	}
+	return asked, nil
+}
+
+// The settings that a tenant may set: limits that can only be lowered, and the look of the result.
+var tenantSettings = []string{
+	"max_result_rows", "max_result_bytes", "result_overflow_mode", "max_rows_to_read", "max_bytes_to_read", "read_overflow_mode",
+	"timeout_overflow_mode", "session_timezone", "date_time_output_format", "join_use_nulls", "extremes", "limit", "offset",
+	"max_columns_to_read", "insert_deduplication_token", "date_time_input_format", "max_block_size", "timezone",
+}
+
+func (s *Server) tenantSettings(asked []setting) ([]setting, error) {
+	most := s.cfg.TenantMaxSeconds
+	seconds := most
+	out := make([]setting, 0, len(asked)+1)
+	for _, one := range asked {
+		switch {
+		case one.name == "max_execution_time":
+			if n, err := strconv.ParseFloat(one.value, 64); err == nil && n > 0 {
+				seconds = min(most, max(1, int(n)))
+			}
+		case one.name == "readonly" || one.name == "max_memory_usage" || one.name == "max_threads":
+			// The endpoint's own values hold; drivers send these by habit.
+		case slices.Contains(tenantSettings, one.name), strings.HasPrefix(one.name, "output_format_"):
+			out = append(out, one)
+		default:
+			return nil, exception(codeSettingConstraint, "SETTING_CONSTRAINT_VIOLATION", "Setting %s should not be changed by this user", one.name)
+		}
+	}
+	return append(out, setting{"max_execution_time", strconv.Itoa(seconds)}), nil
+}
+
+// inspect refuses text unless the engine's parser finds exactly one statement, of an allowed kind, made of allowed parts.
+func (s *Server) inspect(c *conn, who user, text string, params []chdb.Param) error {
+	found, err := c.Classify(text)
+	if err != nil {
+		return err
+	}
+	inserts := slices.ContainsFunc(who.Grants, func(g grant) bool { return g.Insert })
+	switch {
+	case found.Class == chdb.Unknown:
+		return s.syntaxError(c, text)
+	case found.Statements != 1:
+		return denied("Not enough privileges: one statement a request")
+	case found.Class == chdb.Mutating && inserts, found.Class == chdb.ReadOnly:
+	default:
+		return denied("Not enough privileges: this user may read its own database only")
+	}
+	tree, _, err := c.Query("EXPLAIN AST "+text, "LineAsString", params...)
+	if err != nil {
+		return err
+	}
+	return s.rules.check(who, string(tree), text)
+}
+
+// syntaxError returns the parser's own words for a text that it refuses, without running it.
+func (s *Server) syntaxError(c *conn, text string) error {
+	if _, _, err := c.Query("EXPLAIN AST "+text, "LineAsString"); err != nil {
+		return err
+	}
+	return denied("Not enough privileges: the statement is of no kind that this user may run")
 }

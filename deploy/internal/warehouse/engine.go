@@ -81,6 +81,22 @@ func (e *engine) identity() (version, timezone string, err error) {
 	return version, timezone, nil
 }
 
+// rules asks the engine for the names of its functions.
+func (e *engine) rules() (rules, error) {
+	var r rules
+	for table, names := range map[string]*map[string]bool{"functions": &r.functions, "table_functions": &r.tableFunctions} {
+		out, _, err := e.anchor.Query("SELECT lower(name) FROM system."+table, "TSV")
+		if err != nil {
+			return rules{}, fmt.Errorf("ask the ClickHouse engine for its %s: %w", table, err)
+		}
+		*names = map[string]bool{}
+		for name := range strings.FieldsSeq(string(out)) {
+			(*names)[name] = true
+		}
+	}
+	return r, nil
+}
+
 // connect returns a connection in role; give it back with release. The caller is inside the gate.
 func (e *engine) connect(role string) (*conn, error) {
 	e.mu.Lock()

@@ -18,9 +18,10 @@ const (
 	usersConfigFile  = "roles.xml"
 )
 
-// grant lets its user SELECT from, and perhaps INSERT into, every table of one database.
+// grant lets its user SELECT from, or INSERT into, or both, every table of one database.
 type grant struct {
 	Database string `json:"database"`
+	Select   bool   `json:"select,omitempty"`
 	Insert   bool   `json:"insert,omitempty"`
 }
 
@@ -36,18 +37,17 @@ func (g grantSet) role() string {
 func (g grantSet) statements() []string {
 	out := make([]string, 0, len(g))
 	for _, one := range g {
-		rights := "SELECT"
-		if one.Insert {
-			rights = "SELECT, INSERT"
+		var rights []string
+		if one.Select {
+			rights = append(rights, "SELECT")
 		}
-		out = append(out, "GRANT "+rights+" ON "+quoteName(one.Database)+".*")
+		if one.Insert {
+			rights = append(rights, "INSERT")
+		}
+		out = append(out, "GRANT "+strings.Join(rights, ", ")+" ON "+quoteName(one.Database)+".*")
 	}
 	slices.Sort(out)
 	return out
-}
-
-func (g grantSet) inserts() bool {
-	return slices.ContainsFunc(g, func(one grant) bool { return one.Insert })
 }
 
 func (g grantSet) covers(database string) bool {

@@ -2,7 +2,6 @@ package warehouse
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -64,8 +63,12 @@ func (s *Server) serve(a *answer, r *http.Request) error {
 		return s.hello(a, q)
 	}
 	if who.admin {
-		if done, err := s.manageUsers(q.sql); done || err != nil {
-			return errors.Join(err, a.finish(chdb.Stats{}))
+		done, err := s.manageUsers(q.sql)
+		if err != nil {
+			return err
+		}
+		if done {
+			return a.finish(chdb.Stats{})
 		}
 	}
 	if err := s.slots.take(r.Context(), s.cfg.QueueTimeout); err != nil {

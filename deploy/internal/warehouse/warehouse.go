@@ -26,6 +26,7 @@ type Server struct {
 	users    *users
 	sessions *sessions
 	slots    *slots
+	rules    rules
 	listener net.Listener
 	version  string
 	timezone string
@@ -64,6 +65,9 @@ func (s *Server) open() error {
 		return err
 	}
 	if s.version, s.timezone, err = s.engine.identity(); err != nil {
+		return err
+	}
+	if s.rules, err = s.engine.rules(); err != nil {
 		return err
 	}
 	s.slots = newSlots(s.cfg.MaxConcurrentQueries, s.cfg.MaxQueuedQueries)
