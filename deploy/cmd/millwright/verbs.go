@@ -4,15 +4,20 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"slices"
 
 	"github.com/millwright-io/millwright/deploy/internal/command"
+	"github.com/millwright-io/millwright/deploy/internal/role"
+	"github.com/millwright-io/millwright/deploy/internal/up"
 )
 
 // verbs lists everything the binary can do, in the order of its help.
 func verbs() *command.Registry {
-	return command.NewRegistry("millwright",
+	return command.NewRegistry("millwright", slices.Concat(
+		up.Commands(version),
+		role.Commands(),
 		[]command.Command{versionCommand()},
-	)
+	))
 }
 
 func versionCommand() command.Command {

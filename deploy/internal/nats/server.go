@@ -35,7 +35,9 @@ const (
 	maxPayload = 8 << 20
 	// maxPending bounds what waits for one slow reader before it is cut off.
 	maxPending = 256 << 20
-	readyIn    = 30 * time.Second
+	// maxStore bounds the sum of the streams' own bounds; their sizes are fitted to the disk by whoever makes them.
+	maxStore = 64 << 30
+	readyIn  = 30 * time.Second
 )
 
 // Server is a running NATS server.
@@ -51,7 +53,7 @@ func Start(cfg Config, log *slog.Logger) (*Server, error) {
 	options := &server.Options{
 		ServerName: "millwright", Host: "127.0.0.1", Port: server.RANDOM_PORT, DontListen: false,
 		NoSigs: true, NoSystemAccount: false, JetStream: true, StoreDir: cfg.StoreDir, SyncAlways: true,
-		JetStreamMaxMemory: 64 << 20, MaxPayload: maxPayload, MaxPending: maxPending, MaxControlLine: 4096,
+		JetStreamMaxMemory: 64 << 20, JetStreamMaxStore: maxStore, MaxPayload: maxPayload, MaxPending: maxPending, MaxControlLine: 4096,
 		Users: []*server.User{
 			{Username: UserControlPlane, Password: cfg.ControlPlanePassword, Permissions: controlPlanePermissions(cfg.Cell)},
 			{Username: UserCell, Password: cfg.CellPassword, Permissions: cellPermissions(cfg.Cell)},

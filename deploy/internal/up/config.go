@@ -1,0 +1,157 @@
+// Package up composes the whole product on one machine: it prepares a data directory, starts Postgres, NATS, ClickHouse,
+// the identity server, the control plane and a cell in order, keeps them running, and stops them in reverse. Command
+// millwright imports it.
+package up
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/millwright-io/millwright/deploy/internal/command"
+)
+
+// Config is what `millwright up` is told.
+type Config struct {
+	// Data is the data directory.
+	Data string
+	// PortBase is the first of seven public ports; 0 means each address' own default.
+	PortBase int
+	// Demo is plant, empty or none.
+	Demo string
+	// Home is the checkout: it has console/dist, .tools/kratos and deploy/tools.
+	Home string
+
+	ControlAddress       string
+	CellAddress          string
+	IngestAddress        string
+	MQTTAddress          string
+	MQTTWebSocketAddress string
+	MetricsAddress       string
+	ClickHouseAddress    string
+
+	// Origin is the URL that browsers see the console at; empty: http:// and the control plane's address.
+	Origin string
+	// Hosts are further names and addresses that devices reach the gateway by, for its certificate.
+	Hosts []string
+
+	// Kratos, Library, Console and PostgresBin name parts that are not where Home has them.
+	Kratos      string
+	Library     string
+	Console     string
+	PostgresBin string
+
+	// Version is the product's, for the terminal.
+	Version string
+}
+
+// address is a public address, in the order of the port base.
+type address struct {
+	value    *string
+	flag     string
+	standard int
+	serves   string
+}
+
+func (c *Config) addresses() []address {
+	return []address{
+		{&c.ControlAddress, "control-address", 8080, "the console and the control plane's API"},
+		{&c.CellAddress, "cell-address", 8081, "the cell's API"},
+		{&c.IngestAddress, "ingest-address", 8443, "devices over HTTPS"},
+		{&c.MQTTAddress, "mqtt-address", 8883, "devices over MQTT"},
+		{&c.MQTTWebSocketAddress, "mqtt-websocket-address", 8884, "devices over MQTT in WebSocket"},
+		{&c.MetricsAddress, "metrics-address", 9090, "metrics and health"},
+		{&c.ClickHouseAddress, "clickhouse-address", 8123, "the ClickHouse endpoint"},
+	}
+}
+
+// complete fills in what was left empty and checks the rest. executable is the path of this binary.
+func (c *Config) complete(executable string) error {
+	for i, a := range c.addresses() {
+		if *a.value == "" {
+			*a.value = net.JoinHostPort("127.0.0.1", strconv.Itoa(c.port(i, a.standard)))
+		}
+		if err := checkAddress(*a.value); err != nil {
+			return command.Usage("--%s %q: %s", a.flag, *a.value, err)
+		}
+	}
+	if c.PortBase < 0 || c.PortBase > 65535-6 {
+		return command.Usage("--port-base %d: want 1 to %d", c.PortBase, 65535-6)
+	}
+	if c.Demo != "plant" && c.Demo != "empty" && c.Demo != "none" {
+		return command.Usage("--demo %q: want plant, empty or none", c.Demo)
+	}
+	if c.Origin == "" {
+		c.Origin = "http://" + c.ControlAddress
+	}
+	if u, err := url.Parse(c.Origin); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return command.Usage("--origin %q: want a URL such as https://millwright.example.com", c.Origin)
+	}
+	return c.completePaths(executable)
+}
+
+func (c *Config) port(i, standard int) int {
+	if c.PortBase > 0 {
+		return c.PortBase + i
+	}
+	return standard
+}
+
+func checkAddress(text string) error {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return fmt.Errorf("want host:port, e.g. 127.0.0.1:8080")
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+		return fmt.Errorf("want a port from 1 to 65535")
+	}
+	return nil
+}
+
+func (c *Config) completePaths(executable string) error {
+	if c.Home == "" {
+		if real, err := filepath.EvalSymlinks(executable); err == nil {
+			executable = real
+		}
+		c.Home = filepath.Dir(filepath.Dir(executable))
+	}
+	for _, p := range []*string{&c.Data, &c.Home} {
+		absolute, err := filepath.Abs(*p)
+		if err != nil {
+			return fmt.Errorf("find the folder %s: %w", *p, err)
+		}
+		*p = absolute
+	}
+	defaults := []struct {
+		path *string
+		at   string
+	}{
+		{&c.Kratos, ".tools/kratos"},
+		{&c.Console, "console/dist"},
+		{&c.Library, "deploy/tools/engine/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so"},
+	}
+	for _, d := range defaults {
+		if *d.path == "" {
+			*d.path = filepath.Join(c.Home, d.at)
+		}
+	}
+	return nil
+}
+
+// checkParts explains a part that is not there.
+func (c *Config) checkParts() error {
+	parts := []struct{ path, what, target, flag string }{
+		{c.Kratos, "the identity server", "make .tools/kratos", "kratos"},
+		{c.Library, "the ClickHouse engine", "make engine", "library"},
+		{filepath.Join(c.Console, "index.html"), "the console's build", "make console", "console"},
+	}
+	for _, p := range parts {
+		if _, err := os.Stat(p.path); err != nil {
+			return fmt.Errorf("%s is missing at %s: run `%s` in the checkout (`make up` does all of it), or name it by --%s", p.what, p.path, p.target, p.flag)
+		}
+	}
+	return nil
+}
