@@ -1,0 +1,88 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/millwright-io/millwright/proto/subject"
+)
+
+// Objects is the cell's object store: a checkpoint a partition, and what had to be put aside.
+type Objects struct{ store jetstream.ObjectStore }
+
+// OpenObjects finds the cell's object store.
+func OpenObjects(ctx context.Context, js jetstream.JetStream, cell string) (*Objects, error) {
+	store, err := js.ObjectStore(ctx, subject.CheckpointBucket(cell))
+	if err != nil {
+		return nil, fmt.Errorf("open checkpoint bucket: %w", err)
+	}
+	return &Objects{store}, nil
+}
+
+// LoadCheckpoint returns a partition's checkpoint, or nil when there is none.
+func (o *Objects) LoadCheckpoint(ctx context.Context, partition int) ([]byte, error) {
+	data, err := o.store.GetBytes(ctx, subject.CommitKey(partition))
+	if errors.Is(err, jetstream.ErrObjectNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load checkpoint of partition %d: %w", partition, err)
+	}
+	return data, nil
+}
+
+// SaveCheckpoint replaces a partition's checkpoint; the old one stays until the new one is whole.
+func (o *Objects) SaveCheckpoint(ctx context.Context, partition int, data []byte) error {
+	if _, err := o.store.PutBytes(ctx, subject.CommitKey(partition), data); err != nil {
+		return fmt.Errorf("save checkpoint of partition %d: %w", partition, err)
+	}
+	return nil
+}
+
+// Park puts data aside under a name.
+func (o *Objects) Park(ctx context.Context, name string, data []byte) error {
+	if _, err := o.store.PutBytes(ctx, parkedPrefix+name, data); err != nil {
+		return fmt.Errorf("park %s: %w", name, err)
+	}
+	return nil
+}
+
+const parkedPrefix = "parked/"
+
+// Parked lists the names of what was put aside, oldest first.
+func (o *Objects) Parked(ctx context.Context) ([]string, error) {
+	infos, err := o.store.List(ctx)
+	if errors.Is(err, jetstream.ErrNoObjectsFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list parked objects: %w", err)
+	}
+	var names []string
+	for _, info := range infos {
+		if len(info.Name) > len(parkedPrefix) && info.Name[:len(parkedPrefix)] == parkedPrefix {
+			names = append(names, info.Name[len(parkedPrefix):])
+		}
+	}
+	return names, nil
+}
+
+// LoadParked returns what was put aside under a name.
+func (o *Objects) LoadParked(ctx context.Context, name string) ([]byte, error) {
+	data, err := o.store.GetBytes(ctx, parkedPrefix+name)
+	if err != nil {
+		return nil, fmt.Errorf("load parked %s: %w", name, err)
+	}
+	return data, nil
+}
+
+// Unpark forgets it.
+func (o *Objects) Unpark(ctx context.Context, name string) error {
+	if err := o.store.Delete(ctx, parkedPrefix+name); err != nil {
+		return fmt.Errorf("delete parked %s: %w", name, err)
+	}
+	return nil
+}
