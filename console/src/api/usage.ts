@@ -1,0 +1,13 @@
+/** The usage ledger. */
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { useQuery } from "@connectrpc/connect-query";
+import { keepPreviousData } from "@tanstack/react-query";
+import { UsageService, type Hour } from "../gen/millwright/usage/v1/usage_pb";
+
+export type { Hour };
+
+/** Usage by hour over a range, and the UTC day so far. */
+export function useUsage(start: number, end: number) {
+  const input = { start: timestampFromMs(start), end: timestampFromMs(end) };
+  return useQuery(UsageService.method.get, input, { refetchInterval: 10_000, placeholderData: keepPreviousData });
+}

@@ -1,0 +1,104 @@
+/** Whose work this is: switch organisation, theme, sign out. */
+import { useEffect, useRef, useState } from "react";
+import { useNavigate } from "react-router";
+import { explain } from "../api/errors";
+import { useSwitchTenant } from "../api/tenant";
+import { roleName, useSession } from "../hooks/useSession";
+import { useTheme } from "../hooks/useTheme";
+import { paths } from "../paths";
+import { Icon } from "../ui/Icon";
+import { useToasts } from "../ui/Toasts";
+import styles from "./AccountMenu.module.css";
+import { enterTenant } from "./enterTenant";
+import { useSignOut } from "./useSignOut";
+
+export function AccountMenu() {
+  const { tenant, email } = useSession();
+  const [open, setOpen] = useState(false);
+  const wrap = useRef<HTMLDivElement>(null);
+
+  useEffect(() => {
+    if (!open) return;
+    const away = (event: Event) => {
+      if (event.target instanceof Node && !wrap.current?.contains(event.target)) setOpen(false);
+    };
+    const escape = (event: KeyboardEvent) => {
+      if (event.key !== "Escape") return;
+      setOpen(false);
+      wrap.current?.querySelector("button")?.focus();
+    };
+    document.addEventListener("pointerdown", away);
+    document.addEventListener("focusin", away);
+    document.addEventListener("keydown", escape);
+    return () => {
+      document.removeEventListener("pointerdown", away);
+      document.removeEventListener("focusin", away);
+      document.removeEventListener("keydown", escape);
+    };
+  }, [open]);
+
+  return (
+    <div className={styles.wrap} ref={wrap}>
+      <button type="button" className={styles.trigger} aria-expanded={open} aria-label={`${tenant.name}, account menu`} onClick={() => setOpen(!open)}>
+        <span className={styles.mark} aria-hidden="true">
+          {tenant.name.charAt(0).toUpperCase()}
+        </span>
+        <span className={styles.words}>
+          <strong>{tenant.name}</strong>
+          <span>{email}</span>
+        </span>
+        <Icon name="chevron" size={16} />
+      </button>
+      {open && <Menu close={() => setOpen(false)} />}
+    </div>
+  );
+}
+
+function Menu({ close }: { close: () => void }) {
+  const { memberships, tenant, email } = useSession();
+  const navigate = useNavigate();
+  const toasts = useToasts();
+  const [theme, chooseTheme] = useTheme();
+  const switchTenant = useSwitchTenant();
+  const signOut = useSignOut();
+  const other = theme === "dark" ? "light" : "dark";
+
+  async function choose(tenantId: string) {
+    close();
+    if (tenantId === tenant.tenantId) return;
+    try {
+      await enterTenant(tenantId, switchTenant.mutateAsync);
+      navigate(paths.fleet());
+    } catch (error) {
+      toasts.failed("Could not switch", explain(error).detail);
+    }
+  }
+
+  return (
+    <div className={styles.menu}>
+      <p className={styles.title}>Organisations</p>
+      {memberships.map((m) => (
+        <button key={m.tenant?.tenantId} type="button" className={styles.entry} aria-current={m.tenant?.tenantId === tenant.tenantId} onClick={() => choose(m.tenant?.tenantId ?? "")}>
+          <Icon name="building" size={18} />
+          <span>{m.tenant?.name}</span>
+          <small>{roleName(m.role)}</small>
+          {m.tenant?.tenantId === tenant.tenantId && <Icon name="check" size={16} />}
+        </button>
+      ))}
+      <button type="button" className={styles.entry} onClick={() => navigate(paths.newOrganisation())}>
+        <Icon name="plus" size={18} />
+        <span>New organisation</span>
+      </button>
+      <hr />
+      <p className={styles.title}>{email}</p>
+      <button type="button" className={styles.entry} onClick={() => chooseTheme(other)}>
+        <Icon name={theme === "dark" ? "sun" : "moon"} size={18} />
+        <span>Use the {other} theme</span>
+      </button>
+      <button type="button" className={styles.entry} onClick={signOut}>
+        <Icon name="out" size={18} />
+        <span>Sign out</span>
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,14 @@
+/** Ends the session and goes to the sign-in page. */
+import { useNavigate } from "react-router";
+import { signOut } from "../api/identity";
+import { forgetEverything } from "./enterTenant";
+import { paths } from "../paths";
+
+export function useSignOut() {
+  const navigate = useNavigate();
+  return async () => {
+    await signOut();
+    forgetEverything();
+    navigate(paths.signIn(), { replace: true });
+  };
+}

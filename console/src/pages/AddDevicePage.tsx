@@ -1,0 +1,4 @@
+/** AddDevicePage. */
+export default function AddDevicePage() {
+  return null;
+}

@@ -1,0 +1,44 @@
+/** Choose an organisation: shown when the session acts for none of several. */
+import { useNavigate } from "react-router";
+import { explain } from "../api/errors";
+import { useMemberships, useSwitchTenant } from "../api/tenant";
+import form from "../forms/form.module.css";
+import { roleName } from "../hooks/useSession";
+import { useTitle } from "../hooks/useTitle";
+import { enterTenant } from "../layouts/enterTenant";
+import { paths } from "../paths";
+import { ErrorPanel, SkeletonRows } from "../ui/States";
+import styles from "./ChooseOrganisationPage.module.css";
+
+export default function ChooseOrganisationPage() {
+  const navigate = useNavigate();
+  const { data, error, refetch } = useMemberships();
+  const switchTenant = useSwitchTenant();
+  useTitle("Choose an organisation");
+
+  async function choose(tenantId: string) {
+    await enterTenant(tenantId, switchTenant.mutateAsync);
+    navigate(paths.fleet(), { replace: true });
+  }
+
+  return (
+    <>
+      <div className={form.intro}>
+        <h1>Choose an organisation</h1>
+        <p>You belong to several. You can switch at any time.</p>
+      </div>
+      {error && <ErrorPanel {...explain(error)} onRetry={refetch} />}
+      {!data && !error && <SkeletonRows rows={3} />}
+      <ul className={styles.list}>
+        {data?.memberships.map(({ tenant, role }) => (
+          <li key={tenant?.tenantId}>
+            <button type="button" className={styles.choice} onClick={() => choose(tenant?.tenantId ?? "")}>
+              <strong>{tenant?.name}</strong>
+              <span>{roleName(role)}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}

@@ -1,0 +1,4 @@
+/** NotFoundPage. */
+export default function NotFoundPage() {
+  return null;
+}

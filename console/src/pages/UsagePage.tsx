@@ -1,0 +1,4 @@
+/** UsagePage. */
+export default function UsagePage() {
+  return null;
+}

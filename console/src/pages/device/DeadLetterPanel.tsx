@@ -1,0 +1,51 @@
+/** Messages of a device that could not be understood, as they came. */
+import { explain } from "../../api/errors";
+import { useDeadLetters, type DeadLetter } from "../../api/telemetry";
+import { sentence } from "../../api/errors";
+import { readPayload } from "../../format/payload";
+import { formatAgo, formatDateTime, millis } from "../../format/time";
+import { mayDo, useSession } from "../../hooks/useSession";
+import { useNow } from "../../hooks/useNow";
+import { Badge } from "../../ui/Badge";
+import { Panel } from "../../ui/Panel";
+import { Empty, ErrorPanel, SkeletonRows } from "../../ui/States";
+import styles from "./Device.module.css";
+
+export function DeadLetterPanel({ deviceId }: { deviceId: string }) {
+  const { role } = useSession();
+  const allowed = mayDo(role, "readDeadLetters");
+  const { data, error, refetch } = useDeadLetters(deviceId, allowed);
+  const now = useNow(10_000);
+  if (!allowed) return null;
+  return (
+    <Panel title="Dead letters" note="Messages that could not be understood, kept as they came" flush>
+      {error ? (
+        <div style={{ padding: 16 }}>
+          <ErrorPanel {...explain(error)} onRetry={refetch} />
+        </div>
+      ) : !data ? (
+        <SkeletonRows rows={2} />
+      ) : data.deadLetters.length === 0 ? (
+        <Empty compact icon="check" title="None">
+          Every message of this device was understood.
+        </Empty>
+      ) : (
+        data.deadLetters.map((letter, i) => <Letter key={`${millis(letter.receivedAt)}-${i}`} letter={letter} now={now} />)
+      )}
+    </Panel>
+  );
+}
+
+function Letter({ letter, now }: { letter: DeadLetter; now: number }) {
+  const at = millis(letter.receivedAt) ?? 0;
+  return (
+    <details className={styles.letter}>
+      <summary>
+        <Badge tone="rust">{letter.reason.replaceAll("_", " ")}</Badge>
+        <span>{sentence(letter.detail)}</span>
+        <time title={formatDateTime(at)}>{formatAgo(at, now)}</time>
+      </summary>
+      <pre className={styles.payload}>{readPayload(letter.payload)}</pre>
+    </details>
+  );
+}

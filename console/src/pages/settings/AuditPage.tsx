@@ -1,0 +1,4 @@
+/** AuditPage. */
+export default function AuditPage() {
+  return null;
+}

@@ -1,0 +1,4 @@
+/** DataAccessPage. */
+export default function DataAccessPage() {
+  return null;
+}

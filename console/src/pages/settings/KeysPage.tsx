@@ -1,0 +1,4 @@
+/** KeysPage. */
+export default function KeysPage() {
+  return null;
+}

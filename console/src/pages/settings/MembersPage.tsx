@@ -1,0 +1,4 @@
+/** MembersPage. */
+export default function MembersPage() {
+  return null;
+}

@@ -1,0 +1,4 @@
+/** OrganisationPage. */
+export default function OrganisationPage() {
+  return null;
+}

@@ -1,0 +1,25 @@
+/** Every address of the console, as a typed function: the one place that knows how a URL is put together. */
+const segment = encodeURIComponent;
+
+export const paths = {
+  home: () => "/",
+  signIn: (next?: string) => (next && next !== "/" ? `/sign-in?next=${segment(next)}` : "/sign-in"),
+  signUp: (next?: string) => (next && next !== "/" ? `/sign-up?next=${segment(next)}` : "/sign-up"),
+  chooseOrganisation: () => "/organisations",
+  newOrganisation: () => "/organisations/new",
+  fleet: () => "/fleet",
+  addDevice: () => "/add-device",
+  device: ({ device }: { device: string }) => `/devices/${segment(device)}`,
+  usage: () => "/usage",
+  settings: () => "/settings",
+  settingsMembers: () => "/settings/members",
+  settingsKeys: () => "/settings/keys",
+  settingsAudit: () => "/settings/audit",
+  settingsStore: () => "/settings/data-access",
+};
+
+/** Where to go after signing in: only an address of our own, never one that leads away. */
+export function safeNext(next: string | null): string {
+  if (!next || !next.startsWith("/") || next.startsWith("//") || next.includes("\\")) return paths.home();
+  return next;
+}

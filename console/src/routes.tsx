@@ -1,0 +1,54 @@
+/** The whole site map. Pages load when they are first visited. */
+import { createBrowserRouter, Navigate, type RouteObject } from "react-router";
+import type { ComponentType } from "react";
+import { AppLayout } from "./layouts/AppLayout";
+import { AuthLayout } from "./layouts/AuthLayout";
+import { RootLayout } from "./layouts/RootLayout";
+import { SettingsLayout } from "./layouts/SettingsLayout";
+import { RouteError } from "./layouts/RouteError";
+import { paths } from "./paths";
+
+type PageModule = { default: ComponentType };
+const page = (load: () => Promise<PageModule>) => async () => ({ Component: (await load()).default });
+
+export const routes: RouteObject[] = [
+  {
+    element: <RootLayout />,
+    errorElement: <RouteError />,
+    children: [
+      {
+        element: <AuthLayout />,
+        children: [
+          { path: "/sign-in", lazy: page(() => import("./pages/SignInPage")) },
+          { path: "/sign-up", lazy: page(() => import("./pages/SignUpPage")) },
+          { path: "/organisations", lazy: page(() => import("./pages/ChooseOrganisationPage")) },
+          { path: "/organisations/new", lazy: page(() => import("./pages/NewOrganisationPage")) },
+        ],
+      },
+      {
+        element: <AppLayout />,
+        children: [
+          { path: "/", element: <Navigate to={paths.fleet()} replace /> },
+          { path: "/fleet", lazy: page(() => import("./pages/FleetPage")) },
+          { path: "/add-device", lazy: page(() => import("./pages/AddDevicePage")) },
+          { path: "/devices/:device", lazy: page(() => import("./pages/DevicePage")) },
+          { path: "/usage", lazy: page(() => import("./pages/UsagePage")) },
+          {
+            path: "/settings",
+            element: <SettingsLayout />,
+            children: [
+              { index: true, lazy: page(() => import("./pages/settings/OrganisationPage")) },
+              { path: "members", lazy: page(() => import("./pages/settings/MembersPage")) },
+              { path: "keys", lazy: page(() => import("./pages/settings/KeysPage")) },
+              { path: "audit", lazy: page(() => import("./pages/settings/AuditPage")) },
+              { path: "data-access", lazy: page(() => import("./pages/settings/DataAccessPage")) },
+            ],
+          },
+          { path: "*", lazy: page(() => import("./pages/NotFoundPage")) },
+        ],
+      },
+    ],
+  },
+];
+
+export const createRouter = () => createBrowserRouter(routes);
