@@ -1,0 +1,68 @@
+// Package device is the noun of a thing that sends telemetry, and of its certificates. rpc and postgres import it; it
+// imports no vendor and no generated code.
+package device
+
+import (
+	"time"
+
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+// Status says whether the gateway admits a device.
+type Status string
+
+// The statuses.
+const (
+	StatusActive    Status = "active"
+	StatusSuspended Status = "suspended"
+)
+
+// Location is where a device stands.
+type Location struct {
+	Facility string `json:"facility,omitempty"`
+	Line     string `json:"line,omitempty"`
+	Station  string `json:"station,omitempty"`
+}
+
+// Device is a thing that sends telemetry.
+type Device struct {
+	ID           string        `json:"device_id"`
+	Type         string        `json:"device_type"`
+	Status       Status        `json:"status"`
+	Location     Location      `json:"location"`
+	CreatedAt    time.Time     `json:"created_at"`
+	Certificates []Certificate `json:"certificates,omitempty"`
+}
+
+// Certificate is one that the device was issued.
+type Certificate struct {
+	// Serial is lower-case hexadecimal.
+	Serial    string    `json:"serial"`
+	NotBefore time.Time `json:"not_before"`
+	NotAfter  time.Time `json:"not_after"`
+	// RevokedAt is zero while the certificate is good.
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
+}
+
+// Credentials are what a device needs to connect, all PEM.
+type Credentials struct {
+	// Certificate is the leaf followed by the tenant's intermediate.
+	Certificate string
+	// PrivateKey is empty when the caller brought the key.
+	PrivateKey string
+	// CA is the platform's root.
+	CA          string
+	Description Certificate
+}
+
+// Page asks for a part of the list.
+type Page struct {
+	Size  int
+	After string // the last id of the page before
+}
+
+// Issuer signs device certificates.
+type Issuer interface {
+	// IssueDevice signs for the key of csrPEM, or for a new key when that is empty.
+	IssueDevice(tenant tenancy.ID, device, csrPEM string, intermediate, sealedKey []byte) (Credentials, error)
+}

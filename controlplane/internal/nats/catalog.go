@@ -1,0 +1,200 @@
+package nats
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/millwright-io/millwright/controlplane/internal/device"
+	"github.com/millwright-io/millwright/controlplane/internal/distribute"
+	"github.com/millwright-io/millwright/controlplane/internal/key"
+	"github.com/millwright-io/millwright/controlplane/internal/tenant"
+	"github.com/millwright-io/millwright/migrations"
+	catalogv1 "github.com/millwright-io/millwright/proto/gen/millwright/catalog/v1"
+	"github.com/millwright-io/millwright/proto/subject"
+)
+
+// horizon is how old an event may be when it is received; old recordings are replayed.
+const horizon = 10 * 365 * 24 * time.Hour
+
+// Catalog writes the cells' catalog buckets. It is a distribute.Catalog.
+type Catalog struct {
+	js       jetstream.JetStream
+	replicas int
+}
+
+// NewCatalog returns the catalogs of all cells; replicas is that of the buckets and streams it makes.
+func NewCatalog(c *Conn, replicas int) *Catalog { return &Catalog{js: c.js, replicas: replicas} }
+
+// Put implements distribute.Catalog.
+func (c *Catalog) Put(ctx context.Context, cell string, entries []distribute.Entry) error {
+	kv, err := c.bucket(ctx, cell)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name, value, err := entryToProto(e)
+		if err != nil {
+			return err
+		}
+		if value == nil {
+			err = remove(ctx, kv, name)
+		} else {
+			_, err = kv.Put(ctx, name, value)
+		}
+		if err != nil {
+			return fmt.Errorf("write %s to the catalog of %s: %w", name, cell, err)
+		}
+	}
+	return nil
+}
+
+// Replace implements distribute.Catalog. It makes the cell's bucket, and the streams that the planes share, when they do
+// not exist yet. What is equal already is not written again.
+func (c *Catalog) Replace(ctx context.Context, cell string, entries []distribute.Entry) (changed int, err error) {
+	if err := migrations.ControlPlaneJetStream(ctx, c.js, cell, c.replicas); err != nil {
+		return 0, err
+	}
+	kv, err := c.bucket(ctx, cell)
+	if err != nil {
+		return 0, err
+	}
+	have, err := contents(ctx, kv)
+	if err != nil {
+		return 0, fmt.Errorf("read the catalog of %s: %w", cell, err)
+	}
+	for _, e := range entries {
+		name, value, err := entryToProto(e)
+		if err != nil {
+			return changed, err
+		}
+		old, ok := have[name]
+		delete(have, name)
+		if value == nil || (ok && bytes.Equal(old, value)) {
+			continue
+		}
+		if _, err := kv.Put(ctx, name, value); err != nil {
+			return changed, fmt.Errorf("write %s to the catalog of %s: %w", name, cell, err)
+		}
+		changed++
+	}
+	for name := range have {
+		if err := remove(ctx, kv, name); err != nil {
+			return changed, fmt.Errorf("remove %s from the catalog of %s: %w", name, cell, err)
+		}
+		changed++
+	}
+	return changed, nil
+}
+
+// bucket opens the cell's bucket.
+func (c *Catalog) bucket(ctx context.Context, cell string) (jetstream.KeyValue, error) {
+	kv, err := c.js.KeyValue(ctx, subject.CatalogBucket(cell))
+	if err != nil {
+		return nil, fmt.Errorf("open bucket %s: %w", subject.CatalogBucket(cell), err)
+	}
+	return kv, nil
+}
+
+func remove(ctx context.Context, kv jetstream.KeyValue, name string) error {
+	if err := kv.Delete(ctx, name); err != nil && !errors.Is(err, jetstream.ErrKeyNotFound) {
+		return err
+	}
+	return nil
+}
+
+// contents reads the whole bucket.
+func contents(ctx context.Context, kv jetstream.KeyValue) (map[string][]byte, error) {
+	w, err := kv.WatchAll(ctx, jetstream.IgnoreDeletes())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = w.Stop() }()
+	have := make(map[string][]byte)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case e, ok := <-w.Updates():
+			if !ok {
+				return nil, errors.New("the watch ended early")
+			}
+			if e == nil {
+				return have, nil
+			}
+			have[e.Key()] = e.Value()
+		}
+	}
+}
+
+// entryToProto returns an entry's key and its value; no value means that the object is gone.
+func entryToProto(e distribute.Entry) (name string, value []byte, err error) {
+	var m proto.Message
+	id := string(e.TenantID)
+	switch e.Kind {
+	case distribute.KindTenant:
+		name = subject.TenantKey(id)
+		if e.Tenant != nil {
+			m = tenantToProto(*e.Tenant)
+		}
+	case distribute.KindDevice:
+		name = subject.DeviceKey(id, e.ID)
+		if e.Device != nil {
+			m = deviceToProto(id, *e.Device)
+		}
+	case distribute.KindKey:
+		name = subject.APIKeyKey(id, e.ID)
+		if e.Key != nil {
+			m = keyToProto(*e.Key)
+		}
+	case distribute.KindVerifier:
+		name = subject.VerifierKey(e.ID)
+		m = &catalogv1.Verifier{KeyId: e.ID, PublicKey: e.Verifier}
+	default:
+		return "", nil, fmt.Errorf("catalog entry of kind %q is unknown", e.Kind)
+	}
+	if m == nil {
+		return name, nil, nil
+	}
+	value, err = proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	return name, value, err
+}
+
+func tenantToProto(t tenant.Tenant) *catalogv1.Tenant {
+	return &catalogv1.Tenant{
+		TenantId: string(t.ID), Name: t.Name, Suspended: t.Status == tenant.StatusSuspended,
+		IntermediateCa: t.Intermediate, Revision: uint64(t.Revision),
+		Limits: &catalogv1.Limits{
+			EventsPerSecond: int32(t.Limits.EventsPerSecond), EventsBurst: int32(t.Limits.EventsBurst),
+			PayloadBytes: int32(t.Limits.PayloadBytes), MeasurementsPerDevice: int32(t.Limits.MeasurementsPerDevice),
+			HorizonSeconds: int64(horizon / time.Second), RequestsPerSecond: int32(t.Limits.RequestsPerSecond),
+		},
+	}
+}
+
+func deviceToProto(id string, d device.Device) *catalogv1.Device {
+	m := &catalogv1.Device{
+		TenantId: id, DeviceId: d.ID, DeviceType: d.Type, Suspended: d.Status == device.StatusSuspended,
+		Facility: d.Location.Facility, Line: d.Location.Line, Station: d.Location.Station,
+	}
+	for _, c := range d.Certificates {
+		m.Certificates = append(m.Certificates, &catalogv1.Certificate{
+			Serial: c.Serial, Revoked: !c.RevokedAt.IsZero(), NotAfter: timestamppb.New(c.NotAfter),
+		})
+	}
+	return m
+}
+
+func keyToProto(k key.Key) *catalogv1.Key {
+	m := &catalogv1.Key{TenantId: string(k.Tenant), KeyId: k.ID, Hash: k.Hash, Role: string(k.Role)}
+	if !k.ExpiresAt.IsZero() {
+		m.ExpiresAt = timestamppb.New(k.ExpiresAt)
+	}
+	return m
+}

@@ -1,0 +1,100 @@
+package nats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"google.golang.org/protobuf/proto"
+
+	catalogv1 "github.com/millwright-io/millwright/proto/gen/millwright/catalog/v1"
+	"github.com/millwright-io/millwright/proto/subject"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+// reportConsumer is the durable consumer of the control plane; all its processes share it.
+const reportConsumer = "controlplane"
+
+// Activator takes a tenant into service once its cell is ready for it.
+type Activator interface {
+	Activate(ctx context.Context, cell string, id tenancy.ID) error
+}
+
+// Reports reads what the cells report.
+type Reports struct {
+	js        jetstream.JetStream
+	activator Activator
+	log       *slog.Logger
+}
+
+// NewReports returns a reader.
+func NewReports(c *Conn, a Activator, log *slog.Logger) *Reports {
+	return &Reports{js: c.js, activator: a, log: log}
+}
+
+// retry is how long a failed attempt, or a failed message, rests.
+const retry = time.Second
+
+// Run reads until ctx is done, through every absence of NATS.
+func (r *Reports) Run(ctx context.Context) error {
+	for {
+		err := r.read(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		r.log.WarnContext(ctx, "cannot read the cells' reports", slog.Duration("retry_in", retry), slog.Any("error", err))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(retry):
+		}
+	}
+}
+
+func (r *Reports) read(ctx context.Context) error {
+	c, err := r.js.CreateOrUpdateConsumer(ctx, subject.ReportStream, jetstream.ConsumerConfig{
+		Durable: reportConsumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: 30 * time.Second, MaxAckPending: 100,
+	})
+	if err != nil {
+		return fmt.Errorf("open consumer %s of %s: %w", reportConsumer, subject.ReportStream, err)
+	}
+	for ctx.Err() == nil {
+		msg, err := c.Next(jetstream.FetchContext(ctx))
+		if errors.Is(err, jetstream.ErrMsgIteratorClosed) || errors.Is(err, context.Canceled) {
+			return err
+		}
+		if errors.Is(err, jetstream.ErrNoMessages) || errors.Is(err, context.DeadlineExceeded) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read %s: %w", subject.ReportStream, err)
+		}
+		r.handle(ctx, msg)
+	}
+	return nil
+}
+
+func (r *Reports) handle(ctx context.Context, msg jetstream.Msg) {
+	cell, _ := strings.CutPrefix(msg.Subject(), subject.Report(""))
+	var report catalogv1.CellReport
+	err := proto.Unmarshal(msg.Data(), &report)
+	var id tenancy.ID
+	if err == nil {
+		id, err = tenancy.ParseID(report.GetProvisionedTenantId())
+	}
+	if err != nil {
+		r.log.ErrorContext(ctx, "dropped a report that cannot be read", slog.String("cell", cell), slog.Any("error", err))
+		_ = msg.TermWithReason("unreadable")
+		return
+	}
+	if err := r.activator.Activate(ctx, cell, id); err != nil {
+		r.log.WarnContext(ctx, "cannot take a report", slog.String("cell", cell), slog.String("tenant", string(id)), slog.Any("error", err))
+		_ = msg.NakWithDelay(retry)
+		return
+	}
+	_ = msg.Ack()
+}

@@ -1,0 +1,184 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/millwright-io/millwright/controlplane/internal/audit"
+	"github.com/millwright-io/millwright/controlplane/internal/device"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+const insertDevice = `
+insert into devices (tenant_id, id, type, status, facility, line, station, created_at)
+values (@tenant, @id, @type, @status, @facility, @line, @station, @created_at)`
+
+// InsertDevice implements device.Store.
+func (s *Store) InsertDevice(ctx context.Context, id tenancy.ID, d device.Device, e audit.Entry) error {
+	return s.changeDevice(ctx, id, d.ID, e, func(tx pgx.Tx) error {
+		t, err := s.lockTenant(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := underLimit(ctx, tx, "devices", id, t.Limits.Devices); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, insertDevice, pgx.NamedArgs{
+			"tenant": id, "id": d.ID, "type": d.Type, "status": d.Status, "facility": d.Location.Facility,
+			"line": d.Location.Line, "station": d.Location.Station, "created_at": d.CreatedAt,
+		})
+		if violates(err, "devices_pkey") {
+			return fmt.Errorf("there is a device %s already: %w", d.ID, tenancy.ErrExists)
+		}
+		if err != nil {
+			return fmt.Errorf("insert device %s: %w", d.ID, err)
+		}
+		for _, c := range d.Certificates {
+			if err := insertCertificate(ctx, tx, id, d.ID, c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// changeDevice runs f with the audit entry and the outbox row that every change of a device leaves.
+func (s *Store) changeDevice(ctx context.Context, id tenancy.ID, name string, e audit.Entry, f func(tx pgx.Tx) error) error {
+	err := s.inTenant(ctx, id, func(tx pgx.Tx) error {
+		if err := f(tx); err != nil {
+			return err
+		}
+		if err := announce(ctx, tx, id, "device", name); err != nil {
+			return err
+		}
+		return appendAudit(ctx, tx, e)
+	})
+	if err == nil {
+		s.wake()
+	}
+	return err
+}
+
+// underLimit fails when the tenant already has as many rows of a table as its limit of that name allows. The caller
+// holds the lock on the tenant.
+func underLimit(ctx context.Context, tx pgx.Tx, table string, id tenancy.ID, limit int64) error {
+	var n int64
+	query := "select count(*) from " + pgx.Identifier{table}.Sanitize() + " where tenant_id = $1"
+	if err := tx.QueryRow(ctx, query, id).Scan(&n); err != nil {
+		return fmt.Errorf("count %s: %w", table, err)
+	}
+	if n >= limit {
+		return &tenancy.LimitError{Limit: table, Scope: "tenant", Current: n, Maximum: limit}
+	}
+	return nil
+}
+
+func insertCertificate(ctx context.Context, tx pgx.Tx, id tenancy.ID, name string, c device.Certificate) error {
+	const query = `
+insert into certificates (tenant_id, device_id, serial, not_before, not_after) values ($1, $2, $3, $4, $5)`
+	if _, err := tx.Exec(ctx, query, id, name, c.Serial, c.NotBefore, c.NotAfter); err != nil {
+		return fmt.Errorf("insert certificate of device %s: %w", name, err)
+	}
+	return nil
+}
+
+const deviceColumns = `select id, type, status, facility, line, station, created_at from devices `
+
+func scanDevice(row pgx.CollectableRow) (d device.Device, err error) {
+	err = row.Scan(&d.ID, &d.Type, &d.Status, &d.Location.Facility, &d.Location.Line, &d.Location.Station, &d.CreatedAt)
+	d.CreatedAt = d.CreatedAt.UTC()
+	return d, err
+}
+
+const selectCertificates = `
+select serial, not_before, not_after, revoked_at from certificates
+where tenant_id = @tenant and device_id = @device order by not_before, serial`
+
+func scanCertificate(row pgx.CollectableRow) (c device.Certificate, err error) {
+	var revoked *time.Time
+	err = row.Scan(&c.Serial, &c.NotBefore, &c.NotAfter, &revoked)
+	c.NotBefore, c.NotAfter, c.RevokedAt = c.NotBefore.UTC(), c.NotAfter.UTC(), time0(revoked)
+	return c, err
+}
+
+// Device implements device.Store.
+func (s *Store) Device(ctx context.Context, id tenancy.ID, name string) (d device.Device, err error) {
+	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {
+		d, err = readDevice(ctx, tx, id, name)
+		return err
+	})
+	return d, err
+}
+
+func readDevice(ctx context.Context, tx pgx.Tx, id tenancy.ID, name string) (device.Device, error) {
+	rows, err := tx.Query(ctx, deviceColumns+"where tenant_id = $1 and id = $2", id, name)
+	if err != nil {
+		return device.Device{}, fmt.Errorf("read device %s: %w", name, err)
+	}
+	d, err := pgx.CollectExactlyOneRow(rows, scanDevice)
+	if err != nil {
+		return device.Device{}, notFound(fmt.Errorf("read device %s: %w", name, err), "there is no device %s", name)
+	}
+	if rows, err = tx.Query(ctx, selectCertificates, pgx.NamedArgs{"tenant": id, "device": name}); err != nil {
+		return device.Device{}, fmt.Errorf("read certificates of device %s: %w", name, err)
+	}
+	d.Certificates, err = pgx.CollectRows(rows, scanCertificate)
+	return d, err
+}
+
+// Devices implements device.Store.
+func (s *Store) Devices(ctx context.Context, id tenancy.ID, page device.Page) (list []device.Device, total int, err error) {
+	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, "select count(*) from devices where tenant_id = $1", id).Scan(&total); err != nil {
+			return fmt.Errorf("count devices: %w", err)
+		}
+		rows, err := tx.Query(ctx, deviceColumns+"where tenant_id = $1 and id > $2 order by id limit $3", id, page.After, page.Size)
+		if err != nil {
+			return fmt.Errorf("list devices: %w", err)
+		}
+		list, err = pgx.CollectRows(rows, scanDevice)
+		return err
+	})
+	return list, total, err
+}
+
+// SetDeviceStatus implements device.Store.
+func (s *Store) SetDeviceStatus(ctx context.Context, id tenancy.ID, name string, status device.Status, e audit.Entry) error {
+	return s.changeDevice(ctx, id, name, e, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, "update devices set status = $3 where tenant_id = $1 and id = $2", id, name, status)
+		if err == nil && tag.RowsAffected() == 0 {
+			err = pgx.ErrNoRows
+		}
+		return notFound(err, "there is no device %s", name)
+	})
+}
+
+// InsertCertificate implements device.Store.
+func (s *Store) InsertCertificate(ctx context.Context, id tenancy.ID, name string, c device.Certificate, e audit.Entry) error {
+	return s.changeDevice(ctx, id, name, e, func(tx pgx.Tx) error { return insertCertificate(ctx, tx, id, name, c) })
+}
+
+const revokeCertificate = `
+update certificates set revoked_at = coalesce(revoked_at, @at)
+where tenant_id = @tenant and device_id = @device and serial = @serial`
+
+// RevokeCertificate implements device.Store.
+func (s *Store) RevokeCertificate(ctx context.Context, id tenancy.ID, name, serial string, at time.Time, e audit.Entry) error {
+	return s.changeDevice(ctx, id, name, e, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, revokeCertificate, pgx.NamedArgs{"tenant": id, "device": name, "serial": serial, "at": at})
+		if err == nil && tag.RowsAffected() == 0 {
+			err = pgx.ErrNoRows
+		}
+		return notFound(err, "device %s has no certificate %s", name, serial)
+	})
+}
+
+func scanOwnedCertificate(row pgx.CollectableRow) (name string, c device.Certificate, err error) {
+	var revoked *time.Time
+	err = row.Scan(&name, &c.Serial, &c.NotBefore, &c.NotAfter, &revoked)
+	c.NotBefore, c.NotAfter, c.RevokedAt = c.NotBefore.UTC(), c.NotAfter.UTC(), time0(revoked)
+	return name, c, err
+}

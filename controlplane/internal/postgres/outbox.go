@@ -1,0 +1,194 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/millwright-io/millwright/controlplane/internal/device"
+	"github.com/millwright-io/millwright/controlplane/internal/distribute"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+const insertOutbox = `insert into outbox (cell, tenant_id, kind, object_id) values (@cell, @tenant, @kind, @object)`
+
+// announce leaves a change in the outbox, in the transaction that makes it.
+func announce(ctx context.Context, tx pgx.Tx, id tenancy.ID, kind distribute.Kind, object string) error {
+	const query = `insert into outbox (cell, tenant_id, kind, object_id) select cell, id, $2, $3 from tenants where id = $1`
+	if _, err := tx.Exec(ctx, query, id, kind, object); err != nil {
+		return fmt.Errorf("announce %s %s: %w", kind, object, err)
+	}
+	return nil
+}
+
+// lockCell lets one transaction at a time read for a cell, over all processes: what is sent last is then newest.
+func lockCell(ctx context.Context, tx pgx.Tx, cell string) error {
+	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock(hashtextextended('catalog.' || $1, 0))", cell); err != nil {
+		return fmt.Errorf("lock cell %s: %w", cell, err)
+	}
+	return nil
+}
+
+type change struct {
+	seq    int64
+	tenant tenancy.ID
+	kind   distribute.Kind
+	object string
+}
+
+// Drain implements distribute.Outbox.
+func (s *Store) Drain(ctx context.Context, cell string, limit int, deliver func(context.Context, []distribute.Entry) error) (n int, err error) {
+	err = translate(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := lockCell(ctx, tx, cell); err != nil {
+			return err
+		}
+		changes, err := readChanges(ctx, tx, cell, limit)
+		if err != nil || len(changes) == 0 {
+			return err
+		}
+		n = len(changes)
+		entries := make([]distribute.Entry, 0, n)
+		seqs := make([]int64, 0, n)
+		seen := make(map[change]bool, n)
+		for _, c := range changes {
+			seqs = append(seqs, c.seq)
+			if c.seq = 0; seen[c] {
+				continue // sent as it is now already
+			}
+			seen[c] = true
+			e, err := s.readEntry(ctx, tx, c)
+			if err != nil {
+				return err
+			}
+			entries = append(entries, e)
+		}
+		if err := deliver(ctx, entries); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "delete from outbox where seq = any($1)", seqs); err != nil {
+			return fmt.Errorf("empty outbox: %w", err)
+		}
+		return nil
+	}))
+	return n, err
+}
+
+func readChanges(ctx context.Context, tx pgx.Tx, cell string, limit int) ([]change, error) {
+	rows, err := tx.Query(ctx, "select seq, tenant_id, kind, object_id from outbox where cell = $1 order by seq limit $2", cell, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read outbox: %w", err)
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (c change, err error) {
+		err = row.Scan(&c.seq, &c.tenant, &c.kind, &c.object)
+		return c, err
+	})
+}
+
+// readEntry reads one object as it is now; one that is gone has only its name.
+func (s *Store) readEntry(ctx context.Context, tx pgx.Tx, c change) (distribute.Entry, error) {
+	e := distribute.Entry{Kind: c.kind, TenantID: c.tenant, ID: c.object}
+	if err := set(ctx, tx, "millwright.tenant", string(c.tenant)); err != nil {
+		return e, err
+	}
+	var err error
+	switch c.kind {
+	case distribute.KindTenant:
+		e.Tenant, err = s.tenantEntry(ctx, tx, c.tenant)
+	case distribute.KindDevice:
+		e.Device, err = found(readDevice(ctx, tx, c.tenant, c.object))
+	case distribute.KindKey:
+		e.Key, err = found(readKey(ctx, tx, c.object))
+	default:
+		err = fmt.Errorf("outbox: kind %q is unknown", c.kind)
+	}
+	return e, err
+}
+
+// found makes an ErrNotFound a nil object.
+func found[T any](v T, err error) (*T, error) {
+	if errors.Is(err, tenancy.ErrNotFound) {
+		return nil, nil
+	}
+	return &v, err
+}
+
+// Snapshot implements distribute.Outbox. It leaves the outbox alone: what is in there is sent again.
+func (s *Store) Snapshot(ctx context.Context, cell string, deliver func(context.Context, []distribute.Entry) error) error {
+	return translate(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := lockCell(ctx, tx, cell); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, "select tenant_id from placements where cell = $1 order by tenant_id", cell)
+		if err != nil {
+			return fmt.Errorf("list tenants of cell %s: %w", cell, err)
+		}
+		ids, err := pgx.CollectRows(rows, pgx.RowTo[tenancy.ID])
+		if err != nil {
+			return fmt.Errorf("list tenants of cell %s: %w", cell, err)
+		}
+		var entries []distribute.Entry
+		for _, id := range ids {
+			more, err := s.tenantEntries(ctx, tx, id)
+			if err != nil {
+				return err
+			}
+			entries = append(entries, more...)
+		}
+		return deliver(ctx, entries)
+	}))
+}
+
+// tenantEntries reads all that a cell should know of one tenant.
+func (s *Store) tenantEntries(ctx context.Context, tx pgx.Tx, id tenancy.ID) ([]distribute.Entry, error) {
+	first, err := s.readEntry(ctx, tx, change{tenant: id, kind: distribute.KindTenant})
+	if err != nil {
+		return nil, err
+	}
+	list := []distribute.Entry{first}
+	devices, err := readAllDevices(ctx, tx, id)
+	if err != nil {
+		return nil, err
+	}
+	for i := range devices {
+		list = append(list, distribute.Entry{Kind: distribute.KindDevice, TenantID: id, ID: devices[i].ID, Device: &devices[i]})
+	}
+	keys, err := readKeys(ctx, tx, id)
+	if err != nil {
+		return nil, err
+	}
+	for i := range keys {
+		list = append(list, distribute.Entry{Kind: distribute.KindKey, TenantID: id, ID: keys[i].ID, Key: &keys[i]})
+	}
+	return list, nil
+}
+
+func readAllDevices(ctx context.Context, tx pgx.Tx, id tenancy.ID) ([]device.Device, error) {
+	rows, err := tx.Query(ctx, deviceColumns+"where tenant_id = $1 order by id", id)
+	if err != nil {
+		return nil, fmt.Errorf("list devices: %w", err)
+	}
+	devices, err := pgx.CollectRows(rows, scanDevice)
+	if err != nil {
+		return nil, fmt.Errorf("list devices: %w", err)
+	}
+	at := make(map[string]int, len(devices))
+	for i, d := range devices {
+		at[d.ID] = i
+	}
+	const query = `
+select device_id, serial, not_before, not_after, revoked_at from certificates
+where tenant_id = $1 order by device_id, not_before, serial`
+	if rows, err = tx.Query(ctx, query, id); err != nil {
+		return nil, fmt.Errorf("list certificates: %w", err)
+	}
+	_, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (struct{}, error) {
+		name, c, err := scanOwnedCertificate(row)
+		if i, ok := at[name]; ok && err == nil {
+			devices[i].Certificates = append(devices[i].Certificates, c)
+		}
+		return struct{}{}, err
+	})
+	return devices, err
+}

@@ -1,0 +1,227 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/millwright-io/millwright/controlplane/internal/audit"
+	"github.com/millwright-io/millwright/controlplane/internal/tenant"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+// placementLock serializes placing, so that two tenants founded at once see each other.
+const placementLock = 7_310_001
+
+// The cell of the configured ones with the fewest tenants.
+const selectCell = `
+select c.name
+from unnest(@cells::text[]) with ordinality as c (name, position)
+left join placements p on p.cell = c.name
+group by c.name, c.position
+order by count(p.tenant_id), c.position
+limit 1`
+
+const insertTenant = `
+insert into tenants (id, name, slug, status, plan, cell, revision, created_at)
+values (@id, @name, @slug, @status, @plan, @cell, @revision, @created_at)`
+
+// InsertTenant implements tenant.Store.
+func (s *Store) InsertTenant(ctx context.Context, f tenant.Founding) (tenant.Tenant, error) {
+	t := f.Tenant
+	err := s.inTenant(ctx, t.ID, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", placementLock); err != nil {
+			return fmt.Errorf("lock placement: %w", err)
+		}
+		if err := tx.QueryRow(ctx, selectCell, pgx.NamedArgs{"cells": f.Cells}).Scan(&t.Cell); err != nil {
+			return fmt.Errorf("choose cell: %w", err)
+		}
+		_, err := tx.Exec(ctx, insertTenant, pgx.NamedArgs{
+			"id": t.ID, "name": t.Name, "slug": t.Slug, "status": t.Status, "plan": t.Plan, "cell": t.Cell,
+			"revision": t.Revision, "created_at": t.CreatedAt,
+		})
+		if violates(err, "tenants_slug_key") {
+			return fmt.Errorf("the name %q is taken in links, choose another slug: %w", t.Slug, tenancy.ErrExists)
+		}
+		if err != nil {
+			return fmt.Errorf("insert tenant: %w", err)
+		}
+		return s.fillTenant(ctx, tx, f, t)
+	})
+	if err != nil {
+		return tenant.Tenant{}, err
+	}
+	s.wake()
+	t.Limits = s.plans[t.Plan]
+	return t, nil
+}
+
+// fillTenant writes what a new tenant begins with.
+func (s *Store) fillTenant(ctx context.Context, tx pgx.Tx, f tenant.Founding, t tenant.Tenant) error {
+	b := &pgx.Batch{}
+	b.Queue("insert into placements (tenant_id, cell) values ($1, $2)", t.ID, t.Cell)
+	b.Queue("insert into authorities (tenant_id, certificate, sealed_key, created_at) values ($1, $2, $3, $4)",
+		t.ID, t.Intermediate, f.SealedKey, t.CreatedAt)
+	b.Queue("insert into members (tenant_id, person_id, email, role, created_at) values ($1, $2, $3, $4, $5)",
+		t.ID, f.Person, f.Email, tenancy.RoleOwner, t.CreatedAt)
+	b.Queue(insertOutbox, pgx.NamedArgs{"cell": t.Cell, "tenant": t.ID, "kind": "tenant", "object": ""})
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("insert tenant: %w", err)
+	}
+	return appendAudit(ctx, tx, f.Audit)
+}
+
+const selectTenant = `
+select t.id, t.name, t.slug, t.status, t.plan, t.cell, t.revision, t.created_at,
+  coalesce((select jsonb_object_agg(o.name, o.value) from limit_overrides o where o.tenant_id = t.id), '{}')
+from tenants t`
+
+func (s *Store) scanTenant(row pgx.Row, more ...any) (t tenant.Tenant, err error) {
+	var overrides map[string]int64
+	dest := []any{&t.ID, &t.Name, &t.Slug, &t.Status, &t.Plan, &t.Cell, &t.Revision, &t.CreatedAt, &overrides}
+	if err := row.Scan(append(dest, more...)...); err != nil {
+		return tenant.Tenant{}, err
+	}
+	t.CreatedAt = t.CreatedAt.UTC()
+	t.Limits, err = s.plans[t.Plan].With(overrides)
+	return t, err
+}
+
+// Tenant implements tenant.Store.
+func (s *Store) Tenant(ctx context.Context, id tenancy.ID) (t tenant.Tenant, err error) {
+	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {
+		t, err = s.tenant(ctx, tx, id)
+		return err
+	})
+	return t, err
+}
+
+func (s *Store) tenant(ctx context.Context, tx pgx.Tx, id tenancy.ID) (tenant.Tenant, error) {
+	t, err := s.scanTenant(tx.QueryRow(ctx, selectTenant+" where t.id = $1", id))
+	if err != nil {
+		return tenant.Tenant{}, notFound(fmt.Errorf("read tenant %s: %w", id, err), "there is no organisation %s", id)
+	}
+	return t, nil
+}
+
+// lockTenant reads the tenant and keeps others who do so waiting: counts against its limits then hold.
+func (s *Store) lockTenant(ctx context.Context, tx pgx.Tx, id tenancy.ID) (tenant.Tenant, error) {
+	t, err := s.scanTenant(tx.QueryRow(ctx, selectTenant+" where t.id = $1 for update of t", id))
+	if err != nil {
+		return tenant.Tenant{}, notFound(fmt.Errorf("lock tenant %s: %w", id, err), "there is no organisation %s", id)
+	}
+	return t, nil
+}
+
+const selectMemberships = `
+select t.id, t.name, t.slug, t.status, t.plan, t.cell, t.revision, t.created_at,
+  coalesce((select jsonb_object_agg(o.name, o.value) from limit_overrides o where o.tenant_id = t.id), '{}'), m.role
+from members m
+join tenants t on t.id = m.tenant_id
+where m.person_id = @person
+order by t.name, t.id
+limit 1000`
+
+// Memberships implements tenant.Store.
+func (s *Store) Memberships(ctx context.Context, person string) (list []tenant.Membership, err error) {
+	err = s.inPerson(ctx, person, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, selectMemberships, pgx.NamedArgs{"person": person})
+		if err != nil {
+			return fmt.Errorf("list memberships: %w", err)
+		}
+		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (m tenant.Membership, err error) {
+			m.Tenant, err = s.scanTenant(row, &m.Role)
+			return m, err
+		})
+		return err
+	})
+	return list, err
+}
+
+// The tenant that the session switched to, while the person is still a member; else the only membership.
+const selectActing = `
+select m.tenant_id, m.role
+from members m
+left join session_tenants s on s.tenant_id = m.tenant_id and s.session_id = @session and s.person_id = @person
+where m.person_id = @person
+  and (s.session_id is not null or (select count(*) from members where person_id = @person) = 1)
+order by s.session_id nulls last
+limit 1`
+
+// ActingTenant implements tenant.Store.
+func (s *Store) ActingTenant(ctx context.Context, session, person string) (id tenancy.ID, role tenancy.Role, err error) {
+	err = s.inPerson(ctx, person, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, selectActing, pgx.NamedArgs{"session": session, "person": person}).Scan(&id, &role)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read tenant of session: %w", err)
+		}
+		return nil
+	})
+	return id, role, err
+}
+
+const upsertSession = `
+insert into session_tenants (session_id, person_id, tenant_id, updated_at)
+select @session, @person, m.tenant_id, @now from members m where m.tenant_id = @tenant and m.person_id = @person
+on conflict (session_id) do update set tenant_id = excluded.tenant_id, updated_at = excluded.updated_at`
+
+// SetActingTenant implements tenant.Store.
+func (s *Store) SetActingTenant(ctx context.Context, session, person string, id tenancy.ID, e audit.Entry) error {
+	return s.inPerson(ctx, person, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, upsertSession, pgx.NamedArgs{"session": session, "person": person, "tenant": id, "now": e.OccurredAt})
+		if err != nil {
+			return fmt.Errorf("switch session: %w", err)
+		}
+		if tag.RowsAffected() == 0 {
+			return fmt.Errorf("you are a member of no organisation %s: %w", id, tenancy.ErrNotFound)
+		}
+		// The person is a member: from here on the transaction may speak for the tenant.
+		if err := set(ctx, tx, "millwright.tenant", string(id)); err != nil {
+			return err
+		}
+		return appendAudit(ctx, tx, e)
+	})
+}
+
+// ActivateTenant implements tenant.Store.
+func (s *Store) ActivateTenant(ctx context.Context, id tenancy.ID, cell string, e audit.Entry) error {
+	return s.inTenant(ctx, id, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, "update tenants set status = 'active' where id = $1 and cell = $2 and status = 'provisioning'", id, cell)
+		if err != nil {
+			return fmt.Errorf("activate tenant %s: %w", id, err)
+		}
+		if tag.RowsAffected() == 0 {
+			return nil
+		}
+		return appendAudit(ctx, tx, e)
+	})
+}
+
+// Authority implements device.Store.
+func (s *Store) Authority(ctx context.Context, id tenancy.ID) (certificate, sealedKey []byte, err error) {
+	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, "select certificate, sealed_key from authorities where tenant_id = $1", id).Scan(&certificate, &sealedKey)
+		if err != nil {
+			return fmt.Errorf("read intermediate of tenant %s: %w", id, err)
+		}
+		return nil
+	})
+	return certificate, sealedKey, err
+}
+
+// tenantEntry is the tenant as its cell should know it, with its intermediate CA; nil when it is gone.
+func (s *Store) tenantEntry(ctx context.Context, tx pgx.Tx, id tenancy.ID) (*tenant.Tenant, error) {
+	t, err := found(s.tenant(ctx, tx, id))
+	if err != nil || t == nil {
+		return nil, err
+	}
+	if err := tx.QueryRow(ctx, "select certificate from authorities where tenant_id = $1", id).Scan(&t.Intermediate); err != nil {
+		return nil, fmt.Errorf("read intermediate of tenant %s: %w", id, err)
+	}
+	return t, nil
+}
