@@ -1,0 +1,341 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/millwright-io/millwright/dataplane/internal/frame"
+	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
+	"github.com/millwright-io/millwright/proto/subject"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+// ErrLogFull is wrapped by the error of events that found no room in the log. It is a tenancy.ErrUnavailable.
+var ErrLogFull = fmt.Errorf("the log is full until the store has caught up: %w", tenancy.ErrUnavailable)
+
+// errStopped is what events get that come when the cell stops.
+var errStopped = fmt.Errorf("the cell is stopping: %w", tenancy.ErrUnavailable)
+
+// Codes of JetStream's refusals of a full stream under DiscardNew.
+const (
+	codeStreamStoreFailed = 10077
+	codeMaxMessages       = 10049
+	codeMaxBytes          = 10050
+	codeInsufficient      = 10023
+	codeStorageExceeded   = 10047
+)
+
+// PublisherConfig sizes a Publisher; DefaultPublisherConfig has the values that were measured.
+type PublisherConfig struct {
+	Cell       string
+	Partitions int
+	// Instance names this run of the gateway: message ids begin with it, so no two runs may share it.
+	Instance string
+	// FrameEvents and FrameBytes close a frame. One payload never spans frames, so a frame may be larger by one payload.
+	FrameEvents int
+	FrameBytes  int
+	// FramesWaiting is how many closed frames of a partition wait before senders are held.
+	FramesWaiting int
+	// Timeout bounds one try to publish, Patience all tries of one frame.
+	Timeout  time.Duration
+	Patience time.Duration
+	// Tick is how long a partition may be silent.
+	Tick time.Duration
+}
+
+// DefaultPublisherConfig leaves Cell, Partitions and Instance to the caller.
+func DefaultPublisherConfig() PublisherConfig {
+	return PublisherConfig{
+		FrameEvents: 500, FrameBytes: 256 << 10, FramesWaiting: 4,
+		Timeout: 2 * time.Second, Patience: 30 * time.Second, Tick: 15 * time.Second,
+	}
+}
+
+// Observer is told about every frame. Its methods must not block.
+type Observer interface {
+	// FramePublished reports a stored frame and how long it took, retries included.
+	FramePublished(events, bytes int, took time.Duration)
+	// FrameFailed reports a frame that was given up.
+	FrameFailed(events int)
+}
+
+// Publisher writes frames to the log. A partition has one frame in flight at most; what comes meanwhile is the next
+// frame, so an idle log stores at once and a busy one in large frames. It is safe for concurrent use.
+type Publisher struct {
+	js    jetstream.JetStream
+	cfg   PublisherConfig
+	watch Observer
+	log   *slog.Logger
+	now   func() time.Time
+
+	partitions []*partition
+}
+
+// NewPublisher returns a publisher, which stores nothing before Run. watch may be nil.
+func NewPublisher(js jetstream.JetStream, cfg PublisherConfig, watch Observer, log *slog.Logger, now func() time.Time) *Publisher {
+	p := &Publisher{js: js, cfg: cfg, watch: watch, log: log, now: now}
+	for i := range max(cfg.Partitions, 1) {
+		p.partitions = append(p.partitions, newPartition(i, subject.Ingest(cfg.Cell, i)))
+	}
+	return p
+}
+
+// Partitions is how many there are.
+func (p *Publisher) Partitions() int { return len(p.partitions) }
+
+// Append hands in one payload's events, which may be reused when it returns. It blocks while the partition has no room,
+// until ctx is done. Unless it returns an error, the receipt is told exactly once.
+func (p *Publisher) Append(ctx context.Context, partition int, events []telemetry.Event, receipt frame.Receipt, token uint64) error {
+	q := p.partitions[partition]
+	for {
+		room, err := q.append(&p.cfg, events, receipt, token)
+		if err != nil || room == nil {
+			return err
+		}
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return fmt.Errorf("partition %d has no room: %w", partition, tenancy.ErrUnavailable)
+		}
+	}
+}
+
+// Run publishes until ctx is done, then what was handed in before.
+func (p *Publisher) Run(ctx context.Context) error {
+	var group errgroup.Group
+	for _, q := range p.partitions {
+		group.Go(func() error {
+			p.serve(ctx, q)
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+func (p *Publisher) serve(ctx context.Context, q *partition) {
+	tick := time.NewTimer(p.cfg.Tick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-q.wake:
+		case <-tick.C:
+			p.publish(ctx, q, q.empty())
+		case <-ctx.Done():
+			q.stop()
+			for b := q.take(); b != nil; b = q.take() {
+				p.publish(context.WithoutCancel(ctx), q, b)
+			}
+			return
+		}
+		for b := q.take(); b != nil; b = q.take() {
+			p.publish(ctx, q, b)
+		}
+		tick.Reset(p.cfg.Tick)
+	}
+}
+
+// publish stores one batch and tells its receipts.
+func (p *Publisher) publish(ctx context.Context, q *partition, b *batch) {
+	start := p.now()
+	q.received = max(q.received, start.UnixNano())
+	data := b.frame.Finish(q.received)
+	q.number++
+	msg := &nats.Msg{Subject: q.subject, Data: data}
+	id := fmt.Sprintf("%s/%d/%d", p.cfg.Instance, q.index, q.number)
+	err := p.persist(ctx, q, msg, id, start)
+	events := b.frame.Len()
+	if err != nil && events > 0 {
+		p.log.ErrorContext(ctx, "frame given up, its senders keep the events", slog.Int("partition", q.index),
+			slog.Int("events", events), slog.Any("error", err))
+	}
+	if p.watch != nil && events > 0 {
+		if err != nil {
+			p.watch.FrameFailed(events)
+		} else {
+			p.watch.FramePublished(events, len(data), p.now().Sub(start))
+		}
+	}
+	for _, e := range b.entries {
+		e.receipt.Stored(e.token, err)
+	}
+	for i, e := range b.entries {
+		if i == 0 || e.receipt != b.entries[i-1].receipt {
+			e.receipt.Flush()
+		}
+	}
+	q.recycle(b)
+}
+
+// persist tries until the log has the frame, always with the same id: a try whose answer was lost is not stored twice.
+func (p *Publisher) persist(ctx context.Context, q *partition, msg *nats.Msg, id string, start time.Time) error {
+	wait := 50 * time.Millisecond
+	for attempt := 1; ; attempt++ {
+		err := p.try(ctx, msg, id)
+		if err == nil {
+			return nil
+		}
+		if full(err) {
+			return ErrLogFull
+		}
+		if p.now().Sub(start) >= p.cfg.Patience || ctx.Err() != nil {
+			return fmt.Errorf("store frame of partition %d: %w: %w", q.index, tenancy.ErrUnavailable, err)
+		}
+		p.log.WarnContext(ctx, "frame not stored, trying again", slog.Int("partition", q.index),
+			slog.Int("attempt", attempt), slog.Any("error", err))
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+		wait = min(2*wait, time.Second)
+	}
+}
+
+func (p *Publisher) try(ctx context.Context, msg *nats.Msg, id string) error {
+	// A stop lets the try at hand come to its end.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.Timeout)
+	defer cancel()
+	msg.Header = nil
+	_, err := p.js.PublishMsg(ctx, msg, jetstream.WithMsgID(id), jetstream.WithRetryAttempts(0))
+	return err
+}
+
+func full(err error) bool {
+	var api *jetstream.APIError
+	if !errors.As(err, &api) {
+		return false
+	}
+	switch api.ErrorCode {
+	case codeStreamStoreFailed, codeMaxMessages, codeMaxBytes, codeInsufficient, codeStorageExceeded:
+		return true
+	}
+	return false
+}
+
+// batch is a frame that is being filled, and who waits for it.
+type batch struct {
+	frame   frame.Builder
+	entries []entry
+}
+
+type entry struct {
+	receipt frame.Receipt
+	token   uint64
+}
+
+// partition is the queue before one subject.
+type partition struct {
+	index   int
+	subject string
+	wake    chan struct{}
+	// number and received belong to serve.
+	number   uint64
+	received int64
+
+	mu      sync.Mutex
+	open    *batch
+	closed  []*batch
+	spare   []*batch
+	room    chan struct{}
+	stopped bool
+}
+
+func newPartition(index int, subject string) *partition {
+	return &partition{index: index, subject: subject, wake: make(chan struct{}, 1), open: &batch{}}
+}
+
+// append returns a channel that is closed when there may be room, or nil when the events are in.
+func (q *partition) append(cfg *PublisherConfig, events []telemetry.Event, receipt frame.Receipt, token uint64) (<-chan struct{}, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.stopped {
+		return nil, errStopped
+	}
+	n := q.open.frame.Len()
+	if n > 0 && (n+len(events) > cfg.FrameEvents || q.open.frame.Size() >= cfg.FrameBytes) {
+		if len(q.closed) >= cfg.FramesWaiting {
+			if q.room == nil {
+				q.room = make(chan struct{})
+			}
+			return q.room, nil
+		}
+		q.closed = append(q.closed, q.open)
+		q.open = q.fresh()
+	}
+	for i := range events {
+		q.open.frame.Append(&events[i])
+	}
+	q.open.entries = append(q.open.entries, entry{receipt, token})
+	if n == 0 {
+		select {
+		case q.wake <- struct{}{}:
+		default:
+		}
+	}
+	return nil, nil
+}
+
+// fresh needs the lock.
+func (q *partition) fresh() *batch {
+	if n := len(q.spare); n > 0 {
+		b := q.spare[n-1]
+		q.spare = q.spare[:n-1]
+		return b
+	}
+	return &batch{}
+}
+
+// take removes the oldest batch that has events, nil if there is none.
+func (q *partition) take() *batch {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var b *batch
+	switch {
+	case len(q.closed) > 0:
+		b = q.closed[0]
+		q.closed = append(q.closed[:0], q.closed[1:]...)
+	case q.open.frame.Len() > 0:
+		b = q.open
+		q.open = q.fresh()
+	default:
+		return nil
+	}
+	if q.room != nil {
+		close(q.room)
+		q.room = nil
+	}
+	return b
+}
+
+// empty returns a batch without events.
+func (q *partition) empty() *batch {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.fresh()
+}
+
+func (q *partition) recycle(b *batch) {
+	b.frame.Reset()
+	clear(b.entries)
+	b.entries = b.entries[:0]
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.spare = append(q.spare, b)
+}
+
+func (q *partition) stop() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.stopped = true
+	if q.room != nil {
+		close(q.room)
+		q.room = nil
+	}
+}
