@@ -1,0 +1,454 @@
+// Package commit runs a partition: it feeds the log to the engine, cuts it into ranges, stores what follows from each
+// range exactly once, and keeps checkpoints. The composition root starts one Runner a partition.
+package commit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/millwright-io/millwright/dataplane/internal/engine"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+// Source is a partition's log.
+type Source interface {
+	// ID tells this log from any other of the same name.
+	ID() string
+	// Follow delivers frames after a sequence in order, without end, until ctx is done or deliver fails.
+	Follow(ctx context.Context, partition int, after uint64, deliver func(engine.Frame) error) error
+}
+
+// Ends records where the log was cut.
+type Ends interface {
+	Load(ctx context.Context, partition int) (checkpoint uint64, ends []uint64, err error)
+	Save(ctx context.Context, partition int, checkpoint uint64, ends []uint64) error
+}
+
+// Checkpoints keeps snapshots.
+type Checkpoints interface {
+	LoadCheckpoint(ctx context.Context, partition int) ([]byte, error)
+	SaveCheckpoint(ctx context.Context, partition int, data []byte) error
+}
+
+// Usage takes totals.
+type Usage interface {
+	Publish(ctx context.Context, partition int, totals []engine.Total) error
+}
+
+// Observer sees what happens; every method returns at once.
+type Observer interface {
+	// Stepped is called after each frame with the tenant rows it added, before they are stored.
+	Stepped(rows []engine.EventRow)
+	// Committed is called when a range is stored; oldest is the log's time of its first frame.
+	Committed(partition int, out *engine.Outputs, oldest time.Time)
+	// Checkpointed is called when everything up to through is stored and never needed from the log again.
+	Checkpointed(ctx context.Context, partition int, through uint64, bytes int)
+}
+
+// Config bounds a runner.
+type Config struct {
+	Partition int
+	Cell      string
+	// Events and Interval bound a range: whichever comes first. After a pause a range is cut at once.
+	Events             int
+	Interval           time.Duration
+	CheckpointInterval time.Duration
+	Options            engine.Options
+}
+
+// Deps are what a runner works with.
+type Deps struct {
+	Source      Source
+	Ends        Ends
+	Checkpoints Checkpoints
+	Inserter    *Inserter
+	Usage       Usage
+	Observer    Observer
+	Log         *slog.Logger
+	Now         func() time.Time
+}
+
+const (
+	// inFlight is how many ranges are being inserted while the next one fills.
+	inFlight = 2
+	// ahead is how many decoded frames wait for the engine.
+	ahead = 32
+	// usageInterval is the least time between two publications of totals.
+	usageInterval = time.Second
+	// maxInterval is how far a slow store may stretch the interval.
+	maxInterval = 500 * time.Millisecond
+	// drainTimeout is how long a stop waits for what is in flight.
+	drainTimeout = 10 * time.Second
+	retryWait    = 500 * time.Millisecond
+)
+
+// Runner works one partition. Run it once.
+type Runner struct {
+	cfg  Config
+	deps Deps
+	// prefix begins every token.
+	prefix string
+
+	state *engine.State
+	// recorded are ends that an earlier run recorded and that are cut again.
+	recorded []uint64
+	// ends are those since the last checkpoint that is stored.
+	ends []uint64
+	from uint64
+	out  *engine.Outputs
+	// first is the log's time of the open range's first frame.
+	first     int64
+	lastCut   time.Time
+	lastPoint time.Time
+	lastUsage time.Time
+
+	slots chan struct{}
+	jobs  chan *job
+	// stored is the newest checkpoint, published the version of the newest totals at the ledger, spent a smoothed
+	// duration of a range's inserts.
+	stored    atomic.Uint64
+	published atomic.Uint64
+	spent     atomic.Int64
+}
+
+// job is one range on its way to the store.
+type job struct {
+	out     *engine.Outputs
+	through uint64
+	oldest  time.Time
+	// snapshot is nil when the range ends without a checkpoint; saved is closed when it is stored.
+	snapshot []byte
+	saved    chan struct{}
+	totals   []engine.Total
+	usageTo  uint64
+	done     chan error
+}
+
+// New returns a runner.
+func New(cfg Config, deps Deps) *Runner {
+	return &Runner{cfg: cfg, deps: deps, slots: make(chan struct{}, inFlight), jobs: make(chan *job, inFlight)}
+}
+
+// Run recovers, then works until ctx is done; then it stores what is in flight and a last checkpoint.
+func (r *Runner) Run(ctx context.Context) error {
+	if err := r.recover(ctx); err != nil {
+		return err
+	}
+	frames := make(chan engine.Frame, ahead)
+	// work outlives ctx by the drain.
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(drainTimeout, cancel) })()
+	g, gctx := errgroup.WithContext(work)
+	follow, stopFollow := context.WithCancel(gctx)
+	defer context.AfterFunc(ctx, stopFollow)()
+	g.Go(func() error {
+		defer close(frames)
+		err := r.deps.Source.Follow(follow, r.cfg.Partition, r.state.Position(), func(f engine.Frame) error {
+			select {
+			case frames <- f:
+				return nil
+			case <-follow.Done():
+				return follow.Err()
+			}
+		})
+		if ctx.Err() != nil || errors.Is(err, context.Canceled) {
+			return nil
+		}
+		return err
+	})
+	g.Go(func() error {
+		defer close(r.jobs)
+		return r.step(gctx, frames)
+	})
+	g.Go(func() error { return r.finish(gctx) })
+	err := g.Wait()
+	stopFollow()
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("partition %d: %w", r.cfg.Partition, err)
+	}
+	return nil
+}
+
+// recover loads the checkpoint and the ends that were recorded after it.
+func (r *Runner) recover(ctx context.Context) error {
+	data, err := r.deps.Checkpoints.LoadCheckpoint(ctx, r.cfg.Partition)
+	if err != nil {
+		return err
+	}
+	r.state = engine.New(r.cfg.Options)
+	id := r.deps.Source.ID()
+	if data != nil {
+		kept, snapshot, ok := cutID(data)
+		if !ok {
+			return fmt.Errorf("checkpoint of partition %d: no log id: %w", r.cfg.Partition, engine.ErrSnapshot)
+		}
+		if kept != id {
+			return fmt.Errorf("checkpoint of partition %d belongs to log %s, the log is %s: restore the log or delete the checkpoints",
+				r.cfg.Partition, kept, id)
+		}
+		if r.state, err = engine.Decode(snapshot); err != nil {
+			return fmt.Errorf("checkpoint of partition %d: %w", r.cfg.Partition, err)
+		}
+	}
+	covered, ends, err := r.deps.Ends.Load(ctx, r.cfg.Partition)
+	if err != nil {
+		return err
+	}
+	if covered > r.state.Position() {
+		return fmt.Errorf("commits of partition %d begin after %d, its checkpoint ends at %d: restore the checkpoint",
+			r.cfg.Partition, covered, r.state.Position())
+	}
+	r.stored.Store(r.state.Position())
+	r.from = r.state.Position() + 1
+	for _, end := range ends {
+		if end > r.state.Position() {
+			r.recorded = append(r.recorded, end)
+		}
+	}
+	r.ends = slices.Clone(r.recorded)
+	r.prefix = fmt.Sprintf("%s/%s/%d", r.cfg.Cell, id, r.cfg.Partition)
+	r.out = &engine.Outputs{}
+	r.lastPoint = r.deps.Now()
+	r.deps.Log.InfoContext(ctx, "partition recovered", slog.Int("partition", r.cfg.Partition),
+		slog.Uint64("position", r.state.Position()), slog.Int("ranges_to_repeat", len(r.recorded)), slog.Int("devices", r.state.Devices()))
+	return nil
+}
+
+// step feeds the engine and cuts ranges until the frames end.
+func (r *Runner) step(ctx context.Context, frames <-chan engine.Frame) error {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	due := false
+	for {
+		var slot chan<- struct{}
+		in := frames
+		if due {
+			slot = r.slots
+		}
+		if r.out.Events >= 2*r.cfg.Events {
+			in = nil
+		}
+		select {
+		case f, ok := <-in:
+			if !ok {
+				return r.drain(ctx)
+			}
+			if err := r.take(ctx, f); err != nil {
+				return err
+			}
+			if r.out.Frames == 0 {
+				due = false
+				continue
+			}
+			if wait := r.wait(); wait <= 0 || r.out.Events >= r.cfg.Events {
+				due = len(r.recorded) == 0
+			} else if r.out.Frames == 1 {
+				timer.Reset(wait)
+			}
+		case <-timer.C:
+			due = r.out.Frames > 0 && len(r.recorded) == 0
+		case slot <- struct{}{}:
+			due = false
+			if err := r.cut(ctx, false); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// wait is how long the open range may still grow.
+func (r *Runner) wait() time.Duration {
+	interval := max(r.cfg.Interval, min(3*time.Duration(r.spent.Load()), maxInterval))
+	return interval - r.deps.Now().Sub(r.lastCut)
+}
+
+// take steps one frame, and cuts where an earlier run did.
+func (r *Runner) take(ctx context.Context, f engine.Frame) error {
+	if f.Sequence <= r.state.Position() {
+		return nil
+	}
+	replaying := len(r.recorded) > 0
+	if replaying && f.Sequence > r.recorded[0] {
+		return fmt.Errorf("the log has no sequence %d where it was cut, the next is %d: it lost frames", r.recorded[0], f.Sequence)
+	}
+	if r.out.Frames == 0 {
+		r.first = f.Time
+	}
+	before := make([]int, len(r.out.Tenants))
+	for i, rows := range r.out.Tenants {
+		before[i] = len(rows.Events)
+	}
+	r.state.Step(f, r.out)
+	if !replaying {
+		for i, rows := range r.out.Tenants {
+			from := 0
+			if i < len(before) {
+				from = before[i]
+			}
+			if from < len(rows.Events) {
+				r.deps.Observer.Stepped(rows.Events[from:])
+			}
+		}
+		return nil
+	}
+	if f.Sequence == r.recorded[0] {
+		select {
+		case r.slots <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		r.recorded = r.recorded[1:]
+		return r.cut(ctx, true)
+	}
+	return nil
+}
+
+// drain cuts what is open and stores a last checkpoint.
+func (r *Runner) drain(ctx context.Context) error {
+	if len(r.recorded) > 0 || r.state.Position() == r.stored.Load() {
+		return nil
+	}
+	select {
+	case r.slots <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	r.lastPoint, r.lastUsage = time.Time{}, time.Time{}
+	return r.cut(ctx, false)
+}
+
+// cut ends the open range, records its end and hands it to the inserts. The caller took a slot.
+func (r *Runner) cut(ctx context.Context, repeated bool) error {
+	out, through, now := r.out, r.state.Position(), r.deps.Now()
+	r.out, r.lastCut = &engine.Outputs{}, now
+	if !repeated && out.Frames > 0 {
+		stored := r.stored.Load()
+		r.ends = append(slices.DeleteFunc(r.ends, func(end uint64) bool { return end <= stored }), through)
+		if err := r.record(ctx, stored); err != nil {
+			return err
+		}
+	}
+	j := &job{out: out, through: through, oldest: time.Unix(0, r.first), done: make(chan error, 1), saved: make(chan struct{})}
+	if now.Sub(r.lastUsage) >= usageInterval {
+		r.lastUsage = now
+		j.totals, j.usageTo = r.state.Usage(r.published.Load()), through
+	}
+	changed := len(r.recorded) == 0 && r.state.Options() != r.cfg.Options
+	if changed {
+		r.state.SetOptions(r.cfg.Options)
+	}
+	if changed || len(r.recorded) == 0 && now.Sub(r.lastPoint) >= r.cfg.CheckpointInterval {
+		r.checkpoint(j, now)
+	}
+	work := Range{Partition: r.cfg.Partition, From: r.from, To: through, Prefix: r.prefix, Repeated: repeated}
+	r.from = through + 1
+	go func() { // finish waits for it
+		start := r.deps.Now()
+		err := r.deps.Inserter.Insert(ctx, work, out.Tenants)
+		if took := int64(r.deps.Now().Sub(start)); err == nil && !out.Empty() {
+			r.spent.Store((3*r.spent.Load() + took) / 4)
+		}
+		j.done <- err
+	}()
+	r.jobs <- j // never blocks: a slot was taken
+	if !changed {
+		return nil
+	}
+	// A crash before this checkpoint repeats from an older one under the old options: no frame before it is stored.
+	select {
+	case <-j.saved:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (r *Runner) checkpoint(j *job, now time.Time) {
+	start := r.deps.Now()
+	j.snapshot = r.state.Encode(appendID(nil, r.deps.Source.ID()))
+	// A large state is stored less often: at most a twentieth of the time goes into encoding it.
+	r.lastPoint = now.Add(20 * r.deps.Now().Sub(start))
+}
+
+// record saves the ends and does not give up while NATS is away.
+func (r *Runner) record(ctx context.Context, stored uint64) error {
+	return r.persist(ctx, "record range", func() error { return r.deps.Ends.Save(ctx, r.cfg.Partition, stored, r.ends) })
+}
+
+func (r *Runner) persist(ctx context.Context, what string, try func() error) error {
+	for {
+		err := try()
+		if err == nil || permanent(err) || ctx.Err() != nil {
+			return err
+		}
+		r.deps.Log.WarnContext(ctx, what+" not stored, trying again", slog.Int("partition", r.cfg.Partition), slog.Any("error", err))
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(retryWait):
+		}
+	}
+}
+
+// finish completes ranges in order: totals and checkpoints follow what they cover.
+func (r *Runner) finish(ctx context.Context) error {
+	for j := range r.jobs {
+		var err error
+		select {
+		case err = <-j.done:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		<-r.slots
+		if err != nil {
+			return err
+		}
+		r.deps.Observer.Committed(r.cfg.Partition, j.out, j.oldest)
+		if len(j.totals) > 0 {
+			if err := r.deps.Usage.Publish(ctx, r.cfg.Partition, j.totals); err != nil {
+				// They are absolute: the next publication has all that changed since the last that arrived.
+				r.deps.Log.WarnContext(ctx, "usage totals not published", slog.Int("partition", r.cfg.Partition), slog.Any("error", err))
+			} else {
+				r.published.Store(j.usageTo)
+			}
+		}
+		if j.snapshot == nil {
+			continue
+		}
+		if err := r.persist(ctx, "checkpoint", func() error {
+			return r.deps.Checkpoints.SaveCheckpoint(ctx, r.cfg.Partition, j.snapshot)
+		}); err != nil {
+			return err
+		}
+		r.stored.Store(j.through)
+		close(j.saved)
+		r.deps.Observer.Checkpointed(ctx, r.cfg.Partition, j.through, len(j.snapshot))
+	}
+	return nil
+}
+
+// permanent says that trying again cannot help.
+func permanent(err error) bool { return errors.Is(err, ErrFenced) }
+
+// ErrFenced says that another process took the partition over; this one must stop.
+var ErrFenced = fmt.Errorf("another process works on this partition: %w", tenancy.ErrConflict)
+
+// appendID begins a checkpoint with the id of the log that it belongs to.
+func appendID(buf []byte, id string) []byte { return append(append(buf, byte(len(id))), id...) }
+
+func cutID(data []byte) (id string, rest []byte, ok bool) {
+	if len(data) == 0 || len(data) < 1+int(data[0]) {
+		return "", nil, false
+	}
+	return string(data[1 : 1+data[0]]), data[1+data[0]:], true
+}
