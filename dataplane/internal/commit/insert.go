@@ -217,8 +217,8 @@ func (in *Inserter) missing(ctx context.Context, r Range, rows *engine.Rows) (*e
 	return left, nil
 }
 
-func empty(rows *engine.Rows) bool {
-	return len(rows.Events)+len(rows.Windows)+len(rows.DeadLetters) == 0
+func size(rows *engine.Rows) int {
+	return len(rows.Events) + len(rows.Windows) + len(rows.DeadLetters)
 }
 
 func place(rows *engine.Rows) Place {
