@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/millwright-io/millwright/deploy/internal/client"
 	"github.com/millwright-io/millwright/deploy/internal/command"
 	"github.com/millwright-io/millwright/deploy/internal/role"
 	"github.com/millwright-io/millwright/deploy/internal/up"
@@ -16,6 +17,7 @@ func verbs() *command.Registry {
 	return command.NewRegistry("millwright", slices.Concat(
 		up.Commands(version),
 		role.Commands(),
+		client.Commands(),
 		[]command.Command{versionCommand()},
 	))
 }

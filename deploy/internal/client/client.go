@@ -1,0 +1,138 @@
+// Package client holds the verbs with which a person or a script uses an installation from outside: tenants, devices,
+// keys, members, usage and telemetry, through the public APIs. Command millwright imports it.
+package client
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/millwright-io/millwright/deploy/internal/command"
+	"github.com/millwright-io/millwright/deploy/internal/rpc"
+)
+
+// Commands returns the verbs.
+func Commands() []command.Command {
+	return slices.Concat(tenantCommands(), deviceCommands(), certificateCommands(), keyCommands(), memberCommands(),
+		usageCommands(), telemetryCommands())
+}
+
+// call is one use of a verb: the client, and where the answer goes.
+type call struct {
+	*rpc.Client
+	env  command.Env
+	json bool
+	args []string
+}
+
+// verb is a Prepare that adds the flags that every client verb has. define adds the verb's own.
+func verb(define func(fs *flag.FlagSet) func(ctx context.Context, c *call) error) func(fs *flag.FlagSet) command.Run {
+	return func(fs *flag.FlagSet) command.Run {
+		options := rpc.Flags(fs)
+		form := fs.String("o", "text", "form of the answer: text or json")
+		run := define(fs)
+		return func(ctx context.Context, e command.Env, args []string) error {
+			if *form != "text" && *form != "json" {
+				return command.Usage("-o %q: want text or json", *form)
+			}
+			client, err := rpc.Dial(options.Server, options.Key)
+			if err != nil {
+				return err
+			}
+			return run(ctx, &call{Client: client, env: e, json: *form == "json", args: args})
+		}
+	}
+}
+
+// plain is a verb without flags of its own.
+func plain(run func(ctx context.Context, c *call) error) func(fs *flag.FlagSet) command.Run {
+	return verb(func(*flag.FlagSet) func(context.Context, *call) error { return run })
+}
+
+// answer prints a response: as JSON when asked for, else what text prints.
+func (c *call) answer(message proto.Message, err error, text func(w io.Writer)) error {
+	if err != nil {
+		return rpc.Explain(err)
+	}
+	if !c.json {
+		text(c.env.Out)
+		return nil
+	}
+	body, err := protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true, Multiline: true, Indent: "  "}.Marshal(message)
+	if err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	_, err = fmt.Fprintf(c.env.Out, "%s\n", body)
+	return err
+}
+
+// table prints rows under a heading in aligned columns.
+func table(w io.Writer, heading string, rows func(row func(cells ...any))) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(t, strings.ReplaceAll(heading, " ", "\t"))
+	rows(func(cells ...any) {
+		for i, cell := range cells {
+			if i > 0 {
+				_, _ = fmt.Fprint(t, "\t")
+			}
+			if s := fmt.Sprint(cell); s != "" {
+				_, _ = fmt.Fprint(t, s)
+			} else {
+				_, _ = fmt.Fprint(t, "-")
+			}
+		}
+		_, _ = fmt.Fprintln(t)
+	})
+	_ = t.Flush()
+}
+
+// word is an enum value without its prefix, in lower case.
+func word(value fmt.Stringer, prefix string) string {
+	return strings.ToLower(strings.TrimPrefix(value.String(), prefix))
+}
+
+func at(t *timestamppb.Timestamp) string {
+	if t == nil {
+		return ""
+	}
+	return t.AsTime().UTC().Format(time.RFC3339)
+}
+
+// moment is a flag for a point in time: RFC 3339, or a span before now such as 2h.
+type moment struct{ text string }
+
+func (m *moment) String() string { return m.text }
+
+// Set takes the text; it is read when the verb runs.
+func (m *moment) Set(text string) error {
+	m.text = text
+	return nil
+}
+
+func (m *moment) at(now time.Time) (*timestamppb.Timestamp, error) {
+	if m.text == "" {
+		return nil, nil //nolint:nilnil // not given
+	}
+	if span, err := time.ParseDuration(m.text); err == nil {
+		return timestamppb.New(now.Add(-span.Abs())), nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, m.text)
+	if err != nil {
+		return nil, command.Usage("time %q: want RFC 3339, e.g. 2026-11-24T08:00:00Z, or a span before now, e.g. 2h", m.text)
+	}
+	return timestamppb.New(t), nil
+}
+
+// words splits a list given with commas.
+func words(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+}

@@ -1,0 +1,136 @@
+// Package rpc calls the public APIs of a running installation: the control plane's, and, found through it, those of the
+// caller's cell. The client verbs, the demo and the load tools import it; it is the home of Connect in deploy.
+package rpc
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/millwright-io/millwright/deploy/internal/command"
+	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1/telemetryv1connect"
+	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
+	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/usage/v1/usagev1connect"
+)
+
+// Options say which installation, and as whom.
+type Options struct {
+	Server string
+	Key    string
+}
+
+// Flags defines --server and --key.
+func Flags(fs *flag.FlagSet) *Options {
+	o := &Options{}
+	fs.StringVar(&o.Server, "server", "http://127.0.0.1:8080", "`URL` of the control plane")
+	fs.StringVar(&o.Key, "key", "", "API key; on a shared machine give it by the variable instead, where no process list shows it")
+	return o
+}
+
+// Client calls the control plane; its methods' errors are for Explain.
+type Client struct {
+	Tenants tenantv1connect.TenantServiceClient
+	Devices devicev1connect.DeviceServiceClient
+	Usage   usagev1connect.UsageServiceClient
+
+	server string
+	http   *http.Client
+	auth   connect.Option
+}
+
+// Dial returns a client for an API key. It does not connect.
+func Dial(server, key string) (*Client, error) {
+	if key == "" {
+		return nil, command.Usage("no API key: give one by --key or %sKEY; the console makes them, and `up` puts one for its demo into DATA/demo.json", command.VariablePrefix)
+	}
+	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, command.Usage("the API key has characters that no key has: copy it again, it begins with mw_")
+	}
+	return dial(server, newHTTP(), bearer(key))
+}
+
+// DialSession returns a client for a person whose session cookie is in the HTTP client's jar.
+func DialSession(server string, session *http.Client) (*Client, error) {
+	return dial(server, session, nothing{})
+}
+
+func newHTTP() *http.Client {
+	transport := &http.Transport{
+		Proxy:       http.ProxyFromEnvironment,
+		DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext, TLSHandshakeTimeout: 5 * time.Second,
+		MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
+	}
+	return &http.Client{Transport: transport}
+}
+
+func dial(server string, client *http.Client, auth connect.Interceptor) (*Client, error) {
+	u, err := url.Parse(server)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return nil, command.Usage("--server %q: want the control plane's URL, e.g. http://127.0.0.1:8080", server)
+	}
+	option := connect.WithInterceptors(auth)
+	return &Client{
+		Tenants: tenantv1connect.NewTenantServiceClient(client, server, option),
+		Devices: devicev1connect.NewDeviceServiceClient(client, server, option),
+		Usage:   usagev1connect.NewUsageServiceClient(client, server, option),
+		server:  server, http: client, auth: option,
+	}, nil
+}
+
+// Cell returns a client of the cell that the caller's tenant lives in.
+func (c *Client) Cell(ctx context.Context) (telemetryv1connect.TelemetryServiceClient, error) {
+	answer, err := c.Tenants.Get(ctx, &tenantv1.GetRequest{})
+	if err != nil {
+		return nil, Explain(err)
+	}
+	return telemetryv1connect.NewTelemetryServiceClient(c.http, answer.GetTenant().GetCellUrl(), c.auth, connect.WithReadMaxBytes(256<<20)), nil
+}
+
+// Explain turns the error of a call into one sentence. It is an ErrUnreachable when nobody answered, so that a verb ends
+// with that exit code; other errors keep their kind for connect.CodeOf.
+func Explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	var dialing *net.OpError
+	if errors.As(err, &dialing) {
+		return command.Unreachable("could not reach the server: %s: is `millwright up` running, and is --server its address?", dialing)
+	}
+	var refusal *connect.Error
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	switch refusal.Code() { //nolint:exhaustive // the others are answers
+	case connect.CodeUnavailable:
+		return command.Unreachable("the server is not available: %s: try again", refusal.Message())
+	case connect.CodeDeadlineExceeded:
+		return command.Unreachable("the server did not answer in time: %s: try again", refusal.Message())
+	case connect.CodeUnauthenticated:
+		return &explained{text: "the server does not know this API key: " + refusal.Message(), cause: err}
+	}
+	return &explained{text: fmt.Sprintf("%s (%s)", refusal.Message(), refusal.Code()), cause: err}
+}
+
+// Exists reports whether a call was refused because the object is there already.
+func Exists(err error) bool { return connect.CodeOf(err) == connect.CodeAlreadyExists }
+
+// NotFound reports whether a call was refused because the object is not there.
+func NotFound(err error) bool { return connect.CodeOf(err) == connect.CodeNotFound }
+
+type explained struct {
+	text  string
+	cause error
+}
+
+func (e *explained) Error() string { return e.text }
+func (e *explained) Unwrap() error { return e.cause }
