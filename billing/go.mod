@@ -2,8 +2,31 @@ module github.com/millwright-io/millwright/billing
 
 go 1.26.0
 
+require (
+	github.com/jackc/pgx/v5 v5.12.0
+	github.com/millwright-io/millwright/proto v0.0.0
+	github.com/millwright-io/millwright/tenancy v0.0.0
+	github.com/nats-io/nats.go v1.55.0
+	google.golang.org/protobuf v1.36.12
+)
+
+require (
+	buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go v1.36.12-20260825204119-511051f7f437.2 // indirect
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/puddle/v2 v2.2.3 // indirect
+	github.com/klauspost/compress v1.20.3 // indirect
+	github.com/nats-io/nkeys v0.4.16 // indirect
+	github.com/nats-io/nuid v1.0.1 // indirect
+	golang.org/x/crypto v0.58.0 // indirect
+	golang.org/x/sync v0.24.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+	google.golang.org/genproto/googleapis/api v0.0.0-20261026165753-2ffab32bce7e // indirect
+)
+
 replace (
-	github.com/millwright-io/millwright/tenancy => ../tenancy
-	github.com/millwright-io/millwright/proto => ../proto
 	github.com/millwright-io/millwright/migrations => ../migrations
+	github.com/millwright-io/millwright/proto => ../proto
+	github.com/millwright-io/millwright/tenancy => ../tenancy
 )

@@ -82,7 +82,9 @@ func (s *Service) Create(ctx context.Context, p tenancy.Principal, name string, 
 }
 
 // List returns the tenant's keys.
-func (s *Service) List(ctx context.Context, id tenancy.ID) ([]Key, error) { return s.store.Keys(ctx, id) }
+func (s *Service) List(ctx context.Context, id tenancy.ID) ([]Key, error) {
+	return s.store.Keys(ctx, id)
+}
 
 // Revoke deletes a key. One with a wider role than the caller's is not theirs to revoke.
 func (s *Service) Revoke(ctx context.Context, p tenancy.Principal, id string) error {

@@ -63,10 +63,7 @@ func (r *Reports) read(ctx context.Context) error {
 		return fmt.Errorf("open consumer %s of %s: %w", reportConsumer, subject.ReportStream, err)
 	}
 	for ctx.Err() == nil {
-		msg, err := c.Next(jetstream.FetchContext(ctx))
-		if errors.Is(err, jetstream.ErrMsgIteratorClosed) || errors.Is(err, context.Canceled) {
-			return err
-		}
+		msg, err := c.Next(jetstream.FetchMaxWait(5 * time.Second))
 		if errors.Is(err, jetstream.ErrNoMessages) || errors.Is(err, context.DeadlineExceeded) {
 			continue
 		}

@@ -112,7 +112,9 @@ func (s *Service) List(ctx context.Context, p tenancy.Principal) ([]Membership, 
 }
 
 // Get returns the caller's tenant.
-func (s *Service) Get(ctx context.Context, id tenancy.ID) (Tenant, error) { return s.store.Tenant(ctx, id) }
+func (s *Service) Get(ctx context.Context, id tenancy.ID) (Tenant, error) {
+	return s.store.Tenant(ctx, id)
+}
 
 // Switch makes the session act for another of the person's tenants; an ErrNotFound when the person is no member.
 func (s *Service) Switch(ctx context.Context, p tenancy.Principal, id tenancy.ID) (Membership, error) {

@@ -1,0 +1,172 @@
+package controlplane
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/millwright-io/millwright/controlplane/internal/tenant"
+)
+
+// Cell is where a cell listens, as its users see it.
+type Cell struct {
+	// Name is the cell's name, the same in the cell and on every subject: lower-case letters, digits and _.
+	Name string `json:"name"`
+	// Region tells people where the cell is.
+	Region string `json:"region"`
+	// URL is its API's, e.g. http://127.0.0.1:8081.
+	URL string `json:"url"`
+	// IngestURL is where devices post, e.g. https://127.0.0.1:8443/v1/telemetry.
+	IngestURL string `json:"ingest_url"`
+	// MQTTAddress is host:port of MQTT over TLS.
+	MQTTAddress string `json:"mqtt_address"`
+	// MQTTWebSocketURL is e.g. wss://127.0.0.1:8884/mqtt.
+	MQTTWebSocketURL string `json:"mqtt_websocket_url"`
+}
+
+// Config is everything the control plane is told. Secrets are named by file.
+type Config struct {
+	// Address serves the console, Connect, REST below /api/ and the identity flows below /identity/, host:port.
+	Address string
+	// MetricsAddress serves /metrics, /healthz and /readyz without authentication, host:port. Keep it internal.
+	MetricsAddress string
+	// PublicURL is the origin that browsers see, e.g. http://127.0.0.1:8080. Other origins' pages may not act with a
+	// signed-in person's cookie.
+	PublicURL string
+	// TrustedOrigins are further origins at which a browser may have the console.
+	TrustedOrigins []string
+
+	// PostgresDSNFile holds the connection URL of the control plane's database. Its user owns the tables or may become
+	// millwright_app; every statement runs as that role.
+	PostgresDSNFile string
+	// Migrate brings the database to this program's version at the start; the user must then own the tables.
+	Migrate bool
+
+	// NATSURL is the NATS server or cluster, e.g. nats://127.0.0.1:4222.
+	NATSURL string
+	// NATSUser is the control plane's user there; empty for a server without users.
+	NATSUser string
+	// NATSPasswordFile holds the user's password in its first line.
+	NATSPasswordFile string
+	// Replicas of the streams and catalogs: 1 on one server, 3 in a cluster.
+	Replicas int
+
+	// KratosPublicURL is the identity server's public API as the control plane reaches it.
+	KratosPublicURL string
+	// KratosAdminURL is its admin API, which asks for no credentials: a loopback or private address.
+	KratosAdminURL string
+
+	// ConsoleDir holds the built console; empty: none is served.
+	ConsoleDir string
+	// KEKFile holds the key-encryption key, 64 hexadecimal characters; it is made when missing. Whoever has it and a copy
+	// of the database can sign certificates: back it up apart from the database.
+	KEKFile string
+	// GatewayCertificateDir takes gateway.pem, gateway-key.pem and ca.pem, kept fresh; empty: none are written.
+	GatewayCertificateDir string
+	// GatewayHosts are names and addresses in the gateway's certificate, besides localhost, 127.0.0.1 and ::1.
+	GatewayHosts []string
+
+	// Cells are where tenants may live; new ones go to the cell with the fewest tenants.
+	Cells []Cell
+	// CellsFile holds a JSON array of cells ({"name", "region", "url", "ingest_url", "mqtt_address",
+	// "mqtt_websocket_url"}), in addition to Cells.
+	CellsFile string
+	// PlanLimits replaces limits of the plan of every tenant, each as name=value, e.g. events_per_second=1000000. The names
+	// are devices, events_per_second, events_burst, events_per_day, payload_bytes, measurements_per_device, keys, members
+	// and requests_per_second.
+	PlanLimits []string
+}
+
+// DefaultConfig is right for one machine; secrets, the identity server and the cells are left to the caller.
+func DefaultConfig() Config {
+	return Config{
+		Address: "127.0.0.1:8080", MetricsAddress: "127.0.0.1:0", PublicURL: "http://127.0.0.1:8080", Migrate: true,
+		NATSURL: "nats://127.0.0.1:4222", Replicas: 1, KratosPublicURL: "http://127.0.0.1:4433",
+		KratosAdminURL: "http://127.0.0.1:4434",
+	}
+}
+
+var cellName = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
+
+// Validate returns everything that is wrong, joined, each as one sentence.
+func (c Config) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	for name, address := range map[string]string{"address": c.Address, "metrics address": c.MetricsAddress} {
+		_, _, err := net.SplitHostPort(address)
+		check(err == nil, "%s %q: want host:port", name, address)
+	}
+	for name, text := range map[string]string{"public url": c.PublicURL, "kratos public url": c.KratosPublicURL, "kratos admin url": c.KratosAdminURL} {
+		check(isURL(text), "%s %q: want an http or https URL", name, text)
+	}
+	for _, origin := range c.TrustedOrigins {
+		check(isURL(origin), "trusted origin %q: want an http or https URL", origin)
+	}
+	check(c.PostgresDSNFile != "", "postgres dsn file: name the file that holds the connection URL")
+	check(c.KEKFile != "", "kek file: name the file of the key-encryption key; it is made when missing")
+	check(c.NATSURL != "", "nats url: name the server, e.g. nats://127.0.0.1:4222")
+	check(c.NATSUser == "" || c.NATSPasswordFile != "", "nats password file: name it, as there is a nats user")
+	check(c.Replicas >= 1 && c.Replicas <= 5, "replicas %d: want 1 to 5", c.Replicas)
+	cells, err := c.cells()
+	check(err == nil, "%w", err)
+	check(err != nil || len(cells) > 0, "cells: there must be at least one, in cells or in the cells file")
+	seen := make(map[string]bool)
+	for _, cell := range cells {
+		check(cellName.MatchString(cell.Name), "cell %q: want a name of 1 to 32 lower-case letters, digits or _", cell.Name)
+		check(!seen[cell.Name], "cell %q is there twice", cell.Name)
+		check(isURL(cell.URL), "url %q of cell %q: want an http or https URL", cell.URL, cell.Name)
+		seen[cell.Name] = true
+	}
+	_, err = c.limits()
+	check(err == nil, "%w", err)
+	return errors.Join(errs...)
+}
+
+func isURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+// cells are those of the configuration and of its file.
+func (c Config) cells() ([]Cell, error) {
+	cells := c.Cells
+	if c.CellsFile == "" {
+		return cells, nil
+	}
+	text, err := os.ReadFile(c.CellsFile)
+	if err != nil {
+		return nil, fmt.Errorf("read cells file: %w", err)
+	}
+	var more []Cell
+	if err := json.Unmarshal(text, &more); err != nil {
+		return nil, fmt.Errorf("cells file %s: want a JSON array of cells: %w", c.CellsFile, err)
+	}
+	return append(cells, more...), nil
+}
+
+func (c Config) limits() (tenant.Limits, error) {
+	overrides := make(map[string]int64)
+	for _, text := range c.PlanLimits {
+		name, value, ok := strings.Cut(text, "=")
+		n, err := strconv.ParseInt(value, 10, 64)
+		if !ok || err != nil {
+			return tenant.Limits{}, fmt.Errorf("plan limit %q: want name=number", text)
+		}
+		overrides[name] = n
+	}
+	l, err := tenant.TeamLimits().With(overrides)
+	if err != nil {
+		return tenant.Limits{}, fmt.Errorf("plan limits: %w", err)
+	}
+	return l, nil
+}

@@ -1,0 +1,202 @@
+// Package controlplane is the slow, transactional side: tenants, people, devices, certificates, keys, the audit log and
+// the usage ledger. It tells cells what exists and hears from them what happened; it never calls one. The module deploy
+// runs it.
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/millwright-io/millwright/billing/collect"
+	billingnats "github.com/millwright-io/millwright/billing/nats"
+	billingpostgres "github.com/millwright-io/millwright/billing/postgres"
+	"github.com/millwright-io/millwright/controlplane/internal/authority"
+	"github.com/millwright-io/millwright/controlplane/internal/distribute"
+	"github.com/millwright-io/millwright/controlplane/internal/nats"
+	"github.com/millwright-io/millwright/controlplane/internal/postgres"
+	"github.com/millwright-io/millwright/controlplane/internal/tenant"
+	"github.com/millwright-io/millwright/migrations"
+	"github.com/millwright-io/millwright/tenancy/ratelimit"
+)
+
+const (
+	// drainTimeout is how long running requests have to end.
+	drainTimeout = 10 * time.Second
+	headTimeout  = 10 * time.Second
+	idleTimeout  = 2 * time.Minute
+)
+
+// App is a control plane. Run it once.
+type App struct {
+	cfg     Config
+	log     *slog.Logger
+	now     func() time.Time
+	store   *postgres.Store
+	nats    *nats.Conn
+	limiter *ratelimit.Limiter
+	keys    *authority.Authority
+
+	distributor *distribute.Distributor
+	reports     *nats.Reports
+	collector   *collect.Collector
+
+	api, metrics           *http.Server
+	apiAddr, metricsListen net.Listener
+}
+
+// New opens what cfg names and wires it; on error it closes what it opened. It listens, and serves nothing before Run.
+// Postgres must be there; NATS and the identity server may come later.
+func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	a := &App{cfg: cfg, log: log, now: time.Now}
+	defer func() {
+		if err != nil {
+			a.close()
+		}
+	}()
+	cells, err := cfg.cells()
+	if err != nil {
+		return nil, err
+	}
+	if err := a.openStore(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.openAuthority(ctx); err != nil {
+		return nil, err
+	}
+	if a.nats, err = nats.Connect(nats.Config{URL: cfg.NATSURL, User: cfg.NATSUser, PasswordFile: cfg.NATSPasswordFile}, log); err != nil {
+		return nil, err
+	}
+	if a.limiter, err = ratelimit.New(a.now); err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(cells))
+	for _, c := range cells {
+		names = append(names, c.Name)
+	}
+	tenants := tenant.NewService(a.store, a.keys, names, a.now)
+	tokenID, tokenKey := a.keys.TokenKey()
+	a.distributor = distribute.New(a.store, nats.NewCatalog(a.nats, cfg.Replicas), names, tokenID, publicKey(tokenKey), log)
+	a.reports = nats.NewReports(a.nats, tenants, log)
+	a.collector = collect.New(billingpostgres.New(a.store.Pool()))
+	handler, err := a.handler(cells, tenants)
+	if err != nil {
+		return nil, err
+	}
+	return a, a.listen(handler)
+}
+
+func (a *App) openStore(ctx context.Context) error {
+	text, err := os.ReadFile(a.cfg.PostgresDSNFile)
+	if err != nil {
+		return fmt.Errorf("read postgres dsn file: %w", err)
+	}
+	dsn := strings.TrimSpace(string(text))
+	if a.cfg.Migrate {
+		if err := migrations.Postgres(ctx, dsn); err != nil {
+			return err
+		}
+	}
+	limits, err := a.cfg.limits()
+	if err != nil {
+		return err
+	}
+	a.store, err = postgres.Open(ctx, dsn, map[string]tenant.Limits{tenant.PlanTeam: limits})
+	return err
+}
+
+func (a *App) openAuthority(ctx context.Context) error {
+	vault, err := authority.OpenVault(a.cfg.KEKFile)
+	if err != nil {
+		return err
+	}
+	if a.keys, err = authority.Open(ctx, vault, a.store, a.now); err != nil {
+		return err
+	}
+	if a.cfg.GatewayCertificateDir == "" {
+		return nil
+	}
+	_, err = a.keys.WriteServerCertificate(a.cfg.GatewayCertificateDir, a.cfg.GatewayHosts)
+	return err
+}
+
+func (a *App) listen(handler http.Handler) (err error) {
+	if a.apiAddr, err = net.Listen("tcp", a.cfg.Address); err != nil {
+		return fmt.Errorf("listen for the API: %w; stop what uses the port or choose another address", err)
+	}
+	if a.metricsListen, err = net.Listen("tcp", a.cfg.MetricsAddress); err != nil {
+		return fmt.Errorf("listen for metrics: %w; stop what uses the port or choose another address", err)
+	}
+	errorLog := slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	a.api = &http.Server{
+		Handler: handler, ReadHeaderTimeout: headTimeout, ReadTimeout: time.Minute, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: 64 << 10, ErrorLog: errorLog, Protocols: &protocols,
+	}
+	a.metrics = &http.Server{Handler: a.metricsHandler(), ReadHeaderTimeout: headTimeout, IdleTimeout: idleTimeout, ErrorLog: errorLog}
+	return nil
+}
+
+// Addr is where the API listens.
+func (a *App) Addr() string { return a.apiAddr.Addr().String() }
+
+// MetricsAddr is where metrics and health are served.
+func (a *App) MetricsAddr() string { return a.metricsListen.Addr().String() }
+
+// Run serves until ctx is done, then drains in reverse order of start. It returns nil after a clean drain.
+func (a *App) Run(ctx context.Context) error {
+	defer a.close()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.distributor.Run(ctx) })
+	g.Go(func() error { return a.reports.Run(ctx) })
+	g.Go(func() error { return billingnats.Consume(ctx, a.nats.JetStream(), a.collector, a.log) })
+	if dir := a.cfg.GatewayCertificateDir; dir != "" {
+		g.Go(func() error { return a.keys.KeepServerCertificate(ctx, dir, a.cfg.GatewayHosts, a.log) })
+	}
+	g.Go(func() error { return serve(a.metrics, a.metricsListen) })
+	g.Go(func() error { return serve(a.api, a.apiAddr) })
+	g.Go(func() error {
+		<-ctx.Done()
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+		defer cancel()
+		return errors.Join(a.api.Shutdown(drain), a.metrics.Shutdown(drain))
+	})
+	return g.Wait()
+}
+
+func serve(s *http.Server, l net.Listener) error {
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+func (a *App) close() {
+	for _, l := range []net.Listener{a.apiAddr, a.metricsListen} {
+		if l != nil {
+			_ = l.Close()
+		}
+	}
+	if a.nats != nil {
+		a.nats.Close()
+	}
+	if a.limiter != nil {
+		_ = a.limiter.Close(context.Background())
+	}
+	if a.store != nil {
+		a.store.Close()
+	}
+}

@@ -1,0 +1,73 @@
+// Package rpc serves the control plane's API: it verifies callers and converts between the wire and the nouns.
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/millwright-io/millwright/tenancy"
+	"github.com/millwright-io/millwright/tenancy/ory"
+	"github.com/millwright-io/millwright/tenancy/rpc"
+)
+
+// Sessions knows who is signed in.
+type Sessions interface {
+	Session(ctx context.Context, header http.Header) (ory.Session, error)
+}
+
+// Keys knows whom an API key speaks for.
+type Keys interface {
+	Authenticate(ctx context.Context, text string) (tenancy.Principal, error)
+}
+
+// Acting knows which tenant a session acts for.
+type Acting interface {
+	ActingTenant(ctx context.Context, session, person string) (tenancy.ID, tenancy.Role, error)
+}
+
+// Authenticator takes API keys (`Authorization: Bearer mw_…`) and signed-in sessions, in that order.
+func Authenticator(sessions Sessions, keys Keys, acting Acting) rpc.Authenticator {
+	return func(ctx context.Context, header http.Header, _ string) (tenancy.Principal, error) {
+		if token := rpc.Bearer(header); token != "" {
+			if !strings.HasPrefix(token, tenancy.KeyPrefix) {
+				return tenancy.Principal{}, fmt.Errorf("the control plane takes API keys (mw_…) and sessions, not this token: %w", tenancy.ErrUnauthenticated)
+			}
+			return keys.Authenticate(ctx, token)
+		}
+		s, err := sessions.Session(ctx, header)
+		if err != nil {
+			return tenancy.Principal{}, err
+		}
+		id, role, err := acting.ActingTenant(ctx, s.ID, s.Identity)
+		if err != nil {
+			return tenancy.Principal{}, err
+		}
+		return tenancy.Principal{
+			Tenant: id, Role: role, Credential: tenancy.CredentialSession, Subject: s.Identity, Actor: s.Email, Session: s.ID,
+		}, nil
+	}
+}
+
+// Directory finds accounts for the member noun.
+type Directory struct{ Client *ory.Client }
+
+// PersonByEmail implements member.Directory.
+func (d Directory) PersonByEmail(ctx context.Context, email string) (string, error) {
+	i, err := d.Client.FindByEmail(ctx, email)
+	return i.ID, err
+}
+
+// caller returns the verified caller of a call that needs a tenant.
+func caller(ctx context.Context) (tenancy.Principal, error) { return tenancy.TenantFrom(ctx) }
+
+// person returns the verified caller of a call that needs none.
+func person(ctx context.Context) (tenancy.Principal, error) {
+	p, err := tenancy.PrincipalFrom(ctx)
+	if err == nil && p.Credential != tenancy.CredentialSession {
+		err = errors.Join(fmt.Errorf("sign in first: %w", tenancy.ErrForbidden))
+	}
+	return p, err
+}

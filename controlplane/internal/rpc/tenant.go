@@ -1,0 +1,199 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/millwright-io/millwright/controlplane/internal/audit"
+	"github.com/millwright-io/millwright/controlplane/internal/key"
+	"github.com/millwright-io/millwright/controlplane/internal/member"
+	"github.com/millwright-io/millwright/controlplane/internal/tenant"
+	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+// Cell says where a cell listens.
+type Cell struct {
+	URL, IngestURL, MQTTAddress, MQTTWebSocketURL string
+}
+
+// AuditLog reads the audit log.
+type AuditLog interface {
+	AuditEntries(ctx context.Context, id tenancy.ID, before int64, limit int) ([]audit.Entry, error)
+}
+
+// Signer makes cell tokens.
+type Signer interface {
+	Sign(p tenancy.Principal, cell string) (string, time.Time, error)
+}
+
+// Tenants implements TenantServiceHandler.
+type Tenants struct {
+	Tenants *tenant.Service
+	Members *member.Service
+	Keys    *key.Service
+	Audit   AuditLog
+	Signer  Signer
+	Cells   map[string]Cell
+}
+
+// Create founds a tenant.
+func (s *Tenants) Create(ctx context.Context, req *tenantv1.CreateRequest) (*tenantv1.CreateResponse, error) {
+	p, err := person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.Tenants.Create(ctx, p, req.GetName(), req.GetSlug())
+	if err != nil {
+		return nil, err
+	}
+	return &tenantv1.CreateResponse{Tenant: s.tenantToProto(t)}, nil
+}
+
+// List returns the person's tenants.
+func (s *Tenants) List(ctx context.Context, _ *tenantv1.ListRequest) (*tenantv1.ListResponse, error) {
+	p, err := person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.Tenants.List(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	res := &tenantv1.ListResponse{Email: p.Actor}
+	for _, m := range list {
+		res.Memberships = append(res.Memberships, s.membershipToProto(m))
+	}
+	return res, nil
+}
+
+// Switch makes the session act for another tenant.
+func (s *Tenants) Switch(ctx context.Context, req *tenantv1.SwitchRequest) (*tenantv1.SwitchResponse, error) {
+	p, err := person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	id, err := tenancy.ParseID(req.GetTenantId())
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.Tenants.Switch(ctx, p, id)
+	if err != nil {
+		return nil, err
+	}
+	return &tenantv1.SwitchResponse{Membership: s.membershipToProto(m)}, nil
+}
+
+// Get returns the caller's tenant.
+func (s *Tenants) Get(ctx context.Context, _ *tenantv1.GetRequest) (*tenantv1.GetResponse, error) {
+	p, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.Tenants.Get(ctx, p.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	return &tenantv1.GetResponse{Tenant: s.tenantToProto(t), Role: roleToProto(p.Role)}, nil
+}
+
+// IssueCellToken returns a token of the caller's own rights for the tenant's cell.
+func (s *Tenants) IssueCellToken(ctx context.Context, _ *tenantv1.IssueCellTokenRequest) (*tenantv1.IssueCellTokenResponse, error) {
+	p, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.Tenants.Get(ctx, p.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	text, end, err := s.Signer.Sign(p, t.Cell)
+	if err != nil {
+		return nil, err
+	}
+	return &tenantv1.IssueCellTokenResponse{Token: text, ExpiresAt: timestamppb.New(end), CellUrl: s.Cells[t.Cell].URL}, nil
+}
+
+const defaultPage = 100
+
+// ListAuditEntries returns a page of the audit log; the page token is the id of the last entry shown.
+func (s *Tenants) ListAuditEntries(ctx context.Context, req *tenantv1.ListAuditEntriesRequest) (*tenantv1.ListAuditEntriesResponse, error) {
+	p, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	size := int(req.GetPageSize())
+	if size == 0 {
+		size = defaultPage
+	}
+	var before int64
+	if t := req.GetPageToken(); t != "" {
+		if before, err = strconv.ParseInt(t, 10, 64); err != nil || before <= 0 {
+			return nil, fmt.Errorf("page_token: use the one of the response before: %w", tenancy.ErrInvalid)
+		}
+	}
+	list, err := s.Audit.AuditEntries(ctx, p.Tenant, before, size)
+	if err != nil {
+		return nil, err
+	}
+	res := &tenantv1.ListAuditEntriesResponse{}
+	for _, e := range list {
+		res.Entries = append(res.Entries, &tenantv1.AuditEntry{
+			EntryId: strconv.FormatInt(e.ID, 10), OccurredAt: timestamppb.New(e.OccurredAt), Actor: e.Actor, Action: e.Action,
+			Object: e.Object, Outcome: e.Outcome, AfterJson: e.AfterJSON, RemoteAddress: e.RemoteAddress, RequestId: e.RequestID,
+		})
+	}
+	if len(list) == size {
+		res.NextPageToken = strconv.FormatInt(list[size-1].ID, 10)
+	}
+	return res, nil
+}
+
+func (s *Tenants) tenantToProto(t tenant.Tenant) *tenantv1.Tenant {
+	cell := s.Cells[t.Cell]
+	return &tenantv1.Tenant{
+		TenantId: string(t.ID), Name: t.Name, Slug: t.Slug, Status: statuses[t.Status], Plan: t.Plan, Limits: limitsToProto(t.Limits),
+		Cell: t.Cell, CellUrl: cell.URL, IngestUrl: cell.IngestURL, MqttAddress: cell.MQTTAddress,
+		MqttWebsocketUrl: cell.MQTTWebSocketURL, CreatedAt: timestamppb.New(t.CreatedAt),
+	}
+}
+
+func (s *Tenants) membershipToProto(m tenant.Membership) *tenantv1.Membership {
+	return &tenantv1.Membership{Tenant: s.tenantToProto(m.Tenant), Role: roleToProto(m.Role), Current: m.Current}
+}
+
+// limitsToProto narrows: tenant.Limits.With keeps every limit in the wire's range.
+func limitsToProto(l tenant.Limits) *tenantv1.Limits {
+	return &tenantv1.Limits{
+		Devices: int32(l.Devices), EventsPerSecond: int32(l.EventsPerSecond), EventsBurst: int32(l.EventsBurst),
+		EventsPerDay: l.EventsPerDay, PayloadBytes: int32(l.PayloadBytes), MeasurementsPerDevice: int32(l.MeasurementsPerDevice),
+		Keys: int32(l.Keys), Members: int32(l.Members),
+	}
+}
+
+var statuses = map[tenant.Status]tenantv1.TenantStatus{
+	tenant.StatusProvisioning: tenantv1.TenantStatus_TENANT_STATUS_PROVISIONING,
+	tenant.StatusActive:       tenantv1.TenantStatus_TENANT_STATUS_ACTIVE,
+	tenant.StatusSuspended:    tenantv1.TenantStatus_TENANT_STATUS_SUSPENDED,
+}
+
+var roles = map[tenancy.Role]tenantv1.Role{
+	tenancy.RoleOwner: tenantv1.Role_ROLE_OWNER, tenancy.RoleAdmin: tenantv1.Role_ROLE_ADMIN,
+	tenancy.RoleOperator: tenantv1.Role_ROLE_OPERATOR, tenancy.RoleViewer: tenantv1.Role_ROLE_VIEWER,
+}
+
+func roleToProto(r tenancy.Role) tenantv1.Role { return roles[r] }
+
+// roleFromProto returns an empty, invalid role for what is unknown.
+func roleFromProto(r tenantv1.Role) tenancy.Role {
+	for role, wire := range roles {
+		if wire == r {
+			return role
+		}
+	}
+	return ""
+}

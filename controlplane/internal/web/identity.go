@@ -1,0 +1,84 @@
+// Package web serves what is no API of ours: the console's files and, below /identity/, the identity server's public
+// API on our own origin, so that its cookies are ours and nobody reaches its other paths. The composition root imports it.
+package web
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// maxIdentityBody bounds what is passed on: forms of a few fields.
+const maxIdentityBody = 64 << 10
+
+// Forgetter drops what is remembered of a request's session.
+type Forgetter interface{ Forget(header http.Header) }
+
+// Identity passes the self-service flows and whoami on to the identity server at publicURL, and nothing else. Sessions
+// that sign out are forgotten at once.
+func Identity(publicURL string, sessions Forgetter, log *slog.Logger) (http.Handler, error) {
+	target, err := url.Parse(publicURL)
+	if err != nil {
+		return nil, fmt.Errorf("identity server's URL: %w", err)
+	}
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Path = strings.TrimPrefix(r.In.URL.Path, "/identity")
+			r.Out.URL.RawPath = ""
+			r.SetURL(target)
+			// What the identity server believes of the caller is what we know, not what the caller claims.
+			for name := range r.Out.Header {
+				if strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" || name == "X-Real-Ip" || name == "True-Client-Ip" {
+					r.Out.Header.Del(name)
+				}
+			}
+			r.SetXForwarded()
+			r.Out.Host = r.In.Host
+		},
+		Transport: &http.Transport{
+			MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute, ResponseHeaderTimeout: 20 * time.Second,
+		},
+		ModifyResponse: func(res *http.Response) error {
+			res.Header.Set("Cache-Control", "no-store")
+			res.Header.Del("Server")
+			return nil
+		},
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			log.WarnContext(r.Context(), "identity server does not answer", slog.Any("error", err))
+			http.Error(w, `{"error":{"code":503,"message":"The identity server does not answer, try again."}}`, http.StatusServiceUnavailable)
+		},
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := strings.TrimPrefix(r.URL.Path, "/identity")
+		if !open(path) {
+			http.NotFound(w, r)
+			return
+		}
+		if strings.HasPrefix(path, "/self-service/logout") {
+			sessions.Forget(r.Header)
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxIdentityBody)
+		proxy.ServeHTTP(w, r)
+	}), nil
+}
+
+// open reports whether a path of the identity server is for everybody.
+func open(path string) bool {
+	if strings.Contains(path, "..") || strings.Contains(path, "//") {
+		return false
+	}
+	if path == "/sessions/whoami" {
+		return true
+	}
+	for _, flow := range []string{"login", "registration", "logout", "settings", "recovery", "verification", "errors", "methods"} {
+		base := "/self-service/" + flow
+		if path == base || strings.HasPrefix(path, base+"/") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,156 @@
+package controlplane
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	billingpostgres "github.com/millwright-io/millwright/billing/postgres"
+	billingrpc "github.com/millwright-io/millwright/billing/rpc"
+	"github.com/millwright-io/millwright/controlplane/internal/audit"
+	"github.com/millwright-io/millwright/controlplane/internal/device"
+	"github.com/millwright-io/millwright/controlplane/internal/key"
+	"github.com/millwright-io/millwright/controlplane/internal/member"
+	"github.com/millwright-io/millwright/controlplane/internal/rpc"
+	"github.com/millwright-io/millwright/controlplane/internal/tenant"
+	"github.com/millwright-io/millwright/controlplane/internal/web"
+	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/usage/v1/usagev1connect"
+	"github.com/millwright-io/millwright/tenancy"
+	"github.com/millwright-io/millwright/tenancy/casbin"
+	"github.com/millwright-io/millwright/tenancy/ory"
+	chain "github.com/millwright-io/millwright/tenancy/rpc"
+	"github.com/millwright-io/millwright/tenancy/token"
+)
+
+func publicKey(key ed25519.PrivateKey) ed25519.PublicKey {
+	public, _ := key.Public().(ed25519.PublicKey)
+	return public
+}
+
+// handler is the public origin: Connect at each service's path, REST below /api/, identity flows, the console.
+func (a *App) handler(cells []Cell, tenants *tenant.Service) (http.Handler, error) {
+	identity := ory.New(ory.Config{PublicURL: a.cfg.KratosPublicURL, AdminURL: a.cfg.KratosAdminURL}, a.now)
+	services, err := a.services(cells, tenants, identity)
+	if err != nil {
+		return nil, err
+	}
+	rest, err := chain.REST(services...)
+	if err != nil {
+		return nil, err
+	}
+	proxy, err := web.Identity(a.cfg.KratosPublicURL, identity, a.log)
+	if err != nil {
+		return nil, err
+	}
+	guard, err := a.crossOrigin()
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	for _, s := range services {
+		mux.Handle(s.Path, guard.Handler(s.Handler))
+	}
+	mux.Handle("/api/", guard.Handler(rest))
+	mux.Handle("/identity/", guard.Handler(proxy))
+	mux.HandleFunc("GET /healthz", a.healthz)
+	mux.HandleFunc("GET /readyz", a.readyz)
+	urls := make([]string, 0, len(cells))
+	for _, c := range cells {
+		urls = append(urls, c.URL)
+	}
+	mux.Handle("/", web.Console(a.cfg.ConsoleDir, urls))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		web.SecurityHeaders(w.Header())
+		mux.ServeHTTP(w, r)
+	}), nil
+}
+
+// crossOrigin refuses what another origin's page sends with a signed-in person's cookie.
+func (a *App) crossOrigin() (*http.CrossOriginProtection, error) {
+	guard := http.NewCrossOriginProtection()
+	for _, origin := range append([]string{a.cfg.PublicURL}, a.cfg.TrustedOrigins...) {
+		if err := guard.AddTrustedOrigin(trimSlash(origin)); err != nil {
+			return nil, err
+		}
+	}
+	return guard, nil
+}
+
+func trimSlash(s string) string {
+	for len(s) > 0 && s[len(s)-1] == '/' {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// services are the API behind the one chain.
+func (a *App) services(cells []Cell, tenants *tenant.Service, identity *ory.Client) ([]chain.Service, error) {
+	authorizer, err := casbin.New()
+	if err != nil {
+		return nil, err
+	}
+	keys := key.NewService(a.store, a.now)
+	c := chain.New(chain.Deps{
+		Authenticate: rpc.Authenticator(identity, keys, a.store), Limit: a.limit, Authorize: authorizer, Refused: a.refused,
+		Log: a.log, Now: a.now,
+	})
+	where := make(map[string]rpc.Cell, len(cells))
+	for _, cell := range cells {
+		where[cell.Name] = rpc.Cell{
+			URL: cell.URL, IngestURL: cell.IngestURL, MQTTAddress: cell.MQTTAddress, MQTTWebSocketURL: cell.MQTTWebSocketURL,
+		}
+	}
+	tokenID, tokenKey := a.keys.TokenKey()
+	tenantPath, tenantHandler := tenantv1connect.NewTenantServiceHandler(&rpc.Tenants{
+		Tenants: tenants, Members: member.NewService(a.store, rpc.Directory{Client: identity}, a.now), Keys: keys, Audit: a.store,
+		Signer: token.NewSigner(tokenID, tokenKey, a.now), Cells: where,
+	}, c.Options()...)
+	devicePath, deviceHandler := devicev1connect.NewDeviceServiceHandler(&rpc.Devices{
+		Devices: device.NewService(a.store, a.keys, a.now), Now: a.now,
+	}, c.Options()...)
+	usagePath, usageHandler := usagev1connect.NewUsageServiceHandler(
+		billingrpc.New(billingpostgres.New(a.store.Pool()), plans{tenants}, a.now), c.Options()...)
+	return []chain.Service{
+		{Path: tenantPath, Handler: tenantHandler}, {Path: devicePath, Handler: deviceHandler}, {Path: usagePath, Handler: usageHandler},
+	}, nil
+}
+
+// plans tells the ledger's API what a tenant's plan includes.
+type plans struct{ tenants *tenant.Service }
+
+func (p plans) Plan(ctx context.Context, id tenancy.ID) (string, int64, error) {
+	t, err := p.tenants.Get(ctx, id)
+	return t.Plan, t.Limits.EventsPerDay, err
+}
+
+// limit counts a request against the share of its tenant, or of the person who has none yet.
+func (a *App) limit(ctx context.Context, p tenancy.Principal) error {
+	limits, err := a.cfg.limits()
+	if err != nil {
+		return err
+	}
+	if p.Tenant == "" {
+		return a.limiter.Take(ctx, "person/"+p.Subject, "person", int(limits.RequestsPerSecond))
+	}
+	return a.limiter.Take(ctx, "tenant/"+string(p.Tenant), "tenant", int(limits.RequestsPerSecond))
+}
+
+// auditTimeout bounds the entry of a refusal; the caller waits no longer for it.
+const auditTimeout = 2 * time.Second
+
+// refused notes a refused authorization. A refusal stands whether or not it could be noted.
+func (a *App) refused(ctx context.Context, p tenancy.Principal, err error) {
+	if p.Tenant == "" || !errors.Is(err, tenancy.ErrForbidden) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditTimeout)
+	defer cancel()
+	if err := a.store.AppendAudit(ctx, audit.Refusal(ctx, p, a.now(), err.Error())); err != nil {
+		a.log.ErrorContext(ctx, "cannot note a refusal", slog.Any("error", err))
+	}
+}
