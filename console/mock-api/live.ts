@@ -5,7 +5,7 @@ import { WebSocketServer, type WebSocket } from "ws";
 import { eventTimes, measure, tenantOfToken } from "./telemetry";
 import type { MockDevice } from "./world";
 
-const server = new WebSocketServer({ noServer: true, handleProtocols: (offered) => (offered.has("millwright.v1") ? "millwright.v1" : false) });
+const server = new WebSocketServer({ noServer: true, handleProtocols: (offered) => (offered.has("millwright") ? "millwright" : false) });
 const address = /^\/ws\/devices\/([A-Za-z0-9_-]+)\/live$/;
 
 /** Takes the connection over if it is one of ours. */

@@ -1,35 +1,49 @@
 /** The time, ticking; one timer serves every component that asks for the same pace. */
 import { useSyncExternalStore } from "react";
 
-const clocks = new Map<number, { now: number; listeners: Set<() => void>; timer?: ReturnType<typeof setInterval> }>();
+interface Clock {
+  read: () => number;
+  subscribe: (changed: () => void) => () => void;
+}
 
-function clock(every: number) {
+const clocks = new Map<number, Clock>();
+
+function clock(every: number): Clock {
   let found = clocks.get(every);
   if (!found) {
-    found = { now: Date.now(), listeners: new Set() };
+    found = makeClock(every);
     clocks.set(every, found);
   }
   return found;
 }
 
-/** Milliseconds since 1970, renewed every so many milliseconds. */
-export function useNow(every = 1000): number {
-  return useSyncExternalStore(
-    (changed) => {
-      const c = clock(every);
-      c.listeners.add(changed);
-      c.now = Date.now();
-      c.timer ??= setInterval(() => {
-        c.now = Date.now();
-        for (const listener of c.listeners) listener();
-      }, every);
+function makeClock(every: number): Clock {
+  const listeners = new Set<() => void>();
+  let now = Date.now();
+  let timer: ReturnType<typeof setInterval> | undefined;
+  return {
+    read: () => now,
+    subscribe(changed) {
+      listeners.add(changed);
+      if (!timer) {
+        now = Date.now();
+        timer = setInterval(() => {
+          now = Date.now();
+          for (const listener of listeners) listener();
+        }, every);
+      }
       return () => {
-        c.listeners.delete(changed);
-        if (c.listeners.size > 0) return;
-        clearInterval(c.timer);
-        c.timer = undefined;
+        listeners.delete(changed);
+        if (listeners.size > 0) return;
+        clearInterval(timer);
+        timer = undefined;
       };
     },
-    () => clock(every).now,
-  );
+  };
+}
+
+/** Milliseconds since 1970, renewed every so many milliseconds. */
+export function useNow(every = 1000): number {
+  const { subscribe, read } = clock(every);
+  return useSyncExternalStore(subscribe, read);
 }

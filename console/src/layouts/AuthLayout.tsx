@@ -35,20 +35,29 @@ export function AuthLayout() {
   );
 }
 
-/** A bearing's vibration that grows until somebody looks: the product in one line. */
+/** A bearing's vibration that grows until it crosses its limit: the product in one line. */
 function Trace() {
-  const points: string[] = [];
-  for (let x = 0; x <= 600; x += 3) {
-    const wear = Math.max(0, (x - 300) / 300);
-    const y = 70 + (8 + 40 * wear * wear) * Math.sin(x / 8.5) * (0.7 + 0.3 * Math.sin(x / 31));
-    points.push(`${x} ${y.toFixed(1)}`);
-  }
+  const { line, crossing } = trace;
   return (
     <svg className={styles.trace} viewBox="0 0 600 140" fill="none" aria-hidden="true">
       <path d="M0 22H600M0 118H600" stroke="#33454a" strokeDasharray="3 6" />
-      <path d={`M${points.join("L")}`} stroke="#5fd0ba" strokeWidth="2" strokeLinejoin="round" />
-      <circle cx="497" cy="22" r="5" fill="#d9a441" />
-      <path d="M497 22V118" stroke="#d9a441" strokeDasharray="2 4" />
+      <path d={line} stroke="#5fd0ba" strokeWidth="1.75" strokeLinejoin="round" />
+      <path d={`M${crossing} 22V140`} stroke="#d9a441" strokeDasharray="2 4" />
+      <circle cx={crossing} cy="22" r="5" fill="#d9a441" />
     </svg>
   );
+}
+
+const trace = drawTrace();
+
+function drawTrace() {
+  const points: string[] = [];
+  let crossing = 0;
+  for (let x = 0; x <= 600; x += 1.5) {
+    const wear = Math.max(0, (x - 220) / 380);
+    const y = 70 + (7 + 66 * wear ** 2.4) * Math.sin(x / 4.6) * (0.75 + 0.25 * Math.sin(x / 23));
+    if (crossing === 0 && y < 22) crossing = x;
+    points.push(`${x} ${y.toFixed(1)}`);
+  }
+  return { line: `M${points.join("L")}`, crossing };
 }

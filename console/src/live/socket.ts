@@ -28,7 +28,7 @@ export function openLiveSocket(deviceId: string, on: LiveSocketEvents): () => vo
     try {
       const { token, url } = await cellSession();
       if (closed) return;
-      socket = new WebSocket(liveAddress(url, deviceId), ["millwright.v1", `bearer.${token}`]);
+      socket = new WebSocket(liveAddress(url, deviceId), ["millwright", `bearer.${token}`]);
     } catch {
       return again();
     }

@@ -1,4 +1,139 @@
-/** UsagePage. */
+/** Usage: how much was stored today, against the plan, and when. */
+import { useState } from "react";
+import { explain } from "../api/errors";
+import { useUsage, type Hour } from "../api/usage";
+import { BarChart } from "../charts/BarChart";
+import { byDay, byHour } from "../charts/bins";
+import { formatBytes, formatCompact, formatCount, formatPercent } from "../format/number";
+import { day, hour } from "../format/time";
+import { useNow } from "../hooks/useNow";
+import { useTitle } from "../hooks/useTitle";
+import { useWidth } from "../hooks/useWidth";
+import { Page } from "../ui/Page";
+import { Panel } from "../ui/Panel";
+import { Segmented } from "../ui/Segmented";
+import { Empty, ErrorPanel, SkeletonRows } from "../ui/States";
+import styles from "./UsagePage.module.css";
+
+type Span = "24h" | "7d" | "30d";
+
+const spans: Record<Span, number> = { "24h": day, "7d": 7 * day, "30d": 30 * day };
+const hourName = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const hourTick = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const dayName = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" });
+const dayTick = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+
 export default function UsagePage() {
-  return null;
+  const now = useNow(60_000);
+  const [span, setSpan] = useState<Span>("24h");
+  // Whole hours, so that the question stays the same for an hour.
+  const end = Math.ceil(now / hour) * hour;
+  const { data, error, refetch } = useUsage(end - spans[span], end);
+  const [ref, width] = useWidth(900);
+  useTitle("Usage");
+
+  const hours = data?.hours ?? [];
+  const daily = span !== "24h";
+  const bins = daily ? byDay(hours) : byHour(hours);
+  const total = hours.reduce((sum, h) => sum + h.events, 0n);
+  return (
+    <Page title="Usage" note={data?.plan ? `Plan: ${data.plan}. Days are UTC days.` : "What was stored, and what it counts for"}>
+      {error && <ErrorPanel {...explain(error)} onRetry={refetch} />}
+      {!data && !error && (
+        <Panel>
+          <SkeletonRows rows={5} />
+        </Panel>
+      )}
+      {data && (
+        <>
+          <Today today={data.today} quota={Number(data.eventsPerDay)} now={now} />
+          <Tiles today={data.today} />
+          <Panel
+            title={daily ? "Events by day" : "Events by hour"}
+            note={`${formatCount(total)} in total`}
+            actions={
+              <Segmented
+                label="Range"
+                value={span}
+                onChange={setSpan}
+                choices={[
+                  { value: "24h", label: "24 h" },
+                  { value: "7d", label: "7 d" },
+                  { value: "30d", label: "30 d" },
+                ]}
+              />
+            }
+          >
+            <div ref={ref}>
+              {total === 0n ? (
+                <Empty compact icon="usage" title="Nothing stored in this range">
+                  Events count from the moment they are stored, once each, however often a device sends them.
+                </Empty>
+              ) : (
+                <BarChart
+                  bins={bins}
+                  width={width}
+                  label={daily ? "Events stored by day" : "Events stored by hour"}
+                  name={(t) => (daily ? dayName : hourName).format(t)}
+                  tick={(t) => (daily ? dayTick : hourTick).format(t)}
+                  limit={daily ? Number(data.eventsPerDay) : undefined}
+                />
+              )}
+            </div>
+          </Panel>
+        </>
+      )}
+    </Page>
+  );
+}
+
+function Today({ today, quota, now }: { today: Hour | undefined; quota: number; now: number }) {
+  const events = Number(today?.events ?? 0n);
+  const used = quota > 0 ? events / quota : 0;
+  const passed = (now % day) / day;
+  const expected = passed > 0.02 ? Math.round(events / passed) : undefined;
+  const level = used >= 1 ? "over" : used >= 0.8 ? "near" : "fine";
+  return (
+    <Panel>
+      <div className={styles.today}>
+        <div>
+          <p className={styles.label}>Events today</p>
+          <p className={styles.big}>{formatCount(events)}</p>
+          <p className={styles.label}>{expected !== undefined && events > 0 ? `At this pace about ${formatCompact(expected)} by midnight UTC` : "Stored since midnight UTC, each counted once"}</p>
+        </div>
+        {quota > 0 && (
+          <div className={styles.quota}>
+            <div className={styles.quotaHead}>
+              <strong>{formatPercent(used)} of the day's quota</strong>
+              <span>{formatCompact(quota)} events</span>
+            </div>
+            <div className={styles.meter} data-level={level} role="progressbar" aria-label="Share of the day's quota" aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.min(100, Math.round(used * 100))}>
+              <span style={{ width: `${Math.min(100, used * 100)}%` }} />
+            </div>
+            <p className={styles.label}>{level === "over" ? "The plan's daily events are used up." : `${formatCompact(Math.max(0, quota - events))} left until midnight UTC`}</p>
+          </div>
+        )}
+      </div>
+    </Panel>
+  );
+}
+
+function Tiles({ today }: { today: Hour | undefined }) {
+  const tiles = [
+    { name: "Points", value: formatCompact(today?.points ?? 0n), note: "measurements stored today" },
+    { name: "Duplicates", value: formatCompact(today?.duplicates ?? 0n), note: "sent again, not counted" },
+    { name: "Dead letters", value: formatCompact(today?.deadLetters ?? 0n), note: "could not be understood" },
+    { name: "Volume", value: formatBytes(today?.bytes ?? 0n), note: "of stored messages today" },
+  ];
+  return (
+    <dl className={styles.tiles}>
+      {tiles.map((tile) => (
+        <div key={tile.name} className={styles.tile}>
+          <dt>{tile.name}</dt>
+          <dd>{tile.value}</dd>
+          <p>{tile.note}</p>
+        </div>
+      ))}
+    </dl>
+  );
 }
