@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/millwright-io/millwright/controlplane"
 	"github.com/millwright-io/millwright/dataplane"
 	"github.com/millwright-io/millwright/deploy/internal/command"
 	"github.com/millwright-io/millwright/deploy/internal/warehouse"
@@ -18,7 +19,24 @@ type runner interface {
 
 // Commands returns the roles.
 func Commands() []command.Command {
-	return []command.Command{cellCommand(), clickhouseCommand()}
+	return []command.Command{controlPlaneCommand(), cellCommand(), clickhouseCommand(), migrateCommand()}
+}
+
+func controlPlaneCommand() command.Command {
+	return command.Command{
+		Name: "controlplane", Summary: "run the control plane: tenants, devices, people, the console and their API",
+		Details: "Each flag is a field of the control plane's configuration, described in controlplane/config.go. Secrets are named by file.",
+		Prepare: func(fs *flag.FlagSet) command.Run {
+			cfg := controlplane.DefaultConfig()
+			define(fs, &cfg)
+			logging := logFlags(fs)
+			return func(ctx context.Context, e command.Env, _ []string) error {
+				return serve(ctx, e, "controlplane", logging, cfg.Validate, func(log *slog.Logger) (runner, error) {
+					return controlplane.New(ctx, cfg, log)
+				})
+			}
+		},
+	}
 }
 
 func cellCommand() command.Command {

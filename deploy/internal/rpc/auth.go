@@ -6,40 +6,29 @@ import (
 	"connectrpc.com/connect"
 )
 
-// bearer adds an API key to every call.
-type bearer string
+// header adds the caller's credential to every call.
+type header struct{ name, value string }
 
-func (b bearer) value() string { return "Bearer " + string(b) }
+func keyHeader(key string) header { return header{"Authorization", "Bearer " + key} }
 
-// WrapUnary adds the key.
-func (b bearer) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+// WrapUnary adds the header.
+func (h header) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
-		req.Header().Set("Authorization", b.value())
+		req.Header().Set(h.name, h.value)
 		return next(ctx, req)
 	}
 }
 
-// WrapStreamingClient adds the key.
-func (b bearer) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+// WrapStreamingClient adds the header.
+func (h header) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
 	return func(ctx context.Context, spec connect.Spec) connect.StreamingClientConn {
 		conn := next(ctx, spec)
-		conn.RequestHeader().Set("Authorization", b.value())
+		conn.RequestHeader().Set(h.name, h.value)
 		return conn
 	}
 }
 
 // WrapStreamingHandler is for servers.
-func (b bearer) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
-	return next
-}
-
-// nothing adds nothing: the session cookie is the HTTP client's.
-type nothing struct{}
-
-func (nothing) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc { return next }
-func (nothing) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
-	return next
-}
-func (nothing) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+func (h header) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return next
 }

@@ -43,9 +43,8 @@ type Client struct {
 	Devices devicev1connect.DeviceServiceClient
 	Usage   usagev1connect.UsageServiceClient
 
-	server string
-	http   *http.Client
-	auth   connect.Option
+	http *http.Client
+	auth connect.Option
 }
 
 // Dial returns a client for an API key. It does not connect.
@@ -56,12 +55,12 @@ func Dial(server, key string) (*Client, error) {
 	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, command.Usage("the API key has characters that no key has: copy it again, it begins with mw_")
 	}
-	return dial(server, newHTTP(), bearer(key))
+	return dial(server, keyHeader(key))
 }
 
-// DialSession returns a client for a person whose session cookie is in the HTTP client's jar.
-func DialSession(server string, session *http.Client) (*Client, error) {
-	return dial(server, session, nothing{})
+// DialSession returns a client for a signed-in person, by the token that the identity server gives to programs.
+func DialSession(server, token string) (*Client, error) {
+	return dial(server, header{"X-Session-Token", token})
 }
 
 func newHTTP() *http.Client {
@@ -73,17 +72,17 @@ func newHTTP() *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-func dial(server string, client *http.Client, auth connect.Interceptor) (*Client, error) {
+func dial(server string, auth header) (*Client, error) {
 	u, err := url.Parse(server)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return nil, command.Usage("--server %q: want the control plane's URL, e.g. http://127.0.0.1:8080", server)
 	}
-	option := connect.WithInterceptors(auth)
+	client, option := newHTTP(), connect.WithInterceptors(auth)
 	return &Client{
 		Tenants: tenantv1connect.NewTenantServiceClient(client, server, option),
 		Devices: devicev1connect.NewDeviceServiceClient(client, server, option),
 		Usage:   usagev1connect.NewUsageServiceClient(client, server, option),
-		server:  server, http: client, auth: option,
+		http:    client, auth: option,
 	}, nil
 }
 

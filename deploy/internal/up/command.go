@@ -19,9 +19,9 @@ func Commands(version string) []command.Command {
 		Details: "All state is below the data directory. Ctrl-C stops everything in order; a second one at once.",
 		Prepare: func(fs *flag.FlagSet) command.Run {
 			cfg := Config{Version: version}
-			hosts, verbose := flags(fs, &cfg)
+			lists, verbose := flags(fs, &cfg)
 			return func(ctx context.Context, e command.Env, _ []string) error {
-				cfg.Hosts = strings.FieldsFunc(*hosts, func(r rune) bool { return r == ',' || r == ' ' })
+				cfg.Hosts, cfg.PlanLimits = words(lists.hosts), words(lists.limits)
 				executable, err := os.Executable()
 				if err != nil {
 					return fmt.Errorf("find this binary: %w", err)
@@ -36,7 +36,8 @@ func Commands(version string) []command.Command {
 	}}
 }
 
-func flags(fs *flag.FlagSet, cfg *Config) (hosts *string, verbose *bool) {
+func flags(fs *flag.FlagSet, cfg *Config) (given *lists, verbose *bool) {
+	given = &lists{}
 	fs.StringVar(&cfg.Data, "data", ".millwright", "`DIR` of all state; deleting it resets everything")
 	fs.IntVar(&cfg.PortBase, "port-base", 0, "first of seven public ports: console, cell API, HTTPS ingest, MQTT, MQTT over WebSocket, metrics, ClickHouse (default 8080, 8081, 8443, 8883, 8884, 9090, 8123)")
 	fs.StringVar(&cfg.Demo, "demo", "plant", "plant: a demo tenant with a simulated plant; empty: the demo tenant alone; none: neither")
@@ -44,12 +45,20 @@ func flags(fs *flag.FlagSet, cfg *Config) (hosts *string, verbose *bool) {
 		fs.StringVar(a.value, a.flag, "", fmt.Sprintf("`HOST:PORT` of %s (default 127.0.0.1:%d, or the port base + %d)", a.serves, a.standard, i))
 	}
 	fs.StringVar(&cfg.Origin, "origin", "", "`URL` that browsers see the console at (default http:// and the control address)")
-	hosts = fs.String("hosts", "", "further names and addresses, separated by commas, that devices reach the gateway by; they go into its certificate")
+	fs.StringVar(&given.hosts, "hosts", "", "further names and addresses, separated by commas, that devices reach the gateway by; they go into its certificate")
 	fs.StringVar(&cfg.Home, "home", "", "checkout that has console/dist, .tools/kratos and deploy/tools (default: the folder above this binary's)")
 	fs.StringVar(&cfg.Kratos, "kratos", "", "the identity server's binary (default HOME/.tools/kratos)")
 	fs.StringVar(&cfg.Library, "library", "", "libchdb.so (default below HOME/deploy/tools/engine)")
 	fs.StringVar(&cfg.Console, "console", "", "`DIR` of the console's build (default HOME/console/dist)")
 	fs.StringVar(&cfg.PostgresBin, "postgres-bin", "", "`DIR` of initdb and postgres (default: on PATH, /usr/lib/postgresql, or the npm package)")
+	fs.StringVar(&given.limits, "plan-limits", "", "limits of every tenant's plan, separated by commas, e.g. events_per_second=1000000,events_burst=2000000")
 	verbose = fs.Bool("verbose", false, "show details, such as what NATS notes")
-	return hosts, verbose
+	return given, verbose
+}
+
+// lists are flags that hold several words.
+type lists struct{ hosts, limits string }
+
+func words(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 }

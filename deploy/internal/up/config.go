@@ -38,6 +38,9 @@ type Config struct {
 	// Hosts are further names and addresses that devices reach the gateway by, for its certificate.
 	Hosts []string
 
+	// PlanLimits replaces limits of every tenant's plan, each as name=value; see the control plane's configuration.
+	PlanLimits []string
+
 	// Kratos, Library, Console and PostgresBin name parts that are not where Home has them.
 	Kratos      string
 	Library     string

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/millwright-io/millwright/deploy/internal/demo"
 	"github.com/millwright-io/millwright/deploy/internal/health"
 )
 
@@ -65,6 +66,13 @@ func (s *site) startAll(ctx context.Context, t *tree, started *atomic.Bool) erro
 	if err := t.start(ctx, s.kratosPart()); err != nil {
 		return err
 	}
+	control, err := s.controlPlanePart()
+	if err != nil {
+		return err
+	}
+	if err := t.start(ctx, control); err != nil {
+		return err
+	}
 	cell, err := s.cellPart()
 	if err != nil {
 		return err
@@ -72,7 +80,10 @@ func (s *site) startAll(ctx context.Context, t *tree, started *atomic.Bool) erro
 	if err := t.start(ctx, cell); err != nil {
 		return err
 	}
-	return t.start(ctx, s.healthPart(t, started))
+	if err := t.start(ctx, s.healthPart(t, started)); err != nil {
+		return err
+	}
+	return s.startDemo(ctx, t)
 }
 
 // healthPart serves what the tree knows of itself.
@@ -91,5 +102,9 @@ func (s *site) healthPart(t *tree, started *atomic.Bool) *part {
 
 // announce prints the line that says that everything works.
 func (s *site) announce(out io.Writer, begun time.Time) {
-	_, _ = fmt.Fprintf(out, "ready: console %s  (started in %s)\n", s.cfg.Origin, s.now().Sub(begun).Round(100*time.Millisecond))
+	signIn := ""
+	if s.cfg.Demo != "none" {
+		signIn = fmt.Sprintf("  demo: %s / password in %s", demo.Email, s.dir.at("demo.json"))
+	}
+	_, _ = fmt.Fprintf(out, "ready: console %s%s  (started in %s)\n", s.cfg.Origin, signIn, s.now().Sub(begun).Round(100*time.Millisecond))
 }

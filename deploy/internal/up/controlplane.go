@@ -1,0 +1,69 @@
+package up
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+
+	"github.com/millwright-io/millwright/controlplane"
+	"github.com/millwright-io/millwright/deploy/internal/nats"
+	"github.com/millwright-io/millwright/deploy/internal/role"
+)
+
+// controlPlanePart runs the console's server and the control plane's API.
+func (s *site) controlPlanePart() (*part, error) {
+	_, natsPassword, err := s.dir.secret("nats-controlplane", 24)
+	if err != nil {
+		return nil, err
+	}
+	dsn := s.dir.at("secrets", "postgres-dsn")
+	if err := writeSecret(dsn, s.postgres.URLWithPassword(s.databases.millwright)+"\n"); err != nil {
+		return nil, err
+	}
+	cells, err := s.writeCells()
+	if err != nil {
+		return nil, err
+	}
+	cfg := controlplane.DefaultConfig()
+	cfg.Address, cfg.MetricsAddress = s.cfg.ControlAddress, loopback(s.ports.controlMetrics)
+	cfg.PublicURL, cfg.TrustedOrigins = s.cfg.Origin, s.origins()[1:]
+	cfg.PostgresDSNFile, cfg.Migrate = dsn, true
+	cfg.NATSURL, cfg.NATSUser, cfg.NATSPasswordFile = s.nats.URL(), nats.UserControlPlane, natsPassword
+	cfg.KratosPublicURL, cfg.KratosAdminURL = s.kratos.PublicURL(), s.kratos.AdminURL()
+	cfg.ConsoleDir, cfg.KEKFile = s.cfg.Console, s.dir.at("secrets", "kek")
+	cfg.GatewayCertificateDir, cfg.GatewayHosts = s.dir.at("gateway"), s.cfg.Hosts
+	cfg.CellsFile, cfg.PlanLimits = cells, s.cfg.PlanLimits
+	args := role.Arguments(cfg, controlplane.DefaultConfig())
+	return childPart(s.child(s.roleSpec("controlplane", args, answers("http://"+cfg.MetricsAddress+"/readyz")))), nil
+}
+
+// writeCells tells the control plane where the cell listens, as its users see it.
+func (s *site) writeCells() (string, error) {
+	text, err := json.MarshalIndent([]controlplane.Cell{{
+		Name: cellName, Region: "local",
+		URL:              "http://" + s.reachable(s.cfg.CellAddress),
+		IngestURL:        "https://" + s.reachable(s.cfg.IngestAddress) + "/v1/telemetry",
+		MQTTAddress:      s.reachable(s.cfg.MQTTAddress),
+		MQTTWebSocketURL: "wss://" + s.reachable(s.cfg.MQTTWebSocketAddress) + "/mqtt",
+	}}, "", "  ")
+	if err != nil {
+		return "", fmt.Errorf("encode the list of cells: %w", err)
+	}
+	path := s.dir.at("cells.json")
+	return path, writeSecret(path, string(text)+"\n")
+}
+
+// reachable is an address as others reach it: one that listens everywhere is reached by the first of the hosts.
+func (s *site) reachable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
+		host = "127.0.0.1"
+		if len(s.cfg.Hosts) > 0 {
+			host = s.cfg.Hosts[0]
+		}
+	}
+	return net.JoinHostPort(host, port)
+}
