@@ -1,0 +1,172 @@
+// Package gateway is the one way in for devices: MQTT 3.1.1 and 5 over TLS and over WebSocket, and HTTP. It says who
+// sends, admits, decodes, hands on to the log, and answers only when the log has the event. The composition root of the
+// cell imports it.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/millwright-io/millwright/dataplane/internal/catalog"
+	"github.com/millwright-io/millwright/dataplane/internal/frame"
+	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+// Publisher makes events durable. Append blocks while there is no room, until ctx is done; events may be reused when it
+// returns. Unless it returns an error, the receipt is told exactly once.
+type Publisher interface {
+	Partitions() int
+	Append(ctx context.Context, partition int, events []telemetry.Event, receipt frame.Receipt, token uint64) error
+}
+
+// DeadLetters makes durable what could not be understood, under the same contract.
+type DeadLetters interface {
+	Append(ctx context.Context, letter telemetry.DeadLetter, receipt frame.Receipt, token uint64) error
+}
+
+// Limiter admits n events of a tenant if its rate allows them within the time most, and returns how long to wait.
+type Limiter interface {
+	ReserveN(tenant tenancy.ID, n int, most time.Duration) (time.Duration, error)
+}
+
+// Deps are what a gateway works with; all are required.
+type Deps struct {
+	Catalog     *catalog.Catalog
+	Publisher   Publisher
+	DeadLetters DeadLetters
+	Limiter     Limiter
+	Metrics     *Metrics
+	Log         *slog.Logger
+	Now         func() time.Time
+}
+
+// Gateway serves devices.
+type Gateway struct {
+	Deps
+	cfg      Config
+	files    *certificates
+	sessions *sessions
+	open     atomic.Int64
+	decoders sync.Pool
+
+	mqtt, websocket, http net.Listener
+	// ctx ends when the gateway has drained; connections live under it.
+	ctx    context.Context
+	cancel context.CancelFunc
+	conns  sync.WaitGroup
+}
+
+// Addrs are the addresses that a gateway listens on.
+type Addrs struct{ MQTT, WebSocket, HTTP string }
+
+// New reads the certificates and listens; it serves nothing before Run.
+func New(deps Deps, cfg Config) (*Gateway, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("gateway configuration: %w", err)
+	}
+	files, err := openCertificates(cfg.CertificateDir, deps.Now, deps.Log)
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{Deps: deps, cfg: cfg, files: files, sessions: newSessions()}
+	g.decoders.New = func() any { return telemetry.NewDecoder(cfg.limits()) }
+	g.ctx, g.cancel = context.WithCancel(context.Background())
+	for _, l := range []struct {
+		into          *net.Listener
+		name, address string
+	}{{&g.mqtt, "mqtt", cfg.MQTTAddress}, {&g.websocket, "mqtt websocket", cfg.WebSocketAddress}, {&g.http, "http ingest", cfg.HTTPAddress}} {
+		if *l.into, err = net.Listen("tcp", l.address); err != nil {
+			g.close()
+			return nil, fmt.Errorf("listen for %s on %s: %w: free the port or choose another address", l.name, l.address, err)
+		}
+	}
+	return g, nil
+}
+
+func (g *Gateway) close() {
+	for _, l := range []net.Listener{g.mqtt, g.websocket, g.http} {
+		if l != nil {
+			_ = l.Close() // nothing is lost with a listener
+		}
+	}
+	g.cancel()
+}
+
+// Addrs returns the addresses with the ports that were given.
+func (g *Gateway) Addrs() Addrs {
+	return Addrs{g.mqtt.Addr().String(), g.websocket.Addr().String(), g.http.Addr().String()}
+}
+
+// Run serves until ctx is done. Then it takes nothing new, waits for the answers that are due, at most
+// Config.DrainTimeout, says goodbye and returns nil. The publisher must run until Run has returned.
+func (g *Gateway) Run(ctx context.Context) error {
+	defer g.close()
+	defer g.Catalog.OnChange(g.recheck)()
+	ws, web := g.websocketServer(), g.httpServer()
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return g.serveMQTT(running) })
+	group.Go(func() error { return serveHTTP(ws, g.websocket, "mqtt websocket") })
+	group.Go(func() error { return serveHTTP(web, g.http, "http ingest") })
+	group.Go(func() error {
+		<-running.Done()
+		g.drain(ws, web)
+		return nil
+	})
+	return group.Wait()
+}
+
+func serveHTTP(server *http.Server, listener net.Listener, name string) error {
+	if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", name, err)
+	}
+	return nil
+}
+
+func (g *Gateway) drain(ws, web *http.Server) {
+	_ = g.mqtt.Close() // its accept loop ends with it
+	ctx, cancel := context.WithTimeout(g.ctx, g.cfg.DrainTimeout)
+	defer cancel()
+	var all sync.WaitGroup
+	all.Go(func() { _ = ws.Shutdown(ctx) })
+	all.Go(func() {
+		if web.Shutdown(ctx) != nil {
+			_ = web.Close()
+		}
+	})
+	for _, s := range g.sessions.all() {
+		all.Go(func() { s.drain(ctx) })
+	}
+	all.Wait()
+	g.cancel()
+	g.conns.Wait()
+}
+
+// serveMQTT accepts connections until the listener is closed.
+func (g *Gateway) serveMQTT(ctx context.Context) error {
+	for {
+		conn, err := g.mqtt.Accept()
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			g.Log.WarnContext(ctx, "accept", slog.Any("error", err))
+			select {
+			case <-time.After(20 * time.Millisecond): // out of file descriptors, most likely
+				continue
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		g.conns.Go(func() { g.serveTLS(conn) })
+	}
+}

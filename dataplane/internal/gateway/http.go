@@ -1,0 +1,250 @@
+package gateway
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+// httpPath is where telemetry is posted.
+const httpPath = "/v1/telemetry"
+
+// connection remembers who is on an HTTP connection: its chain of certificates is verified once.
+type connection struct {
+	mu       sync.Mutex
+	id       Identity
+	verified bool
+}
+
+type connectionKey struct{}
+
+func withConnection(ctx context.Context, _ net.Conn) context.Context {
+	return context.WithValue(ctx, connectionKey{}, &connection{})
+}
+
+func (g *Gateway) httpServer() *http.Server {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+httpPath, g.post)
+	mux.HandleFunc(httpPath, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Allow", http.MethodPost)
+		reply(w, http.StatusMethodNotAllowed, refusal{Code: "invalid_argument", Message: "only POST is answered here"})
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, http.StatusNotFound, refusal{Code: "not_found", Message: "post telemetry to " + httpPath})
+	})
+	server := g.server(mux, "h2", "http/1.1")
+	server.ReadTimeout = time.Minute
+	return server
+}
+
+// accepted answers a request whose events are durable. Duplicates among them are found later.
+type accepted struct {
+	Accepted int `json:"accepted"`
+}
+
+// refusal answers every other request.
+type refusal struct {
+	Code     string   `json:"code"`
+	Message  string   `json:"message"`
+	Accepted int      `json:"accepted"`
+	Details  []detail `json:"details,omitempty"`
+}
+
+type detail struct {
+	Event  int              `json:"event"`
+	Reason telemetry.Reason `json:"reason"`
+	Detail string           `json:"detail"`
+}
+
+func reply(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // the client is gone
+}
+
+// identify says who sends a request.
+func (g *Gateway) identify(r *http.Request) (Identity, error) {
+	known, ok := r.Context().Value(connectionKey{}).(*connection)
+	if !ok || r.TLS == nil {
+		return Identity{}, stranger("no_certificate", "no client certificate was sent")
+	}
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	if known.verified && g.Now().Before(known.id.NotAfter) {
+		err := g.admitted(&known.id)
+		return known.id, err
+	}
+	id, err := g.verify(r.TLS.PeerCertificates)
+	known.id, known.verified = id, err == nil
+	return id, err
+}
+
+func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
+	id, err := g.identify(r)
+	if err != nil {
+		g.refuseRequest(w, reasonOf(err), err)
+		return
+	}
+	limit := min(g.cfg.PayloadBytes, max(id.Limits.PayloadBytes, 1))
+	payload, err := body(w, r, limit)
+	if err != nil {
+		g.refuseRequest(w, "payload", err)
+		return
+	}
+	g.Metrics.bytes.WithLabelValues(protocolHTTP).Add(float64(len(payload)))
+	ctx, cancel := context.WithTimeout(r.Context(), g.cfg.HTTPWait)
+	defer cancel()
+	decoder := g.decoders.Get().(*telemetry.Decoder) //nolint:forcetypeassert // the pool holds nothing else
+	defer g.decoders.Put(decoder)
+	got := decoder.Decode(telemetry.Source{
+		Tenant: id.Tenant, Device: id.Device, Received: g.Now().UnixNano(), Horizon: id.Limits.Horizon,
+	}, payload)
+	if _, err := g.Limiter.ReserveN(id.Tenant, len(got.Events)+len(got.Invalid), 0); err != nil {
+		g.Metrics.rejected.WithLabelValues(protocolHTTP, "rate").Add(float64(len(got.Events) + len(got.Invalid)))
+		g.refuseRequest(w, "rate", err)
+		return
+	}
+	if err := g.keep(ctx, &id, got); err != nil {
+		g.refuseRequest(w, "unavailable", err)
+		return
+	}
+	if len(got.Invalid) > 0 {
+		reply(w, http.StatusBadRequest, invalid(got))
+		return
+	}
+	reply(w, http.StatusAccepted, accepted{len(got.Events)})
+}
+
+// keep hands everything on and waits until it is durable.
+func (g *Gateway) keep(ctx context.Context, id *Identity, got telemetry.Result) error {
+	wait := &receipt{done: make(chan error, len(got.Invalid)+1)}
+	due := 0
+	if len(got.Events) > 0 {
+		if err := g.Publisher.Append(ctx, id.Partition, got.Events, wait, 0); err != nil {
+			return err
+		}
+		due++
+		g.Metrics.accepted.WithLabelValues(protocolHTTP).Add(float64(len(got.Events)))
+	}
+	for _, bad := range got.Invalid {
+		g.Metrics.rejected.WithLabelValues(protocolHTTP, string(bad.Reason)).Inc()
+		if err := g.DeadLetters.Append(ctx, g.letter(id, bad, protocolHTTP), wait, 0); err != nil {
+			return err
+		}
+		due++
+	}
+	for range due {
+		select {
+		case err := <-wait.done:
+			if err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("the log has not answered in time: %w", tenancy.ErrUnavailable)
+		}
+	}
+	return nil
+}
+
+// receipt tells a request; done has room for every word, so telling never blocks.
+type receipt struct{ done chan error }
+
+func (r *receipt) Stored(_ uint64, err error) { r.done <- err }
+func (r *receipt) Flush()                     {}
+
+var errEncoding = fmt.Errorf("content encoding is not gzip or identity: %w", tenancy.ErrInvalid)
+
+// tooLarge is a body over the limit.
+type tooLarge struct{ limit int }
+
+func (e tooLarge) Error() string {
+	return fmt.Sprintf("the payload is larger than %d bytes: send fewer events at once", e.limit)
+}
+
+// body reads a request's body, unpacked, up to the limit.
+func body(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error) {
+	if r.ContentLength > int64(limit) {
+		return nil, tooLarge{limit}
+	}
+	src := io.Reader(http.MaxBytesReader(w, r.Body, int64(limit)))
+	switch r.Header.Get("Content-Encoding") {
+	case "", "identity":
+	case "gzip":
+		unpacked, err := gzip.NewReader(src)
+		if err != nil {
+			return nil, fmt.Errorf("the body is not gzip: %w", tenancy.ErrInvalid)
+		}
+		defer unpacked.Close()
+		src = unpacked
+	default:
+		return nil, errEncoding
+	}
+	var buf bytes.Buffer
+	if r.ContentLength > 0 {
+		buf.Grow(int(r.ContentLength) + bytes.MinRead)
+	}
+	n, err := io.Copy(&buf, io.LimitReader(src, int64(limit)+1))
+	var over *http.MaxBytesError
+	switch {
+	case n > int64(limit) || errors.As(err, &over):
+		return nil, tooLarge{limit}
+	case err != nil:
+		return nil, fmt.Errorf("the body ended early or is damaged: send it again: %w", tenancy.ErrInvalid)
+	}
+	return buf.Bytes(), nil
+}
+
+func invalid(got telemetry.Result) refusal {
+	out := refusal{Code: "invalid_argument", Accepted: len(got.Events), Message: summary(got)}
+	for _, bad := range got.Invalid {
+		out.Details = append(out.Details, detail{bad.Index, bad.Reason, bad.Detail})
+	}
+	return out
+}
+
+// refuseRequest answers an error; reason is for the figures.
+func (g *Gateway) refuseRequest(w http.ResponseWriter, reason string, err error) {
+	g.Metrics.refused.WithLabelValues(protocolHTTP, reason).Inc()
+	var limit *tenancy.LimitError
+	var large tooLarge
+	switch {
+	case errors.As(err, &large):
+		w.Header().Set("Connection", "close")
+		reply(w, http.StatusRequestEntityTooLarge, refusal{Code: "out_of_range", Message: err.Error()})
+	case errors.As(err, &limit):
+		limitHeaders(w.Header(), limit)
+		reply(w, http.StatusTooManyRequests, refusal{Code: "resource_exhausted", Message: err.Error()})
+	case errors.Is(err, tenancy.ErrUnauthenticated):
+		reply(w, http.StatusUnauthorized, refusal{Code: "unauthenticated", Message: err.Error()})
+	case errors.Is(err, tenancy.ErrForbidden):
+		reply(w, http.StatusForbidden, refusal{Code: "permission_denied", Message: err.Error()})
+	case errors.Is(err, errEncoding):
+		reply(w, http.StatusUnsupportedMediaType, refusal{Code: "invalid_argument", Message: "send the body plain or with Content-Encoding: gzip"})
+	case errors.Is(err, tenancy.ErrInvalid):
+		reply(w, http.StatusBadRequest, refusal{Code: "invalid_argument", Message: err.Error()})
+	default:
+		w.Header().Set("Retry-After", "5")
+		reply(w, http.StatusServiceUnavailable, refusal{Code: "unavailable", Message: unavailable(err)})
+	}
+}
+
+func limitHeaders(h http.Header, limit *tenancy.LimitError) {
+	seconds := strconv.Itoa(int(math.Ceil(limit.RetryAfter.Seconds())))
+	h.Set("Retry-After", seconds)
+	h.Set("X-RateLimit-Limit", strconv.FormatInt(limit.Maximum, 10))
+	h.Set("X-RateLimit-Remaining", strconv.FormatInt(max(limit.Maximum-limit.Current, 0), 10))
+	h.Set("X-RateLimit-Reset", seconds)
+}

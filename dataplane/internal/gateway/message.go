@@ -1,0 +1,173 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+// publish handles a PUBLISH; it returns false when the connection is to end.
+func (s *session) publish(first byte, body []byte) bool {
+	p, code := parsePublish(first, body, s.version)
+	switch {
+	case code.Code != 0:
+		s.end(code, "PUBLISH is malformed: "+code.Reason)
+		return false
+	case p.qos == 2:
+		s.end(packets.ErrQosNotSupported, "QoS 2 is not spoken here: publish with QoS 1")
+		return false
+	case len(p.payload) > s.limit:
+		s.end(packets.ErrPacketTooLarge, fmt.Sprintf("the payload is %d bytes and %d are allowed: send fewer events at once", len(p.payload), s.limit))
+		return false
+	}
+	if code, sentence := s.topics.check(&p, s.id.Device); code.Code != 0 {
+		return s.turnDown(&p, code, sentence)
+	}
+	if !s.room(&p) {
+		return false
+	}
+	s.bytes.Add(float64(len(p.payload)))
+	return s.take(&p)
+}
+
+// turnDown refuses a message: version 5 has an answer for that, version 3.1.1 only the end of the connection.
+func (s *session) turnDown(p *publish, code packets.Code, sentence string) bool {
+	s.g.Metrics.rejected.WithLabelValues(s.protocol, code.Reason).Inc()
+	switch {
+	case s.version != 5 || code.Code == packets.ErrProtocolViolation.Code:
+		s.end(code, sentence)
+		return false
+	case p.qos == 0:
+		s.log.Info("message refused", slog.String("reason", code.Reason), slog.String("detail", sentence))
+	default:
+		s.answer(p.id, code, sentence)
+	}
+	return true
+}
+
+// room holds a client to the number of messages that may wait. Version 5 was told, version 3.1.1 is held back.
+func (s *session) room(p *publish) bool {
+	if p.qos == 0 {
+		return true
+	}
+	for {
+		s.mu.Lock()
+		full := s.acks.len() >= s.g.cfg.ReceiveMaximum
+		var emptied chan struct{}
+		if full && s.version != 5 {
+			if s.emptied == nil {
+				s.emptied = make(chan struct{})
+			}
+			emptied = s.emptied
+		}
+		s.mu.Unlock()
+		if !full {
+			return true
+		}
+		if emptied == nil {
+			s.end(packets.ErrReceiveMaximum, fmt.Sprintf("more than %d messages wait for their answer", s.g.cfg.ReceiveMaximum))
+			return false
+		}
+		select {
+		case <-emptied:
+		case <-s.ctx.Done():
+			return false
+		}
+	}
+}
+
+// take decodes, admits and hands on.
+func (s *session) take(p *publish) bool {
+	now := s.g.Now()
+	got := s.decoder.Decode(telemetry.Source{
+		Tenant: s.id.Tenant, Device: s.id.Device, Received: now.UnixNano(), Horizon: s.id.Limits.Horizon,
+	}, p.payload)
+	if ok, going := s.admit(p, len(got.Events)+len(got.Invalid)); !ok {
+		return going
+	}
+	due := len(got.Invalid)
+	if len(got.Events) > 0 {
+		due++
+	}
+	token := uint64(0)
+	if p.qos > 0 {
+		sl := slot{id: p.id, due: uint8(due), since: now}
+		if len(got.Invalid) > 0 {
+			sl.code, sl.reason = packets.ErrPayloadFormatInvalid.Code, clip(summary(got))
+		}
+		token = s.expect(sl)
+	}
+	return s.hand(got, token)
+}
+
+func (s *session) hand(got telemetry.Result, token uint64) bool {
+	if len(got.Events) > 0 {
+		if err := s.g.Publisher.Append(s.ctx, s.id.Partition, got.Events, s, token); err != nil {
+			s.end(packets.ErrServerBusy, unavailable(err))
+			return false
+		}
+		s.accepted.Add(float64(len(got.Events)))
+	}
+	for _, bad := range got.Invalid {
+		s.g.Metrics.rejected.WithLabelValues(s.protocol, string(bad.Reason)).Inc()
+		if err := s.g.DeadLetters.Append(s.ctx, s.g.letter(&s.id, bad, s.protocol), s, token); err != nil {
+			s.end(packets.ErrServerBusy, unavailable(err))
+			return false
+		}
+	}
+	return true
+}
+
+func (g *Gateway) letter(id *Identity, bad *telemetry.Invalid, protocol string) telemetry.DeadLetter {
+	return telemetry.DeadLetter{Tenant: id.Tenant, Device: id.Device, Received: g.Now().UnixNano(),
+		Reason: bad.Reason, Detail: bad.Detail, Payload: bad.Payload, Protocol: protocol}
+}
+
+// summary is one sentence about the events of a payload that were refused.
+func summary(got telemetry.Result) string {
+	all := len(got.Events) + len(got.Invalid)
+	if all == 1 {
+		return got.Invalid[0].Detail
+	}
+	return fmt.Sprintf("%d of %d events are refused: %s", len(got.Invalid), all, got.Invalid[0].Error())
+}
+
+// admit asks the tenant's rate. A sender slightly over it is held back; beyond that, version 5 is told, and version
+// 3.1.1, which cannot be told, is held back longer.
+func (s *session) admit(p *publish, n int) (ok, going bool) {
+	for {
+		wait, err := s.g.Limiter.ReserveN(s.id.Tenant, n, s.g.cfg.AdmissionWait)
+		if err == nil {
+			return s.pause(wait), false
+		}
+		var limit *tenancy.LimitError
+		if !errors.As(err, &limit) || s.version == 5 {
+			s.g.Metrics.rejected.WithLabelValues(s.protocol, "rate").Add(float64(n))
+			return false, s.turnDown(p, packets.ErrQuotaExceeded, err.Error())
+		}
+		if !s.pause(max(limit.RetryAfter, time.Millisecond)) {
+			return false, false
+		}
+	}
+}
+
+// pause returns false when the connection ended meanwhile.
+func (s *session) pause(d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-s.ctx.Done():
+		return false
+	}
+}

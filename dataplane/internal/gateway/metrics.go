@@ -1,0 +1,68 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics are the gateway's figures. They are also the observer of the publisher's frames.
+type Metrics struct {
+	connections *prometheus.GaugeVec
+	refused     *prometheus.CounterVec
+	accepted    *prometheus.CounterVec
+	rejected    *prometheus.CounterVec
+	bytes       *prometheus.CounterVec
+	latency     prometheus.Histogram
+	frames      prometheus.Counter
+	frameBytes  prometheus.Counter
+	frameEvents prometheus.Counter
+	frameTime   prometheus.Histogram
+	framesLost  prometheus.Counter
+}
+
+// NewMetrics registers the gateway's figures; it returns the error of a name that is taken.
+func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
+	buckets := prometheus.ExponentialBuckets(0.00025, 2, 16)
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "millwright", Subsystem: "gateway", Name: name, Help: help})
+	}
+	vector := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "millwright", Subsystem: "gateway", Name: name, Help: help}, labels)
+	}
+	histogram := func(name, help string) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millwright", Subsystem: "gateway", Name: name, Help: help, Buckets: buckets})
+	}
+	m := &Metrics{
+		connections: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "millwright", Subsystem: "gateway", Name: "connections",
+			Help: "Open MQTT sessions."}, []string{"protocol"}),
+		refused:     vector("connections_refused_total", "Connections and requests refused, by reason.", "protocol", "reason"),
+		accepted:    vector("events_accepted_total", "Events handed to the log.", "protocol"),
+		rejected:    vector("events_refused_total", "Events refused, by reason.", "protocol", "reason"),
+		bytes:       vector("payload_bytes_total", "Bytes of payloads taken.", "protocol"),
+		latency:     histogram("ack_seconds", "From reading a QoS 1 message to its answer."),
+		frames:      counter("frames_total", "Frames stored in the log."),
+		frameBytes:  counter("frame_bytes_total", "Bytes of the frames stored."),
+		frameEvents: counter("frame_events_total", "Events in the frames stored."),
+		frameTime:   histogram("frame_seconds", "From closing a frame to its acknowledgement by the log."),
+		framesLost:  counter("frames_failed_total", "Frames given up; their senders got no acknowledgement."),
+	}
+	for _, c := range []prometheus.Collector{m.connections, m.refused, m.accepted, m.rejected, m.bytes, m.latency,
+		m.frames, m.frameBytes, m.frameEvents, m.frameTime, m.framesLost} {
+		if err := registerer.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// FramePublished counts a stored frame.
+func (m *Metrics) FramePublished(events, bytes int, took time.Duration) {
+	m.frames.Inc()
+	m.frameEvents.Add(float64(events))
+	m.frameBytes.Add(float64(bytes))
+	m.frameTime.Observe(took.Seconds())
+}
+
+// FrameFailed counts a frame that was given up.
+func (m *Metrics) FrameFailed(int) { m.framesLost.Inc() }

@@ -1,0 +1,321 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mochi-mqtt/server/v2/packets"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+const (
+	// sentenceBytes bounds the sentence of an answer.
+	sentenceBytes = 400
+	writeTimeout  = 10 * time.Second
+	// outBytes is how much a client may leave unread before it is cut.
+	outBytes = 1 << 20
+)
+
+// session is an MQTT connection from its CONNECT on. One goroutine reads, one writes; receipts come from the publisher's.
+type session struct {
+	g         *Gateway
+	id        Identity
+	client    string
+	protocol  string
+	version   byte
+	conn      net.Conn
+	in        *packetReader
+	log       *slog.Logger
+	decoder   *telemetry.Decoder
+	topics    topics
+	limit     int
+	idle      time.Duration
+	sentences bool
+	most      uint32
+	ctx       context.Context
+	cancel    context.CancelFunc
+	draining  atomic.Bool
+	accepted  prometheus.Counter
+	bytes     prometheus.Counter
+	deadline  time.Time
+
+	mu     sync.Mutex
+	out    []byte
+	spare  []byte
+	acks   ackQueue
+	ending bool
+	// emptied is closed when no answer is due any more; nil while nobody waits for that.
+	emptied chan struct{}
+	wake    chan struct{}
+}
+
+// signal wakes the writer.
+func (s *session) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// write is the writer: everything that was queued since its last turn goes out in one write.
+func (s *session) write() {
+	for {
+		s.mu.Lock()
+		out, ending := s.out, s.ending
+		s.out, s.spare = s.spare[:0], nil
+		s.mu.Unlock()
+		if len(out) > 0 {
+			_ = s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // the socket's clock, not ours
+			if _, err := s.conn.Write(out); err != nil {
+				s.cancel()
+				return
+			}
+			if cap(out) <= 64<<10 {
+				s.spare = out
+			}
+			continue
+		}
+		s.spare = out
+		if ending {
+			s.cancel()
+			return
+		}
+		select {
+		case <-s.wake:
+		case <-s.ctx.Done():
+			s.end(packets.CodeSuccess, "")
+			s.mu.Lock()
+			rest := len(s.out) > 0
+			s.mu.Unlock()
+			if !rest {
+				return
+			}
+		}
+	}
+}
+
+// send queues a packet.
+func (s *session) send(encode func(*bytes.Buffer) error) {
+	var buf bytes.Buffer
+	if err := encode(&buf); err != nil {
+		s.log.Error("encode packet", slog.Any("error", err))
+		return
+	}
+	s.mu.Lock()
+	if !s.ending {
+		s.out = append(s.out, buf.Bytes()...)
+	}
+	over := len(s.out) > outBytes
+	s.mu.Unlock()
+	if over {
+		s.end(packets.ErrQuotaExceeded, "the client does not read its answers")
+	}
+	s.signal()
+}
+
+// end closes the session once what is queued was written; version 5 gets the code and the sentence, the log has them too.
+func (s *session) end(code packets.Code, sentence string) {
+	s.mu.Lock()
+	if s.ending {
+		s.mu.Unlock()
+		return
+	}
+	s.ending = true
+	if s.version == 5 && code.Code != 0 {
+		s.out = append(s.out, s.disconnect(code, sentence)...)
+	}
+	s.mu.Unlock()
+	if code.Code != 0 {
+		s.g.Metrics.refused.WithLabelValues(s.protocol, code.Reason).Inc()
+		s.log.Info("connection closed", slog.String("reason", code.Reason), slog.String("detail", sentence))
+	}
+	s.signal()
+}
+
+func (s *session) disconnect(code packets.Code, sentence string) []byte {
+	pk := packets.Packet{ProtocolVersion: s.version, ReasonCode: code.Code}
+	pk.FixedHeader.Type = packets.Disconnect
+	pk.Mods.MaxSize, pk.Mods.DisallowProblemInfo = s.most, false
+	pk.Properties.ReasonString = clip(sentence)
+	var buf bytes.Buffer
+	if pk.DisconnectEncode(&buf) != nil {
+		return nil
+	}
+	return buf.Bytes()
+}
+
+// clip bounds a sentence.
+func clip(sentence string) string {
+	if len(sentence) <= sentenceBytes {
+		return sentence
+	}
+	return string(bytes.ToValidUTF8([]byte(sentence[:sentenceBytes]), nil)) + "…"
+}
+
+// expect queues a message that is due an answer.
+func (s *session) expect(sl slot) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.acks.push(sl)
+}
+
+// answer says at once what becomes of a message that nobody else has to hear of.
+func (s *session) answer(id uint16, code packets.Code, sentence string) {
+	s.expect(slot{id: id, code: code.Code, reason: clip(sentence), since: s.g.Now()})
+	s.mu.Lock()
+	s.release()
+	s.mu.Unlock()
+	s.signal()
+}
+
+// release writes the answers that are due, in order. It needs the lock.
+func (s *session) release() {
+	now := time.Time{}
+	for {
+		done, ok := s.acks.pop()
+		if !ok {
+			break
+		}
+		if now.IsZero() {
+			now = s.g.Now()
+		}
+		s.g.Metrics.latency.Observe(now.Sub(done.since).Seconds())
+		if !s.ending {
+			s.out = appendPuback(s.out, &done, s.version, s.sentences, s.most)
+		}
+	}
+	if s.emptied != nil && s.acks.len() == 0 {
+		close(s.emptied)
+		s.emptied = nil
+	}
+}
+
+// Stored is the publisher's word about a message. Token 0 is a QoS 0 message.
+func (s *session) Stored(token uint64, err error) {
+	if err != nil {
+		s.end(packets.ErrServerBusy, unavailable(err))
+		return
+	}
+	if token == 0 {
+		return
+	}
+	s.mu.Lock()
+	if sl := s.acks.at(token); token >= s.acks.head && sl.due > 0 {
+		sl.due--
+	}
+	s.mu.Unlock()
+}
+
+// Flush writes what the publisher's last words made due.
+func (s *session) Flush() {
+	s.mu.Lock()
+	before := len(s.out)
+	s.release()
+	more := len(s.out) > before
+	s.mu.Unlock()
+	if more {
+		s.signal()
+	}
+}
+
+func unavailable(err error) string {
+	if errors.Is(err, tenancy.ErrUnavailable) {
+		return "events cannot be stored now: keep them and connect again in some seconds"
+	}
+	return "the events were not stored: keep them and connect again in some seconds"
+}
+
+// drain takes nothing more, waits for the answers that are due and says goodbye.
+func (s *session) drain(ctx context.Context) {
+	s.draining.Store(true)
+	s.mu.Lock()
+	var emptied chan struct{}
+	if s.acks.len() > 0 && !s.ending {
+		if s.emptied == nil {
+			s.emptied = make(chan struct{})
+		}
+		emptied = s.emptied
+	}
+	s.mu.Unlock()
+	if emptied != nil {
+		select {
+		case <-emptied:
+		case <-s.ctx.Done():
+		case <-ctx.Done():
+		}
+	}
+	s.end(packets.ErrServerShuttingDown, "the server is shutting down: connect again")
+}
+
+// sessions are all that are open.
+type sessions struct {
+	mu sync.Mutex
+	by map[tenancy.ID]map[sessionKey]*session
+}
+
+type sessionKey struct{ device, client string }
+
+func newSessions() *sessions { return &sessions{by: map[tenancy.ID]map[sessionKey]*session{}} }
+
+// add returns the session that it takes the place of, or false when the tenant has too many.
+func (r *sessions) add(s *session, most int) (old *session, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	of := r.by[s.id.Tenant]
+	if of == nil {
+		of = map[sessionKey]*session{}
+		r.by[s.id.Tenant] = of
+	}
+	key := sessionKey{s.id.Device, s.client}
+	if old = of[key]; old == nil && len(of) >= most {
+		return nil, false
+	}
+	of[key] = s
+	return old, true
+}
+
+func (r *sessions) remove(s *session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := sessionKey{s.id.Device, s.client}
+	if of := r.by[s.id.Tenant]; of[key] == s {
+		delete(of, key)
+		if len(of) == 0 {
+			delete(r.by, s.id.Tenant)
+		}
+	}
+}
+
+func (r *sessions) all() []*session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var all []*session
+	for _, of := range r.by {
+		for _, s := range of {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// of returns a tenant's sessions, or those of one device of it.
+func (r *sessions) of(tenant tenancy.ID, device string) []*session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var some []*session
+	for key, s := range r.by[tenant] {
+		if device == "" || key.device == device {
+			some = append(some, s)
+		}
+	}
+	return some
+}
