@@ -6,14 +6,9 @@ import { Button } from "../ui/Button";
 import { TextField } from "../ui/Field";
 import { Notice } from "../ui/States";
 import styles from "./form.module.css";
+import { slugOf } from "./slug";
 
 const slugPattern = /^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$/;
-
-/** "Acme Manufacturing GmbH" → "acme-manufacturing-gmbh". */
-export function slugOf(name: string): string {
-  const plain = name.normalize("NFKD").replaceAll(/[\u0300-\u036f]/g, "").toLowerCase();
-  return plain.replaceAll(/[^a-z0-9]+/g, "-").replaceAll(/^-+|-+$/g, "").slice(0, 40).replace(/-+$/, "");
-}
 
 export function OrganisationForm({ onDone }: { onDone: (tenant: Tenant) => void }) {
   const [name, setName] = useState("");

@@ -7,8 +7,9 @@ import { paths } from "../paths";
 export function useSignOut() {
   const navigate = useNavigate();
   return async () => {
+    // Away first, so that no page asks again for what the ended session may not see.
+    await navigate(paths.signIn(), { replace: true });
     await signOut();
     forgetEverything();
-    navigate(paths.signIn(), { replace: true });
   };
 }

@@ -1,0 +1,203 @@
+/**
+ * The whole thread in a browser: sign up → create an organisation → add a device → its first message → the device page
+ * moves → the usage page counts it. Works against any console: the mock or a running Millwright.
+ *
+ *   node e2e/journey.mjs --base URL --publish-command CMD [--screenshots DIR] [--timeout SECONDS]
+ *
+ * CMD runs in a shell with CERT_DIR (the bundle, unpacked), DEVICE_ID, MQTT_ADDRESS and INGEST_URL set, and should
+ * publish at least one message; it runs again every two seconds while the journey needs the device to speak.
+ * Exit codes: 0 done, 1 a check failed, 2 usage, 3 could not reach the console.
+ */
+import { spawn } from "node:child_process";
+import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { launch, listenForErrors } from "./browser.mjs";
+import { unzipStored } from "./unzip.mjs";
+
+let args;
+try {
+  ({ values: args } = parseArgs({
+    options: {
+      base: { type: "string" },
+      "publish-command": { type: "string" },
+      screenshots: { type: "string" },
+      timeout: { type: "string", default: "60" },
+    },
+  }));
+  if (!args.base || !args["publish-command"]) throw new Error("--base and --publish-command are required");
+} catch (error) {
+  console.error(`journey: ${error.message}\nusage: node e2e/journey.mjs --base URL --publish-command CMD [--screenshots DIR] [--timeout SECONDS]`);
+  process.exit(2);
+}
+
+const base = args.base.replace(/\/+$/, "");
+const timeout = Number(args.timeout) * 1000;
+const stamp = Date.now().toString(36);
+const deviceId = `press_${stamp}`;
+
+try {
+  await fetch(base, { signal: AbortSignal.timeout(10_000) });
+} catch (error) {
+  console.error(`journey: ${base} does not answer: ${error.cause?.message ?? error.message}`);
+  process.exit(3);
+}
+if (args.screenshots) await mkdir(args.screenshots, { recursive: true });
+
+const browser = await launch();
+const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, acceptDownloads: true });
+const page = await context.newPage();
+page.setDefaultTimeout(timeout);
+const errors = listenForErrors(page);
+let publishing = true;
+let publisher = Promise.resolve();
+let code = 0;
+try {
+  await step("sign up", signUp);
+  await step("create an organisation", createOrganisation);
+  const bundle = await step("add a device", addDevice);
+  publisher = publishUntilDone(bundle);
+  await step("see the first message", seeFirstMessage);
+  await step("watch the device", watchDevice);
+  await step("find it in the fleet", findInFleet);
+  await step("read the usage", readUsage);
+  await step("sign out and in again", signOutAndIn);
+  if (errors.length > 0) throw new Error(`the browser's console has errors:\n  ${errors.join("\n  ")}`);
+  console.log("journey: done");
+} catch (error) {
+  code = 1;
+  console.error(`journey: ${error.message}`);
+  for (const line of errors) console.error(`  console: ${line}`);
+  await shoot("failed");
+}
+publishing = false;
+await publisher;
+await browser.close();
+process.exit(code);
+
+async function step(name, run) {
+  const from = Date.now();
+  try {
+    const result = await run();
+    console.log(`ok   ${name} (${Date.now() - from} ms)`);
+    return result;
+  } catch (error) {
+    throw new Error(`could not ${name}: ${error.message}`, { cause: error });
+  }
+}
+
+async function shoot(name) {
+  if (args.screenshots) await page.screenshot({ path: join(args.screenshots, `${name}.png`) });
+}
+
+async function signUp() {
+  await page.goto(`${base}/sign-up`);
+  await page.getByLabel("E-mail address").fill(`journey-${stamp}@example.com`);
+  await page.getByLabel("Password").fill(`correct horse ${stamp}`);
+  await shoot("1-sign-up");
+  await page.getByRole("button", { name: "Create account" }).click();
+  await page.waitForURL("**/organisations/new");
+}
+
+async function createOrganisation() {
+  await page.getByLabel("Organisation").fill(`Journey ${stamp}`);
+  await shoot("2-organisation");
+  await page.getByRole("button", { name: "Create organisation" }).click();
+  await page.waitForURL("**/add-device");
+}
+
+async function addDevice() {
+  await page.getByLabel("Device id").fill("press 01");
+  await page.getByText("Leave out the space").waitFor();
+  await page.getByLabel("Device id").fill(deviceId);
+  await page.getByLabel("Device type").fill("pressure_sensor");
+  await page.getByLabel("Facility").fill("factory_01");
+  await shoot("3-device");
+  await page.getByRole("button", { name: "Create device" }).click();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: `Download ${deviceId}.zip` }).click()]);
+  const dir = await mkdtemp(join(tmpdir(), "millwright-journey-"));
+  const files = unzipStored(await readFile(await download.path()));
+  for (const name of ["cert.pem", "key.pem", "ca.pem"]) {
+    if (!files.get(name)?.toString().startsWith("-----BEGIN ")) throw new Error(`the bundle has no ${name}`);
+    await writeFile(join(dir, name), files.get(name), { mode: 0o600 });
+  }
+  const mqtt = await page.getByLabel("the mosquitto_pub command", { exact: true }).innerText();
+  await page.getByRole("button", { name: "HTTPS", exact: true }).click();
+  const curl = await page.getByLabel("the curl command", { exact: true }).innerText();
+  await page.getByText("Waiting for the first message").waitFor();
+  await shoot("4-waiting");
+  const [, host, port] = /-h (\S+) -p (\d+)/.exec(mqtt) ?? [];
+  await writeFile(join(dir, "publish-mqtt.sh"), mqtt);
+  await writeFile(join(dir, "publish-https.sh"), curl);
+  return { dir, mqtt: `${host}:${port}`, ingest: curl.trim().split(/\s+/).at(-1) };
+}
+
+async function publishUntilDone(bundle) {
+  const env = { ...process.env, CERT_DIR: bundle.dir, DEVICE_ID: deviceId, MQTT_ADDRESS: bundle.mqtt, INGEST_URL: bundle.ingest };
+  while (publishing) {
+    await new Promise((resolve) => {
+      const child = spawn("/bin/sh", ["-c", args["publish-command"]], { env, cwd: bundle.dir, stdio: ["ignore", "ignore", "pipe"] });
+      let said = "";
+      child.stderr.on("data", (chunk) => (said += chunk));
+      child.on("error", resolve);
+      child.on("close", (status) => {
+        if (status !== 0) console.error(`publish command: exit ${status}: ${said.trim().slice(0, 400)}`);
+        resolve();
+      });
+    });
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+  }
+}
+
+async function seeFirstMessage() {
+  await page.getByRole("heading", { name: `${deviceId} is live` }).waitFor();
+  await shoot("5-first-message");
+  await page.getByRole("link", { name: new RegExp(`Open ${deviceId}`) }).click();
+  await page.waitForURL(`**/devices/${deviceId}`);
+}
+
+async function watchDevice() {
+  await page.getByText("Connected", { exact: true }).waitFor();
+  await page.locator("canvas").first().waitFor();
+  // Two counts apart: the stream itself moves, not only the first answer.
+  const counter = page.locator("dt", { hasText: "Events seen here" }).locator("xpath=following-sibling::dd");
+  const first = Number(await counter.innerText());
+  await page.waitForFunction(
+    (before) => [...document.querySelectorAll("dt")].some((dt) => dt.textContent === "Events seen here" && Number(dt.nextElementSibling.textContent) > before),
+    first,
+  );
+  await shoot("6-device-live");
+  await page.getByRole("button", { name: "15 min", exact: true }).click();
+  await page.locator("canvas").first().waitFor();
+  await shoot("7-device-history");
+}
+
+async function findInFleet() {
+  await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Fleet" }).click();
+  const row = page.getByRole("row", { name: new RegExp(deviceId) });
+  await row.getByText("Live").waitFor();
+  await shoot("8-fleet");
+}
+
+async function readUsage() {
+  await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Usage" }).click();
+  const big = page.locator("p", { hasText: /^Events today$/ }).locator("xpath=following-sibling::p[1]");
+  await page.waitForFunction(() => {
+    const label = [...document.querySelectorAll("p")].find((p) => p.textContent === "Events today");
+    return Number(label?.nextElementSibling?.textContent?.replaceAll(",", "")) > 0;
+  });
+  await shoot("9-usage");
+  return big.innerText();
+}
+
+async function signOutAndIn() {
+  await page.getByRole("button", { name: /account menu/ }).first().click();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.waitForURL("**/sign-in");
+  await page.getByLabel("E-mail address").fill(`journey-${stamp}@example.com`);
+  await page.getByLabel("Password").fill(`correct horse ${stamp}`);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL("**/fleet");
+  await page.getByRole("row", { name: new RegExp(deviceId) }).waitFor();
+}

@@ -1,0 +1,1 @@
+export function unzipStored(bytes: Buffer): Map<string, Buffer>;
