@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	natsgo "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/millwright-io/millwright/billing/collect"
@@ -51,8 +52,8 @@ func read(ctx context.Context, js jetstream.JetStream, taker Taker, log *slog.Lo
 		return fmt.Errorf("open consumer %s of %s: %w", consumer, subject.UsageStream, err)
 	}
 	for ctx.Err() == nil {
-		msg, err := c.Next(jetstream.FetchMaxWait(5 * time.Second))
-		if errors.Is(err, jetstream.ErrNoMessages) || errors.Is(err, context.DeadlineExceeded) {
+		msg, err := c.Next(jetstream.FetchMaxWait(time.Second))
+		if errors.Is(err, jetstream.ErrNoMessages) || errors.Is(err, natsgo.ErrTimeout) {
 			continue
 		}
 		if err != nil {

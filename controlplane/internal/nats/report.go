@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	natsgo "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/protobuf/proto"
 
@@ -63,8 +64,8 @@ func (r *Reports) read(ctx context.Context) error {
 		return fmt.Errorf("open consumer %s of %s: %w", reportConsumer, subject.ReportStream, err)
 	}
 	for ctx.Err() == nil {
-		msg, err := c.Next(jetstream.FetchMaxWait(5 * time.Second))
-		if errors.Is(err, jetstream.ErrNoMessages) || errors.Is(err, context.DeadlineExceeded) {
+		msg, err := c.Next(jetstream.FetchMaxWait(time.Second))
+		if errors.Is(err, jetstream.ErrNoMessages) || errors.Is(err, natsgo.ErrTimeout) {
 			continue
 		}
 		if err != nil {
