@@ -50,6 +50,14 @@ func (o *Objects) Park(ctx context.Context, name string, data []byte) error {
 	return nil
 }
 
+// Keep stores data under a name for an operator to look at.
+func (o *Objects) Keep(ctx context.Context, name string, data []byte) error {
+	if _, err := o.store.PutBytes(ctx, name, data); err != nil {
+		return fmt.Errorf("keep %s: %w", name, err)
+	}
+	return nil
+}
+
 const parkedPrefix = "parked/"
 
 // Parked lists the names of what was put aside, oldest first.

@@ -1,0 +1,128 @@
+// Package live hands events to those who watch a device, right after the engine took them. It never holds the engine up:
+// a watcher that is slow misses events and is told how many. The API subscribes, the composition root publishes.
+package live
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/millwright-io/millwright/dataplane/internal/engine"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+const (
+	// buffered is how many updates wait for a watcher.
+	buffered = 256
+	// perTenant is how many watchers a tenant may have at once.
+	perTenant = 500
+)
+
+// Update is one event. Names and Values are shared: read only.
+type Update struct {
+	Device         string
+	Time, Received int64
+	Names          []string
+	Values         []float64
+	// Missed counts the events left out before this one.
+	Missed uint64
+}
+
+type key struct {
+	tenant tenancy.ID
+	device string
+}
+
+// Hub is safe for concurrent use.
+type Hub struct {
+	mu       sync.RWMutex
+	watchers map[key]map[*Watch]struct{}
+	tenants  map[tenancy.ID]int
+	count    atomic.Int64
+}
+
+// New returns a hub that nobody watches.
+func New() *Hub {
+	return &Hub{watchers: map[key]map[*Watch]struct{}{}, tenants: map[tenancy.ID]int{}}
+}
+
+// Watching counts the watchers.
+func (h *Hub) Watching() int { return int(h.count.Load()) }
+
+// Watch is one subscription. Close it.
+type Watch struct {
+	hub     *Hub
+	keys    []key
+	updates chan Update
+	missed  atomic.Uint64
+}
+
+// Updates yields events in order.
+func (w *Watch) Updates() <-chan Update { return w.updates }
+
+// Watch subscribes to devices of a tenant.
+func (h *Hub) Watch(tenant tenancy.ID, devices []string) (*Watch, error) {
+	w := &Watch{hub: h, updates: make(chan Update, buffered)}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if n := h.tenants[tenant]; n >= perTenant {
+		return nil, fmt.Errorf("watch: %w", &tenancy.LimitError{Limit: "live_sessions", Scope: "tenant", Current: int64(n), Maximum: perTenant})
+	}
+	h.tenants[tenant]++
+	h.count.Add(1)
+	for _, device := range devices {
+		k := key{tenant, device}
+		if h.watchers[k] == nil {
+			h.watchers[k] = map[*Watch]struct{}{}
+		}
+		h.watchers[k][w] = struct{}{}
+		w.keys = append(w.keys, k)
+	}
+	return w, nil
+}
+
+// Close ends the subscription; calling it again does nothing.
+func (w *Watch) Close() {
+	h := w.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if w.keys == nil {
+		return
+	}
+	for _, k := range w.keys {
+		delete(h.watchers[k], w)
+		if len(h.watchers[k]) == 0 {
+			delete(h.watchers, k)
+		}
+	}
+	tenant := w.keys[0].tenant
+	if h.tenants[tenant]--; h.tenants[tenant] == 0 {
+		delete(h.tenants, tenant)
+	}
+	h.count.Add(-1)
+	w.keys = nil
+}
+
+// Publish hands events to their watchers. It does not block, and costs nothing when nobody watches.
+func (h *Hub) Publish(rows []engine.EventRow) {
+	if h.count.Load() == 0 {
+		return
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, row := range rows {
+		e := row.Event
+		for w := range h.watchers[key{e.Tenant, e.Device}] {
+			w.offer(Update{Device: e.Device, Time: e.Time, Received: e.Received, Names: e.Names, Values: e.Values})
+		}
+	}
+}
+
+func (w *Watch) offer(u Update) {
+	u.Missed = w.missed.Swap(0)
+	select {
+	case w.updates <- u:
+	default:
+		w.missed.Add(u.Missed + 1)
+	}
+}
