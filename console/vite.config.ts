@@ -1,15 +1,14 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
-import { mockBackend } from "./mock-api/plugin";
 
-// MILLWRIGHT_SERVER names a running control plane to develop against; without it the mock backend answers.
-const server = process.env.MILLWRIGHT_SERVER;
+// `npm run dev:server` works against a running control plane; `npm run dev` uses mock-api/vite.config.ts instead.
+const server = process.env.MILLWRIGHT_SERVER ?? "http://127.0.0.1:8080";
 const proxied = ["/millwright.", "/identity/", "/api/"];
 
 export default defineConfig({
-  plugins: [react(), ...(server ? [] : [mockBackend()])],
+  plugins: [react()],
   server: {
-    proxy: server ? Object.fromEntries(proxied.map((path) => [path, { target: server, changeOrigin: true }])) : undefined,
+    proxy: Object.fromEntries(proxied.map((path) => [path, { target: server, changeOrigin: true }])),
   },
   build: {
     outDir: "dist",
@@ -17,7 +16,7 @@ export default defineConfig({
     chunkSizeWarningLimit: 600,
   },
   test: {
-    include: ["src/**/*.test.ts", "mock-api/**/*.test.ts"],
+    include: ["src/**/*.test.ts"],
     environment: "node",
   },
 });

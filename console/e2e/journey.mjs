@@ -50,7 +50,7 @@ const context = await browser.newContext({ viewport: { width: 1440, height: 900 
 const page = await context.newPage();
 page.setDefaultTimeout(timeout);
 const errors = listenForErrors(page);
-let publishing = true;
+const publishing = new AbortController();
 let publisher = Promise.resolve();
 let code = 0;
 try {
@@ -71,7 +71,7 @@ try {
   for (const line of errors) console.error(`  console: ${line}`);
   await shoot("failed");
 }
-publishing = false;
+publishing.abort();
 await publisher;
 await browser.close();
 process.exit(code);
@@ -135,7 +135,7 @@ async function addDevice() {
 
 async function publishUntilDone(bundle) {
   const env = { ...process.env, CERT_DIR: bundle.dir, DEVICE_ID: deviceId, MQTT_ADDRESS: bundle.mqtt, INGEST_URL: bundle.ingest };
-  while (publishing) {
+  while (!publishing.signal.aborted) {
     await new Promise((resolve) => {
       const child = spawn("/bin/sh", ["-c", args["publish-command"]], { env, cwd: bundle.dir, stdio: ["ignore", "ignore", "pipe"] });
       let said = "";

@@ -20,8 +20,9 @@ export function HistoryChart({ data, range, color, unit, summary, height, onZoom
   const settings = { color, unit, height, sync: "history", filled: data.low === undefined, zoomable: true };
   const [element, plot] = usePlot(settings, () => [range.start, range.end], onZoom);
   useEffect(() => {
-    plot?.setData(aligned(data), true);
-  }, [plot, data, range]);
+    plot?.setData(aligned(data), false);
+    plot?.setScale("x", { min: range.start, max: range.end });
+  }, [plot, data, range.start, range.end]);
   return (
     <figure className={styles.figure}>
       <div className={styles.canvas} style={{ height }} ref={element} aria-hidden="true">

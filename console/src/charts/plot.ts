@@ -46,7 +46,7 @@ export function createPlot(target: HTMLElement, options: PlotOptions, data: Char
       },
       scales: { x: { time: true, range: () => options.range() }, y: { range: (_, low, high) => spread(low, high) } },
       axes: [
-        { ...axis, space: 70, gap: 6, size: 28, values: timeLabels },
+        { ...axis, space: 52, gap: 6, size: 28, values: timeLabels },
         { ...axis, size: 50, gap: 6, space: 34, values: (_, ticks) => ticks.map(tickLabel) },
       ],
       series: [

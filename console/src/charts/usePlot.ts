@@ -1,5 +1,5 @@
 /** Makes a plot in an element, keeps it as wide as the element, and makes it anew when the theme changes. */
-import { useEffect, useRef, useState, type RefObject } from "react";
+import { useEffect, useLayoutEffect, useRef, useState, type RefObject } from "react";
 import { useTheme } from "../hooks/useTheme";
 import { createPlot, type Plot, type PlotOptions } from "./plot";
 import type { ChartData } from "./series";
@@ -15,10 +15,13 @@ export function usePlot(settings: PlotSettings, range: () => [number, number], o
   const { color, unit, sync, filled, height, zoomable } = settings;
   const element = useRef<HTMLDivElement>(null);
   const latest = useRef({ range, onZoom });
-  latest.current = { range, onZoom };
+  useLayoutEffect(() => {
+    latest.current = { range, onZoom };
+  });
   const [plot, setPlot] = useState<Plot>();
   const [theme] = useTheme();
 
+  // The theme is not named inside, but the colours that the plot reads from the page come from it.
   useEffect(() => {
     const target = element.current;
     if (!target) return;
@@ -47,6 +50,7 @@ export function usePlot(settings: PlotSettings, range: () => [number, number], o
       made.destroy();
       setPlot(undefined);
     };
+    // oxlint-disable-next-line react/exhaustive-effect-dependencies
   }, [color, unit, sync, filled, height, zoomable, theme]);
 
   return [element, plot];

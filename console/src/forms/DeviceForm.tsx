@@ -87,7 +87,7 @@ function Options({ id, values }: { id: string; values: Array<string | undefined>
   return (
     <datalist id={id}>
       {values.map((value) => (
-        <option key={value} value={value} />
+        <option key={value}>{value}</option>
       ))}
     </datalist>
   );

@@ -12,6 +12,8 @@ export function CopyBlock({ text, label, wrap }: { text: string; label: string; 
   }
   return (
     <div className={cx(styles.block, wrap && styles.wrap)}>
+      {/* A long command scrolls sideways, which the keyboard must be able to do, too. */}
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
       <pre tabIndex={0} aria-label={label}>
         <code>{text}</code>
       </pre>

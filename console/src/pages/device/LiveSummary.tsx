@@ -9,7 +9,9 @@ const mostSaid = 4;
 export function LiveSummary({ deviceId, names, values, on }: { deviceId: string; names: string[]; values: Record<string, number>; on: boolean }) {
   const [words, setWords] = useState("");
   const latest = useRef({ names, values });
-  latest.current = { names, values };
+  useEffect(() => {
+    latest.current = { names, values };
+  }, [names, values]);
   useEffect(() => {
     if (!on) return;
     const say = () => {
