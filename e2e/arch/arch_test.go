@@ -33,7 +33,7 @@ var may = map[string][]string{
 var homes = map[string][]string{
 	"github.com/jackc/pgx":                    {"postgres", "migrations", "pgtest", "controlplane"},
 	"github.com/ClickHouse/clickhouse-go":     {"clickhouse", "migrations", "chtest", "bench", "verify"},
-	"github.com/ClickHouse/ch-go":             {"clickhouse"},
+	"github.com/ClickHouse/ch-go":             {"clickhouse", "warehouse"},
 	"github.com/casbin/casbin":                {"casbin"},
 	"github.com/ory/client-go":                {"ory", "demo", "up"},
 	"github.com/sethvargo/go-limiter":         {"ratelimit"},
