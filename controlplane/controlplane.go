@@ -40,6 +40,7 @@ type App struct {
 	cfg     Config
 	log     *slog.Logger
 	now     func() time.Time
+	limits  tenant.Limits
 	store   *postgres.Store
 	nats    *nats.Conn
 	limiter *ratelimit.Limiter
@@ -108,11 +109,10 @@ func (a *App) openStore(ctx context.Context) error {
 			return err
 		}
 	}
-	limits, err := a.cfg.limits()
-	if err != nil {
+	if a.limits, err = a.cfg.limits(); err != nil {
 		return err
 	}
-	a.store, err = postgres.Open(ctx, dsn, map[string]tenant.Limits{tenant.PlanTeam: limits})
+	a.store, err = postgres.Open(ctx, dsn, map[string]tenant.Limits{tenant.PlanTeam: a.limits})
 	return err
 }
 

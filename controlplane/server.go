@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	billingpostgres "github.com/millwright-io/millwright/billing/postgres"
@@ -74,18 +75,11 @@ func (a *App) handler(cells []Cell, tenants *tenant.Service) (http.Handler, erro
 func (a *App) crossOrigin() (*http.CrossOriginProtection, error) {
 	guard := http.NewCrossOriginProtection()
 	for _, origin := range append([]string{a.cfg.PublicURL}, a.cfg.TrustedOrigins...) {
-		if err := guard.AddTrustedOrigin(trimSlash(origin)); err != nil {
+		if err := guard.AddTrustedOrigin(strings.TrimRight(origin, "/")); err != nil {
 			return nil, err
 		}
 	}
 	return guard, nil
-}
-
-func trimSlash(s string) string {
-	for len(s) > 0 && s[len(s)-1] == '/' {
-		s = s[:len(s)-1]
-	}
-	return s
 }
 
 // services are the API behind the one chain.
@@ -130,14 +124,10 @@ func (p plans) Plan(ctx context.Context, id tenancy.ID) (string, int64, error) {
 
 // limit counts a request against the share of its tenant, or of the person who has none yet.
 func (a *App) limit(ctx context.Context, p tenancy.Principal) error {
-	limits, err := a.cfg.limits()
-	if err != nil {
-		return err
-	}
 	if p.Tenant == "" {
-		return a.limiter.Take(ctx, "person/"+p.Subject, "person", int(limits.RequestsPerSecond))
+		return a.limiter.Take(ctx, "person/"+p.Subject, "person", int(a.limits.RequestsPerSecond))
 	}
-	return a.limiter.Take(ctx, "tenant/"+string(p.Tenant), "tenant", int(limits.RequestsPerSecond))
+	return a.limiter.Take(ctx, "tenant/"+string(p.Tenant), "tenant", int(a.limits.RequestsPerSecond))
 }
 
 // auditTimeout bounds the entry of a refusal; the caller waits no longer for it.

@@ -1,6 +1,7 @@
 package migrations_test
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -158,17 +159,17 @@ func fill(t *testing.T, conn *pgx.Conn, id string) {
 
 func connect(t *testing.T, dsn string) *pgx.Conn {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), dsn)
+	conn, err := pgx.Connect(context.WithoutCancel(t.Context()), dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.Close(t.Context()) })
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
 	return conn
 }
 
 func exec(t *testing.T, conn *pgx.Conn, statement string) {
 	t.Helper()
-	if _, err := conn.Exec(t.Context(), statement); err != nil {
+	if _, err := conn.Exec(context.WithoutCancel(t.Context()), statement); err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
 }
@@ -179,4 +180,32 @@ func countOf(t *testing.T, conn *pgx.Conn, query string) (n int) {
 		t.Fatalf("%s: %v", query, err)
 	}
 	return n
+}
+
+func TestPostgresNeedsNoSuperuser(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.Empty(t)
+	admin := connect(t, dsn)
+	var database string
+	if err := admin.QueryRow(t.Context(), "select current_database()").Scan(&database); err != nil {
+		t.Fatal(err)
+	}
+	owner := "owner_of_" + database
+	exec(t, admin, "create role "+owner+" login createrole nosuperuser nobypassrls")
+	exec(t, admin, "alter database "+database+" owner to "+owner)
+	t.Cleanup(func() {
+		cleanup := connect(t, dsn)
+		exec(t, cleanup, "reassign owned by "+owner+" to current_user")
+		exec(t, cleanup, "drop owned by "+owner)
+		exec(t, cleanup, "drop role "+owner)
+	})
+	url := strings.Replace(dsn, "postgres://postgres@", "postgres://"+owner+"@", 1)
+	if err := migrations.Postgres(t.Context(), url); err != nil {
+		t.Fatalf("migrate as the database's owner: %v", err)
+	}
+	conn := connect(t, url)
+	if n := countOf(t, conn, "select count(*) from tenants"); n != 0 {
+		t.Errorf("%d tenants", n)
+	}
+	exec(t, conn, "set role "+migrations.AppRole)
 }

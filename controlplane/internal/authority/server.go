@@ -78,12 +78,15 @@ func (a *Authority) WriteServerCertificate(dir string, hosts []string) (bool, er
 	if err != nil {
 		return false, fmt.Errorf("encode gateway key: %w", err)
 	}
-	for _, f := range []struct{ name, text string }{
-		{RootFile, encode("CERTIFICATE", a.root.Raw)},
-		{ServerKeyFile, encode("PRIVATE KEY", keyDER)},
-		{ServerCertificateFile, encode("CERTIFICATE", der)},
+	for _, f := range []struct {
+		name, text string
+		mode       os.FileMode
+	}{
+		{RootFile, encode("CERTIFICATE", a.root.Raw), 0o644},
+		{ServerKeyFile, encode("PRIVATE KEY", keyDER), 0o600},
+		{ServerCertificateFile, encode("CERTIFICATE", der), 0o644},
 	} {
-		if err := replaceFile(filepath.Join(dir, f.name), []byte(f.text)); err != nil {
+		if err := replaceFile(filepath.Join(dir, f.name), []byte(f.text), f.mode); err != nil {
 			return false, fmt.Errorf("write gateway certificate: %w", err)
 		}
 	}
@@ -107,9 +110,12 @@ func (a *Authority) serverCertificateGood(dir string, hosts []string) bool {
 }
 
 // replaceFile puts a file in place whole.
-func replaceFile(path string, data []byte) error {
+func replaceFile(path string, data []byte, mode os.FileMode) error {
 	tmp := path + ".tmp"
 	if err := writeFile(tmp, data); err != nil {
+		return err
+	}
+	if err := os.Chmod(tmp, mode); err != nil {
 		return err
 	}
 	return os.Rename(tmp, path)

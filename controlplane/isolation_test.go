@@ -1,0 +1,186 @@
+package controlplane_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
+	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
+	usagev1 "github.com/millwright-io/millwright/proto/gen/millwright/usage/v1"
+)
+
+// marker is in every text of tenant A; no answer to tenant B may contain it.
+const marker = "confidential"
+
+// TestNothingOfAnotherTenantIsInReach walks every RPC, over Connect and REST, with tenant B's credentials and the names
+// of tenant A's objects.
+func TestNothingOfAnotherTenantIsInReach(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	ownerA := as{cookie: marker}
+	idA, keyA := s.found(t, marker, tenantv1.Role_ROLE_OWNER)
+	_, keyB := s.found(t, "mallory", tenantv1.Role_ROLE_OWNER)
+	dev, err := s.devices(keyA).Create(t.Context(), &devicev1.CreateRequest{
+		DeviceId: "press_01", DeviceType: "press", Location: &devicev1.Location{Facility: marker},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := s.tenants(keyA).ListKeys(t.Context(), &tenantv1.ListKeysRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := map[string]any{
+		"tenantId": idA, "deviceId": "press_01", "serial": dev.GetCredentials().GetSerial(), "keyId": keys.GetKeys()[0].GetKeyId(),
+		"memberId": "identity-" + marker, "name": "n", "deviceType": "press", "role": "ROLE_VIEWER", "email": "carol@example.com",
+	}
+	state := func() string {
+		var b strings.Builder
+		for _, path := range []string{"/api/v1/tenant", "/api/v1/members", "/api/v1/keys", "/api/v1/devices", "/api/v1/devices/press_01", "/api/v1/usage?start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z"} {
+			_, body := call(t, keyA, http.MethodGet, s.url+path, nil)
+			b.WriteString(body + "\n")
+		}
+		return b.String()
+	}
+	before := state()
+	if !strings.Contains(before, marker) {
+		t.Fatal("the marker is not in tenant A's state")
+	}
+	walked := 0
+	for _, who := range []as{keyB, {cookie: "mallory"}, {cookie: "stranger"}, {}, {key: keyB.key[:20] + strings.Repeat("x", 40)}} {
+		for _, m := range methods() {
+			body, _ := json.Marshal(fieldsOf(m, fields))
+			procedure := "/" + string(m.Parent().FullName()) + "/" + string(m.Name())
+			status, answer := call(t, who, http.MethodPost, s.url+procedure, body)
+			check(t, procedure, who, status, answer)
+			if verb, path, withBody := rest(m, fields); path != "" {
+				if !withBody {
+					body = nil
+				}
+				status, answer = call(t, who, verb, s.url+path, body)
+				check(t, verb+" "+path, who, status, answer)
+			}
+			walked++
+		}
+	}
+	if walked != 5*20 {
+		t.Errorf("walked %d calls, want five callers of 20 RPCs: is a new service missing?", walked)
+	}
+	if after := state(); after != before {
+		t.Errorf("tenant A changed:\n%s\n%s", before, after)
+	}
+	if res, err := s.tenants(ownerA).List(t.Context(), &tenantv1.ListRequest{}); err != nil || len(res.GetMemberships()) != 1 {
+		t.Errorf("tenant A's owner: %v, %v", res, err)
+	}
+}
+
+func check(t *testing.T, what string, who as, status int, answer string) {
+	t.Helper()
+	// An error may repeat the id that was asked for.
+	if strings.Contains(strings.ReplaceAll(answer, "identity-"+marker, ""), marker) {
+		t.Errorf("%s by %+v: tenant A's data is in the answer: %s", what, who, answer)
+	}
+	if status >= 500 {
+		t.Errorf("%s by %+v: %d %s", what, who, status, answer)
+	}
+	nobody := who.cookie == "" && (who.key == "" || strings.HasSuffix(who.key, "xxx"))
+	if nobody && status != http.StatusUnauthorized && status != http.StatusBadRequest {
+		t.Errorf("%s by nobody: %d %s", what, status, answer)
+	}
+}
+
+func methods() (list []protoreflect.MethodDescriptor) {
+	for _, f := range []protoreflect.FileDescriptor{
+		tenantv1.File_millwright_tenant_v1_tenant_proto, devicev1.File_millwright_device_v1_device_proto, usagev1.File_millwright_usage_v1_usage_proto,
+	} {
+		for i := range f.Services().Len() {
+			for j := range f.Services().Get(i).Methods().Len() {
+				list = append(list, f.Services().Get(i).Methods().Get(j))
+			}
+		}
+	}
+	return list
+}
+
+// fieldsOf picks the values that a method's request has fields for.
+func fieldsOf(m protoreflect.MethodDescriptor, values map[string]any) map[string]any {
+	out := make(map[string]any)
+	for i := range m.Input().Fields().Len() {
+		if name := m.Input().Fields().Get(i).JSONName(); values[name] != nil {
+			out[name] = values[name]
+		}
+	}
+	return out
+}
+
+// rest is a method's REST form with the values in its path.
+func rest(m protoreflect.MethodDescriptor, values map[string]any) (verb, path string, body bool) {
+	rule, _ := proto.GetExtension(m.Options(), annotations.E_Http).(*annotations.HttpRule)
+	switch p := rule.GetPattern().(type) {
+	case *annotations.HttpRule_Get:
+		verb, path = http.MethodGet, p.Get
+	case *annotations.HttpRule_Post:
+		verb, path = http.MethodPost, p.Post
+	case *annotations.HttpRule_Delete:
+		verb, path = http.MethodDelete, p.Delete
+	}
+	for i := range m.Input().Fields().Len() {
+		f := m.Input().Fields().Get(i)
+		if text, ok := values[f.JSONName()].(string); ok {
+			path = strings.ReplaceAll(path, "{"+string(f.Name())+"}", text)
+		}
+	}
+	return verb, path, rule.GetBody() != ""
+}
+
+func call(t *testing.T, who as, verb, url string, body []byte) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), verb, url, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := (&http.Client{Transport: who}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(text)
+}
+
+func TestAForeignPageCannotActWithACookie(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	for origin, want := range map[string]int{"http://evil.example": http.StatusForbidden, "": http.StatusOK, s.url: http.StatusOK, "http://127.0.0.1:8080": http.StatusOK} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/millwright.tenant.v1.TenantService/List", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		if origin != "" {
+			req.Header.Set("Origin", origin)
+		}
+		res, err := (&http.Client{Transport: as{cookie: "ada"}}).Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("from %q: %d, want %d", origin, res.StatusCode, want)
+		}
+	}
+}
