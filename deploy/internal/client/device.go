@@ -205,7 +205,9 @@ func printDevice(w io.Writer, d *devicev1.Device) {
 		row("device", d.GetDeviceId())
 		row("type", d.GetDeviceType())
 		row("status", word(d.GetStatus(), "DEVICE_STATUS_"))
-		row("location", fmt.Sprintf("%s/%s/%s", d.GetLocation().GetFacility(), d.GetLocation().GetLine(), d.GetLocation().GetStation()))
+		row("facility", d.GetLocation().GetFacility())
+		row("line", d.GetLocation().GetLine())
+		row("station", d.GetLocation().GetStation())
 		row("created", at(d.GetCreatedAt()))
 		for _, cert := range d.GetCertificates() {
 			row("certificate", fmt.Sprintf("%s %s until %s", cert.GetSerial(), word(cert.GetStatus(), "CERTIFICATE_STATUS_"), at(cert.GetNotAfter())))

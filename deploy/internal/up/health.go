@@ -31,12 +31,12 @@ func watchTree(t *tree, s *site, started *atomic.Bool) health.Tree {
 				{Process: "kratos", URL: s.kratos.AdminURL() + "/admin/metrics/prometheus"},
 			}
 		},
-		Own: func(ctx context.Context, m *health.Metrics) { ownMetrics(ctx, t, s, m) },
+		Own: func(ctx context.Context, m *health.Metrics) { ownMetrics(ctx, t, s, started.Load(), m) },
 	}
 }
 
 // ownMetrics adds what only the supervisor knows.
-func ownMetrics(ctx context.Context, t *tree, s *site, m *health.Metrics) {
+func ownMetrics(ctx context.Context, t *tree, s *site, started bool, m *health.Metrics) {
 	for _, p := range t.parts() {
 		ready := 0.0
 		if p.check(ctx) == nil {
@@ -52,6 +52,16 @@ func ownMetrics(ctx context.Context, t *tree, s *site, m *health.Metrics) {
 			m.Add("millwright_part_resident_bytes", "gauge", "Resident memory of a child process, its own children left out.", float64(bytes), "part", p.name)
 		}
 	}
+	if started {
+		natsMetrics(s, m)
+	}
+	if free, err := freeSpace(s.dir.path); err == nil {
+		m.Add("millwright_data_free_bytes", "gauge", "Free space on the disk of the data directory.", float64(free))
+	}
+}
+
+// natsMetrics is called once everything has started.
+func natsMetrics(s *site, m *health.Metrics) {
 	if totals, err := s.nats.Totals(); err == nil {
 		m.Add("millwright_nats_connections", "gauge", "Clients of the log's server.", float64(totals.Connections))
 		m.Add("millwright_nats_messages_in_total", "counter", "Messages taken in.", float64(totals.MessagesIn))
@@ -59,9 +69,6 @@ func ownMetrics(ctx context.Context, t *tree, s *site, m *health.Metrics) {
 		m.Add("millwright_nats_stored_messages", "gauge", "Messages in all streams.", float64(totals.StoredMessages))
 		m.Add("millwright_nats_stored_bytes", "gauge", "Bytes in all streams.", float64(totals.StoredBytes))
 		m.Add("millwright_nats_slow_consumers_total", "counter", "Clients cut off for reading too slowly.", float64(totals.SlowConsumers))
-	}
-	if free, err := freeSpace(s.dir.path); err == nil {
-		m.Add("millwright_data_free_bytes", "gauge", "Free space on the disk of the data directory.", float64(free))
 	}
 }
 

@@ -56,6 +56,9 @@ func Run(ctx context.Context, cfg Config, executable string, out io.Writer, log 
 
 // startAll starts the parts in the order of what they need of each other.
 func (s *site) startAll(ctx context.Context, t *tree, started *atomic.Bool) error {
+	if err := t.start(ctx, s.healthPart(t, started)); err != nil {
+		return err
+	}
 	clickhouse, err := s.clickhousePart()
 	if err != nil {
 		return err
@@ -78,9 +81,6 @@ func (s *site) startAll(ctx context.Context, t *tree, started *atomic.Bool) erro
 		return err
 	}
 	if err := t.start(ctx, cell); err != nil {
-		return err
-	}
-	if err := t.start(ctx, s.healthPart(t, started)); err != nil {
 		return err
 	}
 	return s.startDemo(ctx, t)
