@@ -1,0 +1,111 @@
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/millwright-io/millwright/dataplane/internal/live"
+	"github.com/millwright-io/millwright/tenancy"
+	tenancyrpc "github.com/millwright-io/millwright/tenancy/rpc"
+)
+
+const (
+	// subprotocol is what the server speaks; a browser sends its token beside it, see tenancyrpc.Bearer.
+	subprotocol = "millwright"
+	// pingInterval keeps proxies from closing a silent connection and finds readers that are gone.
+	pingInterval = 20 * time.Second
+	// writeTimeout is how long one message may take to a slow reader.
+	writeTimeout = 10 * time.Second
+)
+
+// liveHandler serves a device's events as JSON messages over WebSocket. Its principal is verified already.
+type liveHandler struct{ deps Deps }
+
+// message is one event to a browser.
+type message struct {
+	DeviceID string             `json:"deviceId"`
+	Time     string             `json:"time"`
+	Received string             `json:"received"`
+	Values   map[string]float64 `json:"values"`
+	Missed   uint64             `json:"missed"`
+}
+
+func (h *liveHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, device := r.Context(), r.PathValue("device")
+	p, err := tenancy.TenantFrom(ctx)
+	if err == nil {
+		if _, ok := h.deps.Catalog.Device(p.Tenant, device); !ok {
+			err = fmt.Errorf("no device %s: %w", device, tenancy.ErrNotFound)
+		}
+	}
+	if err != nil {
+		tenancyrpc.WriteError(ctx, w, err)
+		return
+	}
+	watch, err := h.deps.Hub.Watch(p.Tenant, []string{device})
+	if err != nil {
+		tenancyrpc.WriteError(ctx, w, err)
+		return
+	}
+	defer watch.Close()
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{subprotocol}, OriginPatterns: hosts(h.deps.Origins)})
+	if err != nil {
+		return // Accept has answered
+	}
+	defer func() { _ = conn.CloseNow() }() // after the close handshake this does nothing
+	// Nothing is expected from the browser; reading notices that it left.
+	if err := send(conn.CloseRead(ctx), conn, watch); err == nil {
+		_ = conn.Close(websocket.StatusGoingAway, "the cell is stopping")
+	}
+}
+
+// send writes events until the reader is gone.
+func send(ctx context.Context, conn *websocket.Conn, watch *live.Watch) error {
+	ping := time.NewTicker(pingInterval)
+	defer ping.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ping.C:
+			if err := timed(ctx, conn.Ping); err != nil {
+				return err
+			}
+		case u := <-watch.Updates():
+			data, err := json.Marshal(message{
+				DeviceID: u.Device, Time: timestamp(u.Time), Received: timestamp(u.Received), Values: values(u), Missed: u.Missed,
+			})
+			if err != nil {
+				return fmt.Errorf("encode event: %w", err)
+			}
+			if err := timed(ctx, func(ctx context.Context) error { return conn.Write(ctx, websocket.MessageText, data) }); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func timed(ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	return do(ctx)
+}
+
+func timestamp(at int64) string { return time.Unix(0, at).UTC().Format(time.RFC3339Nano) }
+
+// hosts are the origins' hosts, as the WebSocket library wants them.
+func hosts(origins []string) []string {
+	var out []string
+	for _, o := range origins {
+		if u, err := url.Parse(o); err == nil {
+			out = append(out, u.Host)
+		}
+	}
+	return out
+}

@@ -1,0 +1,142 @@
+// Package rpc serves the cell's API: TelemetryService over Connect, REST on /api/ and live events over WebSocket, all
+// behind the one request chain. Conversions between the protocol and the domain live here. The composition root
+// imports it.
+package rpc
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/millwright-io/millwright/dataplane/internal/catalog"
+	"github.com/millwright-io/millwright/dataplane/internal/live"
+	"github.com/millwright-io/millwright/dataplane/internal/query"
+	"github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1/telemetryv1connect"
+	"github.com/millwright-io/millwright/tenancy"
+	"github.com/millwright-io/millwright/tenancy/ratelimit"
+	tenancyrpc "github.com/millwright-io/millwright/tenancy/rpc"
+	"github.com/millwright-io/millwright/tenancy/token"
+)
+
+// Access is how a tenant reads its own database.
+type Access struct {
+	URL, Database, Username, Password string
+}
+
+// Deps are what the API asks.
+type Deps struct {
+	Cell    string
+	Catalog *catalog.Catalog
+	Queries *query.Service
+	Hub     *live.Hub
+	// Access returns the tenant's own access to the store.
+	Access     func(tenancy.ID) Access
+	Authorizer tenancy.Authorizer
+	Limiter    *ratelimit.Limiter
+	// Origins may call from a browser.
+	Origins []string
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+// Handler returns the API.
+func Handler(deps Deps) (http.Handler, error) {
+	chain := tenancyrpc.New(tenancyrpc.Deps{
+		Authenticate: authenticator(deps), Limit: limit(deps), Authorize: deps.Authorizer, Log: deps.Log, Now: deps.Now,
+	})
+	path, handler := telemetryv1connect.NewTelemetryServiceHandler(&telemetryService{deps}, chain.Options()...)
+	rest, err := tenancyrpc.REST(tenancyrpc.Service{Path: path, Handler: handler})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle(path, handler)
+	mux.Handle("/api/", rest)
+	mux.Handle("GET /ws/devices/{device}/live", chain.HTTP("live", tenancy.ActionTelemetryRead, &liveHandler{deps}))
+	return cors(deps.Origins, mux), nil
+}
+
+// authenticator takes API keys and cell tokens.
+func authenticator(deps Deps) tenancyrpc.Authenticator {
+	verifier := token.NewVerifier(deps.Cell, func(id string) (ed25519.PublicKey, bool) {
+		key, ok := deps.Catalog.Verifier(id)
+		return ed25519.PublicKey(key), ok
+	}, deps.Now)
+	return func(_ context.Context, header http.Header, _ string) (tenancy.Principal, error) {
+		bearer := tenancyrpc.Bearer(header)
+		if bearer == "" {
+			return tenancy.Principal{}, fmt.Errorf("no credential: send Authorization: Bearer with an API key or a cell token: %w", tenancy.ErrUnauthenticated)
+		}
+		p, err := principal(deps, verifier, bearer)
+		if err != nil {
+			return tenancy.Principal{}, err
+		}
+		t, ok := deps.Catalog.Tenant(p.Tenant)
+		if !ok {
+			return tenancy.Principal{}, fmt.Errorf("the organisation is not in this cell: %w", tenancy.ErrUnauthenticated)
+		}
+		if t.Suspended {
+			return tenancy.Principal{}, fmt.Errorf("the organisation is suspended: %w", tenancy.ErrForbidden)
+		}
+		return p, nil
+	}
+}
+
+func principal(deps Deps, verifier *token.Verifier, bearer string) (tenancy.Principal, error) {
+	if !strings.HasPrefix(bearer, tenancy.KeyPrefix) {
+		return verifier.Verify(bearer)
+	}
+	key, ok := deps.Catalog.Key(bearer)
+	if !ok {
+		return tenancy.Principal{}, fmt.Errorf("the API key is unknown or revoked: %w", tenancy.ErrUnauthenticated)
+	}
+	if !key.ExpiresAt.IsZero() && !deps.Now().Before(key.ExpiresAt) {
+		return tenancy.Principal{}, fmt.Errorf("the API key has expired: make a new one: %w", tenancy.ErrUnauthenticated)
+	}
+	return tenancy.Principal{
+		Tenant: key.Tenant, Role: key.Role, Credential: tenancy.CredentialKey, Subject: key.ID, Actor: "key:" + key.ID,
+	}, nil
+}
+
+// limit counts requests against the tenant's own limit.
+func limit(deps Deps) func(context.Context, tenancy.Principal) error {
+	return func(ctx context.Context, p tenancy.Principal) error {
+		t, ok := deps.Catalog.Tenant(p.Tenant)
+		if !ok {
+			return nil
+		}
+		return deps.Limiter.Take(ctx, string(p.Tenant), "tenant", t.Limits.RequestsPerSecond)
+	}
+}
+
+// cors lets the console's pages call; everybody else's browser refuses.
+func cors(origins []string, next http.Handler) http.Handler {
+	allowed := make(map[string]bool, len(origins))
+	for _, o := range origins {
+		allowed[o] = true
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Add("Vary", "Origin")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		origin := r.Header.Get("Origin")
+		if !allowed[origin] {
+			next.ServeHTTP(w, r)
+			return
+		}
+		h := w.Header()
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, X-Ratelimit-Limit, X-Ratelimit-Remaining")
+		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+			h.Set("Access-Control-Allow-Methods", "GET, POST")
+			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Connect-Protocol-Version, Connect-Timeout-Ms, X-Request-Id, X-User-Agent")
+			h.Set("Access-Control-Max-Age", "600")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,229 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/millwright-io/millwright/dataplane/internal/live"
+	"github.com/millwright-io/millwright/dataplane/internal/query"
+	telemetryv1 "github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+const (
+	defaultRange       = time.Hour
+	defaultLimit       = 2000
+	defaultDeadLetters = 100
+)
+
+type telemetryService struct{ deps Deps }
+
+// device finds a device of the tenant.
+func (s *telemetryService) device(tenant tenancy.ID, device string) error {
+	if _, ok := s.deps.Catalog.Device(tenant, device); !ok {
+		return fmt.Errorf("no device %s: %w", device, tenancy.ErrNotFound)
+	}
+	return nil
+}
+
+// Query implements TelemetryService.
+func (s *telemetryService) Query(ctx context.Context, req *telemetryv1.QueryRequest) (*telemetryv1.QueryResponse, error) {
+	p, err := tenancy.TenantFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.device(p.Tenant, req.GetDeviceId()); err != nil {
+		return nil, err
+	}
+	r, err := requestFromProto(req, s.deps.Now())
+	if err != nil {
+		return nil, err
+	}
+	result, err := s.deps.Queries.Series(ctx, p.Tenant, r)
+	if err != nil {
+		return nil, err
+	}
+	return resultToProto(result), nil
+}
+
+func requestFromProto(req *telemetryv1.QueryRequest, now time.Time) (query.Request, error) {
+	r := query.Request{
+		Device: req.GetDeviceId(), Measurements: req.GetMeasurements(), End: now, Limit: int(req.GetLimit()),
+		Resolution: map[telemetryv1.Resolution]query.Resolution{
+			telemetryv1.Resolution_RESOLUTION_RAW: query.Raw, telemetryv1.Resolution_RESOLUTION_MINUTE: query.Minute,
+		}[req.GetResolution()],
+	}
+	if req.GetEnd() != nil {
+		r.End = req.GetEnd().AsTime()
+	}
+	r.Start = r.End.Add(-defaultRange)
+	if req.GetStart() != nil {
+		r.Start = req.GetStart().AsTime()
+	}
+	if r.Limit == 0 {
+		r.Limit = defaultLimit
+	}
+	if !r.Start.Before(r.End) {
+		return r, fmt.Errorf("start %s is not before end %s: %w", r.Start.Format(time.RFC3339), r.End.Format(time.RFC3339), tenancy.ErrInvalid)
+	}
+	if y := r.Start.Year(); y < 1971 || r.End.Year() > 2100 {
+		return r, fmt.Errorf("range from %s to %s: want years 1971 to 2100: %w", r.Start.Format(time.RFC3339), r.End.Format(time.RFC3339), tenancy.ErrInvalid)
+	}
+	return r, nil
+}
+
+func resultToProto(result query.Result) *telemetryv1.QueryResponse {
+	out := &telemetryv1.QueryResponse{Resolution: telemetryv1.Resolution_RESOLUTION_RAW, Truncated: result.Truncated}
+	if result.Resolution == query.Minute {
+		out.Resolution = telemetryv1.Resolution_RESOLUTION_MINUTE
+	}
+	for _, s := range result.Series {
+		series := &telemetryv1.Series{Measurement: s.Measurement}
+		for _, p := range s.Points {
+			series.Points = append(series.Points, &telemetryv1.Point{Time: timestamppb.New(p.Time), Value: p.Value})
+		}
+		for _, w := range s.Windows {
+			series.Windows = append(series.Windows, &telemetryv1.Window{
+				Start: timestamppb.New(w.Start), Count: w.Count, Min: w.Min, Max: w.Max, Mean: w.Mean, First: w.First, Last: w.Last,
+			})
+		}
+		out.Series = append(out.Series, series)
+	}
+	return out
+}
+
+// Latest implements TelemetryService.
+func (s *telemetryService) Latest(ctx context.Context, req *telemetryv1.LatestRequest) (*telemetryv1.LatestResponse, error) {
+	p, err := tenancy.TenantFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	devices, err := s.deps.Queries.Latest(ctx, p.Tenant, req.GetDeviceIds())
+	if err != nil {
+		return nil, err
+	}
+	out := &telemetryv1.LatestResponse{}
+	for _, d := range devices {
+		out.Devices = append(out.Devices, &telemetryv1.DeviceLatest{
+			DeviceId: d.Device, EventTime: timestamppb.New(d.Time), ReceivedAt: timestamppb.New(d.Received), Values: d.Values,
+			SparklineMeasurement: d.SparklineMeasurement, Sparkline: d.Sparkline,
+		})
+	}
+	return out, nil
+}
+
+// Watch implements TelemetryService.
+func (s *telemetryService) Watch(ctx context.Context, req *telemetryv1.WatchRequest, stream *connect.ServerStream[telemetryv1.WatchResponse]) error {
+	p, err := tenancy.TenantFrom(ctx)
+	if err != nil {
+		return err
+	}
+	for _, device := range req.GetDeviceIds() {
+		if err := s.device(p.Tenant, device); err != nil {
+			return err
+		}
+	}
+	watch, err := s.deps.Hub.Watch(p.Tenant, req.GetDeviceIds())
+	if err != nil {
+		return err
+	}
+	defer watch.Close()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case u := <-watch.Updates():
+			if err := stream.Send(updateToProto(u)); err != nil {
+				return fmt.Errorf("send event: %w", err)
+			}
+		}
+	}
+}
+
+func updateToProto(u live.Update) *telemetryv1.WatchResponse {
+	return &telemetryv1.WatchResponse{
+		DeviceId: u.Device, EventTime: timestamppb.New(time.Unix(0, u.Time)), ReceivedAt: timestamppb.New(time.Unix(0, u.Received)),
+		Values: values(u), Missed: u.Missed,
+	}
+}
+
+func values(u live.Update) map[string]float64 {
+	out := make(map[string]float64, len(u.Names))
+	for i, name := range u.Names {
+		out[name] = u.Values[i]
+	}
+	return out
+}
+
+// ListDeadLetters implements TelemetryService.
+func (s *telemetryService) ListDeadLetters(ctx context.Context, req *telemetryv1.ListDeadLettersRequest) (*telemetryv1.ListDeadLettersResponse, error) {
+	p, err := tenancy.TenantFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	limit := int(req.GetPageSize())
+	if limit == 0 {
+		limit = defaultDeadLetters
+	}
+	letters, err := s.deps.Queries.DeadLetters(ctx, p.Tenant, req.GetDeviceId(), limit)
+	if err != nil {
+		return nil, err
+	}
+	out := &telemetryv1.ListDeadLettersResponse{}
+	for _, l := range letters {
+		out.DeadLetters = append(out.DeadLetters, &telemetryv1.DeadLetter{
+			DeviceId: l.Device, ReceivedAt: timestamppb.New(l.Received), Reason: l.Reason, Detail: l.Detail, Payload: l.Payload,
+		})
+	}
+	return out, nil
+}
+
+// GetStoreAccess implements TelemetryService.
+func (s *telemetryService) GetStoreAccess(ctx context.Context, _ *telemetryv1.GetStoreAccessRequest) (*telemetryv1.GetStoreAccessResponse, error) {
+	p, err := tenancy.TenantFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a := s.deps.Access(p.Tenant)
+	return &telemetryv1.GetStoreAccessResponse{Url: a.URL, Database: a.Database, Username: a.Username, Password: a.Password}, nil
+}
+
+// VerifyEvents implements TelemetryService.
+func (s *telemetryService) VerifyEvents(ctx context.Context, req *telemetryv1.VerifyEventsRequest) (*telemetryv1.VerifyEventsResponse, error) {
+	p, err := tenancy.TenantFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]query.EventKey, 0, len(req.GetEvents()))
+	for _, e := range req.GetEvents() {
+		k := query.EventKey{Device: e.GetDeviceId(), MessageID: e.GetMessageId()}
+		if e.GetEventTime() != nil {
+			k.Time = e.GetEventTime().AsTime()
+		}
+		keys = append(keys, k)
+	}
+	v, err := s.deps.Queries.Verify(ctx, p.Tenant, keys)
+	if err != nil {
+		return nil, err
+	}
+	return &telemetryv1.VerifyEventsResponse{
+		Stored: v.Stored, Missing: v.Missing, Duplicate: v.Duplicate,
+		MissingExamples: keysToProto(v.MissingExamples), DuplicateExamples: keysToProto(v.DuplicateExamples),
+	}, nil
+}
+
+func keysToProto(keys []query.EventKey) []*telemetryv1.EventKey {
+	var out []*telemetryv1.EventKey
+	for _, k := range keys {
+		e := &telemetryv1.EventKey{DeviceId: k.Device, MessageId: k.MessageID}
+		if !k.Time.IsZero() {
+			e.EventTime = timestamppb.New(k.Time)
+		}
+		out = append(out, e)
+	}
+	return out
+}
