@@ -1,0 +1,112 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/millwright-io/millwright/billing"
+	"github.com/millwright-io/millwright/billing/postgres"
+	"github.com/millwright-io/millwright/migrations"
+	"github.com/millwright-io/millwright/migrations/pgtest"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+func setup(t *testing.T) (*postgres.Store, tenancy.ID, tenancy.ID) {
+	t.Helper()
+	cfg, err := pgxpool.ParseConfig(pgtest.New(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner, err := pgx.ConnectConfig(t.Context(), cfg.ConnConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := tenancy.NewID(), tenancy.NewID()
+	for _, id := range []tenancy.ID{a, b} {
+		for _, statement := range []string{
+			"insert into tenants (id, name, slug, status, plan, cell, created_at) values ($1, 'n', 'slug-' || $1, 'active', 'team', 'eu', now())",
+			"insert into placements values ($1, 'eu')",
+		} {
+			if _, err := owner.Exec(t.Context(), statement, id); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := owner.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, "set role "+migrations.AppRole)
+		return err
+	}
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return postgres.New(pool), a, b
+}
+
+var hour = time.Date(2026, 3, 4, 5, 0, 0, 0, time.UTC)
+
+// TestTheNewestVersionOfEveryTotalCounts sends every version several times in random order: the sum is that of the
+// newest versions, whatever came when.
+func TestTheNewestVersionOfEveryTotalCounts(t *testing.T) {
+	t.Parallel()
+	store, a, b := setup(t)
+	var all []billing.Total
+	for version := range uint64(10) {
+		for partition := range uint32(2) {
+			for i := range 3 {
+				all = append(all, billing.Total{
+					Tenant: a, Cell: "eu", Partition: partition, Hour: hour.Add(time.Duration(i) * time.Hour), Meter: billing.MeterEvents,
+					Value: (version + 1) * 100, Version: version + 1,
+				}, billing.Total{Tenant: b, Cell: "eu", Partition: partition, Hour: hour, Meter: billing.MeterBytes, Value: 5, Version: version})
+			}
+		}
+	}
+	all = append(all, all...)
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for len(all) > 0 {
+		n := min(len(all), 7)
+		if err := store.Record(t.Context(), all[:n]); err != nil {
+			t.Fatal(err)
+		}
+		all = all[n:]
+	}
+	hours, err := store.Usage(t.Context(), a, hour, hour.Add(24*time.Hour))
+	if err != nil || len(hours) != 3 {
+		t.Fatalf("%d hours, %v", len(hours), err)
+	}
+	for _, h := range hours {
+		if h.Events != 2*1000 || h.Bytes != 0 {
+			t.Errorf("%s: %d events, %d bytes; want 2000, 0", h.Start, h.Events, h.Bytes)
+		}
+	}
+	if hours, err := store.Usage(t.Context(), b, hour, hour.Add(time.Hour)); err != nil || len(hours) != 1 || hours[0].Bytes != 10 {
+		t.Errorf("tenant B: %v, %v", hours, err)
+	}
+}
+
+func TestRecordIsAllOrNothingAndKnowsWhoLivesWhere(t *testing.T) {
+	t.Parallel()
+	store, a, b := setup(t)
+	good := billing.Total{Tenant: a, Cell: "eu", Hour: hour, Meter: billing.MeterEvents, Value: 1, Version: 1}
+	for name, bad := range map[string]billing.Total{
+		"an unknown tenant": {Tenant: tenancy.NewID(), Cell: "eu", Hour: hour, Meter: billing.MeterEvents, Value: 1, Version: 1},
+		"another cell":      {Tenant: b, Cell: "us", Hour: hour, Meter: billing.MeterEvents, Value: 1, Version: 1},
+	} {
+		if err := store.Record(t.Context(), []billing.Total{good, bad}); !errors.Is(err, tenancy.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if hours, err := store.Usage(t.Context(), a, hour, hour.Add(time.Hour)); err != nil || len(hours) != 0 {
+			t.Errorf("%s: recorded %v, %v", name, hours, err)
+		}
+	}
+}
