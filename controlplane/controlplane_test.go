@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"github.com/jackc/pgx/v5"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -282,4 +283,42 @@ func TestTheCatalogCatchesUpWhenNATSComesBack(t *testing.T) {
 		_, err = b.Get(t.Context(), subject.DeviceKey(id, "press_01"))
 		return err == nil
 	})
+}
+
+func TestALimitOfOneTenantIsARow(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	id, key := s.found(t, "ada", tenantv1.Role_ROLE_ADMIN)
+	dsn, err := os.ReadFile(s.cfg.PostgresDSNFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), strings.TrimSpace(string(dsn)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]int{"devices": 1, "events_per_second": 20000} {
+		if _, err := conn.Exec(t.Context(), "insert into limit_overrides (tenant_id, name, value) values ($1, $2, $3)", id, name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := conn.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the cell knows the limit", func() bool {
+		b, err := s.js.KeyValue(t.Context(), subject.CatalogBucket(cell))
+		if err != nil {
+			return false
+		}
+		e, err := b.Get(t.Context(), subject.TenantKey(id))
+		var m catalogv1.Tenant
+		return err == nil && proto.Unmarshal(e.Value(), &m) == nil && m.GetLimits().GetEventsPerSecond() == 20000
+	})
+	if _, err := s.devices(key).Create(t.Context(), &devicev1.CreateRequest{DeviceId: "press_01", DeviceType: "press"}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.devices(key).Create(t.Context(), &devicev1.CreateRequest{DeviceId: "press_02", DeviceType: "press"})
+	if connect.CodeOf(err) != connect.CodeResourceExhausted || !strings.Contains(err.Error(), "limit devices of tenant: 1 of 1 in use") {
+		t.Errorf("the second device: %v", err)
+	}
 }
