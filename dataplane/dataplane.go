@@ -4,14 +4,51 @@ package dataplane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	natsjetstream "github.com/nats-io/nats.go/jetstream"
+
+	"github.com/millwright-io/millwright/dataplane/internal/catalog"
+	"github.com/millwright-io/millwright/dataplane/internal/clickhouse"
+	"github.com/millwright-io/millwright/dataplane/internal/commit"
+	"github.com/millwright-io/millwright/dataplane/internal/engine"
+	"github.com/millwright-io/millwright/dataplane/internal/gateway"
+	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
+	"github.com/millwright-io/millwright/dataplane/internal/live"
+	"github.com/millwright-io/millwright/migrations"
 )
 
 // App is one cell.
 type App struct {
 	cfg Config
 	log *slog.Logger
+	now func() time.Time
+
+	nats    *nats.Conn
+	store   *clickhouse.Store
+	catalog *catalog.Catalog
+	feed    *jetstream.Feed
+	tenants *provisioner
+	inserts *commit.Inserter
+	letters *jetstream.LetterMover
+	runners []*commit.Runner
+	hub     *live.Hub
+	metrics *metrics
+	health  *health
+
+	publisher                    *jetstream.Publisher
+	deadLetters                  *jetstream.DeadLetters
+	gateway                      *gateway.Gateway
+	api                          http.Handler
+	apiListener, metricsListener net.Listener
+
+	closers []func() error
 }
 
 // New opens what cfg names and wires it; on error it closes what it opened. It starts nothing.
@@ -19,11 +56,119 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*App, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("cell configuration: %w", err)
 	}
-	return &App{cfg: cfg, log: log}, nil
+	a := &App{cfg: cfg, log: log, now: time.Now, catalog: catalog.New(), hub: live.New()}
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	return a, nil
 }
 
-// Run serves until ctx is done, then drains in reverse order of start. It returns nil after a clean drain.
-func (a *App) Run(ctx context.Context) error {
-	<-ctx.Done()
+func (a *App) open(ctx context.Context) error {
+	js, err := a.openNATS()
+	if err != nil {
+		return err
+	}
+	if err := a.openStore(); err != nil {
+		return err
+	}
+	options := migrations.JetStreamOptions{LogMaxBytes: a.cfg.LogMaxBytes, DeadLetterMaxBytes: a.cfg.DeadLetterMaxBytes, Replicas: a.cfg.Replicas}
+	if err := migrations.CellJetStream(ctx, js, a.cfg.Cell, options); err != nil {
+		return fmt.Errorf("prepare nats: %w", err)
+	}
+	a.health = &health{nats: a.nats, store: a.store}
+	a.metrics = newMetrics()
+	a.feed = jetstream.NewFeed(js, a.cfg.Cell, a.catalog, a.log)
+	a.tenants = newProvisioner(a.store, jetstream.NewReports(js, a.cfg.Cell), a.log)
+	a.catalog.OnChange(a.tenants.changed)
+	if err := a.openEngine(ctx, js); err != nil {
+		return err
+	}
+	if err := a.openGateway(js); err != nil {
+		return err
+	}
+	return a.openAPI()
+}
+
+func (a *App) openNATS() (natsjetstream.JetStream, error) {
+	password, err := readSecret(a.cfg.NATSPasswordFile)
+	if err != nil {
+		return nil, err
+	}
+	options := []nats.Option{
+		nats.Name("millwright cell " + a.cfg.Cell), nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond),
+		nats.Timeout(5 * time.Second), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			a.log.Warn("nats", slog.Any("error", err)) //nolint:sloglint // the callback has no context
+		}),
+	}
+	if a.cfg.NATSUser != "" {
+		options = append(options, nats.UserInfo(a.cfg.NATSUser, password))
+	}
+	if a.nats, err = nats.Connect(a.cfg.NATSURL, options...); err != nil {
+		return nil, fmt.Errorf("connect to nats at %s: %w: start it, or name another by the nats url", a.cfg.NATSURL, err)
+	}
+	a.closers = append(a.closers, func() error { a.nats.Close(); return nil })
+	js, err := natsjetstream.New(a.nats)
+	if err != nil {
+		return nil, fmt.Errorf("open jetstream: %w", err)
+	}
+	return js, nil
+}
+
+func (a *App) openStore() error {
+	password, err := readSecret(a.cfg.ClickHousePasswordFile)
+	if err != nil {
+		return err
+	}
+	secret, err := readSecret(a.cfg.StoreSecretFile)
+	if err != nil {
+		return err
+	}
+	a.store, err = clickhouse.New(clickhouse.Config{
+		URL: a.cfg.ClickHouseURL, User: a.cfg.ClickHouseUser, Password: password, Secret: []byte(secret),
+	})
+	if err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.store.Close)
 	return nil
+}
+
+func (a *App) openEngine(ctx context.Context, js natsjetstream.JetStream) error {
+	log, err := jetstream.OpenLog(ctx, js, a.cfg.Cell, a.log)
+	if err != nil {
+		return err
+	}
+	commits, err := jetstream.OpenCommits(ctx, js, a.cfg.Cell)
+	if err != nil {
+		return err
+	}
+	objects, err := jetstream.OpenObjects(ctx, js, a.cfg.Cell)
+	if err != nil {
+		return err
+	}
+	a.inserts = commit.NewInserter(store{a.store}, objects, a.cfg.InsertConcurrency, a.log)
+	a.letters = jetstream.NewLetterMover(js, a.cfg.Cell, letters{a.store, a.cfg.Cell, log}, a.log)
+	watch := &observer{hub: a.hub, metrics: a.metrics, trim: log.Trim, floor: make([]uint64, a.cfg.Partitions), log: a.log, now: a.now}
+	options := engine.DefaultOptions()
+	options.Measurements = a.cfg.MeasurementsPerDevice
+	for partition := range a.cfg.Partitions {
+		a.runners = append(a.runners, commit.New(commit.Config{
+			Partition: partition, Cell: a.cfg.Cell, Events: a.cfg.CommitEvents, Interval: a.cfg.CommitInterval,
+			CheckpointInterval: a.cfg.CheckpointInterval, Options: options,
+		}, commit.Deps{
+			Source: source{log, objects, a.log}, Ends: ends{commits}, Checkpoints: objects, Inserter: a.inserts,
+			Usage: jetstream.NewUsage(js, a.cfg.Cell), Observer: watch, Log: a.log, Now: a.now,
+		}))
+	}
+	return nil
+}
+
+// close closes what was opened, newest first.
+func (a *App) close() error {
+	var errs []error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		errs = append(errs, a.closers[i]())
+	}
+	a.closers = nil
+	return errors.Join(errs...)
 }

@@ -55,9 +55,18 @@ func Handler(deps Deps) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle(path, handler)
+	mux.Handle(telemetryv1connect.TelemetryServiceWatchProcedure, unhurried(handler))
 	mux.Handle("/api/", rest)
 	mux.Handle("GET /ws/devices/{device}/live", chain.HTTP("live", tenancy.ActionTelemetryRead, &liveHandler{deps}))
 	return cors(deps.Origins, mux), nil
+}
+
+// unhurried lifts the read deadline, which net/http would end a stream with.
+func unhurried(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // HTTP/2 has none to lift
+		next.ServeHTTP(w, r)
+	})
 }
 
 // authenticator takes API keys and cell tokens.

@@ -1,0 +1,134 @@
+package dataplane
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	natsjetstream "github.com/nats-io/nats.go/jetstream"
+
+	"github.com/millwright-io/millwright/dataplane/internal/admission"
+	"github.com/millwright-io/millwright/dataplane/internal/clickhouse"
+	"github.com/millwright-io/millwright/dataplane/internal/gateway"
+	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
+	"github.com/millwright-io/millwright/dataplane/internal/query"
+	"github.com/millwright-io/millwright/dataplane/internal/rpc"
+	"github.com/millwright-io/millwright/tenancy"
+	"github.com/millwright-io/millwright/tenancy/casbin"
+	"github.com/millwright-io/millwright/tenancy/ratelimit"
+)
+
+// openGateway listens for devices.
+func (a *App) openGateway(js natsjetstream.JetStream) error {
+	instance := rand.Text() // no two runs share message ids
+	publishing := jetstream.DefaultPublisherConfig()
+	publishing.Cell, publishing.Partitions, publishing.Instance = a.cfg.Cell, a.cfg.Partitions, instance
+	measured, err := gateway.NewMetrics(a.metrics.registry)
+	if err != nil {
+		return fmt.Errorf("gateway metrics: %w", err)
+	}
+	a.publisher = jetstream.NewPublisher(js, publishing, measured, a.log, a.now)
+	a.deadLetters = jetstream.NewDeadLetters(js, a.cfg.Cell, instance, a.log)
+	cfg := gateway.DefaultConfig()
+	cfg.MQTTAddress, cfg.WebSocketAddress, cfg.HTTPAddress = a.cfg.MQTTAddress, a.cfg.MQTTWebSocketAddress, a.cfg.IngestAddress
+	cfg.CertificateDir, cfg.PayloadBytes = a.cfg.GatewayCertificateDir, a.cfg.PayloadBytes
+	a.gateway, err = gateway.New(gateway.Deps{
+		Catalog: a.catalog, Publisher: a.publisher, DeadLetters: a.deadLetters, Limiter: admission.New(a.catalog, a.now),
+		Metrics: measured, Log: a.log, Now: a.now,
+	}, cfg)
+	return err
+}
+
+// openAPI listens for people and programs.
+func (a *App) openAPI() error {
+	authorizer, err := casbin.New()
+	if err != nil {
+		return err
+	}
+	limiter, err := ratelimit.New(a.now)
+	if err != nil {
+		return err
+	}
+	a.closers = append(a.closers, func() error { return limiter.Close(context.Background()) })
+	public := a.cfg.ClickHousePublicURL
+	if public == "" {
+		public = a.cfg.ClickHouseURL
+	}
+	a.api, err = rpc.Handler(rpc.Deps{
+		Cell: a.cfg.Cell, Catalog: a.catalog, Queries: query.New(reader{a.store}, a.now), Hub: a.hub,
+		Access: func(t tenancy.ID) rpc.Access {
+			return rpc.Access{URL: public, Database: t.Database(), Username: t.Database(), Password: a.store.Password(t)}
+		},
+		Authorizer: authorizer, Limiter: limiter, Origins: a.cfg.ConsoleOrigins, Log: a.log, Now: a.now,
+	})
+	if err != nil {
+		return err
+	}
+	for _, l := range []struct {
+		into          *net.Listener
+		name, address string
+	}{{&a.apiListener, "the API", a.cfg.APIAddress}, {&a.metricsListener, "metrics", a.cfg.MetricsAddress}} {
+		if *l.into, err = net.Listen("tcp", l.address); err != nil {
+			return fmt.Errorf("listen for %s on %s: %w: free the port or choose another address", l.name, l.address, err)
+		}
+		listener := *l.into
+		a.closers = append(a.closers, func() error { _ = listener.Close(); return nil }) // its server may have closed it
+	}
+	return nil
+}
+
+// reader is the query service's view of ClickHouse.
+type reader struct{ store *clickhouse.Store }
+
+func (r reader) Query(ctx context.Context, tenant tenancy.ID, text string, args []any, each func(query.Row) error) error {
+	return r.store.Query(ctx, tenant, text, args, func(rows clickhouse.Rows) error { return each(rows) })
+}
+
+// Addrs are the addresses that a cell listens on.
+type Addrs struct{ API, Ingest, MQTT, MQTTWebSocket, Metrics string }
+
+// Addrs returns the addresses with the ports that were given.
+func (a *App) Addrs() Addrs {
+	g := a.gateway.Addrs()
+	return Addrs{API: a.apiListener.Addr().String(), Ingest: g.HTTP, MQTT: g.MQTT, MQTTWebSocket: g.WebSocket, Metrics: a.metricsListener.Addr().String()}
+}
+
+const (
+	headerTimeout = 10 * time.Second
+	readTimeout   = 30 * time.Second
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 32 << 10
+	// shutdownTimeout is how long a stop waits for requests.
+	shutdownTimeout = 5 * time.Second
+)
+
+// serve serves HTTP/1 and HTTP/2 in the clear on a listener until ctx is done.
+func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	server := &http.Server{
+		Handler: handler, Protocols: protocols, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, BaseContext: func(net.Listener) context.Context { return base },
+	}
+	stopped := make(chan error, 1)
+	defer context.AfterFunc(ctx, func() {
+		cancel() // streams end; requests in hand fail with a sentence
+		grace, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer done()
+		stopped <- server.Shutdown(grace)
+	})()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
+	}
+	if err := <-stopped; err != nil {
+		return fmt.Errorf("stop serving %s: %w", listener.Addr(), err)
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package dataplane
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/millwright-io/millwright/dataplane/internal/clickhouse"
+	"github.com/millwright-io/millwright/dataplane/internal/engine"
+	"github.com/millwright-io/millwright/dataplane/internal/live"
+)
+
+// metrics are the engine's and the runner's; the gateway adds its own to the registry.
+type metrics struct {
+	registry   *prometheus.Registry
+	events     *prometheus.CounterVec
+	early      prometheus.Counter
+	lag        prometheus.Histogram
+	checkpoint *prometheus.GaugeVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "millwright", Subsystem: "engine", Name: "events_total", Help: "Events taken from the log, by what became of them.",
+		}, []string{"outcome"}),
+		early: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: "millwright", Subsystem: "engine", Name: "early_windows_total", Help: "Windows written early because a tenant was over its budget.",
+		}),
+		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "millwright", Subsystem: "engine", Name: "commit_seconds", Help: "From the log's time of a range's first frame to its rows being stored.",
+			Buckets: prometheus.ExponentialBuckets(0.005, 2, 14),
+		}),
+		checkpoint: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "millwright", Subsystem: "engine", Name: "checkpoint_bytes", Help: "Size of a partition's last checkpoint.",
+		}, []string{"partition"}),
+	}
+	m.registry.MustRegister(m.events, m.early, m.lag, m.checkpoint, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// keptTail is how many messages before the lowest checkpoint stay in the log, for an operator's eyes.
+const keptTail = 1000
+
+// observer sees what the runners do.
+type observer struct {
+	hub     *live.Hub
+	metrics *metrics
+	trim    func(ctx context.Context, through uint64) error
+	log     *slog.Logger
+	now     func() time.Time
+
+	mu      sync.Mutex
+	floor   []uint64
+	trimmed uint64
+}
+
+// Stepped implements commit.Observer.
+func (o *observer) Stepped(rows []engine.EventRow) { o.hub.Publish(rows) }
+
+// Committed implements commit.Observer.
+func (o *observer) Committed(_ int, out *engine.Outputs, oldest time.Time) {
+	o.metrics.events.WithLabelValues("stored").Add(float64(out.Events - out.Duplicates - out.DeadLetters))
+	o.metrics.events.WithLabelValues("duplicate").Add(float64(out.Duplicates))
+	o.metrics.events.WithLabelValues("dead_letter").Add(float64(out.DeadLetters))
+	o.metrics.early.Add(float64(out.EarlyWindows))
+	if out.Events > 0 {
+		o.metrics.lag.Observe(o.now().Sub(oldest).Seconds())
+	}
+}
+
+// Checkpointed implements commit.Observer: it trims the log up to the lowest checkpoint of all partitions.
+func (o *observer) Checkpointed(ctx context.Context, partition int, through uint64, bytes int) {
+	o.metrics.checkpoint.WithLabelValues(fmt.Sprint(partition)).Set(float64(bytes))
+	o.mu.Lock()
+	o.floor[partition] = through
+	lowest := through
+	for _, f := range o.floor {
+		lowest = min(lowest, f)
+	}
+	due := lowest > o.trimmed+2*keptTail
+	if due {
+		o.trimmed = lowest - keptTail
+	}
+	through = o.trimmed
+	o.mu.Unlock()
+	if !due {
+		return
+	}
+	if err := o.trim(ctx, through); err != nil {
+		o.log.WarnContext(ctx, "log not trimmed, the next checkpoint tries again", slog.Any("error", err))
+		o.mu.Lock()
+		o.trimmed = 0
+		o.mu.Unlock()
+	}
+}
+
+// health answers whether the cell can take events.
+type health struct {
+	nats    *nats.Conn
+	store   *clickhouse.Store
+	started atomic.Bool
+}
+
+func (h *health) ready(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case !h.started.Load():
+		http.Error(w, "starting: waiting for the catalog", http.StatusServiceUnavailable)
+	case !h.nats.IsConnected():
+		http.Error(w, "nats is away: events cannot be made durable", http.StatusServiceUnavailable)
+	case h.store.Ping(r.Context()) != nil:
+		// Events are still taken, the log holds them; who sends queries should know.
+		_, _ = fmt.Fprintln(w, "ready; clickhouse is away, the log holds events")
+	default:
+		_, _ = fmt.Fprintln(w, "ready")
+	}
+}
+
+func (a *App) serveMetrics(ctx context.Context) error {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", a.health.ready)
+	return serve(ctx, a.metricsListener, mux)
+}
