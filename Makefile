@@ -139,19 +139,20 @@ check-generate: .tools/proto
 
 # --- style -------------------------------------------------------------------------------------------------------------
 
-.tools/bin/golangci-lint: Makefile | prerequisites
+linter := .tools/golangci-lint-$(golangci_version)
+$(linter): | prerequisites
 	@$(step) golangci-lint 'building golangci-lint (about 2 minutes, once)' \
 		env GOWORK=off GOBIN=$(CURDIR)/.tools/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(golangci_version)
 	@touch $@
 
 .PHONY: lint
-lint: .tools/bin/golangci-lint .tools/proto .tools/console
+lint: $(linter) .tools/proto .tools/console
 	.tools/bin/golangci-lint run $(packages)
 	cd proto && tools/node_modules/.bin/buf lint
 	npm --prefix console run lint
 
 .PHONY: fmt
-fmt: .tools/bin/golangci-lint .tools/proto
+fmt: $(linter) .tools/proto
 	.tools/bin/golangci-lint fmt $(packages)
 	cd proto && tools/node_modules/.bin/buf format -w
 
