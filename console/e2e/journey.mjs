@@ -4,7 +4,7 @@
  *
  *   node e2e/journey.mjs --base URL --publish-command CMD [--screenshots DIR] [--timeout SECONDS]
  *
- * CMD runs in a shell with CERT_DIR (the bundle, unpacked), DEVICE_ID, MQTT_ADDRESS and INGEST_URL set, and should
+ * CMD runs in a shell with CERT_DIR (the bundle, unpacked), DEVICE_ID, MQTT_HOST, MQTT_PORT and INGEST_URL set, and should
  * publish at least one message; it runs again every two seconds while the journey needs the device to speak.
  * Exit codes: 0 done, 1 a check failed, 2 usage, 3 could not reach the console.
  */
@@ -130,11 +130,11 @@ async function addDevice() {
   const [, host, port] = /-h (\S+) -p (\d+)/.exec(mqtt) ?? [];
   await writeFile(join(dir, "publish-mqtt.sh"), mqtt);
   await writeFile(join(dir, "publish-https.sh"), curl);
-  return { dir, mqtt: `${host}:${port}`, ingest: curl.trim().split(/\s+/).at(-1) };
+  return { dir, host, port, ingest: curl.trim().split(/\s+/).at(-1) };
 }
 
 async function publishUntilDone(bundle) {
-  const env = { ...process.env, CERT_DIR: bundle.dir, DEVICE_ID: deviceId, MQTT_ADDRESS: bundle.mqtt, INGEST_URL: bundle.ingest };
+  const env = { ...process.env, CERT_DIR: bundle.dir, DEVICE_ID: deviceId, MQTT_HOST: bundle.host, MQTT_PORT: bundle.port, INGEST_URL: bundle.ingest };
   while (!publishing.signal.aborted) {
     await new Promise((resolve) => {
       const child = spawn("/bin/sh", ["-c", args["publish-command"]], { env, cwd: bundle.dir, stdio: ["ignore", "ignore", "pipe"] });

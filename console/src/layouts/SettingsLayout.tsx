@@ -1,5 +1,6 @@
 /** The frame of the settings: one heading, a tab for each part. */
-import { NavLink, Outlet } from "react-router";
+import { useEffect, useRef } from "react";
+import { NavLink, Outlet, useLocation } from "react-router";
 import { useSession } from "../hooks/useSession";
 import { useTitle } from "../hooks/useTitle";
 import { paths } from "../paths";
@@ -17,10 +18,18 @@ const tabs: ReadonlyArray<{ to: string; icon: IconName; label: string }> = [
 
 export function SettingsLayout() {
   const { tenant } = useSession();
+  const { pathname } = useLocation();
+  const nav = useRef<HTMLElement>(null);
   useTitle("Settings");
+  // A phone shows three tabs at once: bring the current one into sight.
+  useEffect(() => {
+    const strip = nav.current;
+    const tab = strip?.querySelector<HTMLElement>(`a[href="${pathname}"]`);
+    if (strip && tab) strip.scrollLeft = tab.offsetLeft - strip.offsetLeft - (strip.clientWidth - tab.offsetWidth) / 2;
+  }, [pathname]);
   return (
     <Page title="Settings" note={tenant.name}>
-      <nav className={styles.tabs} aria-label="Settings">
+      <nav ref={nav} className={styles.tabs} aria-label="Settings">
         {tabs.map((tab) => (
           <NavLink key={tab.to} to={tab.to} end className={styles.tab}>
             <Icon name={tab.icon} size={18} />
