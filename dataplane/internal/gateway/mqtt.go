@@ -128,7 +128,7 @@ func (s *session) readConnect() (*packets.Packet, bool) {
 		return nil, false
 	}
 	pk.FixedHeader.Type = packets.Connect
-	if err := pk.ConnectDecode(body); err != nil {
+	if err := decodeBody(pk.ConnectDecode, body); err != nil {
 		s.refuse(pk, packets.ErrMalformedPacket, "CONNECT is malformed: "+err.Error())
 		return nil, false
 	}
@@ -341,7 +341,7 @@ func (s *session) handle(first byte, body []byte) bool {
 }
 
 func (s *session) subscribe(pk *packets.Packet, body []byte) bool {
-	if err := pk.SubscribeDecode(body); err != nil || len(pk.Filters) == 0 || pk.PacketID == 0 {
+	if err := decodeBody(pk.SubscribeDecode, body); err != nil || len(pk.Filters) == 0 || pk.PacketID == 0 {
 		s.end(packets.ErrMalformedPacket, "SUBSCRIBE is malformed")
 		return false
 	}
@@ -359,7 +359,7 @@ func (s *session) subscribe(pk *packets.Packet, body []byte) bool {
 }
 
 func (s *session) unsubscribe(pk *packets.Packet, body []byte) bool {
-	if err := pk.UnsubscribeDecode(body); err != nil || len(pk.Filters) == 0 || pk.PacketID == 0 {
+	if err := decodeBody(pk.UnsubscribeDecode, body); err != nil || len(pk.Filters) == 0 || pk.PacketID == 0 {
 		s.end(packets.ErrMalformedPacket, "UNSUBSCRIBE is malformed")
 		return false
 	}

@@ -79,8 +79,8 @@ func (p *publish) properties(body []byte) ([]byte, packets.Code) {
 	if err != nil || length < 0 || used < 0 || used+length > len(body) {
 		return nil, packets.ErrMalformedProperties
 	}
-	var props packets.Properties
-	if _, err := props.Decode(packets.Publish, bytes.NewBuffer(body[:used+length])); err != nil {
+	props, err := decodeProperties(body[:used+length])
+	if err != nil {
 		return nil, packets.ErrMalformedProperties
 	}
 	if props.TopicAliasFlag {
