@@ -193,6 +193,8 @@ func TestPostgresNeedsNoSuperuser(t *testing.T) {
 	owner := "owner_of_" + database
 	exec(t, admin, "create role "+owner+" login createrole nosuperuser nobypassrls")
 	exec(t, admin, "alter database "+database+" owner to "+owner)
+	// The server's other databases have the role already: whoever made it must let the owner pass it on.
+	exec(t, admin, "grant "+migrations.AppRole+" to "+owner+" with admin option")
 	t.Cleanup(func() {
 		cleanup := connect(t, dsn)
 		exec(t, cleanup, "reassign owned by "+owner+" to current_user")

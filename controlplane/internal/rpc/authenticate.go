@@ -3,7 +3,6 @@ package rpc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -67,7 +66,7 @@ func caller(ctx context.Context) (tenancy.Principal, error) { return tenancy.Ten
 func person(ctx context.Context) (tenancy.Principal, error) {
 	p, err := tenancy.PrincipalFrom(ctx)
 	if err == nil && p.Credential != tenancy.CredentialSession {
-		err = errors.Join(fmt.Errorf("sign in first: %w", tenancy.ErrForbidden))
+		err = fmt.Errorf("this needs a signed-in person: %w", tenancy.ErrForbidden)
 	}
 	return p, err
 }
