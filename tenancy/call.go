@@ -15,7 +15,9 @@ type Call struct {
 type callKey struct{}
 
 // WithCall returns a context that carries c.
-func WithCall(ctx context.Context, c Call) context.Context { return context.WithValue(ctx, callKey{}, c) }
+func WithCall(ctx context.Context, c Call) context.Context {
+	return context.WithValue(ctx, callKey{}, c)
+}
 
 // CallFrom returns the request that ctx belongs to; the zero Call outside of one.
 func CallFrom(ctx context.Context) Call {
