@@ -55,7 +55,7 @@ func parsePublish(first byte, body []byte, version byte) (p publish, code packet
 			return p, code
 		}
 	}
-	if bytes.ContainsAny(p.topic, "+#\x00") {
+	if string(p.topic) != topicOwn && bytes.ContainsAny(p.topic, "+#\x00") {
 		return p, packets.ErrProtocolViolationSurplusWildcard
 	}
 	p.payload = body

@@ -185,7 +185,7 @@ func (p *Publisher) persist(ctx context.Context, q *partition, msg *nats.Msg, id
 		if full(err) {
 			return ErrLogFull
 		}
-		if p.now().Sub(start) >= p.cfg.Patience || ctx.Err() != nil {
+		if errors.Is(err, nats.ErrMaxPayload) || p.now().Sub(start) >= p.cfg.Patience || ctx.Err() != nil {
 			return fmt.Errorf("store frame of partition %d: %w: %w", q.index, tenancy.ErrUnavailable, err)
 		}
 		p.log.WarnContext(ctx, "frame not stored, trying again", slog.Int("partition", q.index),
