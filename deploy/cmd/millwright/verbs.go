@@ -9,7 +9,9 @@ import (
 	"github.com/millwright-io/millwright/deploy/internal/client"
 	"github.com/millwright-io/millwright/deploy/internal/command"
 	"github.com/millwright-io/millwright/deploy/internal/role"
+	"github.com/millwright-io/millwright/deploy/internal/simulate"
 	"github.com/millwright-io/millwright/deploy/internal/up"
+	"github.com/millwright-io/millwright/deploy/internal/verify"
 )
 
 // verbs lists everything the binary can do, in the order of its help.
@@ -18,6 +20,8 @@ func verbs() *command.Registry {
 		up.Commands(version),
 		role.Commands(),
 		client.Commands(),
+		simulate.Commands(),
+		verify.Commands(),
 		[]command.Command{versionCommand()},
 	))
 }
