@@ -58,6 +58,7 @@ require (
 	github.com/millwright-io/millwright/billing v0.0.0 // indirect
 	github.com/millwright-io/millwright/tenancy v0.0.0 // indirect
 	github.com/minio/highwayhash v1.0.4 // indirect
+	github.com/mochi-mqtt/server/v2 v2.7.9 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/nats-io/jwt/v2 v2.8.2 // indirect
 	github.com/nats-io/nkeys v0.4.16 // indirect

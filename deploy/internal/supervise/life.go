@@ -33,9 +33,27 @@ func (c *Child) Start(ctx context.Context) error {
 	return <-first
 }
 
+// A child in trouble may say the same a thousand times a second; the operator sees the first lines of each span and the
+// log file has them all.
+const (
+	shownLines = 5
+	shownSpan  = 10 * time.Second
+)
+
+// notable shows a line that the operator should see. It is called by one goroutine at a time.
 func (c *Child) notable(line string) bool {
 	if c.spec.Notable == nil || !c.spec.Notable(line) {
 		return false
+	}
+	if c.now().Sub(c.shown.since) > shownSpan {
+		if c.shown.hidden > 0 {
+			c.log.Warn("said more than is shown here", slog.Int("lines", c.shown.hidden), slog.String("log", c.spec.LogPath))
+		}
+		c.shown.since, c.shown.lines, c.shown.hidden = c.now(), 0, 0
+	}
+	if c.shown.lines++; c.shown.lines > shownLines {
+		c.shown.hidden++
+		return true
 	}
 	c.log.Warn("says", slog.String("line", line))
 	return true

@@ -76,6 +76,12 @@ type Child struct {
 	quit chan struct{} // closed by Stop
 	done chan struct{} // closed when the child is gone for good
 
+	// shown counts the lines that were shown lately; it belongs to the goroutine that reads the output.
+	shown struct {
+		since         time.Time
+		lines, hidden int
+	}
+
 	mu      sync.Mutex
 	started bool
 	stopped bool

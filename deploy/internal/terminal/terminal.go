@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -54,7 +55,7 @@ func (h *Handler) Handle(_ context.Context, r slog.Record) error {
 	said := ""
 	r.Attrs(func(a slog.Attr) bool {
 		if a.Key == "line" {
-			said = oneLine(a.Value.String())
+			said = stamp.ReplaceAllString(oneLine(a.Value.String()), "")
 			return true
 		}
 		line.add(a)
@@ -89,3 +90,6 @@ func (h *Handler) add(a slog.Attr) {
 }
 
 func oneLine(s string) string { return strings.ReplaceAll(strings.TrimSpace(s), "\n", " | ") }
+
+// stamp is what a child's own log begins a line with; this handler tells time and level itself.
+var stamp = regexp.MustCompile(`^time=\S+ level=\S+ (msg=)?`)
