@@ -7,7 +7,13 @@ interface SparklineProps {
 }
 
 export function Sparkline({ values, width = 120, height = 32, label }: SparklineProps) {
-  if (values.length < 2) return <span aria-label={`${label}: no history yet`} role="img" style={{ display: "inline-block", width, height }} />;
+  if (values.length < 2) {
+    return (
+      <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={`${label}: no history`} style={{ display: "block" }}>
+        <path d={`M3 ${height / 2}H${width - 3}`} stroke="var(--line-strong)" strokeDasharray="2 5" />
+      </svg>
+    );
+  }
   const { line, area, end } = sparkPath(values, width, height);
   return (
     <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label} style={{ display: "block", color: "var(--chart-1)" }}>

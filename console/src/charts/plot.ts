@@ -20,6 +20,9 @@ export interface PlotOptions {
 
 export type Plot = uPlot;
 
+/** Below this many, each event is marked; a lone one could not be seen otherwise. */
+const fewPoints = 60;
+
 export function createPlot(target: HTMLElement, options: PlotOptions, data: ChartData): Plot {
   const color = cssColor(options.color);
   const line = cssColor("--chart-grid");
@@ -51,7 +54,7 @@ export function createPlot(target: HTMLElement, options: PlotOptions, data: Char
       ],
       series: [
         {},
-        { stroke: color, width: 1.75, spanGaps: false, points: { size: 4, fill: color }, fill: options.filled ? `color-mix(in srgb, ${color} 9%, transparent)` : undefined },
+        { stroke: color, width: 1.75, spanGaps: false, points: { size: 6, fill: color, show: (plot) => plot.data[0].length < fewPoints }, fill: options.filled ? `color-mix(in srgb, ${color} 9%, transparent)` : undefined },
         { stroke: "transparent", width: 0, points: { show: false }, paths: undefined },
         { stroke: "transparent", width: 0, points: { show: false }, paths: undefined },
       ],

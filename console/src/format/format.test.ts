@@ -36,7 +36,7 @@ test.each([
 ])("the value %s reads %s", (v, want) => expect(formatValue(v)).toBe(want));
 
 test("percent", () => {
-  expect([0, 0.4567, 1, 1.5].map(formatPercent)).toEqual(["0 %", "45.7 %", "100 %", "150 %"]);
+  expect([0, 0.000_01, 0.4567, 1, 1.5].map(formatPercent)).toEqual(["0 %", "under 0.1 %", "45.7 %", "100 %", "150 %"]);
 });
 
 test.each([

@@ -45,6 +45,7 @@ export function formatValue(value: number | null | undefined): string {
 /** 0.4567 → "45.7 %". */
 export function formatPercent(ratio: number): string {
   const percent = ratio * 100;
+  if (percent > 0 && percent < 0.1) return "under 0.1 %";
   return `${percent >= 100 || percent === 0 ? Math.round(percent) : percent.toFixed(1)} %`;
 }
 
