@@ -15,9 +15,6 @@ import (
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 )
 
-// maxDevices bounds one simulation.
-const maxDevices = 20_000
-
 type flags struct {
 	cfg     Config
 	devices int

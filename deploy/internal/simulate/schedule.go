@@ -82,4 +82,6 @@ func (p *paced) next() (entry, bool) {
 func naturalEpoch(seed uint64) string { return fmt.Sprintf("plant-%d", seed) }
 
 // pacedEpoch is new for every start, as the sequence begins again.
-func pacedEpoch(seed uint64, start time.Time) string { return fmt.Sprintf("s%d-%x", seed, start.UnixNano()) }
+func pacedEpoch(seed uint64, start time.Time) string {
+	return fmt.Sprintf("s%d-%x", seed, start.UnixNano())
+}
