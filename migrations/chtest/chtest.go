@@ -36,7 +36,7 @@ type Server struct {
 }
 
 // New returns a running server. Without one the test is skipped, or fails under CI=true.
-func New(t *testing.T) *Server {
+func New(t testing.TB) *Server {
 	t.Helper()
 	s, err := acquire()
 	if err != nil {
@@ -50,7 +50,7 @@ func New(t *testing.T) *Server {
 }
 
 // Conn opens a connection as the user who may do everything; it closes with the test.
-func (s *Server) Conn(t *testing.T) driver.Conn {
+func (s *Server) Conn(t testing.TB) driver.Conn {
 	t.Helper()
 	conn, err := clickhouse.Open(&clickhouse.Options{
 		Protocol: clickhouse.HTTP, Addr: []string{strings.TrimPrefix(s.URL, "http://")},
@@ -64,7 +64,7 @@ func (s *Server) Conn(t *testing.T) driver.Conn {
 }
 
 // Database returns a name of its own that begins with prefix; the database is dropped with the test.
-func (s *Server) Database(t *testing.T, prefix string) string {
+func (s *Server) Database(t testing.TB, prefix string) string {
 	t.Helper()
 	name := prefix + strings.ToLower(rand.Text())[:12]
 	conn := s.Conn(t)

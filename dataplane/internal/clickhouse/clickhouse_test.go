@@ -17,7 +17,7 @@ import (
 var at = time.Date(2026, 11, 24, 10, 0, 0, 123456789, time.UTC)
 
 // setup returns a store and a provisioned tenant.
-func setup(t *testing.T) (*Store, tenancy.ID) {
+func setup(t testing.TB) (*Store, tenancy.ID) {
 	t.Helper()
 	server := chtest.New(t)
 	s, err := New(Config{URL: server.URL, User: server.User, Password: server.Password, Secret: []byte(strings.Repeat("s", 32))})
