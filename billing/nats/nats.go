@@ -20,7 +20,7 @@ import (
 const (
 	// consumer is the durable consumer of the ledger; all its processes share it.
 	consumer = "billing"
-	retry    = time.Second
+	retry    = 500 * time.Millisecond
 )
 
 // Taker takes one message; an error that is no collect.ErrUnreadable is worth another attempt.
@@ -35,7 +35,11 @@ func Consume(ctx context.Context, js jetstream.JetStream, taker Taker, log *slog
 		if ctx.Err() != nil {
 			return nil
 		}
-		log.WarnContext(ctx, "cannot read usage", slog.Duration("retry_in", retry), slog.Any("error", err))
+		level := slog.LevelWarn
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			level = slog.LevelDebug // whoever distributes to the cells is about to make it
+		}
+		log.Log(ctx, level, "cannot read usage", slog.Duration("retry_in", retry), slog.Any("error", err))
 		select {
 		case <-ctx.Done():
 			return nil

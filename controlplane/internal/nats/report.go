@@ -38,7 +38,7 @@ func NewReports(c *Conn, a Activator, log *slog.Logger) *Reports {
 }
 
 // retry is how long a failed attempt, or a failed message, rests.
-const retry = time.Second
+const retry = 500 * time.Millisecond
 
 // Run reads until ctx is done, through every absence of NATS.
 func (r *Reports) Run(ctx context.Context) error {
@@ -47,7 +47,11 @@ func (r *Reports) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		r.log.WarnContext(ctx, "cannot read the cells' reports", slog.Duration("retry_in", retry), slog.Any("error", err))
+		level := slog.LevelWarn
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			level = slog.LevelDebug // the distributor is about to make it
+		}
+		r.log.Log(ctx, level, "cannot read the cells' reports", slog.Duration("retry_in", retry), slog.Any("error", err))
 		select {
 		case <-ctx.Done():
 			return nil
