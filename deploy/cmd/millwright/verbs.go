@@ -8,6 +8,7 @@ import (
 
 	"github.com/millwright-io/millwright/deploy/internal/client"
 	"github.com/millwright-io/millwright/deploy/internal/command"
+	"github.com/millwright-io/millwright/deploy/internal/replay"
 	"github.com/millwright-io/millwright/deploy/internal/role"
 	"github.com/millwright-io/millwright/deploy/internal/simulate"
 	"github.com/millwright-io/millwright/deploy/internal/up"
@@ -21,6 +22,7 @@ func verbs() *command.Registry {
 		role.Commands(),
 		client.Commands(),
 		simulate.Commands(),
+		replay.Commands(),
 		verify.Commands(),
 		[]command.Command{versionCommand()},
 	))
