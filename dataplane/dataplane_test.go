@@ -49,7 +49,7 @@ type bundle struct {
 	log    *slog.Logger
 }
 
-func setup(t *testing.T) *bundle {
+func setup(t testing.TB) *bundle {
 	t.Helper()
 	ch, ns := chtest.New(t), natstest.New(t)
 	js, err := natsjetstream.New(ns.Connect(t))
@@ -83,7 +83,7 @@ func setup(t *testing.T) *bundle {
 	return b
 }
 
-func certificates(t *testing.T, write func(name, text string) string) {
+func certificates(t testing.TB, write func(name, text string) string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -107,7 +107,7 @@ func certificates(t *testing.T, write func(name, text string) string) {
 	write("gateway-key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
 }
 
-func (b *bundle) catalog(t *testing.T) {
+func (b *bundle) catalog(t testing.TB) {
 	t.Helper()
 	kv, err := b.js.KeyValue(t.Context(), subject.CatalogBucket(b.cfg.Cell))
 	if err != nil {
@@ -132,7 +132,7 @@ func (b *bundle) catalog(t *testing.T) {
 }
 
 // start runs a cell and returns what stops it.
-func (b *bundle) start(t *testing.T) (*App, func()) {
+func (b *bundle) start(t testing.TB) (*App, func()) {
 	t.Helper()
 	app, err := New(t.Context(), b.cfg, b.log)
 	if err != nil {
@@ -164,7 +164,7 @@ func (b *bundle) start(t *testing.T) (*App, func()) {
 	return app, stop
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for !ok() {
@@ -197,11 +197,18 @@ func (b *bundle) publish(t *testing.T, first, last int) {
 	}
 }
 
-// rows counts the stored events and the distinct ones.
+// count returns how many events are stored, and how many distinct ones.
+func (b *bundle) count(t testing.TB, app *App) (all, distinct uint64, err error) {
+	t.Helper()
+	err = app.store.Query(t.Context(), b.tenant, "select count(), uniqExact(device, sequence) from events", nil,
+		func(r clickhouse.Rows) error { return r.Scan(&all, &distinct) })
+	return all, distinct, err
+}
+
+// rows is count for a test that waits for the store.
 func (b *bundle) rows(t *testing.T, app *App) (all, distinct uint64) {
 	t.Helper()
-	err := app.store.Query(t.Context(), b.tenant, "select count(), uniqExact(sequence) from events", nil,
-		func(r clickhouse.Rows) error { return r.Scan(&all, &distinct) })
+	all, distinct, err := b.count(t, app)
 	if err != nil {
 		t.Logf("count rows: %v", err)
 	}

@@ -22,7 +22,7 @@ type Server struct {
 
 // New starts a server that keeps its streams in a directory of the test and stops with it. Every write is synced, as
 // in the product.
-func New(t *testing.T) *Server {
+func New(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{dir: t.TempDir(), port: server.RANDOM_PORT}
 	s.Start(t)
@@ -31,7 +31,7 @@ func New(t *testing.T) *Server {
 }
 
 // Start runs the server again after Stop.
-func (s *Server) Start(t *testing.T) {
+func (s *Server) Start(t testing.TB) {
 	t.Helper()
 	ns, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: s.port, JetStream: true, StoreDir: s.dir, SyncAlways: true,
@@ -58,7 +58,7 @@ func (s *Server) Stop() {
 }
 
 // Connect opens a connection that reconnects for ever and closes with the test.
-func (s *Server) Connect(t *testing.T) *nats.Conn {
+func (s *Server) Connect(t testing.TB) *nats.Conn {
 	t.Helper()
 	nc, err := nats.Connect(s.URL, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
 	if err != nil {
