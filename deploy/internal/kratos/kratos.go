@@ -61,8 +61,13 @@ func (s *Server) environment() []string {
 
 // Spec is the server as a child to supervise.
 func (s *Server) Spec() supervise.Spec {
+	args := []string{"serve", "-c", s.cfg.path(), "--sqa-opt-out"}
+	if strings.HasPrefix(s.cfg.Origin, "http://") {
+		// The flag's default hides the configuration's `dev`; without it cookies are marked Secure and lost over plain http.
+		args = append(args, "--dev")
+	}
 	return supervise.Spec{
-		Name: "kratos", Path: s.cfg.Binary, Args: []string{"serve", "-c", s.cfg.path(), "--sqa-opt-out"},
+		Name: "kratos", Path: s.cfg.Binary, Args: args,
 		Env: s.environment(), Dir: s.cfg.Dir, Ready: s.Ready, LogPath: s.cfg.LogPath, Notable: notable,
 	}
 }
