@@ -26,8 +26,16 @@ export async function signUp(email: string, password: string): Promise<SubmitRes
   return signIn(email, password);
 }
 
+/** A sign-out under way; the next sign-in waits for it, or it would find the old session. */
+let leaving: Promise<void> = Promise.resolve();
+
 /** Ends the session. Succeeds when there was none. */
-export async function signOut(): Promise<void> {
+export function signOut(): Promise<void> {
+  leaving = leave().catch(() => undefined);
+  return leaving;
+}
+
+async function leave(): Promise<void> {
   const answer = await fetch(`${base}/self-service/logout/browser`, { headers: accept, credentials: "include" });
   if (!answer.ok) return;
   const { logout_token: token } = (await answer.json()) as { logout_token: string };
@@ -36,6 +44,7 @@ export async function signOut(): Promise<void> {
 
 /** One try starts a flow and submits it; an expired flow or a stale CSRF token gets one fresh flow. */
 async function submit(kind: FlowKind, fields: Record<string, unknown>, again = true): Promise<SubmitResult> {
+  await leaving;
   const started = await fetch(`${base}/self-service/${kind}/browser`, { headers: accept, credentials: "include" });
   const flow = (await readJson(started)) as Flow;
   if (!started.ok) {

@@ -9,7 +9,7 @@ export function useSignOut() {
   return async () => {
     // Away first, so that no page asks again for what the ended session may not see.
     await navigate(paths.signIn(), { replace: true });
-    await signOut();
     forgetEverything();
+    await signOut();
   };
 }
