@@ -81,8 +81,11 @@ console_sources := $(shell find console/src console/public console/index.html co
 console/dist/index.html: .tools/console $(console_sources)
 	@$(step) console 'building the console' npm --prefix console run build
 	@touch $@
+# Not `npm ci`: it refuses a lock file that lacks the linter's binaries of other platforms, which a registry mirror may not
+# have. The versions are the lock file's all the same, and it is not written to.
 .tools/console: console/package-lock.json | prerequisites
-	@$(step) console-npm 'fetching what the console is built from (once)' $(npm) --prefix console
+	@$(step) console-npm 'fetching what the console is built from (once)' \
+		npm install --no-save --no-audit --no-fund --loglevel=error --prefix console
 	@touch $@
 
 # --- test --------------------------------------------------------------------------------------------------------------
