@@ -74,6 +74,7 @@ func (g *Gateway) verify(chain []*x509.Certificate) (Identity, error) {
 	if !known {
 		return Identity{}, barred("unknown_tenant", "organisation %s is not on this cell: check which cell the device belongs to", id.Tenant)
 	}
+	g.Catalog.AwaitDevice(id.Tenant, id.Device, id.Serial) // it may have been made a moment ago
 	err = g.admitted(&id)
 	return id, err
 }

@@ -40,7 +40,7 @@ func (h *liveHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, device := r.Context(), r.PathValue("device")
 	p, err := tenancy.TenantFrom(ctx)
 	if err == nil {
-		if _, ok := h.deps.Catalog.Device(p.Tenant, device); !ok {
+		if !h.deps.Catalog.AwaitDevice(p.Tenant, device, "") {
 			err = fmt.Errorf("no device %s: %w", device, tenancy.ErrNotFound)
 		}
 	}

@@ -24,7 +24,7 @@ type telemetryService struct{ deps Deps }
 
 // device finds a device of the tenant.
 func (s *telemetryService) device(tenant tenancy.ID, device string) error {
-	if _, ok := s.deps.Catalog.Device(tenant, device); !ok {
+	if !s.deps.Catalog.AwaitDevice(tenant, device, "") {
 		return fmt.Errorf("no device %s: %w", device, tenancy.ErrNotFound)
 	}
 	return nil

@@ -1,0 +1,54 @@
+package catalog
+
+import (
+	"crypto/sha256"
+	"testing"
+	"time"
+
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+func TestAKeyIsFoundByItsWholeSecret(t *testing.T) {
+	t.Parallel()
+	c := New()
+	_, secret := tenancy.NewKey()
+	id, _, err := tenancy.ParseKey(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(secret))
+	c.SetKey(Key{Tenant: "a", ID: id, Hash: sum[:], Role: tenancy.RoleViewer})
+	if k, ok := c.Key(secret); !ok || k.Tenant != "a" {
+		t.Errorf("the key was not found: %v", k)
+	}
+	for _, wrong := range []string{"", "mw_", "mw_" + id, "mw_" + id + "_x", secret + "x", secret[3:]} {
+		if _, ok := c.Key(wrong); ok {
+			t.Errorf("%q was taken for a key", wrong)
+		}
+	}
+	c.RemoveKey(id)
+	if _, ok := c.Key(secret); ok {
+		t.Error("a removed key is still known")
+	}
+}
+
+func TestAwaitDevice(t *testing.T) {
+	t.Parallel()
+	c := New()
+	if c.AwaitDevice("a", "press", "") {
+		t.Error("a device that never comes was found")
+	}
+	arrived := make(chan bool, 1)
+	go func() { arrived <- c.AwaitDevice("a", "press", "01") }()
+	c.SetDevice(Device{Tenant: "b", ID: "press", Certificates: map[string]Certificate{"01": {}}})
+	c.SetDevice(Device{Tenant: "a", ID: "press"})
+	c.SetDevice(Device{Tenant: "a", ID: "press", Certificates: map[string]Certificate{"01": {}}})
+	select {
+	case ok := <-arrived:
+		if !ok {
+			t.Error("the device came and was not found")
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("nobody was told that the device came")
+	}
+}
