@@ -30,7 +30,7 @@ func install(t *testing.T) postgres.Installation {
 // reachable is a directory that an account without privileges can get to.
 func reachable(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "millwright-postgres-")
+	dir, err := os.MkdirTemp("", "millwright-postgres-") //nolint:usetesting // the folder above a test's own is closed to others
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestAClosedDirectoryIsExplainedToRoot(t *testing.T) {
 	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	_, err := postgres.New(config(t, filepath.Join(dir)), install(t), slog.New(slog.DiscardHandler), time.Now)
+	_, err := postgres.New(config(t, dir), install(t), slog.New(slog.DiscardHandler), time.Now)
 	if err == nil || !strings.Contains(err.Error(), "closed") || !strings.Contains(err.Error(), "--data") {
 		t.Fatalf("got %v", err)
 	}
