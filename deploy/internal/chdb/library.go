@@ -23,7 +23,6 @@ type Library struct {
 	setSignalHandlers func(int32)
 	connect           func(int32, unsafe.Pointer) uintptr
 	closeConn         func(uintptr)
-	shutdown          func() int32
 
 	query        func(conn uintptr, sql unsafe.Pointer, sqlLen uintptr, format unsafe.Pointer, formatLen uintptr, names, nameLens, values, valueLens unsafe.Pointer, n uintptr) uintptr
 	stream       func(conn uintptr, sql unsafe.Pointer, sqlLen uintptr, format unsafe.Pointer, formatLen uintptr, names, nameLens, values, valueLens unsafe.Pointer, n uintptr) uintptr
@@ -76,7 +75,6 @@ func (l *Library) bind(handle uintptr) error {
 		{"chdb_set_signal_handlers_enabled", &l.setSignalHandlers},
 		{"chdb_connect", &l.connect},
 		{"chdb_close_conn", &l.closeConn},
-		{"chdb_shutdown", &l.shutdown},
 		{"chdb_query_with_params_n", &l.query},
 		{"chdb_stream_query_with_params_n", &l.stream},
 		{"chdb_stream_fetch_result", &l.streamFetch},
@@ -137,14 +135,6 @@ func (l *Library) Connect(args ...string) (*Conn, error) {
 		return nil, errors.New("connect to the ClickHouse engine: it refused to start on this data directory; its reason is on standard error")
 	}
 	return &Conn{lib: l, handle: handle, conn: *(*uintptr)(foreign(handle))}, nil
-}
-
-// Shutdown joins every thread of the engine. Close all connections first; the library cannot be used afterwards.
-func (l *Library) Shutdown() error {
-	if l.shutdown() != 0 {
-		return errors.New("shut the ClickHouse engine down: a connection is still open")
-	}
-	return nil
 }
 
 // Find returns the library's path: explicit if not empty, else the npm package under dir's, or one of its parents',

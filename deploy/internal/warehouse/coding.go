@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/ClickHouse/ch-go/compress"
 	"github.com/andybalholm/brotli"
@@ -145,3 +146,21 @@ func (f *frameWriter) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+// patientBody gives a client a minute for each piece of its body, however long the whole takes.
+type patientBody struct {
+	body    io.ReadCloser
+	control *http.ResponseController
+	now     func() time.Time
+}
+
+const pieceTimeout = time.Minute
+
+func (p patientBody) Read(b []byte) (int, error) {
+	_ = p.control.SetReadDeadline(p.now().Add(pieceTimeout))
+	n, err := p.body.Read(b)
+	_ = p.control.SetReadDeadline(time.Time{}) // the server listens for the client's going away without a limit
+	return n, err
+}
+
+func (p patientBody) Close() error { return p.body.Close() }

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -20,6 +21,7 @@ type engine struct {
 	log      *slog.Logger
 	gate     gate
 	learning sync.Mutex
+	killing  sync.Mutex // guards the anchor, which cancels statements
 
 	mu      sync.Mutex
 	onClose func()          // closes the connections that are kept elsewhere
@@ -38,6 +40,7 @@ type conn struct {
 	database string
 	changed  []string
 	spoiled  bool
+	abort    func() // ends the request that runs on it
 }
 
 func startEngine(library *chdb.Library, cfg Config, grants []grantSet, log *slog.Logger) (*engine, error) {
@@ -62,9 +65,12 @@ func (e *engine) boot(grants []grantSet) error {
 	for _, g := range grants {
 		roles[g.role()] = true
 	}
+	e.killing.Lock()
+	e.anchor = anchor
+	e.killing.Unlock()
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.anchor, e.roles = anchor, roles
+	e.roles = roles
+	e.mu.Unlock()
 	return nil
 }
 
@@ -140,6 +146,7 @@ func (e *engine) release(c *conn) {
 	keep := c.role == adminRole && !c.spoiled && e.reset(c) == nil
 	e.mu.Lock()
 	delete(e.running, c.name)
+	c.abort = nil
 	if keep && len(e.idle) < e.cfg.MaxConcurrentQueries {
 		e.idle = append(e.idle, c)
 		e.mu.Unlock()
@@ -167,8 +174,8 @@ func (e *engine) reset(c *conn) error {
 
 // kill cancels the statement that runs on the named connection.
 func (e *engine) kill(name string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.killing.Lock()
+	defer e.killing.Unlock()
 	if e.anchor == nil {
 		return
 	}
@@ -177,16 +184,51 @@ func (e *engine) kill(name string) {
 	}
 }
 
+// killOnCancel cancels the named connection's statement when ctx is done, again and again until stop is called: the
+// statement may not have begun when the client goes away.
+func (e *engine) killOnCancel(ctx context.Context, name string) (stop func()) {
+	ended, finished := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(finished)
+		select {
+		case <-ended:
+			return
+		case <-ctx.Done():
+		}
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			e.kill(name)
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return func() { close(ended); <-finished }
+}
+
+// killAll ends every running request.
 func (e *engine) killAll() {
 	e.mu.Lock()
-	names := make([]string, 0, len(e.running))
-	for name := range e.running {
-		names = append(names, name)
+	var aborts []func()
+	for _, c := range e.running {
+		if c.abort != nil {
+			aborts = append(aborts, c.abort)
+		}
 	}
 	e.mu.Unlock()
-	for _, name := range names {
-		e.kill(name)
+	for _, abort := range aborts {
+		abort()
 	}
+}
+
+// onAbort says what ends the request that runs on c.
+func (e *engine) onAbort(c *conn, abort func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c.abort = abort
 }
 
 func (e *engine) knows(role string) bool {
@@ -216,7 +258,7 @@ func (e *engine) stop(timeout time.Duration) error {
 		return err
 	}
 	e.closeConns()
-	return e.library.Shutdown()
+	return nil
 }
 
 func (e *engine) closeConns() {
@@ -229,6 +271,8 @@ func (e *engine) closeConns() {
 		c.Close()
 	}
 	e.idle = nil
+	e.killing.Lock()
+	defer e.killing.Unlock()
 	if e.anchor != nil {
 		e.anchor.Close()
 		e.anchor = nil

@@ -52,7 +52,7 @@ func (s *Server) serve(a *answer, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	q, err := s.readRequest(r)
+	q, err := s.readRequest(a, r)
 	if q != nil {
 		a.describe(q, s.timezone)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/millwright-io/millwright/deploy/internal/chdb"
 )
@@ -32,8 +33,11 @@ func (s *Server) run(ctx context.Context, a *answer, name string, who user, q *r
 	if err := s.prepare(c, who, q, st); err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { s.engine.kill(c.name) })
-	defer stop()
+	defer s.engine.killOnCancel(ctx, c.name)()
+	s.engine.onAbort(c, func() {
+		_ = a.control.SetReadDeadline(time.Unix(1, 0)) // rows that do not come
+		s.engine.kill(c.name)
+	})
 	if st.insert {
 		return s.insert(a, c, q, st)
 	}

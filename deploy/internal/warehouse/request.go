@@ -49,7 +49,7 @@ var notSettings = []string{
 var settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
 
 // readRequest takes r apart. For a POST without ?query= it reads the text from the body, up to the limit.
-func (s *Server) readRequest(r *http.Request) (*request, error) {
+func (s *Server) readRequest(a *answer, r *http.Request) (*request, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, exception(codeBadArguments, "BAD_ARGUMENTS", "The URL's parameters are malformed: %s", err)
@@ -83,7 +83,7 @@ func (s *Server) readRequest(r *http.Request) (*request, error) {
 	if err := q.readSettings(values); err != nil {
 		return q, err
 	}
-	return q, s.readText(q, r, isTrue(values.Get("decompress")))
+	return q, s.readText(a, q, r, isTrue(values.Get("decompress")))
 }
 
 func (q *request) readSettings(values url.Values) error {
@@ -105,7 +105,8 @@ func (q *request) readSettings(values url.Values) error {
 
 // readText completes q.sql from the body, as the real server does: the text is ?query= and then the body. An INSERT in
 // ?query= leaves the body for its rows.
-func (s *Server) readText(q *request, r *http.Request, decompress bool) error {
+func (s *Server) readText(a *answer, q *request, r *http.Request, decompress bool) error {
+	r.Body = patientBody{body: r.Body, control: a.control, now: s.now}
 	body, err := decodeBody(r, decompress, s.cfg.MaxBodyBytes)
 	if err != nil {
 		return err
