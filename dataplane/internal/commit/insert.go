@@ -62,8 +62,10 @@ const (
 	refusals = 8
 	// parkedInterval is how often rows put aside are tried again.
 	parkedInterval = 30 * time.Second
-	firstBackoff   = 100 * time.Millisecond
-	maxBackoff     = 5 * time.Second
+	// repairs is how many tokens a repair tries, one for each crash at its worst moment.
+	repairs      = 8
+	firstBackoff = 100 * time.Millisecond
+	maxBackoff   = 5 * time.Second
 )
 
 // Inserter stores ranges. All runners of a cell share one.
@@ -76,11 +78,13 @@ type Inserter struct {
 	parking Parking
 	slots   chan struct{}
 	log     *slog.Logger
+	// backoff is the first wait after a failure.
+	backoff time.Duration
 }
 
 // NewInserter returns an inserter that runs at most concurrency inserts at once.
 func NewInserter(store Store, parking Parking, concurrency int, log *slog.Logger) *Inserter {
-	return &Inserter{store: store, parking: parking, slots: make(chan struct{}, concurrency), log: log}
+	return &Inserter{store: store, parking: parking, slots: make(chan struct{}, concurrency), log: log, backoff: firstBackoff}
 }
 
 // Insert stores the rows of a range; it returns an error only when ctx is done.
@@ -108,7 +112,7 @@ func (in *Inserter) Insert(ctx context.Context, r Range, tenants []*engine.Rows)
 
 // persist stores one table's rows of one tenant, or puts them aside.
 func (in *Inserter) persist(ctx context.Context, r Range, rows *engine.Rows, table string) error {
-	refused, backoff := 0, firstBackoff
+	refused, backoff := 0, in.backoff
 	for attempt := 0; ; attempt++ {
 		err := in.try(ctx, r, rows, table, r.Repeated || attempt > 0)
 		if err == nil {
@@ -173,10 +177,24 @@ func (in *Inserter) try(ctx context.Context, r Range, rows *engine.Rows, table s
 			return err
 		}
 	}
+	return in.repair(ctx, r, missing, table)
+}
+
+// repair inserts rows whose token the store remembers without having them. A repair can be cut off as well, so each try
+// has a token of its own and is looked at.
+func (in *Inserter) repair(ctx context.Context, r Range, missing *engine.Rows, table string) error {
 	in.log.WarnContext(ctx, "the store remembers a token without its rows, inserting the missing ones",
 		slog.String("token", r.token(table)), slog.Int("rows", size(missing)))
-	first := place(missing)
-	return in.insert(ctx, r, missing, fmt.Sprintf("%s/repair-%d-%d", r.token(table), first.Sequence, first.Index))
+	var err error
+	for n := range repairs {
+		if err := in.insert(ctx, r, missing, fmt.Sprintf("%s/repair-%d", r.token(table), n)); err != nil {
+			return err
+		}
+		if missing, err = in.missing(ctx, r, missing); err != nil || size(missing) == 0 {
+			return err
+		}
+	}
+	return fmt.Errorf("%d rows of %s are still missing after %d repairs", size(missing), r.token(table), repairs)
 }
 
 func (in *Inserter) insert(ctx context.Context, r Range, rows *engine.Rows, token string) error {
@@ -219,13 +237,6 @@ func (in *Inserter) missing(ctx context.Context, r Range, rows *engine.Rows) (*e
 
 func size(rows *engine.Rows) int {
 	return len(rows.Events) + len(rows.Windows) + len(rows.DeadLetters)
-}
-
-func place(rows *engine.Rows) Place {
-	if len(rows.Events) > 0 {
-		return Place{rows.Events[0].Sequence, rows.Events[0].Index}
-	}
-	return Place{rows.DeadLetters[0].Sequence, rows.DeadLetters[0].Index}
 }
 
 // parked is what is put aside.

@@ -60,7 +60,9 @@ type Config struct {
 	Events             int
 	Interval           time.Duration
 	CheckpointInterval time.Duration
-	Options            engine.Options
+	// Drain is how long a stop waits for what is in flight; 0 means 10 seconds.
+	Drain   time.Duration
+	Options engine.Options
 }
 
 // Deps are what a runner works with.
@@ -111,6 +113,7 @@ type Runner struct {
 
 	slots chan struct{}
 	jobs  chan *job
+	retry time.Duration
 	// stored is the newest checkpoint, published the version of the newest totals at the ledger, spent a smoothed
 	// duration of a range's inserts.
 	stored    atomic.Uint64
@@ -133,7 +136,10 @@ type job struct {
 
 // New returns a runner.
 func New(cfg Config, deps Deps) *Runner {
-	return &Runner{cfg: cfg, deps: deps, slots: make(chan struct{}, inFlight), jobs: make(chan *job, inFlight)}
+	if cfg.Drain == 0 {
+		cfg.Drain = drainTimeout
+	}
+	return &Runner{cfg: cfg, deps: deps, slots: make(chan struct{}, inFlight), jobs: make(chan *job, inFlight), retry: retryWait}
 }
 
 // Run recovers, then works until ctx is done; then it stores what is in flight and a last checkpoint.
@@ -145,7 +151,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	// work outlives ctx by the drain.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(drainTimeout, cancel) })()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(r.cfg.Drain, cancel) })()
 	g, gctx := errgroup.WithContext(work)
 	follow, stopFollow := context.WithCancel(gctx)
 	defer context.AfterFunc(ctx, stopFollow)()
@@ -395,7 +401,7 @@ func (r *Runner) persist(ctx context.Context, what string, try func() error) err
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(retryWait):
+		case <-time.After(r.retry):
 		}
 	}
 }
