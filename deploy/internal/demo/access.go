@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/millwright-io/millwright/deploy/internal/durable"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 )
 
@@ -55,12 +56,5 @@ func (a *access) write(path string) error {
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", path, err)
 	}
-	fresh := path + ".new"
-	if err := os.WriteFile(fresh, append(text, '\n'), 0o600); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := os.Rename(fresh, path); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
+	return durable.WriteFile(path, append(text, '\n'), 0o600)
 }

@@ -20,6 +20,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/millwright-io/millwright/deploy/internal/durable"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
 )
 
@@ -141,7 +142,7 @@ func (c Credentials) Save(dir string) error {
 		return fmt.Errorf("write credentials: %w", err)
 	}
 	for name, b := range map[string][]byte{certFile: c.Certificate, keyFile: c.Key, rootFile: c.Root} {
-		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+		if err := durable.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
 			return fmt.Errorf("write credentials: %w", err)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/millwright-io/millwright/deploy/internal/durable"
 )
 
 // Version is that of deploy/tools/kratos.
@@ -138,7 +140,7 @@ func (c Config) write() error {
 		if err != nil {
 			return fmt.Errorf("encode %s: %w", path, err)
 		}
-		if err := os.WriteFile(path, append(text, '\n'), 0o600); err != nil {
+		if err := durable.WriteFile(path, append(text, '\n'), 0o600); err != nil {
 			return fmt.Errorf("write the configuration of kratos: %w", err)
 		}
 	}

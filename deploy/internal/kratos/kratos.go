@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/millwright-io/millwright/deploy/internal/durable"
 	"github.com/millwright-io/millwright/deploy/internal/supervise"
 )
 
@@ -43,7 +44,7 @@ func (s *Server) Migrate(ctx context.Context, force bool) (done bool, err error)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return false, fmt.Errorf("migrate the database of kratos: %w: %s", err, lastLine(out))
 	}
-	if err := os.WriteFile(mark, []byte(Version+"\n"), 0o600); err != nil {
+	if err := durable.WriteFile(mark, []byte(Version+"\n"), 0o600); err != nil {
 		return false, fmt.Errorf("remember the migration of kratos: %w", err)
 	}
 	return true, nil

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/millwright-io/millwright/deploy/internal/durable"
 	"github.com/millwright-io/millwright/deploy/internal/enrol"
 	"github.com/millwright-io/millwright/deploy/internal/plant"
 )
@@ -40,7 +41,7 @@ func WriteDevice(dir string, d DeviceFile, certPEM, keyPEM, caPEM []byte) error 
 	if err != nil {
 		return fmt.Errorf("write device %s: %w", d.DeviceID, err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, deviceFile), append(b, '\n'), 0o600); err != nil {
+	if err := durable.WriteFile(filepath.Join(dir, deviceFile), append(b, '\n'), 0o600); err != nil {
 		return fmt.Errorf("write device %s: %w", d.DeviceID, err)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"github.com/millwright-io/millwright/controlplane"
+	"github.com/millwright-io/millwright/deploy/internal/durable"
 	"github.com/millwright-io/millwright/deploy/internal/nats"
 	"github.com/millwright-io/millwright/deploy/internal/role"
 )
@@ -17,7 +18,7 @@ func (s *site) controlPlanePart() (*part, error) {
 		return nil, err
 	}
 	dsn := s.dir.at("secrets", "postgres-dsn")
-	if err := writeSecret(dsn, s.postgres.URLWithPassword(s.databases.millwright)+"\n"); err != nil {
+	if err := durable.WriteFile(dsn, []byte(s.postgres.URLWithPassword(s.databases.millwright)+"\n"), 0o600); err != nil {
 		return nil, err
 	}
 	cells, err := s.writeCells()
@@ -50,7 +51,7 @@ func (s *site) writeCells() (string, error) {
 		return "", fmt.Errorf("encode the list of cells: %w", err)
 	}
 	path := s.dir.at("cells.json")
-	return path, writeSecret(path, string(text)+"\n")
+	return path, durable.WriteFile(path, append(text, '\n'), 0o600)
 }
 
 // reachable is an address as others reach it: one that listens everywhere is reached by the first of the hosts.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/millwright-io/millwright/deploy/internal/demo"
+	"github.com/millwright-io/millwright/deploy/internal/durable"
 )
 
 // demoHistory is how far back the plant's charts reach when it is new.
@@ -64,7 +65,7 @@ func (s *site) copyRoot() error {
 	if err != nil {
 		return fmt.Errorf("read the platform's root certificate: %w", err)
 	}
-	if err := os.WriteFile(s.dir.at("ca.pem"), text, 0o644); err != nil { //nolint:gosec // a public certificate
+	if err := durable.WriteFile(s.dir.at("ca.pem"), text, 0o644); err != nil {
 		return fmt.Errorf("write the platform's root certificate: %w", err)
 	}
 	return nil

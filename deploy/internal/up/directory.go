@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/millwright-io/millwright/deploy/internal/durable"
 )
 
 const (
@@ -106,7 +108,7 @@ func (d *directory) checkFormat() error {
 	path := d.at("version")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		if err := os.WriteFile(path, []byte(strconv.Itoa(format)+"\n"), 0o644); err != nil { //nolint:gosec // no secret
+		if err := durable.WriteFile(path, []byte(strconv.Itoa(format)+"\n"), 0o644); err != nil {
 			return fmt.Errorf("write %s: %w", path, plain(err))
 		}
 		return nil

@@ -6,8 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
+
+	"github.com/millwright-io/millwright/deploy/internal/durable"
 )
 
 // secret returns a secret of the data directory and the file it is in, making it on the first start. Two characters a
@@ -28,22 +29,5 @@ func (d *directory) secret(name string, bytes int) (value, path string, err erro
 	random := make([]byte, bytes)
 	_, _ = rand.Read(random) // never fails: crypto/rand ends the process instead
 	value = hex.EncodeToString(random)
-	return value, path, writeSecret(path, value+"\n")
-}
-
-// writeSecret puts a file in place whole or not at all; only this user may read it.
-func writeSecret(path, text string) error {
-	file, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, plain(err))
-	}
-	_, err = file.WriteString(text)
-	err = errors.Join(err, file.Sync(), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, plain(err)), os.Remove(file.Name()))
-	}
-	return nil
+	return value, path, durable.WriteFile(path, []byte(value+"\n"), 0o600)
 }
