@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -127,8 +128,11 @@ func NotProvisioned(err error) bool {
 	return errors.As(err, &ex) && (ex.Code == codeUnknownDatabase || ex.Code == codeUnknownTable)
 }
 
-// Refused says whether the store itself answered err, so that it is there and trying again alone may not help.
+// passing are the codes that are the store's trouble and not the insert's: memory, space, load, parts to merge.
+var passing = []int{159, 202, 209, 210, 241, 242, 243, 252, 394}
+
+// Refused says whether the store itself answered err and would do so again: trying again alone may not help.
 func Refused(err error) bool {
 	ex := (*Exception)(nil)
-	return errors.As(err, &ex)
+	return errors.As(err, &ex) && ex.Code != 0 && !slices.Contains(passing, ex.Code)
 }

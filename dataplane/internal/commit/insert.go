@@ -124,7 +124,9 @@ func (in *Inserter) persist(ctx context.Context, r Range, rows *engine.Rows, tab
 		in.log.WarnContext(ctx, "insert not stored, trying again", slog.String("tenant", string(rows.Tenant)),
 			slog.String("token", r.token(table)), slog.Any("error", err))
 		if in.store.NotProvisioned(err) {
-			if perr := in.store.Provision(ctx, rows.Tenant); perr == nil {
+			// Once at once; a table that stays away although all is provisioned is a refusal like any other.
+			if perr := in.store.Provision(ctx, rows.Tenant); perr == nil && refused == 0 {
+				refused++
 				continue
 			}
 		}
