@@ -52,3 +52,28 @@ func TestAwaitDevice(t *testing.T) {
 		t.Error("nobody was told that the device came")
 	}
 }
+
+func TestPruneForgetsWhatIsGone(t *testing.T) {
+	t.Parallel()
+	c := New()
+	for _, id := range []tenancy.ID{"kept", "gone"} {
+		c.SetTenant(Tenant{ID: id})
+		c.SetDevice(Device{Tenant: id, ID: "press"})
+		c.SetKey(Key{Tenant: id, ID: "key_" + string(id)})
+		c.SetVerifier(string(id), []byte{1})
+	}
+	heard := map[Change]bool{}
+	c.OnChange(func(change Change) { heard[change] = true })
+	c.Prune(Retain{
+		Tenant:   func(id tenancy.ID) bool { return id == "kept" },
+		Device:   func(id tenancy.ID, _ string) bool { return id == "kept" },
+		Key:      func(id tenancy.ID, _ string) bool { return id == "kept" },
+		Verifier: func(id string) bool { return id == "kept" },
+	})
+	if !heard[Change{Tenant: "gone"}] || !heard[Change{Tenant: "gone", Device: "press"}] || len(heard) != 2 {
+		t.Errorf("heard %v", heard)
+	}
+	if len(c.tenants) != 1 || len(c.devices) != 1 || len(c.keys) != 1 || len(c.verifiers) != 1 {
+		t.Errorf("left: %d tenants, %d devices, %d keys, %d verifiers", len(c.tenants), len(c.devices), len(c.keys), len(c.verifiers))
+	}
+}

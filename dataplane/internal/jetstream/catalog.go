@@ -137,14 +137,17 @@ func decode[M proto.Message](value []byte, m M, then func(M)) error {
 	return nil
 }
 
-// prune forgets tenants that are gone; it matters only after a loss of the watch during which one was removed. Devices
-// and keys of a removed tenant are worthless without it.
+// prune forgets what the bucket no longer holds: a key that was revoked while the watch was lost must not work on.
 func (f *Feed) prune(seen map[string]bool) {
-	for _, t := range f.catalog.Tenants() {
-		if seen != nil && !seen[subject.TenantKey(string(t.ID))] {
-			f.catalog.RemoveTenant(t.ID)
-		}
+	if seen == nil {
+		return
 	}
+	f.catalog.Prune(catalog.Retain{
+		Tenant:   func(id tenancy.ID) bool { return seen[subject.TenantKey(string(id))] },
+		Device:   func(id tenancy.ID, device string) bool { return seen[subject.DeviceKey(string(id), device)] },
+		Key:      func(id tenancy.ID, key string) bool { return seen[subject.APIKeyKey(string(id), key)] },
+		Verifier: func(id string) bool { return seen[subject.VerifierKey(id)] },
+	})
 }
 
 func tenantFromProto(id string, t *catalogv1.Tenant) catalog.Tenant {

@@ -1,0 +1,52 @@
+package catalog
+
+import "github.com/millwright-io/millwright/tenancy"
+
+// Retain says what still exists, after a time without news.
+type Retain struct {
+	Tenant   func(tenancy.ID) bool
+	Device   func(tenancy.ID, string) bool
+	Key      func(tenancy.ID, string) bool
+	Verifier func(string) bool
+}
+
+// Prune forgets everything that does not exist any more; who listens hears of tenants and devices.
+func (c *Catalog) Prune(exists Retain) {
+	var gone []Change
+	c.mu.RLock()
+	for id := range c.tenants {
+		if !exists.Tenant(id) {
+			gone = append(gone, Change{Tenant: id})
+		}
+	}
+	for k := range c.devices {
+		if !exists.Device(k.tenant, k.device) {
+			gone = append(gone, Change{Tenant: k.tenant, Device: k.device})
+		}
+	}
+	var keys, verifiers []string
+	for id, k := range c.keys {
+		if !exists.Key(k.Tenant, id) {
+			keys = append(keys, id)
+		}
+	}
+	for id := range c.verifiers {
+		if !exists.Verifier(id) {
+			verifiers = append(verifiers, id)
+		}
+	}
+	c.mu.RUnlock()
+	for _, g := range gone {
+		if g.Device == "" {
+			c.RemoveTenant(g.Tenant)
+		} else {
+			c.RemoveDevice(g.Tenant, g.Device)
+		}
+	}
+	for _, id := range keys {
+		c.RemoveKey(id)
+	}
+	for _, id := range verifiers {
+		c.RemoveVerifier(id)
+	}
+}
