@@ -122,8 +122,9 @@ test-console: .tools/console
 
 # --- generated code ----------------------------------------------------------------------------------------------------
 
+# `npm install` for the same reason as the console's.
 .tools/proto: proto/tools/package-lock.json | prerequisites
-	@$(step) proto-npm 'fetching buf (once)' $(npm) --prefix proto/tools
+	@$(step) proto-npm 'fetching buf (once)' npm install --no-save --no-audit --no-fund --loglevel=error --prefix proto/tools
 	@touch $@
 
 .PHONY: generate
