@@ -40,9 +40,10 @@ prerequisites:
 up: build
 	@exec bin/millwright up $(ARGS)
 
+# The hot paths: payload to event, events to frame and back, log to rows, and the whole gateway.
 .PHONY: bench
 bench: build
-	@exec bin/millwright bench $(ARGS)
+	go test -run '^$$' -bench . -benchmem $(ARGS) ./dataplane/...
 
 # --- build -------------------------------------------------------------------------------------------------------------
 
