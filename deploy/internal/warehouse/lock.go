@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // lock keeps a second process off the data directory. The kernel drops it when the process dies, however it dies.
@@ -22,7 +23,7 @@ func acquireLock(dir string) (*lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the ClickHouse data directory: %w", err)
 	}
-	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	err = flock(file, lockPatience)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		holder, _ := os.ReadFile(path)
 		_ = file.Close()
@@ -35,6 +36,27 @@ func acquireLock(dir string) (*lock, error) {
 	_ = file.Truncate(0)
 	_, _ = file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	return &lock{file: file}, nil
+}
+
+// lockPatience is how long a killed process may take to disappear: its memory is freed before its lock.
+const lockPatience = 2 * time.Second
+
+func flock(file *os.File, patience time.Duration) error {
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return err
+		}
+		select {
+		case <-timeout.C:
+			return err
+		case <-tick.C:
+		}
+	}
 }
 
 func (l *lock) release() { _ = l.file.Close() }

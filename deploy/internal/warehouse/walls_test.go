@@ -68,7 +68,7 @@ var attacks = []string{
 	"SELECT * FROM `/etc/passwd`", "SELECT * FROM default.`/etc/passwd`", "DESCRIBE TABLE file('/etc/passwd')", "SELECT * FROM url('http://127.0.0.1/', 'LineAsString')",
 	"SELECT * FROM s3('http://127.0.0.1/a/b')", "SELECT * FROM executable('id', 'TSV', 'a String')", "SELECT * FROM mysql('h', 'd', 't', 'u', 'p')",
 	"SELECT * FROM postgresql('h', 'd', 't', 'u', 'p')", "SELECT * FROM sqlite('/etc/passwd', 't')", "SELECT * FROM input('a String')",
-	"SELECT * INTO OUTFILE '/tmp/warehouse-attack' FROM points", "SELECT 1 WHERE 'x' IN file('/etc/passwd')",
+	"SELECT * FROM points INTO OUTFILE '/tmp/warehouse-attack'", "SELECT 1 WHERE 'x' IN file('/etc/passwd')",
 	// writes and sessions
 	"INSERT INTO points VALUES ('x', now(), [], [])", "INSERT INTO B.points SELECT * FROM points", "INSERT INTO FUNCTION file('/tmp/warehouse-attack') SELECT 1",
 	"CREATE TABLE z (a Int8) ENGINE = Memory", "CREATE TEMPORARY TABLE z (a Int8)", "CREATE VIEW v AS SELECT * FROM B.points", "DROP TABLE points", "DROP DATABASE B",
