@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/millwright-io/millwright/deploy/internal/bench"
 	"github.com/millwright-io/millwright/deploy/internal/client"
 	"github.com/millwright-io/millwright/deploy/internal/command"
 	"github.com/millwright-io/millwright/deploy/internal/replay"
@@ -24,6 +25,7 @@ func verbs() *command.Registry {
 		simulate.Commands(),
 		replay.Commands(),
 		verify.Commands(),
+		bench.Commands(),
 		[]command.Command{versionCommand()},
 	))
 }

@@ -1,0 +1,133 @@
+package bench
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// ticks is the kernel's unit of CPU time in /proc, fixed at 100 a second for user space (proc(5), sysconf(3)).
+const ticks = 100
+
+// Process is what one process of the tree used.
+type Process struct {
+	Name string `json:"name"`
+	// CPU is in seconds.
+	CPU float64 `json:"cpu_seconds"`
+	// Resident and Proportional are in bytes; the latter counts a shared page in parts.
+	Resident     uint64 `json:"resident_bytes"`
+	Proportional uint64 `json:"proportional_bytes"`
+
+	id, parent int
+}
+
+// tree reads a process and all below it.
+func tree(root int) []Process {
+	children := map[int][]Process{}
+	var all []Process
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range dirs {
+		if p, ok := readProcess(dir); ok {
+			if p.id == root {
+				all = append(all, p)
+			}
+			children[p.parent] = append(children[p.parent], p)
+		}
+	}
+	for i := 0; i < len(all); i++ {
+		all = append(all, children[all[i].id]...)
+	}
+	return all
+}
+
+func readProcess(dir string) (Process, bool) {
+	id, err := strconv.Atoi(filepath.Base(dir))
+	stat, readErr := os.ReadFile(filepath.Join(dir, "stat"))
+	if err != nil || readErr != nil {
+		return Process{}, false
+	}
+	// The name in parentheses may hold anything, so fields are counted after the last one.
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if len(fields) < 22 || fields[0] == "Z" {
+		return Process{}, false
+	}
+	parent, _ := strconv.Atoi(fields[1])
+	user, _ := strconv.ParseFloat(fields[11], 64)
+	system, _ := strconv.ParseFloat(fields[12], 64)
+	p := Process{Name: name(dir), CPU: (user + system) / ticks, id: id, parent: parent}
+	p.Resident, p.Proportional = memory(filepath.Join(dir, "smaps_rollup"))
+	return p, true
+}
+
+// name is the subcommand of our own processes, else the program.
+func name(dir string) string {
+	line, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
+	words := strings.Split(strings.TrimRight(string(line), "\x00"), "\x00")
+	program, _, _ := strings.Cut(filepath.Base(words[0]), ":")
+	if program == "millwright" && len(words) > 1 {
+		return words[1]
+	}
+	return program
+}
+
+func memory(file string) (resident, proportional uint64) {
+	f, err := os.Open(file)
+	if err != nil {
+		return 0, 0
+	}
+	defer func() { _ = f.Close() }()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		var kilobytes uint64
+		if _, err := fmt.Sscanf(lines.Text(), "Rss: %d kB", &kilobytes); err == nil {
+			resident = kilobytes << 10
+		}
+		if _, err := fmt.Sscanf(lines.Text(), "Pss: %d kB", &kilobytes); err == nil {
+			proportional = kilobytes << 10
+		}
+	}
+	return resident, proportional
+}
+
+// byName adds up processes of the same name, in order of their first.
+func byName(all []Process) []Process {
+	var out []Process
+	at := map[string]int{}
+	for _, p := range all {
+		i, ok := at[p.Name]
+		if !ok {
+			at[p.Name] = len(out)
+			out = append(out, Process{Name: p.Name, CPU: p.CPU, Resident: p.Resident, Proportional: p.Proportional})
+			continue
+		}
+		out[i].CPU += p.CPU
+		out[i].Resident += p.Resident
+		out[i].Proportional += p.Proportional
+	}
+	return out
+}
+
+// since is what the processes used after before.
+func since(before, after []Process) []Process {
+	used := map[string]float64{}
+	for _, p := range before {
+		used[p.Name] = p.CPU
+	}
+	for i := range after {
+		after[i].CPU -= used[after[i].Name]
+	}
+	return after
+}
+
+func processor() string {
+	text, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(text)) {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown processor"
+}
