@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -52,7 +53,8 @@ func (c *Client) Run(ctx context.Context) error {
 		c.lost(err)
 		wait := backoff/2 + rand.N(backoff/2+1)
 		backoff = min(backoff*2, c.cfg.MaxBackoff)
-		c.log.DebugContext(ctx, "connection lost", "client", c.cfg.ClientID, "error", err, "retry_in", wait)
+		c.log.DebugContext(ctx, "connection lost",
+			slog.String("client", c.cfg.ClientID), slog.Any("error", err), slog.Duration("retry_in", wait))
 		select {
 		case <-ctx.Done():
 			return nil

@@ -102,7 +102,8 @@ func (d *Device) bearing(ms int64) []Measurement {
 	}
 	base := 0.35*turning*(0.6+0.5*load) + 0.015
 	rms := base * (1 + 0.2*used + 9*bad) * (1 + 0.04*gauss(d.key+40, ms) + 0.05*wander(d.key+41, ms, 20*minute))
-	pit := math.Exp(-math.Pow((used-0.9)/0.05, 2)) * turning
+	off := (used - 0.9) / 0.05
+	pit := math.Exp(-off*off) * turning
 	crest := 3.1 + 3.6*pit - 0.5*bad + 0.12*gauss(d.key+42, ms)
 	heat := 8*used*used + 38*bad*bad
 	return []Measurement{

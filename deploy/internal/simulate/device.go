@@ -81,7 +81,7 @@ func (d *device) run(ctx context.Context, now func() time.Time) error {
 			return err
 		}
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the run was told to end, which is no failure
 		}
 		sent := e.due
 		if e.history {

@@ -175,7 +175,7 @@ func (h *httpSender) deliver(ctx context.Context, batch []posted) {
 			h.stats.LastError = fmt.Sprintf("status %d: %s", status, reason)
 			h.mu.Unlock()
 		}
-		h.log.DebugContext(ctx, "post again", "status", status, "reason", reason, "error", err)
+		h.log.DebugContext(ctx, "post again", slog.Int("status", status), slog.String("reason", reason), slog.Any("error", err))
 		select {
 		case <-ctx.Done():
 		case <-time.After(max(wait, backoff)):

@@ -171,10 +171,10 @@ func TestLostConnectionsLoseNothing(t *testing.T) {
 func TestRefusalsEndWithTheirReasons(t *testing.T) {
 	t.Parallel()
 	b := setup(t, 2, mqtttest.Options{Judge: func(n int, p mqtttest.Publish) mqtttest.Verdict {
-		switch {
-		case n%40 == 7:
+		switch n % 40 {
+		case 7:
 			return mqtttest.Verdict{Code: 0x99, Reason: "measurement temperature: not a number"}
-		case n%40 == 9:
+		case 9:
 			return mqtttest.Verdict{Code: 0x97, Reason: "limit events_per_second of tenant: 10 of 10 in use"}
 		}
 		return mqtttest.Verdict{}
@@ -329,8 +329,10 @@ func TestAKilledSimulatorNamesOnlyAcknowledgedEvents(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cfg := simulate.Config{Seed: 1, Speed: 1, Protocol: "mqtt", Window: 16, Rate: 3000, Duration: time.Minute,
-			Acks: filepath.Join(dir, "acks"), Target: simulate.Target{MQTT: os.Getenv("SIMULATE_CHILD_ADDRESS")}}
+		cfg := simulate.Config{
+			Seed: 1, Speed: 1, Protocol: "mqtt", Window: 16, Rate: 3000, Duration: time.Minute,
+			Acks: filepath.Join(dir, "acks"), Target: simulate.Target{MQTT: os.Getenv("SIMULATE_CHILD_ADDRESS")},
+		}
 		t.Fatal(simulate.Run(t.Context(), cfg, members, io.Discard, time.Now, slog.New(slog.DiscardHandler)))
 	}
 	t.Parallel()

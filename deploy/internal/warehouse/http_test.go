@@ -22,13 +22,23 @@ func TestErrorsHaveClickHousesCodesAndStatuses(t *testing.T) {
 		parameters   []string
 		code, status int
 	}{
-		{"SELEC 1", nil, 62, 400}, {"SELECT * FROM nope", nil, 60, 404}, {"SELECT * FROM nope.nope", nil, 81, 404}, {"SELECT nope", nil, 47, 404},
-		{"SELECT nope()", nil, 46, 404}, {"SELECT 1", []string{"nope_setting", "1"}, 115, 404}, {"SELECT 1", []string{"database", "nope"}, 81, 404},
-		{"SELECT {x:UInt8}", nil, 456, 400}, {"SELECT throwIf(1)", nil, 395, 500}, {"INSERT INTO " + db + ".x FORMAT JSONEachRow {\"a\":\"b\"}", nil, 0, 400},
-		{"INSERT INTO " + db + ".nope VALUES (1)", nil, 60, 404}, {"", nil, 62, 400}, {"SELECT 1; SELECT 2", nil, 62, 400},
+		{"SELEC 1", nil, 62, 400},
+		{"SELECT * FROM nope", nil, 60, 404},
+		{"SELECT * FROM nope.nope", nil, 81, 404},
+		{"SELECT nope", nil, 47, 404},
+		{"SELECT nope()", nil, 46, 404},
+		{"SELECT 1", []string{"nope_setting", "1"}, 115, 404},
+		{"SELECT 1", []string{"database", "nope"}, 81, 404},
+		{"SELECT {x:UInt8}", nil, 456, 400},
+		{"SELECT throwIf(1)", nil, 395, 500},
+		{"INSERT INTO " + db + ".x FORMAT JSONEachRow {\"a\":\"b\"}", nil, 0, 400},
+		{"INSERT INTO " + db + ".nope VALUES (1)", nil, 60, 404},
+		{"", nil, 62, 400},
+		{"SELECT 1; SELECT 2", nil, 62, 400},
 		{"SELECT groupArray(number) FROM numbers(100000000)", []string{"max_memory_usage", "10000000"}, 241, 500},
 		{"SELECT sum(cityHash64(number)) FROM numbers(100000000000)", []string{"max_execution_time", "0.2"}, 159, 408},
-		{"SELECT number FROM numbers(10)", []string{"max_result_rows", "1"}, 396, 500}, {"CREATE TABLE " + db + ".x (a UInt8) ENGINE = Memory", nil, 57, 500},
+		{"SELECT number FROM numbers(10)", []string{"max_result_rows", "1"}, 396, 500},
+		{"CREATE TABLE " + db + ".x (a UInt8) ENGINE = Memory", nil, 57, 500},
 	} {
 		r := shared.post(t, c.sql, c.parameters...)
 		if r.status != c.status || c.code != 0 && r.code() != c.code || !strings.HasPrefix(r.body, "Code: ") {

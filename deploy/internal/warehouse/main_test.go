@@ -80,7 +80,7 @@ func runChild(text string) int {
 	return 1
 }
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // endpoint is a running server and a user of it.
 type endpoint struct {

@@ -3,6 +3,7 @@ package warehouse
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -120,7 +121,7 @@ func (s *Server) readText(a *answer, q *request, r *http.Request, decompress boo
 	}
 	head := make([]byte, s.cfg.MaxQueryBytes+1-int64(len(q.sql)))
 	n, err := io.ReadFull(body, head)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return asException(err)
 	}
 	if q.sql != "" && n > 0 {

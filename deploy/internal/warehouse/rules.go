@@ -148,11 +148,8 @@ func isClosed(lower string) bool {
 
 func (r rules) function(name, parent string) error {
 	lower := strings.ToLower(name)
-	closed := isClosed(lower)
-	if (parent == "TableExpression" || r.tableFunctions[lower]) && !slices.Contains(openTableFunctions, lower) && !(lower == "format" && parent != "TableExpression") {
-		closed = true
-	}
-	if closed {
+	isTable := parent == "TableExpression" || r.tableFunctions[lower] && lower != "format"
+	if isClosed(lower) || isTable && !slices.Contains(openTableFunctions, lower) {
 		return denied("Not enough privileges to call %s", name)
 	}
 	return nil

@@ -102,8 +102,15 @@ func TestATenantReachesNothingButItsOwnDatabase(t *testing.T) {
 		t.Fatalf("only %d attacks", len(attacks))
 	}
 	for _, parameter := range [][]string{
-		{"database", other}, {"database", "system"}, {"readonly", "0", "allow_ddl", "1"}, {"allow_introspection_functions", "1"},
-		{"additional_table_filters", "{}"}, {"format_schema", "/etc/passwd"}, {"implicit_select", "1"}, {"log_queries", "1"}, {"user_files_path", "/"},
+		{"database", other},
+		{"database", "system"},
+		{"readonly", "0", "allow_ddl", "1"},
+		{"allow_introspection_functions", "1"},
+		{"additional_table_filters", "{}"},
+		{"format_schema", "/etc/passwd"},
+		{"implicit_select", "1"},
+		{"log_queries", "1"},
+		{"user_files_path", "/"},
 	} {
 		if r := mine.post(t, "SELECT count() FROM points", parameter...); r.status == http.StatusOK && parameter[0] != "readonly" {
 			t.Errorf("allowed with %v", parameter)

@@ -73,7 +73,7 @@ func (s *Server) open() error {
 	s.slots = newSlots(s.cfg.MaxConcurrentQueries, s.cfg.MaxQueuedQueries)
 	s.sessions = newSessions(s.now, s.cfg.MaxSessions)
 	s.engine.onClose = s.sessions.closeAll
-	if s.listener, err = net.Listen("tcp", s.cfg.Address); err != nil {
+	if s.listener, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", s.cfg.Address); err != nil {
 		return fmt.Errorf("listen on %s for ClickHouse: %w", s.cfg.Address, err)
 	}
 	return nil
