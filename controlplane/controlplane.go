@@ -132,10 +132,10 @@ func (a *App) openAuthority(ctx context.Context) error {
 }
 
 func (a *App) listen(handler http.Handler) (err error) {
-	if a.apiAddr, err = net.Listen("tcp", a.cfg.Address); err != nil {
+	if a.apiAddr, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", a.cfg.Address); err != nil {
 		return fmt.Errorf("listen for the API: %w; stop what uses the port or choose another address", err)
 	}
-	if a.metricsListen, err = net.Listen("tcp", a.cfg.MetricsAddress); err != nil {
+	if a.metricsListen, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", a.cfg.MetricsAddress); err != nil {
 		return fmt.Errorf("listen for metrics: %w; stop what uses the port or choose another address", err)
 	}
 	errorLog := slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)

@@ -15,8 +15,10 @@ func publishTo(s *stack.Stack, dir, topic, version, payload string, flags ...str
 	if err != nil {
 		return "", err
 	}
-	args := append([]string{"-h", host, "-p", port, "--cafile", filepath.Join(dir, "ca.pem"), "--cert", filepath.Join(dir, "cert.pem"),
-		"--key", filepath.Join(dir, "key.pem"), "-V", version, "-t", topic, "-q", "1", "-m", payload}, flags...)
+	args := append([]string{
+		"-h", host, "-p", port, "--cafile", filepath.Join(dir, "ca.pem"), "--cert", filepath.Join(dir, "cert.pem"),
+		"--key", filepath.Join(dir, "key.pem"), "-V", version, "-t", topic, "-q", "1", "-m", payload,
+	}, flags...)
 	out, err := exec.Command("mosquitto_pub", args...).CombinedOutput()
 	return string(out), err
 }

@@ -62,8 +62,10 @@ func mosquitto(flags ...string) func(*testing.T, *stack.Stack, string, string) {
 		if err != nil {
 			t.Fatalf("mqtt_address: %v", err)
 		}
-		args := append([]string{"-h", host, "-p", port, "--cafile", filepath.Join(dir, "ca.pem"), "--cert", filepath.Join(dir, "cert.pem"),
-			"--key", filepath.Join(dir, "key.pem"), "-t", "v1/telemetry", "-q", "1", "-m", payload}, flags...)
+		args := append([]string{
+			"-h", host, "-p", port, "--cafile", filepath.Join(dir, "ca.pem"), "--cert", filepath.Join(dir, "cert.pem"),
+			"--key", filepath.Join(dir, "key.pem"), "-t", "v1/telemetry", "-q", "1", "-m", payload,
+		}, flags...)
 		if out, err := exec.Command("mosquitto_pub", args...).CombinedOutput(); err != nil || len(out) > 0 {
 			t.Fatalf("mosquitto_pub: %v\n%s", err, out)
 		}

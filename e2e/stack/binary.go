@@ -33,7 +33,7 @@ func binaryPath() string { return filepath.Join(Root(), "bin", "millwright") }
 // after the test unless it failed.
 func TempDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "millwright-e2e-")
+	dir, err := os.MkdirTemp("", "millwright-e2e-") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}

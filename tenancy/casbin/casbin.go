@@ -47,14 +47,15 @@ func (a *Authorizer) Authorize(_ context.Context, p tenancy.Principal, act tenan
 		return fmt.Errorf("no verified caller: %w", tenancy.ErrUnauthenticated)
 	}
 	role := string(p.Role)
-	if strings.HasPrefix(string(act), "account.") {
+	switch {
+	case strings.HasPrefix(string(act), "account."):
 		if p.Credential != tenancy.CredentialSession {
 			return fmt.Errorf("%s needs a signed-in person, not a %s: %w", act, p.Credential, tenancy.ErrForbidden)
 		}
 		role = person
-	} else if p.Tenant == "" {
+	case p.Tenant == "":
 		return fmt.Errorf("no organisation chosen: create or switch to one: %w", tenancy.ErrConflict)
-	} else if !p.Role.Valid() {
+	case !p.Role.Valid():
 		return fmt.Errorf("role %q is unknown: %w", p.Role, tenancy.ErrForbidden)
 	}
 	ok, err := a.enforcer.Enforce(role, string(act))

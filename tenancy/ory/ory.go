@@ -111,7 +111,7 @@ func (c *Client) Session(ctx context.Context, header http.Header) (Session, erro
 	} else {
 		req = req.Cookie((&http.Cookie{Name: c.cookie, Value: cookie}).String())
 	}
-	answer, res, err := req.Execute()
+	answer, res, err := req.Execute() //nolint:bodyclose // the generated client has read and closed it
 	if err != nil {
 		return Session{}, refusal(res, err)
 	}
@@ -134,7 +134,7 @@ func (c *Client) Forget(header http.Header) {
 // FindByEmail returns the account of an address, or an ErrNotFound.
 func (c *Client) FindByEmail(ctx context.Context, address string) (Identity, error) {
 	address = tenancy.NormalizeEmail(address)
-	list, res, err := c.admin.IdentityAPI.ListIdentities(ctx).CredentialsIdentifier(address).Execute()
+	list, res, err := c.admin.IdentityAPI.ListIdentities(ctx).CredentialsIdentifier(address).Execute() //nolint:bodyclose // the generated client has read and closed it
 	if err != nil {
 		if res != nil && res.StatusCode < http.StatusInternalServerError {
 			return Identity{}, fmt.Errorf("find account of %s: %w", address, err)

@@ -87,7 +87,7 @@ func (c *Chain) guard(ctx context.Context, f func() error) (err error) {
 		if r == nil {
 			return
 		}
-		if r == http.ErrAbortHandler {
+		if r == http.ErrAbortHandler { //nolint:errorlint // net/http itself compares so
 			panic(r) //nolint:forbidigo // net/http's own signal to drop the connection must reach net/http
 		}
 		c.deps.Log.ErrorContext(ctx, "request panicked", slog.Any("panic", r), slog.String("stack", string(debug.Stack())),

@@ -33,10 +33,10 @@ func Connect(cfg Config, log *slog.Logger) (*Conn, error) {
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				log.Warn("lost nats", slog.Any("error", err)) //nolint:sloglint // the callback has no context
+				log.Warn("lost nats", slog.Any("error", err))
 			}
 		}),
-		nats.ReconnectHandler(func(*nats.Conn) { log.Info("nats is back") }), //nolint:sloglint // the callback has no context
+		nats.ReconnectHandler(func(*nats.Conn) { log.Info("nats is back") }),
 	}
 	if cfg.User != "" {
 		password, err := os.ReadFile(cfg.PasswordFile)

@@ -45,7 +45,7 @@ func (r *Reports) Run(ctx context.Context) error {
 	for {
 		err := r.read(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the end of ctx is the end of the work
 		}
 		level := slog.LevelWarn
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
