@@ -56,6 +56,11 @@ type Config struct {
 	LogMaxBytes int64
 	// DeadLetterMaxBytes is the size of the stream of dead letters that are not yet in the store.
 	DeadLetterMaxBytes int64
+	// SpaceDirectory is on the disk of the log and the store when they are on this machine; below SpaceReserveBytes free
+	// there, new events are refused until a quarter more (64 MiB at most) is free. Empty: they are elsewhere, nothing is watched.
+	SpaceDirectory string
+	// SpaceReserveBytes is what must stay free to work off what was taken.
+	SpaceReserveBytes int64
 	// Replicas of the cell's streams and buckets: 1 on one server, 3 in a cluster.
 	Replicas int
 
@@ -91,6 +96,7 @@ func DefaultConfig() Config {
 		Partitions:            2,
 		LogMaxBytes:           8 << 30,
 		DeadLetterMaxBytes:    1 << 30,
+		SpaceReserveBytes:     256 << 20,
 		Replicas:              1,
 		PayloadBytes:          256 << 10,
 		MeasurementsPerDevice: 512,
@@ -129,6 +135,7 @@ func (c Config) Validate() error {
 	check(c.Partitions >= 1 && c.Partitions <= 64, "partitions %d: want 1 to 64", c.Partitions)
 	check(c.LogMaxBytes >= 16<<20, "log size %d bytes: want 16 MiB or more", c.LogMaxBytes)
 	check(c.DeadLetterMaxBytes >= 1<<20, "dead-letter stream size %d bytes: want 1 MiB or more", c.DeadLetterMaxBytes)
+	check(c.SpaceReserveBytes > 0, "space reserve %d bytes: want above 0", c.SpaceReserveBytes)
 	check(c.Replicas >= 1 && c.Replicas <= 5, "replicas %d: want 1 to 5", c.Replicas)
 	check(c.PayloadBytes >= 1<<10 && c.PayloadBytes <= 4<<20, "payload limit %d bytes: want 1 KiB to 4 MiB", c.PayloadBytes)
 	check(c.MeasurementsPerDevice >= 1 && c.MeasurementsPerDevice <= 10_000, "measurements per device %d: want 1 to 10000", c.MeasurementsPerDevice)

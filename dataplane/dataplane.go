@@ -44,6 +44,7 @@ type App struct {
 
 	publisher                    *jetstream.Publisher
 	deadLetters                  *jetstream.DeadLetters
+	space                        *space
 	gateway                      *gateway.Gateway
 	api                          http.Handler
 	apiListener, metricsListener net.Listener

@@ -33,11 +33,20 @@ func (a *App) openGateway(js natsjetstream.JetStream) error {
 	}
 	a.publisher = jetstream.NewPublisher(js, publishing, measured, a.log, a.now)
 	a.deadLetters = jetstream.NewDeadLetters(js, a.cfg.Cell, instance, a.log)
+	a.space = &space{
+		Publisher: a.publisher, letters: a.deadLetters, dir: a.cfg.SpaceDirectory, reserve: uint64(a.cfg.SpaceReserveBytes), //nolint:gosec // validated
+		free: FreeSpace, log: a.log,
+	}
+	if a.cfg.SpaceDirectory != "" {
+		if _, err := FreeSpace(a.cfg.SpaceDirectory); err != nil {
+			return err
+		}
+	}
 	cfg := gateway.DefaultConfig()
 	cfg.MQTTAddress, cfg.WebSocketAddress, cfg.HTTPAddress = a.cfg.MQTTAddress, a.cfg.MQTTWebSocketAddress, a.cfg.IngestAddress
 	cfg.CertificateDir, cfg.PayloadBytes = a.cfg.GatewayCertificateDir, a.cfg.PayloadBytes
 	a.gateway, err = gateway.New(gateway.Deps{
-		Catalog: a.catalog, Publisher: a.publisher, DeadLetters: a.deadLetters, Limiter: admission.New(a.catalog, a.now),
+		Catalog: a.catalog, Publisher: a.space, DeadLetters: deadLetters{a.space}, Limiter: admission.New(a.catalog, a.now),
 		Metrics: measured, Log: a.log, Now: a.now,
 	}, cfg)
 	return err

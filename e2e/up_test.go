@@ -61,6 +61,13 @@ func TestUpLifecycle(t *testing.T) {
 		t.Errorf("the device is gone: %s", out)
 	}
 	publishCurl(t, s, dir, `{"measurements":{"temperature":1}}`)
+	if code := s.StopTwice(t); code != 130 || !strings.Contains(s.Output(), "second signal: ended at once") {
+		t.Errorf("a second interrupt: exit code %d\n%s", code, s.Output())
+	}
+	s = s.Restart(t)
+	if out := s.Run(t, "device", "get", "kept"); !strings.Contains(out, "kept") {
+		t.Errorf("the device is gone after a second interrupt: %s", out)
+	}
 
 	t.Run("a data directory of a newer version is refused", func(t *testing.T) {
 		data := stack.TempDir(t)

@@ -170,13 +170,40 @@ func (s *Stack) Stop(t testing.TB) {
 	}
 }
 
+// StopTwice ends `up` with two interrupts and returns its exit code once it and every process it started are gone.
+func (s *Stack) StopTwice(t testing.TB) int {
+	t.Helper()
+	tree := descendants(s.cmd.Process.Pid)
+	_ = s.cmd.Process.Signal(os.Interrupt)
+	Eventually(t, 5*time.Second, "up begins to stop", func() error {
+		if !strings.Contains(s.Output(), "stopping") {
+			return errors.New("it does not say so")
+		}
+		return nil
+	})
+	_ = s.cmd.Process.Signal(os.Interrupt)
+	select {
+	case <-s.exited:
+	case <-time.After(3 * time.Second):
+		t.Fatal("up did not end within 3 s of a second interrupt")
+	}
+	s.gone(t, tree)
+	return s.cmd.ProcessState.ExitCode()
+}
+
 // Kill ends `up` with SIGKILL and waits until it and every process it started are gone.
 func (s *Stack) Kill(t testing.TB) {
 	t.Helper()
 	tree := descendants(s.cmd.Process.Pid)
 	_ = s.cmd.Process.Kill()
 	<-s.exited
-	Eventually(t, 15*time.Second, "the children of a killed up are gone", func() error {
+	s.gone(t, tree)
+}
+
+// gone waits until none of tree runs.
+func (s *Stack) gone(t testing.TB, tree []Process) {
+	t.Helper()
+	Eventually(t, 15*time.Second, "the children of up are gone", func() error {
 		for _, p := range tree {
 			if alive(p) {
 				return fmt.Errorf("process %d (%s) is still there", p.ID, p.Command)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -227,7 +228,13 @@ func (s *session) Flush() {
 	}
 }
 
+// ErrNoSpace is a Publisher's or DeadLetters' refusal for want of disk space. It is a tenancy.ErrUnavailable.
+var ErrNoSpace = fmt.Errorf("the disk is nearly full: %w", tenancy.ErrUnavailable)
+
 func unavailable(err error) string {
+	if errors.Is(err, ErrNoSpace) {
+		return "the cell's disk is nearly full and no events are taken until there is space: keep them and send them again later"
+	}
 	if errors.Is(err, tenancy.ErrUnavailable) {
 		return "events cannot be stored now: keep them and connect again in some seconds"
 	}

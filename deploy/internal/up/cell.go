@@ -38,7 +38,11 @@ func (s *site) cellPart() (*part, error) {
 	cfg.ClickHouseURL, cfg.ClickHouseUser = "http://"+s.cfg.ClickHouseAddress, clickhouseAdmin
 	cfg.ClickHousePasswordFile, cfg.StoreSecretFile = clickhousePassword, store
 	cfg.ConsoleOrigins = s.origins()
-	free, err := freeSpace(s.dir.path)
+	cfg.SpaceDirectory = s.dir.path
+	if s.cfg.SpaceReserve > 0 {
+		cfg.SpaceReserveBytes = int64(s.cfg.SpaceReserve) << 20
+	}
+	free, err := dataplane.FreeSpace(s.dir.path)
 	if err != nil {
 		return nil, err
 	}

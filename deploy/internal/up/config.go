@@ -41,6 +41,9 @@ type Config struct {
 	// PlanLimits replaces limits of every tenant's plan, each as name=value; see the control plane's configuration.
 	PlanLimits []string
 
+	// SpaceReserve is how many MB must stay free on the disk of Data: below it, new events are refused. 0: the cell's own.
+	SpaceReserve int
+
 	// Kratos, Library, Console and PostgresBin name parts that are not where Home has them.
 	Kratos      string
 	Library     string
@@ -86,6 +89,9 @@ func (c *Config) complete(executable string) error {
 	}
 	if c.Demo != "plant" && c.Demo != "empty" && c.Demo != "none" {
 		return command.Usage("--demo %q: want plant, empty or none", c.Demo)
+	}
+	if c.SpaceReserve < 0 {
+		return command.Usage("--space-reserve %d: want a number of MB above 0", c.SpaceReserve)
 	}
 	if c.Origin == "" {
 		c.Origin = "http://" + c.ControlAddress

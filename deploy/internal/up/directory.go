@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/millwright-io/millwright/dataplane"
 	"github.com/millwright-io/millwright/deploy/internal/durable"
 )
 
@@ -127,9 +128,9 @@ func (d *directory) checkFormat() error {
 }
 
 func (d *directory) checkSpace() error {
-	free, err := freeSpace(d.path)
+	free, err := dataplane.FreeSpace(d.path)
 	if err != nil {
-		return fmt.Errorf("ask for the free space of %s: %w", d.path, err)
+		return err
 	}
 	return enoughSpace(d.path, free)
 }
@@ -139,12 +140,4 @@ func enoughSpace(path string, free uint64) error {
 		return fmt.Errorf("only %d MB are free on the disk of the data directory %s, and %d MB are needed: free some, or choose another disk by --data", free>>20, path, leastSpace>>20)
 	}
 	return nil
-}
-
-func freeSpace(path string) (uint64, error) {
-	var stat syscall.Statfs_t
-	if err := syscall.Statfs(path, &stat); err != nil {
-		return 0, err
-	}
-	return stat.Bavail * uint64(stat.Bsize), nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/millwright-io/millwright/dataplane"
 	"github.com/millwright-io/millwright/deploy/internal/health"
 	"github.com/millwright-io/millwright/deploy/internal/supervise"
 )
@@ -55,7 +56,7 @@ func ownMetrics(ctx context.Context, t *tree, s *site, started bool, m *health.M
 	if started {
 		natsMetrics(s, m)
 	}
-	if free, err := freeSpace(s.dir.path); err == nil {
+	if free, err := dataplane.FreeSpace(s.dir.path); err == nil {
 		m.Add("millwright_data_free_bytes", "gauge", "Free space on the disk of the data directory.", float64(free))
 	}
 }
