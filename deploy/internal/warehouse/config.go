@@ -41,7 +41,8 @@ type Config struct {
 	MaxQueryBytes int64
 	// MaxBodyBytes bounds the uncompressed rows of one INSERT. Default 1 GiB.
 	MaxBodyBytes int64
-	// MaxResultBytes bounds a result in a format that cannot be streamed (JSON, Parquet, XML). Default 256 MiB.
+	// MaxResultBytes bounds a result, as the engine counts it before it is put into a format: every result of a user that
+	// is not the admin, and the admin's in formats that cannot be streamed (JSON, Parquet, XML). Default 256 MiB.
 	MaxResultBytes int64
 	// TenantMaxSeconds bounds the time of one statement of a user that is not the admin. Default 60.
 	TenantMaxSeconds int

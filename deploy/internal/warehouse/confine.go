@@ -71,20 +71,24 @@ func ownDatabase(who user, asked string) (string, error) {
 
 // The settings that a tenant may set: limits that can only be lowered, and the look of the result.
 var tenantSettings = []string{
-	"max_result_rows", "max_result_bytes", "result_overflow_mode", "max_rows_to_read", "max_bytes_to_read", "read_overflow_mode",
+	"max_result_rows", "result_overflow_mode", "max_rows_to_read", "max_bytes_to_read", "read_overflow_mode",
 	"timeout_overflow_mode", "session_timezone", "date_time_output_format", "join_use_nulls", "extremes", "limit", "offset",
 	"max_columns_to_read", "insert_deduplication_token", "date_time_input_format", "max_block_size", "timezone",
 }
 
 func (s *Server) tenantSettings(asked []setting) ([]setting, error) {
 	most := s.cfg.TenantMaxSeconds
-	seconds := most
+	seconds, bytes := most, s.cfg.MaxResultBytes
 	out := make([]setting, 0, len(asked)+1)
 	for _, one := range asked {
 		switch {
 		case one.name == "max_execution_time":
 			if n, err := strconv.ParseFloat(one.value, 64); err == nil && n > 0 {
 				seconds = min(most, max(1, int(n)))
+			}
+		case one.name == "max_result_bytes":
+			if n, err := strconv.ParseInt(one.value, 10, 64); err == nil && n > 0 {
+				bytes = min(bytes, n)
 			}
 		case one.name == "readonly" || one.name == "max_memory_usage" || one.name == "max_threads":
 			// The endpoint's own values hold; drivers send these by habit.
@@ -94,7 +98,7 @@ func (s *Server) tenantSettings(asked []setting) ([]setting, error) {
 			return nil, exception(codeSettingConstraint, "SETTING_CONSTRAINT_VIOLATION", "Setting %s should not be changed by this user", one.name)
 		}
 	}
-	return append(out, setting{"max_execution_time", strconv.Itoa(seconds)}), nil
+	return append(out, setting{"max_execution_time", strconv.Itoa(seconds)}, resultLimit(bytes)), nil
 }
 
 // inspect refuses text unless the engine's parser finds exactly one statement, of an allowed kind, made of allowed parts.

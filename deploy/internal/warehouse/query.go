@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -78,6 +79,9 @@ func (s *Server) prepare(c *conn, who user, q *request, st statement) error {
 		c.database = "default"
 	}
 	settings := q.settings
+	if !streams(q, st) && startsStream(st.text) {
+		settings = append([]setting{resultLimit(s.cfg.MaxResultBytes)}, settings...)
+	}
 	if q.readOnly {
 		settings = append(settings, setting{"readonly", "2"})
 		c.spoiled = true // readonly cannot be taken back
@@ -116,7 +120,7 @@ func (c *conn) apply(settings []setting) error {
 // query runs a statement and writes its result.
 func (s *Server) query(a *answer, c *conn, q *request, st statement) error {
 	format := first(st.format, q.format)
-	if q.wait || !streamable[strings.ToLower(format)] || !startsStream(st.text) {
+	if !streams(q, st) {
 		return s.whole(a, c, q, st, format)
 	}
 	rows, err := c.Stream(st.text, format, q.params...)
@@ -146,6 +150,16 @@ func (s *Server) query(a *answer, c *conn, q *request, st statement) error {
 		return err
 	}
 	return out.Close()
+}
+
+// streams tells whether the result goes to the client as it comes.
+func streams(q *request, st statement) bool {
+	return !q.wait && streamable[strings.ToLower(first(st.format, q.format))] && startsStream(st.text)
+}
+
+// resultLimit makes the engine refuse a result larger than most bytes.
+func resultLimit(most int64) setting {
+	return setting{"max_result_bytes", strconv.FormatInt(most, 10)}
 }
 
 // startsStream tells whether the engine streams the statement's result: it does so for a SELECT alone.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -107,6 +108,9 @@ func (q *request) readSettings(values url.Values) error {
 // readText completes q.sql from the body, as the real server does: the text is ?query= and then the body. An INSERT in
 // ?query= leaves the body for its rows.
 func (s *Server) readText(a *answer, q *request, r *http.Request, decompress bool) error {
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); strings.HasPrefix(kind, "multipart/") {
+		return exception(codeNotImplemented, "NOT_IMPLEMENTED", "External tables (%s) are not supported; insert the rows into a temporary table in a session", kind)
+	}
 	r.Body = patientBody{body: r.Body, control: a.control, now: s.now}
 	body, err := decodeBody(r, decompress, s.cfg.MaxBodyBytes)
 	if err != nil {
