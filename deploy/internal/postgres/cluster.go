@@ -47,6 +47,9 @@ func New(cfg Config, install Installation, log *slog.Logger, now func() time.Tim
 	if err := checkReach(cfg.DataDir, who); err != nil {
 		return nil, err
 	}
+	if err := checkBinaries(install.Dir, who); err != nil {
+		return nil, err
+	}
 	s := &Server{cfg: cfg, install: install, who: who, log: log, now: now}
 	return s, s.checkVersion()
 }
