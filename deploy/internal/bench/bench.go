@@ -30,6 +30,15 @@ func Commands() []command.Command {
 			},
 		},
 		{
+			Name: "bench live", Summary: "time from a device's clock to a WebSocket, with the demo plant running",
+			Details: "Every connection is a device that sends the sample payload with QoS 1 at --rate; one WebSocket a device, as the " +
+				"console opens it, takes what comes. Latency is arrival less the event's own time, on one clock.",
+			Prepare: func(fs *flag.FlagSet) command.Run {
+				f := liveFlags(fs)
+				return func(ctx context.Context, e command.Env, _ []string) error { return f.run(ctx, e) }
+			},
+		},
+		{
 			Name: "bench idle", Summary: "memory of every process of an idle `up` without a demo",
 			Prepare: func(fs *flag.FlagSet) command.Run {
 				asJSON := fs.Bool("json", false, "print JSON")

@@ -5,32 +5,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"log/slog"
-	"net/http"
-	"net/url"
-	"os"
-	"strconv"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/millwright-io/millwright/deploy/internal/command"
-	"github.com/millwright-io/millwright/deploy/internal/enrol"
-	"github.com/millwright-io/millwright/deploy/internal/latency"
-	"github.com/millwright-io/millwright/deploy/internal/mqttclient"
 	"github.com/millwright-io/millwright/deploy/internal/rpc"
-	telemetryv1 "github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1"
-	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 )
 
-const (
-	maxConnections = 5000
-	// drainTimeout is how long to wait for the last acknowledgements, queryTimeout for the last rows.
-	drainTimeout = 30 * time.Second
-	queryTimeout = 60 * time.Second
-)
+const maxConnections = 5000
 
 type ingest struct {
 	api         *rpc.Options
@@ -78,7 +59,7 @@ func (f *ingest) run(ctx context.Context, e command.Env) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.stop()) }()
-	senders, err := f.senders(ctx, t, e)
+	senders, err := newSenders(ctx, t, e, f.connections, f.inflight)
 	if err != nil {
 		return err
 	}
@@ -120,178 +101,4 @@ func (r Ingest) table() []string {
 		lines = append(lines, fmt.Sprintf("%-14s %8.2f s %11.2f us %9d MB", p.Name, p.CPU, p.CPU/float64(max(r.Acked, 1))*1e6, p.Resident>>20))
 	}
 	return append(lines, fmt.Sprintf("%-14s %8.2f s %11.2f us", "all", all, all/float64(max(r.Acked, 1))*1e6))
-}
-
-// own is this process: the load generator.
-func own() []Process {
-	p, _ := readProcess("/proc/" + strconv.Itoa(os.Getpid()))
-	p.Name = "generator"
-	return []Process{p}
-}
-
-// senders are the devices and what came of their messages.
-type senders struct {
-	all                         []*publisher
-	epoch                       string
-	now                         func() time.Time
-	end                         atomic.Int64
-	acked, refused, ackedInTime atomic.Uint64
-	latency                     latency.Histogram
-}
-
-type publisher struct {
-	client  *mqttclient.Client
-	payload *payload
-}
-
-func (f *ingest) senders(ctx context.Context, t *target, e command.Env) (*senders, error) {
-	api, err := rpc.Dial(t.Server, t.Key)
-	if err != nil {
-		return nil, err
-	}
-	answer, err := api.Tenants.Get(ctx, &tenantv1.GetRequest{})
-	if err != nil {
-		return nil, rpc.Explain(err)
-	}
-	devices := make([]enrol.Device, f.connections)
-	for i := range devices {
-		devices[i] = enrol.Device{ID: fmt.Sprintf("bench_%d", i), Type: "temperature_sensor"}
-	}
-	credentials, err := enrol.All(ctx, api.Devices, devices)
-	if err != nil {
-		return nil, rpc.Explain(err)
-	}
-	s := &senders{epoch: "bench-" + strconv.FormatInt(e.Now().UnixNano(), 36), now: e.Now}
-	log := slog.New(slog.NewTextHandler(e.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	for i, d := range devices {
-		config, err := credentials[i].TLS()
-		if err != nil {
-			return nil, err
-		}
-		s.all = append(s.all, &publisher{payload: newPayload(d.ID, s.epoch, e.Now()), client: mqttclient.New(mqttclient.Config{
-			Address: answer.GetTenant().GetMqttAddress(), TLS: config, ClientID: d.ID, Window: f.inflight, Now: e.Now, OnAcks: s.settle,
-		}, log)})
-	}
-	return s, nil
-}
-
-func (s *senders) settle(acks []mqttclient.Ack) {
-	now := s.now().UnixNano()
-	took := make([]time.Duration, 0, len(acks))
-	for i := range acks {
-		if acks[i].Refused() {
-			s.refused.Add(1)
-			continue
-		}
-		took = append(took, time.Duration(now-acks[i].Due))
-	}
-	s.acked.Add(uint64(len(took)))
-	if now <= s.end.Load() {
-		s.ackedInTime.Add(uint64(len(took)))
-	}
-	s.latency.Add(took...)
-}
-
-// send runs every connection until end and waits for the last acknowledgements.
-func (s *senders) send(ctx context.Context, end time.Time, rate float64) {
-	s.end.Store(end.UnixNano())
-	connected, disconnect := context.WithCancel(context.WithoutCancel(ctx))
-	var conns, loops sync.WaitGroup
-	begun := s.now()
-	for i, p := range s.all {
-		conns.Go(func() { _ = p.client.Run(connected) }) // a lost message shows as one that is not acknowledged
-		loops.Go(func() { s.publish(ctx, p, i, begun, end, rate) })
-	}
-	loops.Wait()
-	drain, cancel := context.WithTimeout(ctx, drainTimeout)
-	for _, p := range s.all {
-		p.client.Drain(drain)
-	}
-	cancel()
-	disconnect()
-	conns.Wait()
-}
-
-// publish sends one device's messages; with a rate each has its own time, which does not move when the server is slow.
-func (s *senders) publish(ctx context.Context, p *publisher, turn int, begun, end time.Time, rate float64) {
-	between := 0.0
-	if rate > 0 {
-		between = float64(len(s.all)) / rate * 1e9
-	}
-	for n := uint64(0); ; n++ {
-		now := s.now()
-		due := now
-		if between > 0 {
-			due = begun.Add(time.Duration(between * (float64(n) + float64(turn)/float64(len(s.all)))))
-			if wait := due.Sub(now); wait > time.Millisecond {
-				p.client.Flush()
-				time.Sleep(wait)
-			}
-		}
-		if due.After(end) || now.After(end) || ctx.Err() != nil {
-			return
-		}
-		mark := mqttclient.Mark{Sequence: sent(n), EventTime: due.UnixNano(), Due: due.UnixNano()}
-		if p.client.Publish("v1/telemetry", p.payload.next(due, n), mark) != nil {
-			return
-		}
-	}
-}
-
-// awaitRows asks the tenant's own database until it has as many rows of the run as were acknowledged.
-func (t *target) awaitRows(ctx context.Context, epoch string, want uint64, now func() time.Time) (uint64, error) {
-	if t.access.ClickHouseURL == "" {
-		if err := t.readAccess(ctx); err != nil {
-			return 0, err
-		}
-	}
-	deadline := now().Add(queryTimeout)
-	for {
-		n, err := t.countRows(ctx, epoch)
-		if err != nil || n >= want || now().After(deadline) {
-			return n, err
-		}
-		select {
-		case <-ctx.Done():
-			return n, ctx.Err()
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
-func (t *target) readAccess(ctx context.Context) error {
-	api, err := rpc.Dial(t.Server, t.Key)
-	if err != nil {
-		return err
-	}
-	cell, err := api.Cell(ctx)
-	if err != nil {
-		return err
-	}
-	a, err := cell.GetStoreAccess(ctx, &telemetryv1.GetStoreAccessRequest{})
-	if err != nil {
-		return rpc.Explain(err)
-	}
-	t.access = access{ClickHouseURL: a.GetUrl(), ClickHouseDatabase: a.GetDatabase(), ClickHouseUsername: a.GetUsername(), ClickHousePassword: a.GetPassword()}
-	return nil
-}
-
-func (t *target) countRows(ctx context.Context, epoch string) (uint64, error) {
-	q := url.Values{"database": {t.access.ClickHouseDatabase}, "param_epoch": {epoch}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.access.ClickHouseURL+"/?"+q.Encode(),
-		strings.NewReader("select count() from events where epoch = {epoch:String}"))
-	if err != nil {
-		return 0, fmt.Errorf("count rows: %w", err)
-	}
-	req.SetBasicAuth(t.access.ClickHouseUsername, t.access.ClickHousePassword)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, fmt.Errorf("count rows: %w", err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(res.Body, 4<<10))
-	if err != nil || res.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("count rows: %s: %s: %w", res.Status, text, err)
-	}
-	return strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
 }

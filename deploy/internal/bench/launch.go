@@ -52,11 +52,12 @@ func launch(ctx context.Context, e command.Env, demo string) (*target, error) {
 	if err := os.Chmod(data, 0o755); err != nil { //nolint:gosec // postgres runs as another user and must pass through
 		return nil, fmt.Errorf("open the data directory: %w", err)
 	}
-	base, err := freePorts()
+	base, err := freePorts(ctx)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, "up", "--data", filepath.Join(data, "data"), "--port-base", fmt.Sprint(base), "--demo", demo, "--plan-limits", unlimited)
+	// A cancelled context stops `up` in order, see stop; it must not be killed.
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), self, "up", "--data", filepath.Join(data, "data"), "--port-base", fmt.Sprint(base), "--demo", demo, "--plan-limits", unlimited)
 	cmd.Stderr = e.Err
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := cmd.StdoutPipe()
@@ -120,18 +121,19 @@ func stop(cmd *exec.Cmd, data string) error {
 }
 
 // freePorts finds a base from which every port that `up` takes is free.
-func freePorts() (int, error) {
+func freePorts(ctx context.Context) (int, error) {
 	for base := 24000; base < 60000; base += 10 {
-		if free(base) {
+		if free(ctx, base) {
 			return base, nil
 		}
 	}
 	return 0, errors.New("no seven free ports in a row between 24000 and 60000")
 }
 
-func free(base int) bool {
+func free(ctx context.Context, base int) bool {
+	var config net.ListenConfig
 	for p := base; p < base+ports; p++ {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p))
+		l, err := config.Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", p))
 		if err != nil {
 			return false
 		}

@@ -56,7 +56,9 @@ func (p *payload) value(comma bool, name string) {
 
 // next changes the message to the given time and sequence; the result is good until the next call.
 func (p *payload) next(now time.Time, sequence uint64) []byte {
-	now.UTC().AppendFormat(p.text[p.at:p.at:p.at+len(timeForm)], timeForm)
+	// Not in place: the library writes nine digits of the second before it cuts them to six.
+	var at [len(timeForm) + 3]byte
+	copy(p.text[p.at:], now.UTC().AppendFormat(at[:0], timeForm))
 	digits(p.text[p.sequence:p.sequence+p.sequenceLen], sequence)
 	noise := sequence*2654435761 + uint64(now.UnixNano())>>10
 	for _, at := range p.values {

@@ -122,6 +122,13 @@ func since(before, after []Process) []Process {
 	return after
 }
 
+// own is this process: the load generator.
+func own() []Process {
+	p, _ := readProcess("/proc/" + strconv.Itoa(os.Getpid()))
+	p.Name = "generator"
+	return []Process{p}
+}
+
 func processor() string {
 	text, _ := os.ReadFile("/proc/cpuinfo")
 	for line := range strings.Lines(string(text)) {
