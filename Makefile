@@ -40,9 +40,12 @@ prerequisites:
 up: build
 	@exec bin/millwright up $(ARGS)
 
-# The hot paths: payload to event, events to frame and back, log to rows, and the whole gateway.
+# The product from outside, then its hot paths: payload to event, events to frame and back, log to rows, the whole gateway.
 .PHONY: bench
 bench: build
+	bin/millwright bench idle
+	bin/millwright bench live
+	bin/millwright bench ingest
 	go test -run '^$$' -bench . -benchmem $(ARGS) ./dataplane/...
 
 # --- build -------------------------------------------------------------------------------------------------------------
