@@ -120,8 +120,11 @@ func (c Config) Validate() error {
 	}
 	check(cellName.MatchString(c.Cell), "cell %q: want 1 to 32 lower-case letters, digits or _", c.Cell)
 	for _, a := range []struct{ name, address string }{
-		{"api address", c.APIAddress}, {"ingest address", c.IngestAddress}, {"mqtt address", c.MQTTAddress},
-		{"mqtt websocket address", c.MQTTWebSocketAddress}, {"metrics address", c.MetricsAddress},
+		{"api address", c.APIAddress},
+		{"ingest address", c.IngestAddress},
+		{"mqtt address", c.MQTTAddress},
+		{"mqtt websocket address", c.MQTTWebSocketAddress},
+		{"metrics address", c.MetricsAddress},
 	} {
 		_, _, err := net.SplitHostPort(a.address)
 		check(err == nil, "%s %q: want host:port", a.name, a.address)

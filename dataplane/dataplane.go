@@ -11,9 +11,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	natsjetstream "github.com/nats-io/nats.go/jetstream"
-
 	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/clickhouse"
 	"github.com/millwright-io/millwright/dataplane/internal/commit"
@@ -30,7 +27,7 @@ type App struct {
 	log *slog.Logger
 	now func() time.Time
 
-	nats    *nats.Conn
+	nats    *jetstream.Conn
 	store   *clickhouse.Store
 	catalog *catalog.Catalog
 	feed    *jetstream.Feed
@@ -65,54 +62,41 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*App, error) {
 }
 
 func (a *App) open(ctx context.Context) error {
-	js, err := a.openNATS()
-	if err != nil {
+	if err := a.openNATS(); err != nil {
 		return err
 	}
 	if err := a.openStore(); err != nil {
 		return err
 	}
 	options := migrations.JetStreamOptions{LogMaxBytes: a.cfg.LogMaxBytes, DeadLetterMaxBytes: a.cfg.DeadLetterMaxBytes, Replicas: a.cfg.Replicas}
-	if err := migrations.CellJetStream(ctx, js, a.cfg.Cell, options); err != nil {
+	if err := migrations.CellJetStream(ctx, a.nats, a.cfg.Cell, options); err != nil {
 		return fmt.Errorf("prepare nats: %w", err)
 	}
 	a.health = &health{nats: a.nats, store: a.store}
 	a.metrics = newMetrics()
-	a.feed = jetstream.NewFeed(js, a.cfg.Cell, a.catalog, a.log)
-	a.tenants = newProvisioner(a.store, jetstream.NewReports(js, a.cfg.Cell), a.log)
+	a.feed = jetstream.NewFeed(a.nats, a.cfg.Cell, a.catalog, a.log)
+	a.tenants = newProvisioner(a.store, jetstream.NewReports(a.nats, a.cfg.Cell), a.log)
 	a.catalog.OnChange(a.tenants.changed)
-	if err := a.openEngine(ctx, js); err != nil {
+	if err := a.openEngine(ctx, a.nats); err != nil {
 		return err
 	}
-	if err := a.openGateway(js); err != nil {
+	if err := a.openGateway(a.nats); err != nil {
 		return err
 	}
-	return a.openAPI()
+	return a.openAPI(ctx)
 }
 
-func (a *App) openNATS() (natsjetstream.JetStream, error) {
+func (a *App) openNATS() error {
 	password, err := readSecret(a.cfg.NATSPasswordFile)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	options := []nats.Option{
-		nats.Name("millwright cell " + a.cfg.Cell), nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond),
-		nats.Timeout(5 * time.Second), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			a.log.Warn("nats", slog.Any("error", err)) //nolint:sloglint // the callback has no context
-		}),
-	}
-	if a.cfg.NATSUser != "" {
-		options = append(options, nats.UserInfo(a.cfg.NATSUser, password))
-	}
-	if a.nats, err = nats.Connect(a.cfg.NATSURL, options...); err != nil {
-		return nil, fmt.Errorf("connect to nats at %s: %w: start it, or name another by the nats url", a.cfg.NATSURL, err)
+	at := jetstream.Address{URL: a.cfg.NATSURL, Name: "millwright cell " + a.cfg.Cell, User: a.cfg.NATSUser, Password: password}
+	if a.nats, err = jetstream.Connect(at, a.log); err != nil {
+		return err
 	}
 	a.closers = append(a.closers, func() error { a.nats.Close(); return nil })
-	js, err := natsjetstream.New(a.nats)
-	if err != nil {
-		return nil, fmt.Errorf("open jetstream: %w", err)
-	}
-	return js, nil
+	return nil
 }
 
 func (a *App) openStore() error {
@@ -134,7 +118,7 @@ func (a *App) openStore() error {
 	return nil
 }
 
-func (a *App) openEngine(ctx context.Context, js natsjetstream.JetStream) error {
+func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 	log, err := jetstream.OpenLog(ctx, js, a.cfg.Cell, a.log)
 	if err != nil {
 		return err

@@ -72,7 +72,7 @@ func setup(t testing.TB) *bundle {
 	cfg.GatewayCertificateDir, cfg.LogMaxBytes = dir, 256<<20
 	cfg.CheckpointInterval = 300 * time.Millisecond
 	certificates(t, write)
-	b := &bundle{cfg: cfg, js: js, tenant: tenancy.NewID(), log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	b := &bundle{cfg: cfg, js: js, tenant: tenancy.NewID(), log: slog.New(slog.DiscardHandler)}
 	if testing.Verbose() {
 		b.log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
@@ -246,7 +246,7 @@ func TestEventsAreStoredOnceAndServed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	app, _ := b.start(t)
-	conn, _, err := websocket.Dial(t.Context(), "ws://"+app.Addrs().API+"/ws/devices/press/live",
+	conn, _, err := websocket.Dial(t.Context(), "ws://"+app.Addrs().API+"/ws/devices/press/live", //nolint:bodyclose // the connection is it
 		&websocket.DialOptions{Subprotocols: []string{"millwright", "bearer." + b.key}})
 	if err != nil {
 		t.Fatal(err)

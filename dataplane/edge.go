@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"time"
 
-	natsjetstream "github.com/nats-io/nats.go/jetstream"
-
 	"github.com/millwright-io/millwright/dataplane/internal/admission"
 	"github.com/millwright-io/millwright/dataplane/internal/clickhouse"
 	"github.com/millwright-io/millwright/dataplane/internal/gateway"
@@ -23,7 +21,7 @@ import (
 )
 
 // openGateway listens for devices.
-func (a *App) openGateway(js natsjetstream.JetStream) error {
+func (a *App) openGateway(js *jetstream.Conn) error {
 	instance := rand.Text() // no two runs share message ids
 	publishing := jetstream.DefaultPublisherConfig()
 	publishing.Cell, publishing.Partitions, publishing.Instance = a.cfg.Cell, a.cfg.Partitions, instance
@@ -53,7 +51,7 @@ func (a *App) openGateway(js natsjetstream.JetStream) error {
 }
 
 // openAPI listens for people and programs.
-func (a *App) openAPI() error {
+func (a *App) openAPI(ctx context.Context) error {
 	authorizer, err := casbin.New()
 	if err != nil {
 		return err
@@ -81,7 +79,7 @@ func (a *App) openAPI() error {
 		into          *net.Listener
 		name, address string
 	}{{&a.apiListener, "the API", a.cfg.APIAddress}, {&a.metricsListener, "metrics", a.cfg.MetricsAddress}} {
-		if *l.into, err = net.Listen("tcp", l.address); err != nil {
+		if *l.into, err = new(net.ListenConfig).Listen(ctx, "tcp", l.address); err != nil {
 			return fmt.Errorf("listen for %s on %s: %w: free the port or choose another address", l.name, l.address, err)
 		}
 		listener := *l.into

@@ -9,13 +9,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/millwright-io/millwright/dataplane/internal/clickhouse"
 	"github.com/millwright-io/millwright/dataplane/internal/engine"
+	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
 	"github.com/millwright-io/millwright/dataplane/internal/live"
 )
 
@@ -107,7 +107,7 @@ func (o *observer) Checkpointed(ctx context.Context, partition int, through uint
 
 // health answers whether the cell can take events.
 type health struct {
-	nats    *nats.Conn
+	nats    *jetstream.Conn
 	store   *clickhouse.Store
 	started atomic.Bool
 }
@@ -116,7 +116,7 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !h.started.Load():
 		http.Error(w, "starting: waiting for the catalog", http.StatusServiceUnavailable)
-	case !h.nats.IsConnected():
+	case !h.nats.Connected():
 		http.Error(w, "nats is away: events cannot be made durable", http.StatusServiceUnavailable)
 	case h.store.Ping(r.Context()) != nil:
 		// Events are still taken, the log holds them; who sends queries should know.

@@ -33,7 +33,7 @@ func Consume(ctx context.Context, js jetstream.JetStream, taker Taker, log *slog
 	for {
 		err := read(ctx, js, taker, log)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it was told to stop
 		}
 		level := slog.LevelWarn
 		if errors.Is(err, jetstream.ErrStreamNotFound) {

@@ -77,14 +77,14 @@ func span(req *usagev1.GetRequest, now time.Time) (start, end time.Time, err err
 	end = now
 	if req.GetEnd() != nil {
 		if err := req.GetEnd().CheckValid(); err != nil {
-			return start, end, fmt.Errorf("end: %s: %w", err, tenancy.ErrInvalid)
+			return start, end, fmt.Errorf("end: %w: %w", err, tenancy.ErrInvalid)
 		}
 		end = req.GetEnd().AsTime()
 	}
 	start = end.Add(-defaultRange)
 	if req.GetStart() != nil {
 		if err := req.GetStart().CheckValid(); err != nil {
-			return start, end, fmt.Errorf("start: %s: %w", err, tenancy.ErrInvalid)
+			return start, end, fmt.Errorf("start: %w: %w", err, tenancy.ErrInvalid)
 		}
 		start = req.GetStart().AsTime()
 	}

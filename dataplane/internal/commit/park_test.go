@@ -1,7 +1,6 @@
 package commit
 
 import (
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -18,13 +17,12 @@ func TestARefusedTenantDoesNotStopTheOthersAndLosesNothing(t *testing.T) {
 	for _, f := range w.frames {
 		state.Step(f, out)
 	}
-	in := NewInserter(w, w, 4, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	in := NewInserter(w, w, 4, slog.New(slog.DiscardHandler))
 	in.backoff = time.Microsecond
 	r := Range{From: 1, To: state.Position(), Prefix: "cell/log1/0"}
 	if err := in.Insert(t.Context(), r, out.Tenants); err != nil {
 		t.Fatal(err)
 	}
-	whole := w.stored("tenant0") + w.stored("tenant1")
 	if w.stored("tenant1") != 0 || w.stored("tenant0") == 0 || len(w.parked) != 1 {
 		t.Fatalf("%d and %d rows stored, %d parked", w.stored("tenant0"), w.stored("tenant1"), len(w.parked))
 	}
@@ -32,7 +30,7 @@ func TestARefusedTenantDoesNotStopTheOthersAndLosesNothing(t *testing.T) {
 	for try := 0; len(w.parked) > 0 && try < 100; try++ {
 		_ = in.Unpark(t.Context()) // the store of this test fails now and then
 	}
-	if whole = w.stored("tenant0") + w.stored("tenant1"); whole != events {
+	if whole := w.stored("tenant0") + w.stored("tenant1"); whole != events {
 		t.Errorf("%d rows, want %d", whole, events)
 	}
 	for p, n := range w.rows {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -226,7 +225,7 @@ func (w *world) run(t *testing.T) (whole bool) {
 	w.mu.Lock()
 	w.crash, w.dead = cancel, false
 	w.mu.Unlock()
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	inserter := NewInserter(w, w, 4, log)
 	inserter.backoff = 100 * time.Microsecond
 	runner := New(Config{

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 
 	"github.com/cespare/xxhash/v2"
+
 	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
 	"github.com/millwright-io/millwright/tenancy"
 )

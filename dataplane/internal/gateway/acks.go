@@ -13,7 +13,6 @@ type slot struct {
 	// due is how many receipts are still to come.
 	due    uint8
 	code   byte
-	events uint32
 	reason string
 	since  time.Time
 }

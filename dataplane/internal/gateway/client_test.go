@@ -81,7 +81,7 @@ func (c *client) publish(topic string, id uint16, payload string) {
 func encodePublish(dst []byte, version byte, topic string, id uint16, payload string) []byte {
 	body := binary.BigEndian.AppendUint16(nil, uint16(len(topic)))
 	body = append(body, topic...)
-	first := byte(packets.Publish << 4)
+	first := packets.Publish << 4
 	if id > 0 {
 		first |= 2
 		body = binary.BigEndian.AppendUint16(body, id)

@@ -44,8 +44,10 @@ func TestPahoForVersion5(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	manager, err := autopaho.NewConnection(ctx, autopaho.ClientConfig{ServerUrls: []*url.URL{server}, TlsCfg: c.tls(c.cert), KeepAlive: 20,
-		CleanStartOnInitialConnection: true, SessionExpiryInterval: 60, ClientConfig: paho.ClientConfig{ClientID: "paho5"}})
+	manager, err := autopaho.NewConnection(ctx, autopaho.ClientConfig{
+		ServerUrls: []*url.URL{server}, TlsCfg: c.tls(c.cert), KeepAlive: 20,
+		CleanStartOnInitialConnection: true, SessionExpiryInterval: 60, ClientConfig: paho.ClientConfig{ClientID: "paho5"},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,8 +55,10 @@ func TestPahoForVersion5(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 100 {
-		ack, err := manager.Publish(ctx, &paho.Publish{QoS: 1, Topic: "v1/telemetry", Payload: []byte(`{"measurements":{"a":1}}`),
-			Properties: &paho.PublishProperties{ContentType: "application/json", User: paho.UserProperties{{Key: "line", Value: "A"}}}})
+		ack, err := manager.Publish(ctx, &paho.Publish{
+			QoS: 1, Topic: "v1/telemetry", Payload: []byte(`{"measurements":{"a":1}}`),
+			Properties: &paho.PublishProperties{ContentType: "application/json", User: paho.UserProperties{{Key: "line", Value: "A"}}},
+		})
 		if err != nil || ack.ReasonCode != 0 {
 			t.Fatalf("publish: %+v %v", ack, err)
 		}

@@ -61,7 +61,7 @@ type Gateway struct {
 
 	mqtt, websocket, http net.Listener
 	// ctx ends when the gateway has drained; connections live under it.
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // a connection has no caller to get one from
 	cancel context.CancelFunc
 	conns  sync.WaitGroup
 }
@@ -85,7 +85,7 @@ func New(deps Deps, cfg Config) (*Gateway, error) {
 		into          *net.Listener
 		name, address string
 	}{{&g.mqtt, "mqtt", cfg.MQTTAddress}, {&g.websocket, "mqtt websocket", cfg.WebSocketAddress}, {&g.http, "http ingest", cfg.HTTPAddress}} {
-		if *l.into, err = net.Listen("tcp", l.address); err != nil {
+		if *l.into, err = new(net.ListenConfig).Listen(g.ctx, "tcp", l.address); err != nil {
 			g.close()
 			return nil, fmt.Errorf("listen for %s on %s: %w: free the port or choose another address", l.name, l.address, err)
 		}
@@ -157,7 +157,7 @@ func (g *Gateway) serveMQTT(ctx context.Context) error {
 		conn, err := g.mqtt.Accept()
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // the listener was closed because the gateway stops
 			}
 			g.Log.WarnContext(ctx, "accept", slog.Any("error", err))
 			select {

@@ -10,7 +10,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/big"
 	"net"
@@ -95,8 +94,10 @@ func newCA(t testing.TB, parent *authority, name string) *authority {
 func newLeaf(t testing.TB, ca *authority, tenant tenancy.ID, device string, notAfter time.Time) tls.Certificate {
 	t.Helper()
 	uri := &url.URL{Scheme: "spiffe", Host: "millwright", Path: "/tenant/" + string(tenant) + "/device/" + device}
-	leaf := issue(t, ca, x509.Certificate{Subject: pkix.Name{CommonName: device}, URIs: []*url.URL{uri}, NotAfter: notAfter,
-		NotBefore: notAfter.Add(-48 * time.Hour), KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	leaf := issue(t, ca, x509.Certificate{
+		Subject: pkix.Name{CommonName: device}, URIs: []*url.URL{uri}, NotAfter: notAfter,
+		NotBefore: notAfter.Add(-48 * time.Hour), KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
 	return tls.Certificate{Certificate: [][]byte{leaf.cert.Raw, ca.cert.Raw}, PrivateKey: leaf.key, Leaf: leaf.cert}
 }
 
@@ -153,7 +154,7 @@ func (h *heldReceipt) Stored(token uint64, err error) {
 	go func() {
 		<-h.gate
 		h.Receipt.Stored(token, err)
-		h.Receipt.Flush()
+		h.Flush()
 	}()
 }
 
@@ -185,14 +186,18 @@ func setup(t testing.TB, change ...func(*Config, *natsjs.StreamConfig)) *cell {
 	c := &cell{t: t, catalog: catalog.New(), js: testNATS(t), ca: map[tenancy.ID]*authority{}}
 	c.root = newCA(t, nil, "root")
 	dir := t.TempDir()
-	own := issue(t, c.root, x509.Certificate{Subject: pkix.Name{CommonName: "gateway"}, DNSNames: []string{"localhost"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	own := issue(t, c.root, x509.Certificate{
+		Subject: pkix.Name{CommonName: "gateway"}, DNSNames: []string{"localhost"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	})
 	key, err := x509.MarshalPKCS8PrivateKey(own.key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, block := range map[string]*pem.Block{"gateway.pem": {Type: "CERTIFICATE", Bytes: own.cert.Raw},
-		"gateway-key.pem": {Type: "PRIVATE KEY", Bytes: key}, "ca.pem": {Type: "CERTIFICATE", Bytes: c.root.cert.Raw}} {
+	for name, block := range map[string]*pem.Block{
+		"gateway.pem":     {Type: "CERTIFICATE", Bytes: own.cert.Raw},
+		"gateway-key.pem": {Type: "PRIVATE KEY", Bytes: key}, "ca.pem": {Type: "CERTIFICATE", Bytes: c.root.cert.Raw},
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -205,8 +210,10 @@ func setup(t testing.TB, change ...func(*Config, *natsjs.StreamConfig)) *cell {
 
 	cfg := DefaultConfig()
 	cfg.MQTTAddress, cfg.WebSocketAddress, cfg.HTTPAddress, cfg.CertificateDir = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", dir
-	ingest := natsjs.StreamConfig{Name: subject.IngestStream(testCell), Subjects: []string{subject.IngestAll(testCell)},
-		Discard: natsjs.DiscardNew, MaxBytes: 4 << 30}
+	ingest := natsjs.StreamConfig{
+		Name: subject.IngestStream(testCell), Subjects: []string{subject.IngestAll(testCell)},
+		Discard: natsjs.DiscardNew, MaxBytes: 4 << 30,
+	}
 	for _, f := range change {
 		f(&cfg, &ingest)
 	}
@@ -221,7 +228,7 @@ func setup(t testing.TB, change ...func(*Config, *natsjs.StreamConfig)) *cell {
 
 func (c *cell) start(cfg Config) {
 	c.t.Helper()
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	if testing.Verbose() {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
@@ -259,8 +266,10 @@ func (c *cell) start(cfg Config) {
 }
 
 func (c *cell) tenant(id tenancy.ID) catalog.Tenant {
-	return catalog.Tenant{ID: id, IntermediateCA: c.ca[id].cert.Raw, Limits: catalog.Limits{EventsPerSecond: 10_000_000, EventsBurst: 10_000_000,
-		PayloadBytes: 256 << 10, MeasurementsPerDevice: 512, Horizon: 10 * 365 * 24 * time.Hour, RequestsPerSecond: 100}}
+	return catalog.Tenant{ID: id, IntermediateCA: c.ca[id].cert.Raw, Limits: catalog.Limits{
+		EventsPerSecond: 10_000_000, EventsBurst: 10_000_000,
+		PayloadBytes: 256 << 10, MeasurementsPerDevice: 512, Horizon: 10 * 365 * 24 * time.Hour, RequestsPerSecond: 100,
+	}}
 }
 
 // device creates a device and its certificate.

@@ -125,8 +125,10 @@ func (s *session) hand(got telemetry.Result, token uint64) bool {
 }
 
 func (g *Gateway) letter(id *Identity, bad *telemetry.Invalid, protocol string) telemetry.DeadLetter {
-	return telemetry.DeadLetter{Tenant: id.Tenant, Device: id.Device, Received: g.Now().UnixNano(),
-		Reason: bad.Reason, Detail: bad.Detail, Payload: bad.Payload, Protocol: protocol}
+	return telemetry.DeadLetter{
+		Tenant: id.Tenant, Device: id.Device, Received: g.Now().UnixNano(),
+		Reason: bad.Reason, Detail: bad.Detail, Payload: bad.Payload, Protocol: protocol,
+	}
 }
 
 // summary is one sentence about the events of a payload that were refused.

@@ -34,8 +34,10 @@ func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
 		return prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millwright", Subsystem: "gateway", Name: name, Help: help, Buckets: buckets})
 	}
 	m := &Metrics{
-		connections: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "millwright", Subsystem: "gateway", Name: "connections",
-			Help: "Open MQTT sessions."}, []string{"protocol"}),
+		connections: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "millwright", Subsystem: "gateway", Name: "connections",
+			Help: "Open MQTT sessions.",
+		}, []string{"protocol"}),
 		refused:     vector("connections_refused_total", "Connections and requests refused, by reason.", "protocol", "reason"),
 		accepted:    vector("events_accepted_total", "Events handed to the log.", "protocol"),
 		rejected:    vector("events_refused_total", "Events refused, by reason.", "protocol", "reason"),
@@ -47,8 +49,10 @@ func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
 		frameTime:   histogram("frame_seconds", "From closing a frame to its acknowledgement by the log."),
 		framesLost:  counter("frames_failed_total", "Frames given up; their senders got no acknowledgement."),
 	}
-	for _, c := range []prometheus.Collector{m.connections, m.refused, m.accepted, m.rejected, m.bytes, m.latency,
-		m.frames, m.frameBytes, m.frameEvents, m.frameTime, m.framesLost} {
+	for _, c := range []prometheus.Collector{
+		m.connections, m.refused, m.accepted, m.rejected, m.bytes, m.latency,
+		m.frames, m.frameBytes, m.frameEvents, m.frameTime, m.framesLost,
+	} {
 		if err := registerer.Register(c); err != nil {
 			return nil, err
 		}

@@ -54,8 +54,10 @@ func (g *Gateway) serveTLS(raw net.Conn) {
 
 // serve runs one MQTT connection to its end.
 func (g *Gateway) serve(conn net.Conn, chain []*x509.Certificate, protocol, remote string) {
-	s := &session{g: g, conn: conn, protocol: protocol, wake: make(chan struct{}, 1), sentences: true,
-		log: g.Log.With(slog.String("protocol", protocol), slog.String("remote", remote))}
+	s := &session{
+		g: g, conn: conn, protocol: protocol, wake: make(chan struct{}, 1), sentences: true,
+		log: g.Log.With(slog.String("protocol", protocol), slog.String("remote", remote)),
+	}
 	s.ctx, s.cancel = context.WithCancel(g.ctx)
 	defer s.cancel()
 	s.in = newPacketReader(conn, s.beforeRead)
@@ -222,8 +224,10 @@ func (s *session) accept(pk *packets.Packet, chain []*x509.Certificate) bool {
 	old, ok := s.g.sessions.add(s, s.g.cfg.ConnectionsPerTenant)
 	if !ok {
 		s.out = nil
-		s.refuse(pk, packets.ErrQuotaExceeded, (&tenancy.LimitError{Limit: "connections", Scope: "tenant",
-			Current: int64(s.g.cfg.ConnectionsPerTenant), Maximum: int64(s.g.cfg.ConnectionsPerTenant)}).Error()+": close some")
+		s.refuse(pk, packets.ErrQuotaExceeded, (&tenancy.LimitError{
+			Limit: "connections", Scope: "tenant",
+			Current: int64(s.g.cfg.ConnectionsPerTenant), Maximum: int64(s.g.cfg.ConnectionsPerTenant),
+		}).Error()+": close some")
 		return false
 	}
 	if old != nil {

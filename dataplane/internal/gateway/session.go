@@ -42,7 +42,7 @@ type session struct {
 	idle      time.Duration
 	sentences bool
 	most      uint32
-	ctx       context.Context
+	ctx       context.Context //nolint:containedctx // it ends with the connection, which has no caller
 	cancel    context.CancelFunc
 	draining  atomic.Bool
 	accepted  prometheus.Counter

@@ -39,8 +39,10 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	defer g.open.Add(-1)
 	// Devices are known by certificate, never by cookie: a foreign page gains nothing by its origin.
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"mqtt"}, InsecureSkipVerify: true,
-		CompressionMode: websocket.CompressionDisabled})
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		Subprotocols: []string{"mqtt"}, InsecureSkipVerify: true,
+		CompressionMode: websocket.CompressionDisabled,
+	})
 	if err != nil {
 		g.Log.Info("websocket refused", slog.String("remote", r.RemoteAddr), slog.Any("error", err))
 		return

@@ -41,7 +41,7 @@ func (f *Feed) Run(ctx context.Context) error {
 	for {
 		err := f.follow(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it was told to stop
 		}
 		f.log.WarnContext(ctx, "catalog interrupted, following again", slog.Any("error", err))
 		select {

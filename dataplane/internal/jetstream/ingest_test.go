@@ -3,7 +3,6 @@ package jetstream
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -53,11 +52,13 @@ func newIngestBench(t *testing.T, change ...func(*PublisherConfig)) *ingestBench
 	if b.js, err = natsjs.New(nc); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.js.CreateStream(t.Context(), natsjs.StreamConfig{Name: subject.IngestStream("test"), Subjects: []string{subject.IngestAll("test")},
-		Discard: natsjs.DiscardNew, MaxBytes: 1 << 30}); err != nil {
+	if _, err := b.js.CreateStream(t.Context(), natsjs.StreamConfig{
+		Name: subject.IngestStream("test"), Subjects: []string{subject.IngestAll("test")},
+		Discard: natsjs.DiscardNew, MaxBytes: 1 << 30,
+	}); err != nil {
 		t.Fatal(err)
 	}
-	b.pub = NewPublisher(b.js, b.cfg, nil, slog.New(slog.NewTextHandler(io.Discard, nil)), time.Now)
+	b.pub = NewPublisher(b.js, b.cfg, nil, slog.New(slog.DiscardHandler), time.Now)
 	return b
 }
 
@@ -251,7 +252,7 @@ func TestDeadLettersAreStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := NewDeadLetters(b.js, "test", "gw1", slog.New(slog.NewTextHandler(io.Discard, nil)))
+	d := NewDeadLetters(b.js, "test", "gw1", slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	var run sync.WaitGroup
 	run.Go(func() { _ = d.Run(ctx) })

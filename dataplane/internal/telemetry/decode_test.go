@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -189,16 +190,22 @@ func TestGoodEventsSurviveBadOnes(t *testing.T) {
 		good          []float64
 		bad           map[int]string
 	}{
-		{"array", `[` + good(0) + `,{"measurements":{"a":NaN}}, ` + good(2) + ` , 7,` + good(4) + `]`, []float64{0, 2, 4},
-			map[int]string{1: `{"measurements":{"a":NaN}}`, 3: `7`}},
+		{
+			"array", `[` + good(0) + `,{"measurements":{"a":NaN}}, ` + good(2) + ` , 7,` + good(4) + `]`,
+			[]float64{0, 2, 4},
+			map[int]string{1: `{"measurements":{"a":NaN}}`, 3: `7`},
+		},
 		{"array cut off in an event", `[` + good(0) + `,{"measurements":{"a`, []float64{0}, map[int]string{1: `{"measurements":{"a`}},
 		{"array cut off behind an event", `[` + good(0), []float64{0}, map[int]string{1: `[` + good(0)}},
 		{"array without a comma", `[` + good(0) + good(1) + `]`, []float64{0}, map[int]string{1: good(1) + `]`}},
 		{"array with something behind it", `[` + good(0) + `] x`, []float64{0}, map[int]string{1: `x`}},
 		{"lines", good(0) + "\r\n{\"measurements\":{}}\n\n" + good(2) + "\n", []float64{0, 2}, map[int]string{1: `{"measurements":{}}`}},
 		{"lines, one cut off", good(0) + "\n{\"measurements\":{\"a\":\n" + good(2), []float64{0, 2}, map[int]string{1: `{"measurements":{"a":`}},
-		{"lines, one not UTF-8", good(0) + "\n{\"x\":\"\xff\",\"measurements\":{\"a\":1}}\n" + good(2), []float64{0, 2},
-			map[int]string{1: "{\"x\":\"\xff\",\"measurements\":{\"a\":1}}"}},
+		{
+			"lines, one not UTF-8", good(0) + "\n{\"x\":\"\xff\",\"measurements\":{\"a\":1}}\n" + good(2),
+			[]float64{0, 2},
+			map[int]string{1: "{\"x\":\"\xff\",\"measurements\":{\"a\":1}}"},
+		},
 		{"lines, garbage behind one", good(0) + "garbage\n" + good(2), []float64{0, 2}, map[int]string{1: "garbage"}},
 		{"brackets in strings", `[{"x":"]}","measurements":3},` + good(1) + `]`, []float64{1}, map[int]string{0: `{"x":"]}","measurements":3}`}},
 	}
@@ -230,8 +237,10 @@ func TestNumbersAreTheNearestFloat(t *testing.T) {
 	t.Parallel()
 	d := NewDecoder(DefaultLimits())
 	rnd := rand.New(rand.NewPCG(1, 2))
-	texts := []string{"0", "-0", "0.1", "9007199254740993", "123456789012345678901234567890", "1e22", "1e23", "4.9e-324", "1e-400",
-		"2.2250738585072011e-308", "1.7976931348623157e308", "179769313486231570000e288", "0.000000000000000000000001", "1E+2", "100000000000000000.5"}
+	texts := []string{
+		"0", "-0", "0.1", "9007199254740993", "123456789012345678901234567890", "1e22", "1e23", "4.9e-324", "1e-400",
+		"2.2250738585072011e-308", "1.7976931348623157e308", "179769313486231570000e288", "0.000000000000000000000001", "1E+2", "100000000000000000.5",
+	}
 	for range 20_000 {
 		v := math.Float64frombits(rnd.Uint64())
 		if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -251,8 +260,10 @@ func TestNumbersAreTheNearestFloat(t *testing.T) {
 func TestRememberedPartsNeverLeakIntoOtherEvents(t *testing.T) {
 	t.Parallel()
 	d := NewDecoder(DefaultLimits())
-	parts := []string{``, `"location":{"a":1},`, `"location":{"a":12},`, `"location":1,`, `"location":12,`, `"quality":"x",`,
-		`"quality":"x","location": { "a" : "\" b" },`, `"location":null,`, `"location":{"a":1},"measurements":7,`}
+	parts := []string{
+		``, `"location":{"a":1},`, `"location":{"a":12},`, `"location":1,`, `"location":12,`, `"quality":"x",`,
+		`"quality":"x","location": { "a" : "\" b" },`, `"location":null,`, `"location":{"a":1},"measurements":7,`,
+	}
 	names := []string{`"a":1`, `"a":1,"b":2`, `"b":1,"a":2`, `"a":{"b":1}`, `"c":1,"c":1`}
 	rnd := rand.New(rand.NewPCG(7, 7))
 	for range 5000 {
