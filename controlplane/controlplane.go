@@ -90,7 +90,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	tokenID, tokenKey := a.keys.TokenKey()
 	a.distributor = distribute.New(a.store, nats.NewCatalog(a.nats, cfg.Replicas), names, tokenID, publicKey(tokenKey), log)
 	a.reports = nats.NewReports(a.nats, tenants, log)
-	a.collector = collect.New(billingpostgres.New(a.store.Pool()))
+	a.collector = collect.New(billingpostgres.New(a.store.Pool()), a.log)
 	handler, err := a.handler(cells, tenants)
 	if err != nil {
 		return nil, err

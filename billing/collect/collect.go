@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"time"
 
@@ -20,19 +21,23 @@ var ErrUnreadable = errors.New("unreadable usage message")
 
 // Ledger keeps totals.
 type Ledger interface {
-	// Record writes totals, all or none, and returns when they are durable. Older versions change nothing. A tenant that
-	// does not exist, or does not live in the total's cell, is an ErrInvalid.
-	Record(ctx context.Context, totals []billing.Total) error
+	// Record writes the totals of one cell and returns when they are durable. Older versions change nothing. The totals of
+	// a tenant that does not exist, or does not live in that cell, are left out; refused says which and why, in order of
+	// tenants. With an error, nothing is written.
+	Record(ctx context.Context, cell string, totals []billing.Total) (refused []error, err error)
 }
 
 // maxTotals bounds one message.
 const maxTotals = 100_000
 
 // Collector takes messages. Taking one twice is the same as once.
-type Collector struct{ ledger Ledger }
+type Collector struct {
+	ledger Ledger
+	log    *slog.Logger
+}
 
-// New returns a collector.
-func New(ledger Ledger) *Collector { return &Collector{ledger: ledger} }
+// New returns a collector; it logs the tenants that it leaves out.
+func New(ledger Ledger, log *slog.Logger) *Collector { return &Collector{ledger: ledger, log: log} }
 
 // Take records one message of a cell; the cell is that of the subject it came on, and no total may name another.
 func (c *Collector) Take(ctx context.Context, cell string, data []byte) error {
@@ -40,9 +45,9 @@ func (c *Collector) Take(ctx context.Context, cell string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	err = c.ledger.Record(ctx, totals)
-	if errors.Is(err, tenancy.ErrInvalid) {
-		return fmt.Errorf("%w: %w", ErrUnreadable, err)
+	refused, err := c.ledger.Record(ctx, cell, totals)
+	for _, r := range refused {
+		c.log.WarnContext(ctx, "left out a tenant's usage", slog.String("cell", cell), slog.Any("error", r))
 	}
 	return err
 }

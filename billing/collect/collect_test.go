@@ -3,6 +3,7 @@ package collect_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math"
 	"testing"
 	"time"
@@ -18,7 +19,9 @@ import (
 
 type ledger func([]billing.Total) error
 
-func (l ledger) Record(_ context.Context, totals []billing.Total) error { return l(totals) }
+func (l ledger) Record(_ context.Context, _ string, totals []billing.Total) ([]error, error) {
+	return nil, l(totals)
+}
 
 func TestTakeRefusesWhatCannotBeRightAndKeepsTheRest(t *testing.T) {
 	t.Parallel()
@@ -35,7 +38,7 @@ func TestTakeRefusesWhatCannotBeRightAndKeepsTheRest(t *testing.T) {
 		return data
 	}
 	var got []billing.Total
-	c := collect.New(ledger(func(totals []billing.Total) error { got = totals; return nil }))
+	c := collect.New(ledger(func(totals []billing.Total) error { got = totals; return nil }), slog.New(slog.DiscardHandler))
 	if err := c.Take(t.Context(), "eu", good(func(*usagev1.Total) {})); err != nil || len(got) != 1 || got[0].Value != 7 || !got[0].Hour.Equal(hour) {
 		t.Errorf("a good message: %+v, %v", got, err)
 	}
@@ -55,7 +58,7 @@ func TestTakeRefusesWhatCannotBeRightAndKeepsTheRest(t *testing.T) {
 		}
 	}
 	away := errors.New("away")
-	c = collect.New(ledger(func([]billing.Total) error { return away }))
+	c = collect.New(ledger(func([]billing.Total) error { return away }), slog.New(slog.DiscardHandler))
 	if err := c.Take(t.Context(), "eu", good(func(*usagev1.Total) {})); !errors.Is(err, away) || errors.Is(err, collect.ErrUnreadable) {
 		t.Errorf("a ledger that is away: %v", err)
 	}

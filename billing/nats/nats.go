@@ -21,6 +21,8 @@ const (
 	// consumer is the durable consumer of the ledger; all its processes share it.
 	consumer = "billing"
 	retry    = 500 * time.Millisecond
+	// ackWait is how long a message that a stopped process had taken is out of reach.
+	ackWait = 10 * time.Second
 )
 
 // Taker takes one message; an error that is no collect.ErrUnreadable is worth another attempt.
@@ -50,7 +52,7 @@ func Consume(ctx context.Context, js jetstream.JetStream, taker Taker, log *slog
 
 func read(ctx context.Context, js jetstream.JetStream, taker Taker, log *slog.Logger) error {
 	c, err := js.CreateOrUpdateConsumer(ctx, subject.UsageStream, jetstream.ConsumerConfig{
-		Durable: consumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Minute, MaxAckPending: 1000,
+		Durable: consumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxAckPending: 1000,
 	})
 	if err != nil {
 		return fmt.Errorf("open consumer %s of %s: %w", consumer, subject.UsageStream, err)

@@ -30,7 +30,7 @@ set value = excluded.value, version = excluded.version
 where usage_totals.version < excluded.version`
 
 // Record implements collect.Ledger.
-func (s *Store) Record(ctx context.Context, totals []billing.Total) error {
+func (s *Store) Record(ctx context.Context, cell string, totals []billing.Total) (refused []error, err error) {
 	byTenant := make(map[tenancy.ID][]billing.Total)
 	for _, t := range totals {
 		byTenant[t.Tenant] = append(byTenant[t.Tenant], t)
@@ -41,33 +41,45 @@ func (s *Store) Record(ctx context.Context, totals []billing.Total) error {
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		for _, id := range ids {
-			if err := record(ctx, tx, id, byTenant[id]); err != nil {
+			switch err := livesIn(ctx, tx, id, cell); {
+			case errors.Is(err, tenancy.ErrInvalid):
+				refused = append(refused, err)
+			case err != nil:
 				return err
+			default:
+				if err := record(ctx, tx, id, byTenant[id]); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	})
+	return refused, err
+}
+
+// livesIn is nil when the tenant lives in that cell, else an ErrInvalid that says where.
+func livesIn(ctx context.Context, tx pgx.Tx, id tenancy.ID, cell string) error {
+	var home string
+	err := tx.QueryRow(ctx, "select cell from placements where tenant_id = $1", id).Scan(&home)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return fmt.Errorf("there is no tenant %s: %w", id, tenancy.ErrInvalid)
+	case err != nil:
+		return fmt.Errorf("find cell of tenant %s: %w", id, err)
+	case home != cell:
+		return fmt.Errorf("tenant %s lives in cell %s, not in %s: %w", id, home, cell, tenancy.ErrInvalid)
+	}
+	return nil
 }
 
 func record(ctx context.Context, tx pgx.Tx, id tenancy.ID, totals []billing.Total) error {
-	var cell string
-	err := tx.QueryRow(ctx, "select cell from placements where tenant_id = $1", id).Scan(&cell)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("there is no tenant %s: %w", id, tenancy.ErrInvalid)
-	}
-	if err != nil {
-		return fmt.Errorf("find cell of tenant %s: %w", id, err)
-	}
 	if err := become(ctx, tx, id); err != nil {
 		return err
 	}
 	b := &pgx.Batch{}
 	for _, t := range totals {
-		if t.Cell != cell {
-			return fmt.Errorf("tenant %s lives in cell %s, not in %s: %w", id, cell, t.Cell, tenancy.ErrInvalid)
-		}
 		b.Queue(upsertTotal, pgx.NamedArgs{
 			"tenant": id, "hour": t.Hour, "cell": t.Cell, "partition": int64(t.Partition), "meter": t.Meter,
 			"value": int64(t.Value), "version": int64(t.Version), //nolint:gosec // the collector bounds them

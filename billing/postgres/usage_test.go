@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,8 +76,8 @@ func TestTheNewestVersionOfEveryTotalCounts(t *testing.T) {
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	for len(all) > 0 {
 		n := min(len(all), 7)
-		if err := store.Record(t.Context(), all[:n]); err != nil {
-			t.Fatal(err)
+		if refused, err := store.Record(t.Context(), "eu", all[:n]); err != nil || refused != nil {
+			t.Fatal(refused, err)
 		}
 		all = all[n:]
 	}
@@ -94,19 +95,24 @@ func TestTheNewestVersionOfEveryTotalCounts(t *testing.T) {
 	}
 }
 
-func TestRecordIsAllOrNothingAndKnowsWhoLivesWhere(t *testing.T) {
+func TestATenantThatDoesNotLiveInTheCellIsLeftOut(t *testing.T) {
 	t.Parallel()
 	store, a, b := setup(t)
-	good := billing.Total{Tenant: a, Cell: "eu", Hour: hour, Meter: billing.MeterEvents, Value: 1, Version: 1}
-	for name, bad := range map[string]billing.Total{
-		"an unknown tenant": {Tenant: tenancy.NewID(), Cell: "eu", Hour: hour, Meter: billing.MeterEvents, Value: 1, Version: 1},
-		"another cell":      {Tenant: b, Cell: "us", Hour: hour, Meter: billing.MeterEvents, Value: 1, Version: 1},
-	} {
-		if err := store.Record(t.Context(), []billing.Total{good, bad}); !errors.Is(err, tenancy.ErrInvalid) {
-			t.Errorf("%s: %v", name, err)
-		}
-		if hours, err := store.Usage(t.Context(), a, hour, hour.Add(time.Hour)); err != nil || len(hours) != 0 {
-			t.Errorf("%s: recorded %v, %v", name, hours, err)
+	total := func(id tenancy.ID, cell string) billing.Total {
+		return billing.Total{Tenant: id, Cell: cell, Hour: hour, Meter: billing.MeterEvents, Value: 1, Version: 1}
+	}
+	stranger := tenancy.NewID()
+	refused, err := store.Record(t.Context(), "eu", []billing.Total{total(stranger, "eu"), total(a, "eu")})
+	if err != nil || len(refused) != 1 || !errors.Is(refused[0], tenancy.ErrInvalid) || !strings.Contains(refused[0].Error(), string(stranger)) {
+		t.Errorf("an unknown tenant: refused %v, %v", refused, err)
+	}
+	refused, err = store.Record(t.Context(), "us", []billing.Total{total(b, "us")})
+	if err != nil || len(refused) != 1 || !strings.Contains(refused[0].Error(), "lives in cell eu, not in us") {
+		t.Errorf("another cell: refused %v, %v", refused, err)
+	}
+	for id, want := range map[tenancy.ID]int{a: 1, b: 0, stranger: 0} {
+		if hours, err := store.Usage(t.Context(), id, hour, hour.Add(time.Hour)); err != nil || len(hours) != want {
+			t.Errorf("tenant %s: %v, %v; want %d hours", id, hours, err, want)
 		}
 	}
 }

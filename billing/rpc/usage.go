@@ -88,14 +88,13 @@ func span(req *usagev1.GetRequest, now time.Time) (start, end time.Time, err err
 		}
 		start = req.GetStart().AsTime()
 	}
-	start = start.Truncate(time.Hour)
 	if !start.Before(end) {
 		return start, end, fmt.Errorf("start must be before end: %w", tenancy.ErrInvalid)
 	}
-	if end.Sub(start) > maxRange+time.Hour {
+	if end.Sub(start) > maxRange {
 		return start, end, fmt.Errorf("the range is longer than 31 days, ask for less at a time: %w", tenancy.ErrInvalid)
 	}
-	return start, end, nil
+	return start.Truncate(time.Hour), end, nil
 }
 
 func sum(hours []billing.Hour, start time.Time) billing.Hour {

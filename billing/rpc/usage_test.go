@@ -1,0 +1,81 @@
+package rpc_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/millwright-io/millwright/billing"
+	"github.com/millwright-io/millwright/billing/rpc"
+	usagev1 "github.com/millwright-io/millwright/proto/gen/millwright/usage/v1"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+// ledger has one event in every hour of one tenant.
+type ledger struct{ tenant tenancy.ID }
+
+func (l ledger) Usage(_ context.Context, id tenancy.ID, start, end time.Time) (hours []billing.Hour, err error) {
+	for at := start.Truncate(time.Hour); id == l.tenant && at.Before(end); at = at.Add(time.Hour) {
+		hours = append(hours, billing.Hour{Start: at, Events: 1})
+	}
+	return hours, nil
+}
+
+type plans struct{}
+
+func (plans) Plan(context.Context, tenancy.ID) (string, int64, error) { return "team", 1000, nil }
+
+var now = time.Date(2026, 3, 4, 5, 30, 0, 0, time.UTC)
+
+func call(t *testing.T, p tenancy.Principal, req *usagev1.GetRequest) (*usagev1.GetResponse, error) {
+	t.Helper()
+	s := rpc.New(ledger{"a"}, plans{}, func() time.Time { return now })
+	return s.Get(tenancy.WithPrincipal(t.Context(), p), req)
+}
+
+func TestUsageIsTheCallersOwn(t *testing.T) {
+	t.Parallel()
+	res, err := call(t, tenancy.Principal{Tenant: "a", Subject: "s"}, &usagev1.GetRequest{})
+	if err != nil || len(res.GetHours()) != 25 || res.GetToday().GetEvents() != 24 || res.GetEventsPerDay() != 1000 || res.GetPlan() != "team" {
+		t.Errorf("%v, %v", res, err)
+	}
+	res, err = call(t, tenancy.Principal{Tenant: "b", Subject: "s"}, &usagev1.GetRequest{})
+	if err != nil || res.GetToday().GetEvents() != 0 || len(res.GetHours()) != 25 {
+		t.Errorf("another tenant: %v, %v", res, err)
+	}
+	if _, err := call(t, tenancy.Principal{Subject: "s"}, &usagev1.GetRequest{}); !errors.Is(err, tenancy.ErrConflict) {
+		t.Errorf("no tenant: %v", err)
+	}
+}
+
+func TestTheRangeIsLimited(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	at := func(d time.Duration) *timestamppb.Timestamp { return timestamppb.New(now.Add(d)) }
+	broken := &timestamppb.Timestamp{Seconds: 1 << 60}
+	for name, c := range map[string]struct {
+		start, end *timestamppb.Timestamp
+		hours      int
+		refusal    string
+	}{
+		"31 days":             {at(-31 * day), at(0), 31*24 + 1, ""},
+		"31 days and an hour": {at(-31*day - time.Hour), at(0), 0, "longer than 31 days"},
+		"one hour":            {at(-30 * time.Minute), at(0), 1, ""},
+		"backwards":           {at(0), at(-time.Hour), 0, "before end"},
+		"nothing":             {at(0), at(0), 0, "before end"},
+		"no such end":         {nil, broken, 0, "end: "},
+		"no such start":       {broken, nil, 0, "start: "},
+	} {
+		res, err := call(t, tenancy.Principal{Tenant: "a", Subject: "s"}, &usagev1.GetRequest{Start: c.start, End: c.end})
+		switch {
+		case c.refusal == "" && (err != nil || len(res.GetHours()) != c.hours):
+			t.Errorf("%s: %d hours, %v; want %d", name, len(res.GetHours()), err, c.hours)
+		case c.refusal != "" && (!errors.Is(err, tenancy.ErrInvalid) || !strings.Contains(err.Error(), c.refusal)):
+			t.Errorf("%s: %v, want %q", name, err, c.refusal)
+		}
+	}
+}
