@@ -87,11 +87,9 @@ console_sources := $(shell find console/src console/public console/index.html co
 console/dist/index.html: .tools/console $(console_sources)
 	@$(step) console 'building the console' npm --prefix console run build
 	@touch $@
-# Not `npm ci`: it refuses a lock file that lacks the linter's binaries of other platforms, which a registry mirror may not
-# have. The versions are the lock file's all the same, and it is not written to.
 .tools/console: console/package-lock.json | prerequisites
 	@$(step) console-npm 'fetching what the console is built from (once)' \
-		npm install --no-save --no-audit --no-fund --loglevel=error --prefix console
+		$(npm) --prefix console
 	@touch $@
 
 # --- test --------------------------------------------------------------------------------------------------------------
@@ -128,7 +126,8 @@ test-console: .tools/console
 
 # --- generated code ----------------------------------------------------------------------------------------------------
 
-# `npm install` for the same reason as the console's.
+# Not `npm ci`: it refuses a lock file that lacks the binaries of other platforms, which a registry mirror may not have. The
+# versions are the lock file's all the same, and it is not written to.
 .tools/proto: proto/tools/package-lock.json | prerequisites
 	@$(step) proto-npm 'fetching buf (once)' npm install --no-save --no-audit --no-fund --loglevel=error --prefix proto/tools
 	@touch $@

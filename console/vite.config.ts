@@ -1,7 +1,7 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
-// `npm run dev:server` works against a running control plane; `npm run dev` uses mock-api/vite.config.ts instead.
+// `npm run dev` works against a running control plane.
 const server = process.env.MILLWRIGHT_SERVER ?? "http://127.0.0.1:8080";
 const proxied = ["/millwright.", "/identity/", "/api/"];
 

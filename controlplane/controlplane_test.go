@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	auditv1 "github.com/millwright-io/millwright/proto/gen/millwright/audit/v1"
 	catalogv1 "github.com/millwright-io/millwright/proto/gen/millwright/catalog/v1"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
@@ -95,7 +96,7 @@ func TestFromFoundingToUsage(t *testing.T) {
 		t.Errorf("usage has %d hours, %d events a day, plan %q", n, usage.GetEventsPerDay(), usage.GetPlan())
 	}
 
-	log, err := s.tenants(key).ListAuditEntries(t.Context(), &tenantv1.ListAuditEntriesRequest{})
+	log, err := s.audit(key).List(t.Context(), &auditv1.ListRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +230,7 @@ func TestPeopleAndKeysHoldTheirRank(t *testing.T) {
 	if res, err := bob.Get(t.Context(), &tenantv1.GetRequest{}); err != nil || res.GetRole() != tenantv1.Role_ROLE_OWNER || res.GetTenant().GetName() != "Bob's" {
 		t.Errorf("bob after switching: %v, %v", res, err)
 	}
-	log, err := ada.ListAuditEntries(t.Context(), &tenantv1.ListAuditEntriesRequest{})
+	log, err := s.audit(as{cookie: "ada"}).List(t.Context(), &auditv1.ListRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	auditv1 "github.com/millwright-io/millwright/proto/gen/millwright/audit/v1"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	usagev1 "github.com/millwright-io/millwright/proto/gen/millwright/usage/v1"
@@ -99,7 +100,7 @@ func check(t *testing.T, what string, who as, status int, answer string) {
 
 func methods() (list []protoreflect.MethodDescriptor) {
 	for _, f := range []protoreflect.FileDescriptor{
-		tenantv1.File_millwright_tenant_v1_tenant_proto, devicev1.File_millwright_device_v1_device_proto, usagev1.File_millwright_usage_v1_usage_proto,
+		auditv1.File_millwright_audit_v1_audit_proto, tenantv1.File_millwright_tenant_v1_tenant_proto, devicev1.File_millwright_device_v1_device_proto, usagev1.File_millwright_usage_v1_usage_proto,
 	} {
 		for i := range f.Services().Len() {
 			for j := range f.Services().Get(i).Methods().Len() {

@@ -18,6 +18,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/rpc"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	"github.com/millwright-io/millwright/controlplane/internal/web"
+	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/usage/v1/usagev1connect"
@@ -36,10 +37,12 @@ func publicKey(key ed25519.PrivateKey) ed25519.PublicKey {
 // handler is the public origin: Connect at each service's path, REST below /api/, identity flows, the console.
 func (a *App) handler(cells []Cell, tenants *tenant.Service) (http.Handler, error) {
 	identity := ory.New(ory.Config{PublicURL: a.cfg.KratosPublicURL, AdminURL: a.cfg.KratosAdminURL}, a.now)
-	services, err := a.services(cells, tenants, identity)
+	keys := key.NewService(a.store, a.now)
+	c, err := a.chain(identity, keys)
 	if err != nil {
 		return nil, err
 	}
+	services := a.services(c, cells, tenants, keys, identity)
 	rest, err := chain.REST(services...)
 	if err != nil {
 		return nil, err
@@ -57,6 +60,7 @@ func (a *App) handler(cells []Cell, tenants *tenant.Service) (http.Handler, erro
 		mux.Handle(s.Path, guard.Handler(s.Handler))
 	}
 	mux.Handle("/api/", guard.Handler(rest))
+	mux.Handle("GET /api/v1/audit/export", c.HTTP("export audit", tenancy.ActionAuditRead, rpc.ExportAudit(a.store, a.log)))
 	mux.Handle("/identity/", guard.Handler(proxy))
 	mux.HandleFunc("GET /healthz", a.healthz)
 	mux.HandleFunc("GET /readyz", a.readyz)
@@ -82,17 +86,20 @@ func (a *App) crossOrigin() (*http.CrossOriginProtection, error) {
 	return guard, nil
 }
 
-// services are the API behind the one chain.
-func (a *App) services(cells []Cell, tenants *tenant.Service, identity *ory.Client) ([]chain.Service, error) {
+// chain is what every request passes.
+func (a *App) chain(identity *ory.Client, keys *key.Service) (*chain.Chain, error) {
 	authorizer, err := casbin.New()
 	if err != nil {
 		return nil, err
 	}
-	keys := key.NewService(a.store, a.now)
-	c := chain.New(chain.Deps{
+	return chain.New(chain.Deps{
 		Authenticate: rpc.Authenticator(identity, keys, a.store), Limit: a.limit, Authorize: authorizer, Refused: a.refused,
 		Log: a.log, Now: a.now,
-	})
+	}), nil
+}
+
+// services are the API behind the one chain.
+func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, keys *key.Service, identity *ory.Client) []chain.Service {
 	where := make(map[string]rpc.Cell, len(cells))
 	for _, cell := range cells {
 		where[cell.Name] = rpc.Cell{
@@ -101,17 +108,18 @@ func (a *App) services(cells []Cell, tenants *tenant.Service, identity *ory.Clie
 	}
 	tokenID, tokenKey := a.keys.TokenKey()
 	tenantPath, tenantHandler := tenantv1connect.NewTenantServiceHandler(&rpc.Tenants{
-		Tenants: tenants, Members: member.NewService(a.store, rpc.Directory{Client: identity}, a.now), Keys: keys, Audit: a.store,
+		Tenants: tenants, Members: member.NewService(a.store, rpc.Directory{Client: identity}, a.now), Keys: keys,
 		Signer: token.NewSigner(tokenID, tokenKey, a.now), Cells: where,
 	}, c.Options()...)
 	devicePath, deviceHandler := devicev1connect.NewDeviceServiceHandler(&rpc.Devices{
 		Devices: device.NewService(a.store, a.keys, a.now), Now: a.now,
 	}, c.Options()...)
+	auditPath, auditHandler := auditv1connect.NewAuditServiceHandler(&rpc.Audit{Log: a.store}, c.Options()...)
 	usagePath, usageHandler := usagev1connect.NewUsageServiceHandler(
 		billingrpc.New(billingpostgres.New(a.store.Pool()), plans{tenants}, a.now), c.Options()...)
 	return []chain.Service{
-		{Path: tenantPath, Handler: tenantHandler}, {Path: devicePath, Handler: deviceHandler}, {Path: usagePath, Handler: usageHandler},
-	}, nil
+		{Path: auditPath, Handler: auditHandler}, {Path: tenantPath, Handler: tenantHandler}, {Path: devicePath, Handler: deviceHandler}, {Path: usagePath, Handler: usageHandler},
+	}
 }
 
 // plans tells the ledger's API what a tenant's plan includes.

@@ -17,6 +17,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane"
 	"github.com/millwright-io/millwright/migrations/natstest"
 	"github.com/millwright-io/millwright/migrations/pgtest"
+	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
@@ -144,6 +145,10 @@ func (a as) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (s *stack) tenants(a as) tenantv1connect.TenantServiceClient {
 	return tenantv1connect.NewTenantServiceClient(&http.Client{Transport: a}, s.url)
+}
+
+func (s *stack) audit(a as) auditv1connect.AuditServiceClient {
+	return auditv1connect.NewAuditServiceClient(&http.Client{Transport: a}, s.url)
 }
 
 func (s *stack) devices(a as) devicev1connect.DeviceServiceClient {

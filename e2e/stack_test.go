@@ -22,6 +22,7 @@ func TestStack(t *testing.T) {
 		{"a device is cut off when it is suspended or its certificate revoked", cutOffDevices},
 		{"tenants cannot reach each other", isolateTenants},
 		{"roles may do what their role says", enforceRoles},
+		{"the audit log is one unbroken chain", verifyAudit},
 		{"a person signs up, connects a device and sees it live", journeyInTheConsole},
 	}
 	for _, c := range cases {

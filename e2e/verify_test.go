@@ -68,3 +68,23 @@ func usageEqualsStored(t *testing.T, s *stack.Stack) {
 		return nil
 	})
 }
+
+var unbroken = regexp.MustCompile(`^entries (\d+), broken 0, last hash ([0-9a-f]{64})\n$`)
+
+// verifyAudit checks the log that the cases before have filled, makes one more entry and checks against the noted head.
+func verifyAudit(t *testing.T, s *stack.Stack) {
+	before := unbroken.FindStringSubmatch(s.Run(t, "verify", "audit"))
+	if before == nil {
+		t.Fatal("the audit log is broken")
+	}
+	newDevice(t, s, "audited_01")
+	s.Run(t, "device", "suspend", "audited_01")
+	out := s.Run(t, "verify", "audit", "--number", before[1], "--hash", before[2])
+	if after := unbroken.FindStringSubmatch(out); after == nil || after[1] == before[1] {
+		t.Errorf("verify audit after two changes printed %q, before %q", out, before[0])
+	}
+	last := s.Run(t, "audit", "list", "--object", "device/audited_01", "--limit", "1")
+	if !strings.Contains(last, "Suspend") || !strings.Contains(last, `{"status":"active"} → {"status":"suspended"}`) {
+		t.Errorf("the newest entry about the device is %q", last)
+	}
+}

@@ -36,18 +36,19 @@ const (
 
 // procedures is the permission table of every RPC of both planes. A procedure that is not here is refused to everybody.
 var procedures = map[string]Action{
-	"/millwright.tenant.v1.TenantService/Create":           ActionAccountFound,
-	"/millwright.tenant.v1.TenantService/List":             ActionAccountRead,
-	"/millwright.tenant.v1.TenantService/Switch":           ActionAccountSwitch,
-	"/millwright.tenant.v1.TenantService/Get":              ActionTenantRead,
-	"/millwright.tenant.v1.TenantService/ListMembers":      ActionMembersRead,
-	"/millwright.tenant.v1.TenantService/AddMember":        ActionMembersWrite,
-	"/millwright.tenant.v1.TenantService/RemoveMember":     ActionMembersWrite,
-	"/millwright.tenant.v1.TenantService/CreateKey":        ActionKeysWrite,
-	"/millwright.tenant.v1.TenantService/ListKeys":         ActionKeysRead,
-	"/millwright.tenant.v1.TenantService/RevokeKey":        ActionKeysWrite,
-	"/millwright.tenant.v1.TenantService/IssueCellToken":   ActionCellEnter,
-	"/millwright.tenant.v1.TenantService/ListAuditEntries": ActionAuditRead,
+	"/millwright.tenant.v1.TenantService/Create":         ActionAccountFound,
+	"/millwright.tenant.v1.TenantService/List":           ActionAccountRead,
+	"/millwright.tenant.v1.TenantService/Switch":         ActionAccountSwitch,
+	"/millwright.tenant.v1.TenantService/Get":            ActionTenantRead,
+	"/millwright.tenant.v1.TenantService/ListMembers":    ActionMembersRead,
+	"/millwright.tenant.v1.TenantService/AddMember":      ActionMembersWrite,
+	"/millwright.tenant.v1.TenantService/RemoveMember":   ActionMembersWrite,
+	"/millwright.tenant.v1.TenantService/CreateKey":      ActionKeysWrite,
+	"/millwright.tenant.v1.TenantService/ListKeys":       ActionKeysRead,
+	"/millwright.tenant.v1.TenantService/RevokeKey":      ActionKeysWrite,
+	"/millwright.tenant.v1.TenantService/IssueCellToken": ActionCellEnter,
+
+	"/millwright.audit.v1.AuditService/List": ActionAuditRead,
 
 	"/millwright.device.v1.DeviceService/Create":            ActionDevicesWrite,
 	"/millwright.device.v1.DeviceService/Get":               ActionDevicesRead,

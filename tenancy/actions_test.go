@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	auditv1 "github.com/millwright-io/millwright/proto/gen/millwright/audit/v1"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
 	telemetryv1 "github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
@@ -16,7 +17,7 @@ import (
 func TestEveryProcedureHasAnAction(t *testing.T) {
 	t.Parallel()
 	files := []protoreflect.FileDescriptor{
-		tenantv1.File_millwright_tenant_v1_tenant_proto, devicev1.File_millwright_device_v1_device_proto,
+		auditv1.File_millwright_audit_v1_audit_proto, tenantv1.File_millwright_tenant_v1_tenant_proto, devicev1.File_millwright_device_v1_device_proto,
 		telemetryv1.File_millwright_telemetry_v1_telemetry_proto, usagev1.File_millwright_usage_v1_usage_proto,
 	}
 	count := 0

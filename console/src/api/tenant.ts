@@ -1,10 +1,10 @@
-/** Organisations, members, keys and the audit log, as queries and mutations. */
-import { createConnectQueryKey, useInfiniteQuery, useMutation, useQuery } from "@connectrpc/connect-query";
+/** Organisations, members and keys, as queries and mutations. */
+import { createConnectQueryKey, useMutation, useQuery } from "@connectrpc/connect-query";
 import { TenantService, TenantStatus } from "../gen/millwright/tenant/v1/tenant_pb";
 import { queryClient } from "./client";
 import { control } from "./control";
 
-export { Role, TenantStatus, type AuditEntry, type Key, type Member, type Membership, type Tenant } from "../gen/millwright/tenant/v1/tenant_pb";
+export { Role, TenantStatus, type Key, type Member, type Membership, type Tenant } from "../gen/millwright/tenant/v1/tenant_pb";
 
 const { method } = TenantService;
 
@@ -26,13 +26,6 @@ export const useRemoveMember = () => useMutation(method.removeMember, { onSucces
 export const useKeys = () => useQuery(method.listKeys, {});
 export const useCreateKey = () => useMutation(method.createKey, { onSuccess: refreshTenants });
 export const useRevokeKey = () => useMutation(method.revokeKey, { onSuccess: refreshTenants });
-
-export function useAudit() {
-  return useInfiniteQuery(method.listAuditEntries, { pageSize: 50, pageToken: "" }, {
-    pageParamKey: "pageToken",
-    getNextPageParam: (page) => page.nextPageToken || undefined,
-  });
-}
 
 /** Looks again at everything about the organisation after a change to it. */
 export function refreshTenants() {

@@ -66,7 +66,11 @@ func (s *Service) List(ctx context.Context, id tenancy.ID, page Page) ([]Device,
 
 // SetStatus suspends or resumes a device.
 func (s *Service) SetStatus(ctx context.Context, p tenancy.Principal, device string, status Status) (Device, error) {
-	e := audit.Of(ctx, p, s.now(), object(device), map[string]Status{"status": status})
+	d, err := s.store.Device(ctx, p.Tenant, device)
+	if err != nil {
+		return Device{}, err
+	}
+	e := audit.Of(ctx, p, s.now(), object(device), map[string]Status{"status": status}).From(map[string]Status{"status": d.Status})
 	if err := s.store.SetDeviceStatus(ctx, p.Tenant, device, status, e); err != nil {
 		return Device{}, err
 	}

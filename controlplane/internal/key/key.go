@@ -95,7 +95,7 @@ func (s *Service) Revoke(ctx context.Context, p tenancy.Principal, id string) er
 	if !p.Role.Covers(k.Role) {
 		return fmt.Errorf("role %s may not revoke a key with the role %s: %w", p.Role, k.Role, tenancy.ErrForbidden)
 	}
-	return s.store.DeleteKey(ctx, p.Tenant, id, audit.Of(ctx, p, s.now(), "key/"+id, nil))
+	return s.store.DeleteKey(ctx, p.Tenant, id, audit.Of(ctx, p, s.now(), "key/"+id, nil).From(k))
 }
 
 // Authenticate returns whom a presented key speaks for, or an ErrUnauthenticated that does not tell an unknown key from

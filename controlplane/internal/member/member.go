@@ -78,5 +78,5 @@ func (s *Service) Remove(ctx context.Context, p tenancy.Principal, member string
 	if !p.Role.Covers(m.Role) {
 		return fmt.Errorf("role %s may not remove a member with the role %s: %w", p.Role, m.Role, tenancy.ErrForbidden)
 	}
-	return s.store.DeleteMember(ctx, p.Tenant, member, audit.Of(ctx, p, s.now(), "member/"+member, nil))
+	return s.store.DeleteMember(ctx, p.Tenant, member, audit.Of(ctx, p, s.now(), "member/"+member, nil).From(m))
 }

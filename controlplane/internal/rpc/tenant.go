@@ -2,13 +2,10 @@ package rpc
 
 import (
 	"context"
-	"fmt"
-	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/millwright-io/millwright/controlplane/internal/audit"
 	"github.com/millwright-io/millwright/controlplane/internal/key"
 	"github.com/millwright-io/millwright/controlplane/internal/member"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
@@ -21,11 +18,6 @@ type Cell struct {
 	URL, IngestURL, MQTTAddress, MQTTWebSocketURL string
 }
 
-// AuditLog reads the audit log.
-type AuditLog interface {
-	AuditEntries(ctx context.Context, id tenancy.ID, before int64, limit int) ([]audit.Entry, error)
-}
-
 // Signer makes cell tokens.
 type Signer interface {
 	Sign(p tenancy.Principal, cell string) (string, time.Time, error)
@@ -36,7 +28,6 @@ type Tenants struct {
 	Tenants *tenant.Service
 	Members *member.Service
 	Keys    *key.Service
-	Audit   AuditLog
 	Signer  Signer
 	Cells   map[string]Cell
 }
@@ -116,41 +107,6 @@ func (s *Tenants) IssueCellToken(ctx context.Context, _ *tenantv1.IssueCellToken
 		return nil, err
 	}
 	return &tenantv1.IssueCellTokenResponse{Token: text, ExpiresAt: timestamppb.New(end), CellUrl: s.Cells[t.Cell].URL}, nil
-}
-
-const defaultPage = 100
-
-// ListAuditEntries returns a page of the audit log; the page token is the id of the last entry shown.
-func (s *Tenants) ListAuditEntries(ctx context.Context, req *tenantv1.ListAuditEntriesRequest) (*tenantv1.ListAuditEntriesResponse, error) {
-	p, err := caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	size := int(req.GetPageSize())
-	if size == 0 {
-		size = defaultPage
-	}
-	var before int64
-	if t := req.GetPageToken(); t != "" {
-		if before, err = strconv.ParseInt(t, 10, 64); err != nil || before <= 0 {
-			return nil, fmt.Errorf("page_token: use the one of the response before: %w", tenancy.ErrInvalid)
-		}
-	}
-	list, err := s.Audit.AuditEntries(ctx, p.Tenant, before, size)
-	if err != nil {
-		return nil, err
-	}
-	res := &tenantv1.ListAuditEntriesResponse{}
-	for _, e := range list {
-		res.Entries = append(res.Entries, &tenantv1.AuditEntry{
-			EntryId: strconv.FormatInt(e.ID, 10), OccurredAt: timestamppb.New(e.OccurredAt), Actor: e.Actor, Action: e.Action,
-			Object: e.Object, Outcome: e.Outcome, AfterJson: e.AfterJSON, RemoteAddress: e.RemoteAddress, RequestId: e.RequestID,
-		})
-	}
-	if len(list) == size {
-		res.NextPageToken = strconv.FormatInt(list[size-1].ID, 10)
-	}
-	return res, nil
 }
 
 func (s *Tenants) tenantToProto(t tenant.Tenant) *tenantv1.Tenant {

@@ -1,5 +1,5 @@
 // Package client holds the verbs with which a person or a script uses an installation from outside: tenants, devices,
-// keys, members, usage and telemetry, through the public APIs. Command millwright imports it.
+// keys, members, usage, telemetry and the audit log, through the public APIs. Command millwright imports it.
 package client
 
 import (
@@ -22,7 +22,7 @@ import (
 
 // Commands returns the verbs.
 func Commands() []command.Command {
-	return slices.Concat(tenantCommands(), deviceCommands(), certificateCommands(), keyCommands(), memberCommands(),
+	return slices.Concat(tenantCommands(), deviceCommands(), certificateCommands(), keyCommands(), memberCommands(), auditCommands(),
 		usageCommands(), telemetryCommands())
 }
 

@@ -16,6 +16,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/millwright-io/millwright/deploy/internal/command"
+	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1/telemetryv1connect"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
@@ -42,9 +43,12 @@ type Client struct {
 	Tenants tenantv1connect.TenantServiceClient
 	Devices devicev1connect.DeviceServiceClient
 	Usage   usagev1connect.UsageServiceClient
+	Audit   auditv1connect.AuditServiceClient
 
-	http *http.Client
-	auth connect.Option
+	http   *http.Client
+	auth   connect.Option
+	server string
+	header header
 }
 
 // Dial returns a client for an API key. It does not connect.
@@ -82,7 +86,8 @@ func dial(server string, auth header) (*Client, error) {
 		Tenants: tenantv1connect.NewTenantServiceClient(client, server, option),
 		Devices: devicev1connect.NewDeviceServiceClient(client, server, option),
 		Usage:   usagev1connect.NewUsageServiceClient(client, server, option),
-		http:    client, auth: option,
+		Audit:   auditv1connect.NewAuditServiceClient(client, server, option),
+		http:    client, auth: option, server: strings.TrimRight(server, "/"), header: auth,
 	}, nil
 }
 

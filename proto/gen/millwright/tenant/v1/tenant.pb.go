@@ -604,120 +604,6 @@ func (x *Key) GetExpiresAt() *timestamppb.Timestamp {
 	return nil
 }
 
-// AuditEntry is one change, or one refused attempt.
-type AuditEntry struct {
-	state      protoimpl.MessageState `protogen:"open.v1"`
-	EntryId    string                 `protobuf:"bytes,1,opt,name=entry_id,json=entryId,proto3" json:"entry_id,omitempty"`
-	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
-	// Who: a member's e-mail address, `key:<key id>`, or `system`.
-	Actor string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
-	// What was called, e.g. millwright.device.v1.DeviceService/Create.
-	Action string `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`
-	// What it was done to, e.g. device/press_01.
-	Object string `protobuf:"bytes,5,opt,name=object,proto3" json:"object,omitempty"`
-	// Whether it was done: ok, or the reason of refusal.
-	Outcome string `protobuf:"bytes,6,opt,name=outcome,proto3" json:"outcome,omitempty"`
-	// The object after the change as JSON, secrets left out.
-	AfterJson     string `protobuf:"bytes,7,opt,name=after_json,json=afterJson,proto3" json:"after_json,omitempty"`
-	RemoteAddress string `protobuf:"bytes,8,opt,name=remote_address,json=remoteAddress,proto3" json:"remote_address,omitempty"`
-	RequestId     string `protobuf:"bytes,9,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *AuditEntry) Reset() {
-	*x = AuditEntry{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[5]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *AuditEntry) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*AuditEntry) ProtoMessage() {}
-
-func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[5]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
-func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{5}
-}
-
-func (x *AuditEntry) GetEntryId() string {
-	if x != nil {
-		return x.EntryId
-	}
-	return ""
-}
-
-func (x *AuditEntry) GetOccurredAt() *timestamppb.Timestamp {
-	if x != nil {
-		return x.OccurredAt
-	}
-	return nil
-}
-
-func (x *AuditEntry) GetActor() string {
-	if x != nil {
-		return x.Actor
-	}
-	return ""
-}
-
-func (x *AuditEntry) GetAction() string {
-	if x != nil {
-		return x.Action
-	}
-	return ""
-}
-
-func (x *AuditEntry) GetObject() string {
-	if x != nil {
-		return x.Object
-	}
-	return ""
-}
-
-func (x *AuditEntry) GetOutcome() string {
-	if x != nil {
-		return x.Outcome
-	}
-	return ""
-}
-
-func (x *AuditEntry) GetAfterJson() string {
-	if x != nil {
-		return x.AfterJson
-	}
-	return ""
-}
-
-func (x *AuditEntry) GetRemoteAddress() string {
-	if x != nil {
-		return x.RemoteAddress
-	}
-	return ""
-}
-
-func (x *AuditEntry) GetRequestId() string {
-	if x != nil {
-		return x.RequestId
-	}
-	return ""
-}
-
 // CreateRequest asks for a new tenant.
 type CreateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -730,7 +616,7 @@ type CreateRequest struct {
 
 func (x *CreateRequest) Reset() {
 	*x = CreateRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[6]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -742,7 +628,7 @@ func (x *CreateRequest) String() string {
 func (*CreateRequest) ProtoMessage() {}
 
 func (x *CreateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[6]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -755,7 +641,7 @@ func (x *CreateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRequest.ProtoReflect.Descriptor instead.
 func (*CreateRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{6}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CreateRequest) GetName() string {
@@ -782,7 +668,7 @@ type CreateResponse struct {
 
 func (x *CreateResponse) Reset() {
 	*x = CreateResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[7]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -794,7 +680,7 @@ func (x *CreateResponse) String() string {
 func (*CreateResponse) ProtoMessage() {}
 
 func (x *CreateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[7]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -807,7 +693,7 @@ func (x *CreateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateResponse.ProtoReflect.Descriptor instead.
 func (*CreateResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{7}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CreateResponse) GetTenant() *Tenant {
@@ -826,7 +712,7 @@ type ListRequest struct {
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[8]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -838,7 +724,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[8]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -851,7 +737,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{8}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{7}
 }
 
 // ListResponse carries the caller's tenants and who they are.
@@ -865,7 +751,7 @@ type ListResponse struct {
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[9]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -877,7 +763,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[9]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -890,7 +776,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{9}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListResponse) GetMemberships() []*Membership {
@@ -917,7 +803,7 @@ type SwitchRequest struct {
 
 func (x *SwitchRequest) Reset() {
 	*x = SwitchRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[10]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -929,7 +815,7 @@ func (x *SwitchRequest) String() string {
 func (*SwitchRequest) ProtoMessage() {}
 
 func (x *SwitchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[10]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -942,7 +828,7 @@ func (x *SwitchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SwitchRequest.ProtoReflect.Descriptor instead.
 func (*SwitchRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{10}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SwitchRequest) GetTenantId() string {
@@ -962,7 +848,7 @@ type SwitchResponse struct {
 
 func (x *SwitchResponse) Reset() {
 	*x = SwitchResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[11]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -974,7 +860,7 @@ func (x *SwitchResponse) String() string {
 func (*SwitchResponse) ProtoMessage() {}
 
 func (x *SwitchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[11]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -987,7 +873,7 @@ func (x *SwitchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SwitchResponse.ProtoReflect.Descriptor instead.
 func (*SwitchResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{11}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SwitchResponse) GetMembership() *Membership {
@@ -1006,7 +892,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[12]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1018,7 +904,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[12]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1031,7 +917,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{12}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{11}
 }
 
 // GetResponse carries the caller's tenant and role.
@@ -1045,7 +931,7 @@ type GetResponse struct {
 
 func (x *GetResponse) Reset() {
 	*x = GetResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[13]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1057,7 +943,7 @@ func (x *GetResponse) String() string {
 func (*GetResponse) ProtoMessage() {}
 
 func (x *GetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[13]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1070,7 +956,7 @@ func (x *GetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResponse.ProtoReflect.Descriptor instead.
 func (*GetResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{13}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetResponse) GetTenant() *Tenant {
@@ -1096,7 +982,7 @@ type ListMembersRequest struct {
 
 func (x *ListMembersRequest) Reset() {
 	*x = ListMembersRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[14]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1108,7 +994,7 @@ func (x *ListMembersRequest) String() string {
 func (*ListMembersRequest) ProtoMessage() {}
 
 func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[14]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1121,7 +1007,7 @@ func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
 func (*ListMembersRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{14}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{13}
 }
 
 // ListMembersResponse carries the tenant's members.
@@ -1134,7 +1020,7 @@ type ListMembersResponse struct {
 
 func (x *ListMembersResponse) Reset() {
 	*x = ListMembersResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[15]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1146,7 +1032,7 @@ func (x *ListMembersResponse) String() string {
 func (*ListMembersResponse) ProtoMessage() {}
 
 func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[15]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1159,7 +1045,7 @@ func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
 func (*ListMembersResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{15}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListMembersResponse) GetMembers() []*Member {
@@ -1180,7 +1066,7 @@ type AddMemberRequest struct {
 
 func (x *AddMemberRequest) Reset() {
 	*x = AddMemberRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[16]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1192,7 +1078,7 @@ func (x *AddMemberRequest) String() string {
 func (*AddMemberRequest) ProtoMessage() {}
 
 func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[16]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1205,7 +1091,7 @@ func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddMemberRequest.ProtoReflect.Descriptor instead.
 func (*AddMemberRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{16}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AddMemberRequest) GetEmail() string {
@@ -1232,7 +1118,7 @@ type AddMemberResponse struct {
 
 func (x *AddMemberResponse) Reset() {
 	*x = AddMemberResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[17]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1244,7 +1130,7 @@ func (x *AddMemberResponse) String() string {
 func (*AddMemberResponse) ProtoMessage() {}
 
 func (x *AddMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[17]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1257,7 +1143,7 @@ func (x *AddMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddMemberResponse.ProtoReflect.Descriptor instead.
 func (*AddMemberResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{17}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AddMemberResponse) GetMember() *Member {
@@ -1277,7 +1163,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[18]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1289,7 +1175,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[18]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1302,7 +1188,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{18}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RemoveMemberRequest) GetMemberId() string {
@@ -1321,7 +1207,7 @@ type RemoveMemberResponse struct {
 
 func (x *RemoveMemberResponse) Reset() {
 	*x = RemoveMemberResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[19]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1333,7 +1219,7 @@ func (x *RemoveMemberResponse) String() string {
 func (*RemoveMemberResponse) ProtoMessage() {}
 
 func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[19]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1346,7 +1232,7 @@ func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberResponse.ProtoReflect.Descriptor instead.
 func (*RemoveMemberResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{19}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{18}
 }
 
 // CreateKeyRequest describes the key.
@@ -1363,7 +1249,7 @@ type CreateKeyRequest struct {
 
 func (x *CreateKeyRequest) Reset() {
 	*x = CreateKeyRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[20]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1375,7 +1261,7 @@ func (x *CreateKeyRequest) String() string {
 func (*CreateKeyRequest) ProtoMessage() {}
 
 func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[20]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1388,7 +1274,7 @@ func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyRequest.ProtoReflect.Descriptor instead.
 func (*CreateKeyRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{20}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CreateKeyRequest) GetName() string {
@@ -1423,7 +1309,7 @@ type CreateKeyResponse struct {
 
 func (x *CreateKeyResponse) Reset() {
 	*x = CreateKeyResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[21]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1435,7 +1321,7 @@ func (x *CreateKeyResponse) String() string {
 func (*CreateKeyResponse) ProtoMessage() {}
 
 func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[21]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1448,7 +1334,7 @@ func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyResponse.ProtoReflect.Descriptor instead.
 func (*CreateKeyResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{21}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CreateKeyResponse) GetKey() *Key {
@@ -1474,7 +1360,7 @@ type ListKeysRequest struct {
 
 func (x *ListKeysRequest) Reset() {
 	*x = ListKeysRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[22]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1486,7 +1372,7 @@ func (x *ListKeysRequest) String() string {
 func (*ListKeysRequest) ProtoMessage() {}
 
 func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[22]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1499,7 +1385,7 @@ func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysRequest.ProtoReflect.Descriptor instead.
 func (*ListKeysRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{22}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{21}
 }
 
 // ListKeysResponse carries the tenant's keys.
@@ -1512,7 +1398,7 @@ type ListKeysResponse struct {
 
 func (x *ListKeysResponse) Reset() {
 	*x = ListKeysResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[23]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1524,7 +1410,7 @@ func (x *ListKeysResponse) String() string {
 func (*ListKeysResponse) ProtoMessage() {}
 
 func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[23]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1537,7 +1423,7 @@ func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysResponse.ProtoReflect.Descriptor instead.
 func (*ListKeysResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{23}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListKeysResponse) GetKeys() []*Key {
@@ -1557,7 +1443,7 @@ type RevokeKeyRequest struct {
 
 func (x *RevokeKeyRequest) Reset() {
 	*x = RevokeKeyRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[24]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1569,7 +1455,7 @@ func (x *RevokeKeyRequest) String() string {
 func (*RevokeKeyRequest) ProtoMessage() {}
 
 func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[24]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1582,7 +1468,7 @@ func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKeyRequest.ProtoReflect.Descriptor instead.
 func (*RevokeKeyRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{24}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RevokeKeyRequest) GetKeyId() string {
@@ -1601,7 +1487,7 @@ type RevokeKeyResponse struct {
 
 func (x *RevokeKeyResponse) Reset() {
 	*x = RevokeKeyResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[25]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1613,7 +1499,7 @@ func (x *RevokeKeyResponse) String() string {
 func (*RevokeKeyResponse) ProtoMessage() {}
 
 func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[25]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1626,7 +1512,7 @@ func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKeyResponse.ProtoReflect.Descriptor instead.
 func (*RevokeKeyResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{25}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{24}
 }
 
 // IssueCellTokenRequest asks for a token of the caller's own rights.
@@ -1638,7 +1524,7 @@ type IssueCellTokenRequest struct {
 
 func (x *IssueCellTokenRequest) Reset() {
 	*x = IssueCellTokenRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[26]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1650,7 +1536,7 @@ func (x *IssueCellTokenRequest) String() string {
 func (*IssueCellTokenRequest) ProtoMessage() {}
 
 func (x *IssueCellTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[26]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1663,7 +1549,7 @@ func (x *IssueCellTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueCellTokenRequest.ProtoReflect.Descriptor instead.
 func (*IssueCellTokenRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{26}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{25}
 }
 
 // IssueCellTokenResponse carries the token; send it as `Authorization: Bearer <token>`.
@@ -1678,7 +1564,7 @@ type IssueCellTokenResponse struct {
 
 func (x *IssueCellTokenResponse) Reset() {
 	*x = IssueCellTokenResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[27]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1690,7 +1576,7 @@ func (x *IssueCellTokenResponse) String() string {
 func (*IssueCellTokenResponse) ProtoMessage() {}
 
 func (x *IssueCellTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[27]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1703,7 +1589,7 @@ func (x *IssueCellTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueCellTokenResponse.ProtoReflect.Descriptor instead.
 func (*IssueCellTokenResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{27}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *IssueCellTokenResponse) GetToken() string {
@@ -1723,115 +1609,6 @@ func (x *IssueCellTokenResponse) GetExpiresAt() *timestamppb.Timestamp {
 func (x *IssueCellTokenResponse) GetCellUrl() string {
 	if x != nil {
 		return x.CellUrl
-	}
-	return ""
-}
-
-// ListAuditEntriesRequest asks for a page of the audit log.
-type ListAuditEntriesRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most 500; 0 means 100.
-	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// From the response before.
-	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListAuditEntriesRequest) Reset() {
-	*x = ListAuditEntriesRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[28]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListAuditEntriesRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListAuditEntriesRequest) ProtoMessage() {}
-
-func (x *ListAuditEntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[28]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListAuditEntriesRequest.ProtoReflect.Descriptor instead.
-func (*ListAuditEntriesRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{28}
-}
-
-func (x *ListAuditEntriesRequest) GetPageSize() int32 {
-	if x != nil {
-		return x.PageSize
-	}
-	return 0
-}
-
-func (x *ListAuditEntriesRequest) GetPageToken() string {
-	if x != nil {
-		return x.PageToken
-	}
-	return ""
-}
-
-// ListAuditEntriesResponse carries entries, newest first.
-type ListAuditEntriesResponse struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Entries []*AuditEntry          `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
-	// Empty when there is no more.
-	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListAuditEntriesResponse) Reset() {
-	*x = ListAuditEntriesResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[29]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListAuditEntriesResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListAuditEntriesResponse) ProtoMessage() {}
-
-func (x *ListAuditEntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[29]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListAuditEntriesResponse.ProtoReflect.Descriptor instead.
-func (*ListAuditEntriesResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{29}
-}
-
-func (x *ListAuditEntriesResponse) GetEntries() []*AuditEntry {
-	if x != nil {
-		return x.Entries
-	}
-	return nil
-}
-
-func (x *ListAuditEntriesResponse) GetNextPageToken() string {
-	if x != nil {
-		return x.NextPageToken
 	}
 	return ""
 }
@@ -1885,21 +1662,7 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
 	"\n" +
-	"expires_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"\xa9\x02\n" +
-	"\n" +
-	"AuditEntry\x12\x19\n" +
-	"\bentry_id\x18\x01 \x01(\tR\aentryId\x12;\n" +
-	"\voccurred_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"occurredAt\x12\x14\n" +
-	"\x05actor\x18\x03 \x01(\tR\x05actor\x12\x16\n" +
-	"\x06action\x18\x04 \x01(\tR\x06action\x12\x16\n" +
-	"\x06object\x18\x05 \x01(\tR\x06object\x12\x18\n" +
-	"\aoutcome\x18\x06 \x01(\tR\aoutcome\x12\x1d\n" +
-	"\n" +
-	"after_json\x18\a \x01(\tR\tafterJson\x12%\n" +
-	"\x0eremote_address\x18\b \x01(\tR\rremoteAddress\x12\x1d\n" +
-	"\n" +
-	"request_id\x18\t \x01(\tR\trequestId\"o\n" +
+	"expires_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"o\n" +
 	"\rCreateRequest\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18PR\x04name\x12?\n" +
 	"\x04slug\x18\x02 \x01(\tB+\xbaH(\xd8\x01\x01r#2!^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$R\x04slug\"F\n" +
@@ -1953,15 +1716,7 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x129\n" +
 	"\n" +
 	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x19\n" +
-	"\bcell_url\x18\x03 \x01(\tR\acellUrl\"k\n" +
-	"\x17ListAuditEntriesRequest\x12'\n" +
-	"\tpage_size\x18\x01 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12'\n" +
-	"\n" +
-	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"~\n" +
-	"\x18ListAuditEntriesResponse\x12:\n" +
-	"\aentries\x18\x01 \x03(\v2 .millwright.tenant.v1.AuditEntryR\aentries\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*`\n" +
+	"\bcell_url\x18\x03 \x01(\tR\acellUrl*`\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -1974,7 +1729,8 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\x19TENANT_STATUS_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aTENANT_STATUS_PROVISIONING\x10\x01\x12\x18\n" +
 	"\x14TENANT_STATUS_ACTIVE\x10\x02\x12\x1b\n" +
-	"\x17TENANT_STATUS_SUSPENDED\x10\x032\xd2\v\n" +
+	"\x17TENANT_STATUS_SUSPENDED\x10\x032\xc7\n" +
+	"\n" +
 	"\rTenantService\x12o\n" +
 	"\x06Create\x12#.millwright.tenant.v1.CreateRequest\x1a$.millwright.tenant.v1.CreateResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/api/v1/tenants\x12f\n" +
 	"\x04List\x12!.millwright.tenant.v1.ListRequest\x1a\".millwright.tenant.v1.ListResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/tenants\x12\x82\x01\n" +
@@ -1986,8 +1742,7 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\tCreateKey\x12&.millwright.tenant.v1.CreateKeyRequest\x1a'.millwright.tenant.v1.CreateKeyResponse\"\x17\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/api/v1/keys\x12o\n" +
 	"\bListKeys\x12%.millwright.tenant.v1.ListKeysRequest\x1a&.millwright.tenant.v1.ListKeysResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\f/api/v1/keys\x12{\n" +
 	"\tRevokeKey\x12&.millwright.tenant.v1.RevokeKeyRequest\x1a'.millwright.tenant.v1.RevokeKeyResponse\"\x1d\x82\xd3\xe4\x93\x02\x17*\x15/api/v1/keys/{key_id}\x12\x8a\x01\n" +
-	"\x0eIssueCellToken\x12+.millwright.tenant.v1.IssueCellTokenRequest\x1a,.millwright.tenant.v1.IssueCellTokenResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/api/v1/cell-token\x12\x88\x01\n" +
-	"\x10ListAuditEntries\x12-.millwright.tenant.v1.ListAuditEntriesRequest\x1a..millwright.tenant.v1.ListAuditEntriesResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/auditBMZKgithub.com/millwright-io/millwright/proto/gen/millwright/tenant/v1;tenantv1b\x06proto3"
+	"\x0eIssueCellToken\x12+.millwright.tenant.v1.IssueCellTokenRequest\x1a,.millwright.tenant.v1.IssueCellTokenResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/api/v1/cell-tokenBMZKgithub.com/millwright-io/millwright/proto/gen/millwright/tenant/v1;tenantv1b\x06proto3"
 
 var (
 	file_millwright_tenant_v1_tenant_proto_rawDescOnce sync.Once
@@ -2002,97 +1757,90 @@ func file_millwright_tenant_v1_tenant_proto_rawDescGZIP() []byte {
 }
 
 var file_millwright_tenant_v1_tenant_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_millwright_tenant_v1_tenant_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_millwright_tenant_v1_tenant_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_millwright_tenant_v1_tenant_proto_goTypes = []any{
-	(Role)(0),                        // 0: millwright.tenant.v1.Role
-	(TenantStatus)(0),                // 1: millwright.tenant.v1.TenantStatus
-	(*Limits)(nil),                   // 2: millwright.tenant.v1.Limits
-	(*Tenant)(nil),                   // 3: millwright.tenant.v1.Tenant
-	(*Membership)(nil),               // 4: millwright.tenant.v1.Membership
-	(*Member)(nil),                   // 5: millwright.tenant.v1.Member
-	(*Key)(nil),                      // 6: millwright.tenant.v1.Key
-	(*AuditEntry)(nil),               // 7: millwright.tenant.v1.AuditEntry
-	(*CreateRequest)(nil),            // 8: millwright.tenant.v1.CreateRequest
-	(*CreateResponse)(nil),           // 9: millwright.tenant.v1.CreateResponse
-	(*ListRequest)(nil),              // 10: millwright.tenant.v1.ListRequest
-	(*ListResponse)(nil),             // 11: millwright.tenant.v1.ListResponse
-	(*SwitchRequest)(nil),            // 12: millwright.tenant.v1.SwitchRequest
-	(*SwitchResponse)(nil),           // 13: millwright.tenant.v1.SwitchResponse
-	(*GetRequest)(nil),               // 14: millwright.tenant.v1.GetRequest
-	(*GetResponse)(nil),              // 15: millwright.tenant.v1.GetResponse
-	(*ListMembersRequest)(nil),       // 16: millwright.tenant.v1.ListMembersRequest
-	(*ListMembersResponse)(nil),      // 17: millwright.tenant.v1.ListMembersResponse
-	(*AddMemberRequest)(nil),         // 18: millwright.tenant.v1.AddMemberRequest
-	(*AddMemberResponse)(nil),        // 19: millwright.tenant.v1.AddMemberResponse
-	(*RemoveMemberRequest)(nil),      // 20: millwright.tenant.v1.RemoveMemberRequest
-	(*RemoveMemberResponse)(nil),     // 21: millwright.tenant.v1.RemoveMemberResponse
-	(*CreateKeyRequest)(nil),         // 22: millwright.tenant.v1.CreateKeyRequest
-	(*CreateKeyResponse)(nil),        // 23: millwright.tenant.v1.CreateKeyResponse
-	(*ListKeysRequest)(nil),          // 24: millwright.tenant.v1.ListKeysRequest
-	(*ListKeysResponse)(nil),         // 25: millwright.tenant.v1.ListKeysResponse
-	(*RevokeKeyRequest)(nil),         // 26: millwright.tenant.v1.RevokeKeyRequest
-	(*RevokeKeyResponse)(nil),        // 27: millwright.tenant.v1.RevokeKeyResponse
-	(*IssueCellTokenRequest)(nil),    // 28: millwright.tenant.v1.IssueCellTokenRequest
-	(*IssueCellTokenResponse)(nil),   // 29: millwright.tenant.v1.IssueCellTokenResponse
-	(*ListAuditEntriesRequest)(nil),  // 30: millwright.tenant.v1.ListAuditEntriesRequest
-	(*ListAuditEntriesResponse)(nil), // 31: millwright.tenant.v1.ListAuditEntriesResponse
-	(*timestamppb.Timestamp)(nil),    // 32: google.protobuf.Timestamp
+	(Role)(0),                      // 0: millwright.tenant.v1.Role
+	(TenantStatus)(0),              // 1: millwright.tenant.v1.TenantStatus
+	(*Limits)(nil),                 // 2: millwright.tenant.v1.Limits
+	(*Tenant)(nil),                 // 3: millwright.tenant.v1.Tenant
+	(*Membership)(nil),             // 4: millwright.tenant.v1.Membership
+	(*Member)(nil),                 // 5: millwright.tenant.v1.Member
+	(*Key)(nil),                    // 6: millwright.tenant.v1.Key
+	(*CreateRequest)(nil),          // 7: millwright.tenant.v1.CreateRequest
+	(*CreateResponse)(nil),         // 8: millwright.tenant.v1.CreateResponse
+	(*ListRequest)(nil),            // 9: millwright.tenant.v1.ListRequest
+	(*ListResponse)(nil),           // 10: millwright.tenant.v1.ListResponse
+	(*SwitchRequest)(nil),          // 11: millwright.tenant.v1.SwitchRequest
+	(*SwitchResponse)(nil),         // 12: millwright.tenant.v1.SwitchResponse
+	(*GetRequest)(nil),             // 13: millwright.tenant.v1.GetRequest
+	(*GetResponse)(nil),            // 14: millwright.tenant.v1.GetResponse
+	(*ListMembersRequest)(nil),     // 15: millwright.tenant.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),    // 16: millwright.tenant.v1.ListMembersResponse
+	(*AddMemberRequest)(nil),       // 17: millwright.tenant.v1.AddMemberRequest
+	(*AddMemberResponse)(nil),      // 18: millwright.tenant.v1.AddMemberResponse
+	(*RemoveMemberRequest)(nil),    // 19: millwright.tenant.v1.RemoveMemberRequest
+	(*RemoveMemberResponse)(nil),   // 20: millwright.tenant.v1.RemoveMemberResponse
+	(*CreateKeyRequest)(nil),       // 21: millwright.tenant.v1.CreateKeyRequest
+	(*CreateKeyResponse)(nil),      // 22: millwright.tenant.v1.CreateKeyResponse
+	(*ListKeysRequest)(nil),        // 23: millwright.tenant.v1.ListKeysRequest
+	(*ListKeysResponse)(nil),       // 24: millwright.tenant.v1.ListKeysResponse
+	(*RevokeKeyRequest)(nil),       // 25: millwright.tenant.v1.RevokeKeyRequest
+	(*RevokeKeyResponse)(nil),      // 26: millwright.tenant.v1.RevokeKeyResponse
+	(*IssueCellTokenRequest)(nil),  // 27: millwright.tenant.v1.IssueCellTokenRequest
+	(*IssueCellTokenResponse)(nil), // 28: millwright.tenant.v1.IssueCellTokenResponse
+	(*timestamppb.Timestamp)(nil),  // 29: google.protobuf.Timestamp
 }
 var file_millwright_tenant_v1_tenant_proto_depIdxs = []int32{
 	1,  // 0: millwright.tenant.v1.Tenant.status:type_name -> millwright.tenant.v1.TenantStatus
 	2,  // 1: millwright.tenant.v1.Tenant.limits:type_name -> millwright.tenant.v1.Limits
-	32, // 2: millwright.tenant.v1.Tenant.created_at:type_name -> google.protobuf.Timestamp
+	29, // 2: millwright.tenant.v1.Tenant.created_at:type_name -> google.protobuf.Timestamp
 	3,  // 3: millwright.tenant.v1.Membership.tenant:type_name -> millwright.tenant.v1.Tenant
 	0,  // 4: millwright.tenant.v1.Membership.role:type_name -> millwright.tenant.v1.Role
 	0,  // 5: millwright.tenant.v1.Member.role:type_name -> millwright.tenant.v1.Role
-	32, // 6: millwright.tenant.v1.Member.created_at:type_name -> google.protobuf.Timestamp
+	29, // 6: millwright.tenant.v1.Member.created_at:type_name -> google.protobuf.Timestamp
 	0,  // 7: millwright.tenant.v1.Key.role:type_name -> millwright.tenant.v1.Role
-	32, // 8: millwright.tenant.v1.Key.created_at:type_name -> google.protobuf.Timestamp
-	32, // 9: millwright.tenant.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
-	32, // 10: millwright.tenant.v1.AuditEntry.occurred_at:type_name -> google.protobuf.Timestamp
-	3,  // 11: millwright.tenant.v1.CreateResponse.tenant:type_name -> millwright.tenant.v1.Tenant
-	4,  // 12: millwright.tenant.v1.ListResponse.memberships:type_name -> millwright.tenant.v1.Membership
-	4,  // 13: millwright.tenant.v1.SwitchResponse.membership:type_name -> millwright.tenant.v1.Membership
-	3,  // 14: millwright.tenant.v1.GetResponse.tenant:type_name -> millwright.tenant.v1.Tenant
-	0,  // 15: millwright.tenant.v1.GetResponse.role:type_name -> millwright.tenant.v1.Role
-	5,  // 16: millwright.tenant.v1.ListMembersResponse.members:type_name -> millwright.tenant.v1.Member
-	0,  // 17: millwright.tenant.v1.AddMemberRequest.role:type_name -> millwright.tenant.v1.Role
-	5,  // 18: millwright.tenant.v1.AddMemberResponse.member:type_name -> millwright.tenant.v1.Member
-	0,  // 19: millwright.tenant.v1.CreateKeyRequest.role:type_name -> millwright.tenant.v1.Role
-	32, // 20: millwright.tenant.v1.CreateKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
-	6,  // 21: millwright.tenant.v1.CreateKeyResponse.key:type_name -> millwright.tenant.v1.Key
-	6,  // 22: millwright.tenant.v1.ListKeysResponse.keys:type_name -> millwright.tenant.v1.Key
-	32, // 23: millwright.tenant.v1.IssueCellTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	7,  // 24: millwright.tenant.v1.ListAuditEntriesResponse.entries:type_name -> millwright.tenant.v1.AuditEntry
-	8,  // 25: millwright.tenant.v1.TenantService.Create:input_type -> millwright.tenant.v1.CreateRequest
-	10, // 26: millwright.tenant.v1.TenantService.List:input_type -> millwright.tenant.v1.ListRequest
-	12, // 27: millwright.tenant.v1.TenantService.Switch:input_type -> millwright.tenant.v1.SwitchRequest
-	14, // 28: millwright.tenant.v1.TenantService.Get:input_type -> millwright.tenant.v1.GetRequest
-	16, // 29: millwright.tenant.v1.TenantService.ListMembers:input_type -> millwright.tenant.v1.ListMembersRequest
-	18, // 30: millwright.tenant.v1.TenantService.AddMember:input_type -> millwright.tenant.v1.AddMemberRequest
-	20, // 31: millwright.tenant.v1.TenantService.RemoveMember:input_type -> millwright.tenant.v1.RemoveMemberRequest
-	22, // 32: millwright.tenant.v1.TenantService.CreateKey:input_type -> millwright.tenant.v1.CreateKeyRequest
-	24, // 33: millwright.tenant.v1.TenantService.ListKeys:input_type -> millwright.tenant.v1.ListKeysRequest
-	26, // 34: millwright.tenant.v1.TenantService.RevokeKey:input_type -> millwright.tenant.v1.RevokeKeyRequest
-	28, // 35: millwright.tenant.v1.TenantService.IssueCellToken:input_type -> millwright.tenant.v1.IssueCellTokenRequest
-	30, // 36: millwright.tenant.v1.TenantService.ListAuditEntries:input_type -> millwright.tenant.v1.ListAuditEntriesRequest
-	9,  // 37: millwright.tenant.v1.TenantService.Create:output_type -> millwright.tenant.v1.CreateResponse
-	11, // 38: millwright.tenant.v1.TenantService.List:output_type -> millwright.tenant.v1.ListResponse
-	13, // 39: millwright.tenant.v1.TenantService.Switch:output_type -> millwright.tenant.v1.SwitchResponse
-	15, // 40: millwright.tenant.v1.TenantService.Get:output_type -> millwright.tenant.v1.GetResponse
-	17, // 41: millwright.tenant.v1.TenantService.ListMembers:output_type -> millwright.tenant.v1.ListMembersResponse
-	19, // 42: millwright.tenant.v1.TenantService.AddMember:output_type -> millwright.tenant.v1.AddMemberResponse
-	21, // 43: millwright.tenant.v1.TenantService.RemoveMember:output_type -> millwright.tenant.v1.RemoveMemberResponse
-	23, // 44: millwright.tenant.v1.TenantService.CreateKey:output_type -> millwright.tenant.v1.CreateKeyResponse
-	25, // 45: millwright.tenant.v1.TenantService.ListKeys:output_type -> millwright.tenant.v1.ListKeysResponse
-	27, // 46: millwright.tenant.v1.TenantService.RevokeKey:output_type -> millwright.tenant.v1.RevokeKeyResponse
-	29, // 47: millwright.tenant.v1.TenantService.IssueCellToken:output_type -> millwright.tenant.v1.IssueCellTokenResponse
-	31, // 48: millwright.tenant.v1.TenantService.ListAuditEntries:output_type -> millwright.tenant.v1.ListAuditEntriesResponse
-	37, // [37:49] is the sub-list for method output_type
-	25, // [25:37] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	29, // 8: millwright.tenant.v1.Key.created_at:type_name -> google.protobuf.Timestamp
+	29, // 9: millwright.tenant.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
+	3,  // 10: millwright.tenant.v1.CreateResponse.tenant:type_name -> millwright.tenant.v1.Tenant
+	4,  // 11: millwright.tenant.v1.ListResponse.memberships:type_name -> millwright.tenant.v1.Membership
+	4,  // 12: millwright.tenant.v1.SwitchResponse.membership:type_name -> millwright.tenant.v1.Membership
+	3,  // 13: millwright.tenant.v1.GetResponse.tenant:type_name -> millwright.tenant.v1.Tenant
+	0,  // 14: millwright.tenant.v1.GetResponse.role:type_name -> millwright.tenant.v1.Role
+	5,  // 15: millwright.tenant.v1.ListMembersResponse.members:type_name -> millwright.tenant.v1.Member
+	0,  // 16: millwright.tenant.v1.AddMemberRequest.role:type_name -> millwright.tenant.v1.Role
+	5,  // 17: millwright.tenant.v1.AddMemberResponse.member:type_name -> millwright.tenant.v1.Member
+	0,  // 18: millwright.tenant.v1.CreateKeyRequest.role:type_name -> millwright.tenant.v1.Role
+	29, // 19: millwright.tenant.v1.CreateKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
+	6,  // 20: millwright.tenant.v1.CreateKeyResponse.key:type_name -> millwright.tenant.v1.Key
+	6,  // 21: millwright.tenant.v1.ListKeysResponse.keys:type_name -> millwright.tenant.v1.Key
+	29, // 22: millwright.tenant.v1.IssueCellTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	7,  // 23: millwright.tenant.v1.TenantService.Create:input_type -> millwright.tenant.v1.CreateRequest
+	9,  // 24: millwright.tenant.v1.TenantService.List:input_type -> millwright.tenant.v1.ListRequest
+	11, // 25: millwright.tenant.v1.TenantService.Switch:input_type -> millwright.tenant.v1.SwitchRequest
+	13, // 26: millwright.tenant.v1.TenantService.Get:input_type -> millwright.tenant.v1.GetRequest
+	15, // 27: millwright.tenant.v1.TenantService.ListMembers:input_type -> millwright.tenant.v1.ListMembersRequest
+	17, // 28: millwright.tenant.v1.TenantService.AddMember:input_type -> millwright.tenant.v1.AddMemberRequest
+	19, // 29: millwright.tenant.v1.TenantService.RemoveMember:input_type -> millwright.tenant.v1.RemoveMemberRequest
+	21, // 30: millwright.tenant.v1.TenantService.CreateKey:input_type -> millwright.tenant.v1.CreateKeyRequest
+	23, // 31: millwright.tenant.v1.TenantService.ListKeys:input_type -> millwright.tenant.v1.ListKeysRequest
+	25, // 32: millwright.tenant.v1.TenantService.RevokeKey:input_type -> millwright.tenant.v1.RevokeKeyRequest
+	27, // 33: millwright.tenant.v1.TenantService.IssueCellToken:input_type -> millwright.tenant.v1.IssueCellTokenRequest
+	8,  // 34: millwright.tenant.v1.TenantService.Create:output_type -> millwright.tenant.v1.CreateResponse
+	10, // 35: millwright.tenant.v1.TenantService.List:output_type -> millwright.tenant.v1.ListResponse
+	12, // 36: millwright.tenant.v1.TenantService.Switch:output_type -> millwright.tenant.v1.SwitchResponse
+	14, // 37: millwright.tenant.v1.TenantService.Get:output_type -> millwright.tenant.v1.GetResponse
+	16, // 38: millwright.tenant.v1.TenantService.ListMembers:output_type -> millwright.tenant.v1.ListMembersResponse
+	18, // 39: millwright.tenant.v1.TenantService.AddMember:output_type -> millwright.tenant.v1.AddMemberResponse
+	20, // 40: millwright.tenant.v1.TenantService.RemoveMember:output_type -> millwright.tenant.v1.RemoveMemberResponse
+	22, // 41: millwright.tenant.v1.TenantService.CreateKey:output_type -> millwright.tenant.v1.CreateKeyResponse
+	24, // 42: millwright.tenant.v1.TenantService.ListKeys:output_type -> millwright.tenant.v1.ListKeysResponse
+	26, // 43: millwright.tenant.v1.TenantService.RevokeKey:output_type -> millwright.tenant.v1.RevokeKeyResponse
+	28, // 44: millwright.tenant.v1.TenantService.IssueCellToken:output_type -> millwright.tenant.v1.IssueCellTokenResponse
+	34, // [34:45] is the sub-list for method output_type
+	23, // [23:34] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_millwright_tenant_v1_tenant_proto_init() }
@@ -2106,7 +1854,7 @@ func file_millwright_tenant_v1_tenant_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_tenant_v1_tenant_proto_rawDesc), len(file_millwright_tenant_v1_tenant_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   30,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/tenant/v1/tenant.proto.
  */
 export const file_millwright_tenant_v1_tenant: GenFile = /*@__PURE__*/
-  fileDesc("CiFtaWxsd3JpZ2h0L3RlbmFudC92MS90ZW5hbnQucHJvdG8SFG1pbGx3cmlnaHQudGVuYW50LnYxIrkBCgZMaW1pdHMSDwoHZGV2aWNlcxgBIAEoBRIZChFldmVudHNfcGVyX3NlY29uZBgCIAEoBRIUCgxldmVudHNfYnVyc3QYAyABKAUSFgoOZXZlbnRzX3Blcl9kYXkYBCABKAMSFQoNcGF5bG9hZF9ieXRlcxgFIAEoBRIfChdtZWFzdXJlbWVudHNfcGVyX2RldmljZRgGIAEoBRIMCgRrZXlzGAcgASgFEg8KB21lbWJlcnMYCCABKAUivQIKBlRlbmFudBIRCgl0ZW5hbnRfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRzbHVnGAMgASgJEjIKBnN0YXR1cxgEIAEoDjIiLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudFN0YXR1cxIMCgRwbGFuGAUgASgJEiwKBmxpbWl0cxgGIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLkxpbWl0cxIMCgRjZWxsGAcgASgJEhAKCGNlbGxfdXJsGAggASgJEhIKCmluZ2VzdF91cmwYCSABKAkSFAoMbXF0dF9hZGRyZXNzGAogASgJEhoKEm1xdHRfd2Vic29ja2V0X3VybBgLIAEoCRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ1CgpNZW1iZXJzaGlwEiwKBnRlbmFudBgBIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudBIoCgRyb2xlGAIgASgOMhoubWlsbHdyaWdodC50ZW5hbnQudjEuUm9sZRIPCgdjdXJyZW50GAMgASgIIoQBCgZNZW1iZXISEQoJbWVtYmVyX2lkGAEgASgJEg0KBWVtYWlsGAIgASgJEigKBHJvbGUYAyABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIr0BCgNLZXkSDgoGa2V5X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcHJlZml4GAMgASgJEigKBHJvbGUYBCABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIs8BCgpBdWRpdEVudHJ5EhAKCGVudHJ5X2lkGAEgASgJEi8KC29jY3VycmVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVhY3RvchgDIAEoCRIOCgZhY3Rpb24YBCABKAkSDgoGb2JqZWN0GAUgASgJEg8KB291dGNvbWUYBiABKAkSEgoKYWZ0ZXJfanNvbhgHIAEoCRIWCg5yZW1vdGVfYWRkcmVzcxgIIAEoCRISCgpyZXF1ZXN0X2lkGAkgASgJImMKDUNyZWF0ZVJlcXVlc3QSFwoEbmFtZRgBIAEoCUIJukgGcgQQARhQEjkKBHNsdWcYAiABKAlCK7pIKNgBAXIjMiFeW2EtejAtOV1bYS16MC05LV17MSwzOH1bYS16MC05XSQiPgoOQ3JlYXRlUmVzcG9uc2USLAoGdGVuYW50GAEgASgLMhwubWlsbHdyaWdodC50ZW5hbnQudjEuVGVuYW50Ig0KC0xpc3RSZXF1ZXN0IlQKDExpc3RSZXNwb25zZRI1CgttZW1iZXJzaGlwcxgBIAMoCzIgLm1pbGx3cmlnaHQudGVuYW50LnYxLk1lbWJlcnNoaXASDQoFZW1haWwYAiABKAkiLQoNU3dpdGNoUmVxdWVzdBIcCgl0ZW5hbnRfaWQYASABKAlCCbpIBnIEEAEYKCJGCg5Td2l0Y2hSZXNwb25zZRI0CgptZW1iZXJzaGlwGAEgASgLMiAubWlsbHdyaWdodC50ZW5hbnQudjEuTWVtYmVyc2hpcCIMCgpHZXRSZXF1ZXN0ImUKC0dldFJlc3BvbnNlEiwKBnRlbmFudBgBIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudBIoCgRyb2xlGAIgASgOMhoubWlsbHdyaWdodC50ZW5hbnQudjEuUm9sZSIUChJMaXN0TWVtYmVyc1JlcXVlc3QiRAoTTGlzdE1lbWJlcnNSZXNwb25zZRItCgdtZW1iZXJzGAEgAygLMhwubWlsbHdyaWdodC50ZW5hbnQudjEuTWVtYmVyImMKEEFkZE1lbWJlclJlcXVlc3QSGQoFZW1haWwYASABKAlCCrpIB3IFGP4BYAESNAoEcm9sZRgCIAEoDjIaLm1pbGx3cmlnaHQudGVuYW50LnYxLlJvbGVCCrpIB4IBBBABIAAiQQoRQWRkTWVtYmVyUmVzcG9uc2USLAoGbWVtYmVyGAEgASgLMhwubWlsbHdyaWdodC50ZW5hbnQudjEuTWVtYmVyIjMKE1JlbW92ZU1lbWJlclJlcXVlc3QSHAoJbWVtYmVyX2lkGAEgASgJQgm6SAZyBBABGEAiFgoUUmVtb3ZlTWVtYmVyUmVzcG9uc2UikQEKEENyZWF0ZUtleVJlcXVlc3QSFwoEbmFtZRgBIAEoCUIJukgGcgQQARhQEjQKBHJvbGUYAiABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlQgq6SAeCAQQQASAAEi4KCmV4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIksKEUNyZWF0ZUtleVJlc3BvbnNlEiYKA2tleRgBIAEoCzIZLm1pbGx3cmlnaHQudGVuYW50LnYxLktleRIOCgZzZWNyZXQYAiABKAkiEQoPTGlzdEtleXNSZXF1ZXN0IjsKEExpc3RLZXlzUmVzcG9uc2USJwoEa2V5cxgBIAMoCzIZLm1pbGx3cmlnaHQudGVuYW50LnYxLktleSItChBSZXZva2VLZXlSZXF1ZXN0EhkKBmtleV9pZBgBIAEoCUIJukgGcgQQARgoIhMKEVJldm9rZUtleVJlc3BvbnNlIhcKFUlzc3VlQ2VsbFRva2VuUmVxdWVzdCJpChZJc3N1ZUNlbGxUb2tlblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEi4KCmV4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGNlbGxfdXJsGAMgASgJIlYKF0xpc3RBdWRpdEVudHJpZXNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY9AMoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxjIASJmChhMaXN0QXVkaXRFbnRyaWVzUmVzcG9uc2USMQoHZW50cmllcxgBIAMoCzIgLm1pbGx3cmlnaHQudGVuYW50LnYxLkF1ZGl0RW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJKmAKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg4KClJPTEVfT1dORVIQARIOCgpST0xFX0FETUlOEAISEQoNUk9MRV9PUEVSQVRPUhADEg8KC1JPTEVfVklFV0VSEAQqhAEKDFRlbmFudFN0YXR1cxIdChlURU5BTlRfU1RBVFVTX1VOU1BFQ0lGSUVEEAASHgoaVEVOQU5UX1NUQVRVU19QUk9WSVNJT05JTkcQARIYChRURU5BTlRfU1RBVFVTX0FDVElWRRACEhsKF1RFTkFOVF9TVEFUVVNfU1VTUEVOREVEEAMy0gsKDVRlbmFudFNlcnZpY2USbwoGQ3JlYXRlEiMubWlsbHdyaWdodC50ZW5hbnQudjEuQ3JlYXRlUmVxdWVzdBokLm1pbGx3cmlnaHQudGVuYW50LnYxLkNyZWF0ZVJlc3BvbnNlIhqC0+STAhQ6ASoiDy9hcGkvdjEvdGVuYW50cxJmCgRMaXN0EiEubWlsbHdyaWdodC50ZW5hbnQudjEuTGlzdFJlcXVlc3QaIi5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0UmVzcG9uc2UiF4LT5JMCERIPL2FwaS92MS90ZW5hbnRzEoIBCgZTd2l0Y2gSIy5taWxsd3JpZ2h0LnRlbmFudC52MS5Td2l0Y2hSZXF1ZXN0GiQubWlsbHdyaWdodC50ZW5hbnQudjEuU3dpdGNoUmVzcG9uc2UiLYLT5JMCJzoBKiIiL2FwaS92MS90ZW5hbnRzL3t0ZW5hbnRfaWR9OnN3aXRjaBJiCgNHZXQSIC5taWxsd3JpZ2h0LnRlbmFudC52MS5HZXRSZXF1ZXN0GiEubWlsbHdyaWdodC50ZW5hbnQudjEuR2V0UmVzcG9uc2UiFoLT5JMCEBIOL2FwaS92MS90ZW5hbnQSewoLTGlzdE1lbWJlcnMSKC5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0TWVtYmVyc1JlcXVlc3QaKS5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0TWVtYmVyc1Jlc3BvbnNlIheC0+STAhESDy9hcGkvdjEvbWVtYmVycxJ4CglBZGRNZW1iZXISJi5taWxsd3JpZ2h0LnRlbmFudC52MS5BZGRNZW1iZXJSZXF1ZXN0GicubWlsbHdyaWdodC50ZW5hbnQudjEuQWRkTWVtYmVyUmVzcG9uc2UiGoLT5JMCFDoBKiIPL2FwaS92MS9tZW1iZXJzEooBCgxSZW1vdmVNZW1iZXISKS5taWxsd3JpZ2h0LnRlbmFudC52MS5SZW1vdmVNZW1iZXJSZXF1ZXN0GioubWlsbHdyaWdodC50ZW5hbnQudjEuUmVtb3ZlTWVtYmVyUmVzcG9uc2UiI4LT5JMCHSobL2FwaS92MS9tZW1iZXJzL3ttZW1iZXJfaWR9EnUKCUNyZWF0ZUtleRImLm1pbGx3cmlnaHQudGVuYW50LnYxLkNyZWF0ZUtleVJlcXVlc3QaJy5taWxsd3JpZ2h0LnRlbmFudC52MS5DcmVhdGVLZXlSZXNwb25zZSIXgtPkkwIROgEqIgwvYXBpL3YxL2tleXMSbwoITGlzdEtleXMSJS5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0S2V5c1JlcXVlc3QaJi5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0S2V5c1Jlc3BvbnNlIhSC0+STAg4SDC9hcGkvdjEva2V5cxJ7CglSZXZva2VLZXkSJi5taWxsd3JpZ2h0LnRlbmFudC52MS5SZXZva2VLZXlSZXF1ZXN0GicubWlsbHdyaWdodC50ZW5hbnQudjEuUmV2b2tlS2V5UmVzcG9uc2UiHYLT5JMCFyoVL2FwaS92MS9rZXlzL3trZXlfaWR9EooBCg5Jc3N1ZUNlbGxUb2tlbhIrLm1pbGx3cmlnaHQudGVuYW50LnYxLklzc3VlQ2VsbFRva2VuUmVxdWVzdBosLm1pbGx3cmlnaHQudGVuYW50LnYxLklzc3VlQ2VsbFRva2VuUmVzcG9uc2UiHYLT5JMCFzoBKiISL2FwaS92MS9jZWxsLXRva2VuEogBChBMaXN0QXVkaXRFbnRyaWVzEi0ubWlsbHdyaWdodC50ZW5hbnQudjEuTGlzdEF1ZGl0RW50cmllc1JlcXVlc3QaLi5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0QXVkaXRFbnRyaWVzUmVzcG9uc2UiFYLT5JMCDxINL2FwaS92MS9hdWRpdEJNWktnaXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC90ZW5hbnQvdjE7dGVuYW50djFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("CiFtaWxsd3JpZ2h0L3RlbmFudC92MS90ZW5hbnQucHJvdG8SFG1pbGx3cmlnaHQudGVuYW50LnYxIrkBCgZMaW1pdHMSDwoHZGV2aWNlcxgBIAEoBRIZChFldmVudHNfcGVyX3NlY29uZBgCIAEoBRIUCgxldmVudHNfYnVyc3QYAyABKAUSFgoOZXZlbnRzX3Blcl9kYXkYBCABKAMSFQoNcGF5bG9hZF9ieXRlcxgFIAEoBRIfChdtZWFzdXJlbWVudHNfcGVyX2RldmljZRgGIAEoBRIMCgRrZXlzGAcgASgFEg8KB21lbWJlcnMYCCABKAUivQIKBlRlbmFudBIRCgl0ZW5hbnRfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRzbHVnGAMgASgJEjIKBnN0YXR1cxgEIAEoDjIiLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudFN0YXR1cxIMCgRwbGFuGAUgASgJEiwKBmxpbWl0cxgGIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLkxpbWl0cxIMCgRjZWxsGAcgASgJEhAKCGNlbGxfdXJsGAggASgJEhIKCmluZ2VzdF91cmwYCSABKAkSFAoMbXF0dF9hZGRyZXNzGAogASgJEhoKEm1xdHRfd2Vic29ja2V0X3VybBgLIAEoCRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ1CgpNZW1iZXJzaGlwEiwKBnRlbmFudBgBIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudBIoCgRyb2xlGAIgASgOMhoubWlsbHdyaWdodC50ZW5hbnQudjEuUm9sZRIPCgdjdXJyZW50GAMgASgIIoQBCgZNZW1iZXISEQoJbWVtYmVyX2lkGAEgASgJEg0KBWVtYWlsGAIgASgJEigKBHJvbGUYAyABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIr0BCgNLZXkSDgoGa2V5X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcHJlZml4GAMgASgJEigKBHJvbGUYBCABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImMKDUNyZWF0ZVJlcXVlc3QSFwoEbmFtZRgBIAEoCUIJukgGcgQQARhQEjkKBHNsdWcYAiABKAlCK7pIKNgBAXIjMiFeW2EtejAtOV1bYS16MC05LV17MSwzOH1bYS16MC05XSQiPgoOQ3JlYXRlUmVzcG9uc2USLAoGdGVuYW50GAEgASgLMhwubWlsbHdyaWdodC50ZW5hbnQudjEuVGVuYW50Ig0KC0xpc3RSZXF1ZXN0IlQKDExpc3RSZXNwb25zZRI1CgttZW1iZXJzaGlwcxgBIAMoCzIgLm1pbGx3cmlnaHQudGVuYW50LnYxLk1lbWJlcnNoaXASDQoFZW1haWwYAiABKAkiLQoNU3dpdGNoUmVxdWVzdBIcCgl0ZW5hbnRfaWQYASABKAlCCbpIBnIEEAEYKCJGCg5Td2l0Y2hSZXNwb25zZRI0CgptZW1iZXJzaGlwGAEgASgLMiAubWlsbHdyaWdodC50ZW5hbnQudjEuTWVtYmVyc2hpcCIMCgpHZXRSZXF1ZXN0ImUKC0dldFJlc3BvbnNlEiwKBnRlbmFudBgBIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudBIoCgRyb2xlGAIgASgOMhoubWlsbHdyaWdodC50ZW5hbnQudjEuUm9sZSIUChJMaXN0TWVtYmVyc1JlcXVlc3QiRAoTTGlzdE1lbWJlcnNSZXNwb25zZRItCgdtZW1iZXJzGAEgAygLMhwubWlsbHdyaWdodC50ZW5hbnQudjEuTWVtYmVyImMKEEFkZE1lbWJlclJlcXVlc3QSGQoFZW1haWwYASABKAlCCrpIB3IFGP4BYAESNAoEcm9sZRgCIAEoDjIaLm1pbGx3cmlnaHQudGVuYW50LnYxLlJvbGVCCrpIB4IBBBABIAAiQQoRQWRkTWVtYmVyUmVzcG9uc2USLAoGbWVtYmVyGAEgASgLMhwubWlsbHdyaWdodC50ZW5hbnQudjEuTWVtYmVyIjMKE1JlbW92ZU1lbWJlclJlcXVlc3QSHAoJbWVtYmVyX2lkGAEgASgJQgm6SAZyBBABGEAiFgoUUmVtb3ZlTWVtYmVyUmVzcG9uc2UikQEKEENyZWF0ZUtleVJlcXVlc3QSFwoEbmFtZRgBIAEoCUIJukgGcgQQARhQEjQKBHJvbGUYAiABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlQgq6SAeCAQQQASAAEi4KCmV4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIksKEUNyZWF0ZUtleVJlc3BvbnNlEiYKA2tleRgBIAEoCzIZLm1pbGx3cmlnaHQudGVuYW50LnYxLktleRIOCgZzZWNyZXQYAiABKAkiEQoPTGlzdEtleXNSZXF1ZXN0IjsKEExpc3RLZXlzUmVzcG9uc2USJwoEa2V5cxgBIAMoCzIZLm1pbGx3cmlnaHQudGVuYW50LnYxLktleSItChBSZXZva2VLZXlSZXF1ZXN0EhkKBmtleV9pZBgBIAEoCUIJukgGcgQQARgoIhMKEVJldm9rZUtleVJlc3BvbnNlIhcKFUlzc3VlQ2VsbFRva2VuUmVxdWVzdCJpChZJc3N1ZUNlbGxUb2tlblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEi4KCmV4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGNlbGxfdXJsGAMgASgJKmAKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg4KClJPTEVfT1dORVIQARIOCgpST0xFX0FETUlOEAISEQoNUk9MRV9PUEVSQVRPUhADEg8KC1JPTEVfVklFV0VSEAQqhAEKDFRlbmFudFN0YXR1cxIdChlURU5BTlRfU1RBVFVTX1VOU1BFQ0lGSUVEEAASHgoaVEVOQU5UX1NUQVRVU19QUk9WSVNJT05JTkcQARIYChRURU5BTlRfU1RBVFVTX0FDVElWRRACEhsKF1RFTkFOVF9TVEFUVVNfU1VTUEVOREVEEAMyxwoKDVRlbmFudFNlcnZpY2USbwoGQ3JlYXRlEiMubWlsbHdyaWdodC50ZW5hbnQudjEuQ3JlYXRlUmVxdWVzdBokLm1pbGx3cmlnaHQudGVuYW50LnYxLkNyZWF0ZVJlc3BvbnNlIhqC0+STAhQ6ASoiDy9hcGkvdjEvdGVuYW50cxJmCgRMaXN0EiEubWlsbHdyaWdodC50ZW5hbnQudjEuTGlzdFJlcXVlc3QaIi5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0UmVzcG9uc2UiF4LT5JMCERIPL2FwaS92MS90ZW5hbnRzEoIBCgZTd2l0Y2gSIy5taWxsd3JpZ2h0LnRlbmFudC52MS5Td2l0Y2hSZXF1ZXN0GiQubWlsbHdyaWdodC50ZW5hbnQudjEuU3dpdGNoUmVzcG9uc2UiLYLT5JMCJzoBKiIiL2FwaS92MS90ZW5hbnRzL3t0ZW5hbnRfaWR9OnN3aXRjaBJiCgNHZXQSIC5taWxsd3JpZ2h0LnRlbmFudC52MS5HZXRSZXF1ZXN0GiEubWlsbHdyaWdodC50ZW5hbnQudjEuR2V0UmVzcG9uc2UiFoLT5JMCEBIOL2FwaS92MS90ZW5hbnQSewoLTGlzdE1lbWJlcnMSKC5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0TWVtYmVyc1JlcXVlc3QaKS5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0TWVtYmVyc1Jlc3BvbnNlIheC0+STAhESDy9hcGkvdjEvbWVtYmVycxJ4CglBZGRNZW1iZXISJi5taWxsd3JpZ2h0LnRlbmFudC52MS5BZGRNZW1iZXJSZXF1ZXN0GicubWlsbHdyaWdodC50ZW5hbnQudjEuQWRkTWVtYmVyUmVzcG9uc2UiGoLT5JMCFDoBKiIPL2FwaS92MS9tZW1iZXJzEooBCgxSZW1vdmVNZW1iZXISKS5taWxsd3JpZ2h0LnRlbmFudC52MS5SZW1vdmVNZW1iZXJSZXF1ZXN0GioubWlsbHdyaWdodC50ZW5hbnQudjEuUmVtb3ZlTWVtYmVyUmVzcG9uc2UiI4LT5JMCHSobL2FwaS92MS9tZW1iZXJzL3ttZW1iZXJfaWR9EnUKCUNyZWF0ZUtleRImLm1pbGx3cmlnaHQudGVuYW50LnYxLkNyZWF0ZUtleVJlcXVlc3QaJy5taWxsd3JpZ2h0LnRlbmFudC52MS5DcmVhdGVLZXlSZXNwb25zZSIXgtPkkwIROgEqIgwvYXBpL3YxL2tleXMSbwoITGlzdEtleXMSJS5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0S2V5c1JlcXVlc3QaJi5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0S2V5c1Jlc3BvbnNlIhSC0+STAg4SDC9hcGkvdjEva2V5cxJ7CglSZXZva2VLZXkSJi5taWxsd3JpZ2h0LnRlbmFudC52MS5SZXZva2VLZXlSZXF1ZXN0GicubWlsbHdyaWdodC50ZW5hbnQudjEuUmV2b2tlS2V5UmVzcG9uc2UiHYLT5JMCFyoVL2FwaS92MS9rZXlzL3trZXlfaWR9EooBCg5Jc3N1ZUNlbGxUb2tlbhIrLm1pbGx3cmlnaHQudGVuYW50LnYxLklzc3VlQ2VsbFRva2VuUmVxdWVzdBosLm1pbGx3cmlnaHQudGVuYW50LnYxLklzc3VlQ2VsbFRva2VuUmVzcG9uc2UiHYLT5JMCFzoBKiISL2FwaS92MS9jZWxsLXRva2VuQk1aS2dpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L3RlbmFudC92MTt0ZW5hbnR2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * Limits are the tenant's maxima.
@@ -282,75 +282,6 @@ export const KeySchema: GenMessage<Key> = /*@__PURE__*/
   messageDesc(file_millwright_tenant_v1_tenant, 4);
 
 /**
- * AuditEntry is one change, or one refused attempt.
- *
- * @generated from message millwright.tenant.v1.AuditEntry
- */
-export type AuditEntry = Message<"millwright.tenant.v1.AuditEntry"> & {
-  /**
-   * @generated from field: string entry_id = 1;
-   */
-  entryId: string;
-
-  /**
-   * @generated from field: google.protobuf.Timestamp occurred_at = 2;
-   */
-  occurredAt?: Timestamp | undefined;
-
-  /**
-   * Who: a member's e-mail address, `key:<key id>`, or `system`.
-   *
-   * @generated from field: string actor = 3;
-   */
-  actor: string;
-
-  /**
-   * What was called, e.g. millwright.device.v1.DeviceService/Create.
-   *
-   * @generated from field: string action = 4;
-   */
-  action: string;
-
-  /**
-   * What it was done to, e.g. device/press_01.
-   *
-   * @generated from field: string object = 5;
-   */
-  object: string;
-
-  /**
-   * Whether it was done: ok, or the reason of refusal.
-   *
-   * @generated from field: string outcome = 6;
-   */
-  outcome: string;
-
-  /**
-   * The object after the change as JSON, secrets left out.
-   *
-   * @generated from field: string after_json = 7;
-   */
-  afterJson: string;
-
-  /**
-   * @generated from field: string remote_address = 8;
-   */
-  remoteAddress: string;
-
-  /**
-   * @generated from field: string request_id = 9;
-   */
-  requestId: string;
-};
-
-/**
- * Describes the message millwright.tenant.v1.AuditEntry.
- * Use `create(AuditEntrySchema)` to create a new message.
- */
-export const AuditEntrySchema: GenMessage<AuditEntry> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 5);
-
-/**
  * CreateRequest asks for a new tenant.
  *
  * @generated from message millwright.tenant.v1.CreateRequest
@@ -374,7 +305,7 @@ export type CreateRequest = Message<"millwright.tenant.v1.CreateRequest"> & {
  * Use `create(CreateRequestSchema)` to create a new message.
  */
 export const CreateRequestSchema: GenMessage<CreateRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 6);
+  messageDesc(file_millwright_tenant_v1_tenant, 5);
 
 /**
  * CreateResponse carries the new tenant.
@@ -393,7 +324,7 @@ export type CreateResponse = Message<"millwright.tenant.v1.CreateResponse"> & {
  * Use `create(CreateResponseSchema)` to create a new message.
  */
 export const CreateResponseSchema: GenMessage<CreateResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 7);
+  messageDesc(file_millwright_tenant_v1_tenant, 6);
 
 /**
  * ListRequest asks for the caller's tenants.
@@ -408,7 +339,7 @@ export type ListRequest = Message<"millwright.tenant.v1.ListRequest"> & {
  * Use `create(ListRequestSchema)` to create a new message.
  */
 export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 8);
+  messageDesc(file_millwright_tenant_v1_tenant, 7);
 
 /**
  * ListResponse carries the caller's tenants and who they are.
@@ -432,7 +363,7 @@ export type ListResponse = Message<"millwright.tenant.v1.ListResponse"> & {
  * Use `create(ListResponseSchema)` to create a new message.
  */
 export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 9);
+  messageDesc(file_millwright_tenant_v1_tenant, 8);
 
 /**
  * SwitchRequest names the tenant to act for.
@@ -451,7 +382,7 @@ export type SwitchRequest = Message<"millwright.tenant.v1.SwitchRequest"> & {
  * Use `create(SwitchRequestSchema)` to create a new message.
  */
 export const SwitchRequestSchema: GenMessage<SwitchRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 10);
+  messageDesc(file_millwright_tenant_v1_tenant, 9);
 
 /**
  * SwitchResponse carries the membership now acted under.
@@ -470,7 +401,7 @@ export type SwitchResponse = Message<"millwright.tenant.v1.SwitchResponse"> & {
  * Use `create(SwitchResponseSchema)` to create a new message.
  */
 export const SwitchResponseSchema: GenMessage<SwitchResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 11);
+  messageDesc(file_millwright_tenant_v1_tenant, 10);
 
 /**
  * GetRequest asks for the caller's tenant.
@@ -485,7 +416,7 @@ export type GetRequest = Message<"millwright.tenant.v1.GetRequest"> & {
  * Use `create(GetRequestSchema)` to create a new message.
  */
 export const GetRequestSchema: GenMessage<GetRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 12);
+  messageDesc(file_millwright_tenant_v1_tenant, 11);
 
 /**
  * GetResponse carries the caller's tenant and role.
@@ -509,7 +440,7 @@ export type GetResponse = Message<"millwright.tenant.v1.GetResponse"> & {
  * Use `create(GetResponseSchema)` to create a new message.
  */
 export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 13);
+  messageDesc(file_millwright_tenant_v1_tenant, 12);
 
 /**
  * ListMembersRequest asks for a page of members.
@@ -524,7 +455,7 @@ export type ListMembersRequest = Message<"millwright.tenant.v1.ListMembersReques
  * Use `create(ListMembersRequestSchema)` to create a new message.
  */
 export const ListMembersRequestSchema: GenMessage<ListMembersRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 14);
+  messageDesc(file_millwright_tenant_v1_tenant, 13);
 
 /**
  * ListMembersResponse carries the tenant's members.
@@ -543,7 +474,7 @@ export type ListMembersResponse = Message<"millwright.tenant.v1.ListMembersRespo
  * Use `create(ListMembersResponseSchema)` to create a new message.
  */
 export const ListMembersResponseSchema: GenMessage<ListMembersResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 15);
+  messageDesc(file_millwright_tenant_v1_tenant, 14);
 
 /**
  * AddMemberRequest names a person and a role.
@@ -567,7 +498,7 @@ export type AddMemberRequest = Message<"millwright.tenant.v1.AddMemberRequest"> 
  * Use `create(AddMemberRequestSchema)` to create a new message.
  */
 export const AddMemberRequestSchema: GenMessage<AddMemberRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 16);
+  messageDesc(file_millwright_tenant_v1_tenant, 15);
 
 /**
  * AddMemberResponse carries the new member.
@@ -586,7 +517,7 @@ export type AddMemberResponse = Message<"millwright.tenant.v1.AddMemberResponse"
  * Use `create(AddMemberResponseSchema)` to create a new message.
  */
 export const AddMemberResponseSchema: GenMessage<AddMemberResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 17);
+  messageDesc(file_millwright_tenant_v1_tenant, 16);
 
 /**
  * RemoveMemberRequest names the member.
@@ -605,7 +536,7 @@ export type RemoveMemberRequest = Message<"millwright.tenant.v1.RemoveMemberRequ
  * Use `create(RemoveMemberRequestSchema)` to create a new message.
  */
 export const RemoveMemberRequestSchema: GenMessage<RemoveMemberRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 18);
+  messageDesc(file_millwright_tenant_v1_tenant, 17);
 
 /**
  * RemoveMemberResponse is empty.
@@ -620,7 +551,7 @@ export type RemoveMemberResponse = Message<"millwright.tenant.v1.RemoveMemberRes
  * Use `create(RemoveMemberResponseSchema)` to create a new message.
  */
 export const RemoveMemberResponseSchema: GenMessage<RemoveMemberResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 19);
+  messageDesc(file_millwright_tenant_v1_tenant, 18);
 
 /**
  * CreateKeyRequest describes the key.
@@ -653,7 +584,7 @@ export type CreateKeyRequest = Message<"millwright.tenant.v1.CreateKeyRequest"> 
  * Use `create(CreateKeyRequestSchema)` to create a new message.
  */
 export const CreateKeyRequestSchema: GenMessage<CreateKeyRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 20);
+  messageDesc(file_millwright_tenant_v1_tenant, 19);
 
 /**
  * CreateKeyResponse carries the key and, only here, its secret.
@@ -677,7 +608,7 @@ export type CreateKeyResponse = Message<"millwright.tenant.v1.CreateKeyResponse"
  * Use `create(CreateKeyResponseSchema)` to create a new message.
  */
 export const CreateKeyResponseSchema: GenMessage<CreateKeyResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 21);
+  messageDesc(file_millwright_tenant_v1_tenant, 20);
 
 /**
  * ListKeysRequest asks for the tenant's keys.
@@ -692,7 +623,7 @@ export type ListKeysRequest = Message<"millwright.tenant.v1.ListKeysRequest"> & 
  * Use `create(ListKeysRequestSchema)` to create a new message.
  */
 export const ListKeysRequestSchema: GenMessage<ListKeysRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 22);
+  messageDesc(file_millwright_tenant_v1_tenant, 21);
 
 /**
  * ListKeysResponse carries the tenant's keys.
@@ -711,7 +642,7 @@ export type ListKeysResponse = Message<"millwright.tenant.v1.ListKeysResponse"> 
  * Use `create(ListKeysResponseSchema)` to create a new message.
  */
 export const ListKeysResponseSchema: GenMessage<ListKeysResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 23);
+  messageDesc(file_millwright_tenant_v1_tenant, 22);
 
 /**
  * RevokeKeyRequest names the key.
@@ -730,7 +661,7 @@ export type RevokeKeyRequest = Message<"millwright.tenant.v1.RevokeKeyRequest"> 
  * Use `create(RevokeKeyRequestSchema)` to create a new message.
  */
 export const RevokeKeyRequestSchema: GenMessage<RevokeKeyRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 24);
+  messageDesc(file_millwright_tenant_v1_tenant, 23);
 
 /**
  * RevokeKeyResponse is empty.
@@ -745,7 +676,7 @@ export type RevokeKeyResponse = Message<"millwright.tenant.v1.RevokeKeyResponse"
  * Use `create(RevokeKeyResponseSchema)` to create a new message.
  */
 export const RevokeKeyResponseSchema: GenMessage<RevokeKeyResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 25);
+  messageDesc(file_millwright_tenant_v1_tenant, 24);
 
 /**
  * IssueCellTokenRequest asks for a token of the caller's own rights.
@@ -760,7 +691,7 @@ export type IssueCellTokenRequest = Message<"millwright.tenant.v1.IssueCellToken
  * Use `create(IssueCellTokenRequestSchema)` to create a new message.
  */
 export const IssueCellTokenRequestSchema: GenMessage<IssueCellTokenRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 26);
+  messageDesc(file_millwright_tenant_v1_tenant, 25);
 
 /**
  * IssueCellTokenResponse carries the token; send it as `Authorization: Bearer <token>`.
@@ -789,61 +720,7 @@ export type IssueCellTokenResponse = Message<"millwright.tenant.v1.IssueCellToke
  * Use `create(IssueCellTokenResponseSchema)` to create a new message.
  */
 export const IssueCellTokenResponseSchema: GenMessage<IssueCellTokenResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 27);
-
-/**
- * ListAuditEntriesRequest asks for a page of the audit log.
- *
- * @generated from message millwright.tenant.v1.ListAuditEntriesRequest
- */
-export type ListAuditEntriesRequest = Message<"millwright.tenant.v1.ListAuditEntriesRequest"> & {
-  /**
-   * At most 500; 0 means 100.
-   *
-   * @generated from field: int32 page_size = 1;
-   */
-  pageSize: number;
-
-  /**
-   * From the response before.
-   *
-   * @generated from field: string page_token = 2;
-   */
-  pageToken: string;
-};
-
-/**
- * Describes the message millwright.tenant.v1.ListAuditEntriesRequest.
- * Use `create(ListAuditEntriesRequestSchema)` to create a new message.
- */
-export const ListAuditEntriesRequestSchema: GenMessage<ListAuditEntriesRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 28);
-
-/**
- * ListAuditEntriesResponse carries entries, newest first.
- *
- * @generated from message millwright.tenant.v1.ListAuditEntriesResponse
- */
-export type ListAuditEntriesResponse = Message<"millwright.tenant.v1.ListAuditEntriesResponse"> & {
-  /**
-   * @generated from field: repeated millwright.tenant.v1.AuditEntry entries = 1;
-   */
-  entries: AuditEntry[];
-
-  /**
-   * Empty when there is no more.
-   *
-   * @generated from field: string next_page_token = 2;
-   */
-  nextPageToken: string;
-};
-
-/**
- * Describes the message millwright.tenant.v1.ListAuditEntriesResponse.
- * Use `create(ListAuditEntriesResponseSchema)` to create a new message.
- */
-export const ListAuditEntriesResponseSchema: GenMessage<ListAuditEntriesResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 29);
+  messageDesc(file_millwright_tenant_v1_tenant, 26);
 
 /**
  * Role is what a member or a key may do in a tenant.
@@ -1047,16 +924,6 @@ export const TenantService: GenService<{
     methodKind: "unary";
     input: typeof IssueCellTokenRequestSchema;
     output: typeof IssueCellTokenResponseSchema;
-  },
-  /**
-   * ListAuditEntries returns the tenant's audit log, newest first.
-   *
-   * @generated from rpc millwright.tenant.v1.TenantService.ListAuditEntries
-   */
-  listAuditEntries: {
-    methodKind: "unary";
-    input: typeof ListAuditEntriesRequestSchema;
-    output: typeof ListAuditEntriesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_millwright_tenant_v1_tenant, 0);

@@ -58,9 +58,6 @@ const (
 	// TenantServiceIssueCellTokenProcedure is the fully-qualified name of the TenantService's
 	// IssueCellToken RPC.
 	TenantServiceIssueCellTokenProcedure = "/millwright.tenant.v1.TenantService/IssueCellToken"
-	// TenantServiceListAuditEntriesProcedure is the fully-qualified name of the TenantService's
-	// ListAuditEntries RPC.
-	TenantServiceListAuditEntriesProcedure = "/millwright.tenant.v1.TenantService/ListAuditEntries"
 )
 
 // TenantServiceClient is a client for the millwright.tenant.v1.TenantService service.
@@ -88,8 +85,6 @@ type TenantServiceClient interface {
 	RevokeKey(context.Context, *v1.RevokeKeyRequest) (*v1.RevokeKeyResponse, error)
 	// IssueCellToken returns a short-lived token with which the caller reaches the tenant's cell.
 	IssueCellToken(context.Context, *v1.IssueCellTokenRequest) (*v1.IssueCellTokenResponse, error)
-	// ListAuditEntries returns the tenant's audit log, newest first.
-	ListAuditEntries(context.Context, *v1.ListAuditEntriesRequest) (*v1.ListAuditEntriesResponse, error)
 }
 
 // NewTenantServiceClient constructs a client for the millwright.tenant.v1.TenantService service. By
@@ -169,29 +164,22 @@ func NewTenantServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(tenantServiceMethods.ByName("IssueCellToken")),
 			connect.WithClientOptions(opts...),
 		),
-		listAuditEntries: connect.NewClient[v1.ListAuditEntriesRequest, v1.ListAuditEntriesResponse](
-			httpClient,
-			baseURL+TenantServiceListAuditEntriesProcedure,
-			connect.WithSchema(tenantServiceMethods.ByName("ListAuditEntries")),
-			connect.WithClientOptions(opts...),
-		),
 	}
 }
 
 // tenantServiceClient implements TenantServiceClient.
 type tenantServiceClient struct {
-	create           *connect.Client[v1.CreateRequest, v1.CreateResponse]
-	list             *connect.Client[v1.ListRequest, v1.ListResponse]
-	_switch          *connect.Client[v1.SwitchRequest, v1.SwitchResponse]
-	get              *connect.Client[v1.GetRequest, v1.GetResponse]
-	listMembers      *connect.Client[v1.ListMembersRequest, v1.ListMembersResponse]
-	addMember        *connect.Client[v1.AddMemberRequest, v1.AddMemberResponse]
-	removeMember     *connect.Client[v1.RemoveMemberRequest, v1.RemoveMemberResponse]
-	createKey        *connect.Client[v1.CreateKeyRequest, v1.CreateKeyResponse]
-	listKeys         *connect.Client[v1.ListKeysRequest, v1.ListKeysResponse]
-	revokeKey        *connect.Client[v1.RevokeKeyRequest, v1.RevokeKeyResponse]
-	issueCellToken   *connect.Client[v1.IssueCellTokenRequest, v1.IssueCellTokenResponse]
-	listAuditEntries *connect.Client[v1.ListAuditEntriesRequest, v1.ListAuditEntriesResponse]
+	create         *connect.Client[v1.CreateRequest, v1.CreateResponse]
+	list           *connect.Client[v1.ListRequest, v1.ListResponse]
+	_switch        *connect.Client[v1.SwitchRequest, v1.SwitchResponse]
+	get            *connect.Client[v1.GetRequest, v1.GetResponse]
+	listMembers    *connect.Client[v1.ListMembersRequest, v1.ListMembersResponse]
+	addMember      *connect.Client[v1.AddMemberRequest, v1.AddMemberResponse]
+	removeMember   *connect.Client[v1.RemoveMemberRequest, v1.RemoveMemberResponse]
+	createKey      *connect.Client[v1.CreateKeyRequest, v1.CreateKeyResponse]
+	listKeys       *connect.Client[v1.ListKeysRequest, v1.ListKeysResponse]
+	revokeKey      *connect.Client[v1.RevokeKeyRequest, v1.RevokeKeyResponse]
+	issueCellToken *connect.Client[v1.IssueCellTokenRequest, v1.IssueCellTokenResponse]
 }
 
 // Create calls millwright.tenant.v1.TenantService.Create.
@@ -293,15 +281,6 @@ func (c *tenantServiceClient) IssueCellToken(ctx context.Context, req *v1.IssueC
 	return nil, err
 }
 
-// ListAuditEntries calls millwright.tenant.v1.TenantService.ListAuditEntries.
-func (c *tenantServiceClient) ListAuditEntries(ctx context.Context, req *v1.ListAuditEntriesRequest) (*v1.ListAuditEntriesResponse, error) {
-	response, err := c.listAuditEntries.CallUnary(ctx, connect.NewRequest(req))
-	if response != nil {
-		return response.Msg, err
-	}
-	return nil, err
-}
-
 // TenantServiceHandler is an implementation of the millwright.tenant.v1.TenantService service.
 type TenantServiceHandler interface {
 	// Create founds a tenant and makes the caller its owner. The cell prepares the tenant's storage in the background.
@@ -327,8 +306,6 @@ type TenantServiceHandler interface {
 	RevokeKey(context.Context, *v1.RevokeKeyRequest) (*v1.RevokeKeyResponse, error)
 	// IssueCellToken returns a short-lived token with which the caller reaches the tenant's cell.
 	IssueCellToken(context.Context, *v1.IssueCellTokenRequest) (*v1.IssueCellTokenResponse, error)
-	// ListAuditEntries returns the tenant's audit log, newest first.
-	ListAuditEntries(context.Context, *v1.ListAuditEntriesRequest) (*v1.ListAuditEntriesResponse, error)
 }
 
 // NewTenantServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -404,12 +381,6 @@ func NewTenantServiceHandler(svc TenantServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(tenantServiceMethods.ByName("IssueCellToken")),
 		connect.WithHandlerOptions(opts...),
 	)
-	tenantServiceListAuditEntriesHandler := connect.NewUnaryHandlerSimple(
-		TenantServiceListAuditEntriesProcedure,
-		svc.ListAuditEntries,
-		connect.WithSchema(tenantServiceMethods.ByName("ListAuditEntries")),
-		connect.WithHandlerOptions(opts...),
-	)
 	return "/millwright.tenant.v1.TenantService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case TenantServiceCreateProcedure:
@@ -434,8 +405,6 @@ func NewTenantServiceHandler(svc TenantServiceHandler, opts ...connect.HandlerOp
 			tenantServiceRevokeKeyHandler.ServeHTTP(w, r)
 		case TenantServiceIssueCellTokenProcedure:
 			tenantServiceIssueCellTokenHandler.ServeHTTP(w, r)
-		case TenantServiceListAuditEntriesProcedure:
-			tenantServiceListAuditEntriesHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -487,8 +456,4 @@ func (UnimplementedTenantServiceHandler) RevokeKey(context.Context, *v1.RevokeKe
 
 func (UnimplementedTenantServiceHandler) IssueCellToken(context.Context, *v1.IssueCellTokenRequest) (*v1.IssueCellTokenResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.IssueCellToken is not implemented"))
-}
-
-func (UnimplementedTenantServiceHandler) ListAuditEntries(context.Context, *v1.ListAuditEntriesRequest) (*v1.ListAuditEntriesResponse, error) {
-	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.ListAuditEntries is not implemented"))
 }

@@ -1,0 +1,29 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/millwright-io/millwright/deploy/internal/command"
+)
+
+// Download opens a path of the control plane that is no RPC, such as /api/v1/audit/export. Close it.
+func (c *Client) Download(ctx context.Context, path string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.server+path, nil)
+	if err != nil {
+		return nil, fmt.Errorf("get %s: %w", path, err)
+	}
+	req.Header.Set(c.header.name, c.header.value)
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, command.Unreachable("could not reach the server: %s: is `millwright up` running, and is --server its address?", err)
+	}
+	if res.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(res.Body, 4<<10))
+		_ = res.Body.Close()
+		return nil, fmt.Errorf("get %s: %s: %s", path, res.Status, text)
+	}
+	return res.Body, nil
+}
