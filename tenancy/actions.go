@@ -14,8 +14,11 @@ const (
 	ActionAccountRead   Action = "account.read"
 	ActionAccountFound  Action = "account.found"
 	ActionAccountSwitch Action = "account.switch"
+	ActionAccountJoin   Action = "account.join"
 
 	ActionTenantRead   Action = "tenant.read"
+	ActionTenantWrite  Action = "tenant.write"
+	ActionTenantOwn    Action = "tenant.own"
 	ActionCellEnter    Action = "cell.enter"
 	ActionMembersRead  Action = "members.read"
 	ActionMembersWrite Action = "members.write"
@@ -33,6 +36,14 @@ const (
 	ActionStoreRead       Action = "store.read"
 	ActionUsageRead       Action = "usage.read"
 )
+
+// wholeTenant are the actions that a caller who is confined to facilities may not do, whatever the role.
+var wholeTenant = []Action{
+	ActionTenantWrite, ActionTenantOwn, ActionMembersRead, ActionMembersWrite, ActionKeysRead, ActionKeysWrite, ActionAuditRead, ActionStoreRead,
+}
+
+// WholeTenant reports whether a concerns the tenant as a whole and nothing at one facility.
+func (a Action) WholeTenant() bool { return slices.Contains(wholeTenant, a) }
 
 // procedures is the permission table of every RPC of both planes. A procedure that is not here is refused to everybody.
 var procedures = map[string]Action{
@@ -72,6 +83,17 @@ var procedures = map[string]Action{
 func ActionOf(procedure string) (Action, bool) {
 	a, ok := procedures[procedure]
 	return a, ok
+}
+
+// Actions returns every action that some role, or every signed-in person, may do; sorted.
+func Actions() []Action {
+	all := map[Action]bool{ActionAccountRead: true, ActionAccountFound: true, ActionAccountSwitch: true, ActionAccountJoin: true}
+	for _, t := range templates {
+		for _, a := range t.Actions {
+			all[a] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
 }
 
 // Procedures returns every procedure of the table, sorted.

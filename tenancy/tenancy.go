@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -34,25 +35,6 @@ func ParseID(s string) (ID, error) {
 // Database is the name of the tenant's ClickHouse database.
 func (id ID) Database() string { return "tenant_" + string(id) }
 
-// Role is what a caller may do in a tenant.
-type Role string
-
-// The roles, widest first.
-const (
-	RoleOwner    Role = "owner"
-	RoleAdmin    Role = "admin"
-	RoleOperator Role = "operator"
-	RoleViewer   Role = "viewer"
-)
-
-var ranks = map[Role]int{RoleOwner: 4, RoleAdmin: 3, RoleOperator: 2, RoleViewer: 1}
-
-// Valid reports whether r is one of the roles.
-func (r Role) Valid() bool { return ranks[r] > 0 }
-
-// Covers reports whether r may do all that other may.
-func (r Role) Covers(other Role) bool { return other.Valid() && ranks[r] >= ranks[other] }
-
 // Credential is how a caller proved who they are.
 type Credential string
 
@@ -74,6 +56,13 @@ type Principal struct {
 	Actor string
 	// Session is the id of the session, for sessions only.
 	Session string
+	// Facilities are those that the caller is confined to; empty: all of the tenant's.
+	Facilities []string
+}
+
+// Sees reports whether something at a facility is within the caller's reach.
+func (p Principal) Sees(facility string) bool {
+	return len(p.Facilities) == 0 || slices.Contains(p.Facilities, facility)
 }
 
 type principalKey struct{}

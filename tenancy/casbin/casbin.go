@@ -5,7 +5,7 @@ package casbin
 
 import (
 	"context"
-	_ "embed" // the model and the role templates
+	_ "embed" // the model
 	"fmt"
 	"strings"
 
@@ -19,26 +19,58 @@ import (
 //go:embed model.conf
 var modelText string
 
-//go:embed policy.csv
-var policyText string
-
 // person is the role of everybody who is signed in, in no tenant.
 const person = "person"
 
-// Authorizer holds the role templates. It is a tenancy.Authorizer and safe for concurrent use: nothing changes it.
-type Authorizer struct{ enforcer *casbin.Enforcer }
+// Authorizer knows what each role may do. It is a tenancy.Authorizer and safe for concurrent use: nothing changes it.
+type Authorizer struct{ may map[grant]bool }
 
-// New reads the embedded model and templates.
+type grant struct {
+	role string
+	act  tenancy.Action
+}
+
+// account is what every signed-in person may do.
+var account = []tenancy.Action{tenancy.ActionAccountRead, tenancy.ActionAccountFound, tenancy.ActionAccountSwitch, tenancy.ActionAccountJoin}
+
+// policy writes tenancy's table in casbin's form.
+func policy() string {
+	var b strings.Builder
+	for _, act := range account {
+		fmt.Fprintf(&b, "p, %s, %s\n", person, act)
+	}
+	for _, t := range tenancy.Roles() {
+		for _, act := range t.Actions {
+			fmt.Fprintf(&b, "p, %s, %s\n", t.Role, act)
+		}
+	}
+	return b.String()
+}
+
+// New reads the embedded model and tenancy's role templates. A decision depends on role and action alone, so that casbin
+// decides each pair here, once: asking it costs 20 µs and 219 allocations, remembering its answer 40 ns and none.
 func New() (*Authorizer, error) {
 	m, err := model.NewModelFromString(modelText)
 	if err != nil {
 		return nil, fmt.Errorf("read role model: %w", err)
 	}
-	e, err := casbin.NewEnforcer(m, stringadapter.NewAdapter(policyText))
+	e, err := casbin.NewEnforcer(m, stringadapter.NewAdapter(policy()))
 	if err != nil {
 		return nil, fmt.Errorf("read role templates: %w", err)
 	}
-	return &Authorizer{enforcer: e}, nil
+	a := &Authorizer{may: map[grant]bool{}}
+	roles := []string{person}
+	for _, t := range tenancy.Roles() {
+		roles = append(roles, string(t.Role))
+	}
+	for _, role := range roles {
+		for _, act := range tenancy.Actions() {
+			if a.may[grant{role, act}], err = e.Enforce(role, string(act)); err != nil {
+				return nil, fmt.Errorf("decide %s for %s: %w", act, role, err)
+			}
+		}
+	}
+	return a, nil
 }
 
 // Authorize implements tenancy.Authorizer.
@@ -58,12 +90,11 @@ func (a *Authorizer) Authorize(_ context.Context, p tenancy.Principal, act tenan
 	case !p.Role.Valid():
 		return fmt.Errorf("role %q is unknown: %w", p.Role, tenancy.ErrForbidden)
 	}
-	ok, err := a.enforcer.Enforce(role, string(act))
-	if err != nil {
-		return fmt.Errorf("check %s for %s: %w", act, role, err)
-	}
-	if !ok {
+	if !a.may[grant{role, act}] {
 		return fmt.Errorf("role %s may not %s: %w", role, act, tenancy.ErrForbidden)
+	}
+	if len(p.Facilities) > 0 && act.WholeTenant() {
+		return fmt.Errorf("%s concerns the whole organisation, and you are confined to %s: %w", act, strings.Join(p.Facilities, ", "), tenancy.ErrForbidden)
 	}
 	return nil
 }

@@ -29,6 +29,8 @@ type claims struct {
 	Tenant string `json:"tenant"`
 	Role   string `json:"role"`
 	Actor  string `json:"actor"`
+	// Facilities confine the caller; absent: not confined.
+	Facilities []string `json:"facilities,omitempty"`
 }
 
 // Signer signs tokens with one key.
@@ -55,7 +57,7 @@ func (s *Signer) Sign(p tenancy.Principal, cell string) (string, time.Time, erro
 			Issuer: issuer, Subject: p.Subject, Audience: jwt.ClaimStrings{cell},
 			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(end),
 		},
-		Tenant: string(p.Tenant), Role: string(p.Role), Actor: p.Actor,
+		Tenant: string(p.Tenant), Role: string(p.Role), Actor: p.Actor, Facilities: p.Facilities,
 	})
 	t.Header["kid"] = s.keyID
 	text, err := t.SignedString(s.key)
@@ -104,6 +106,7 @@ func (v *Verifier) Verify(text string) (tenancy.Principal, error) {
 	}
 	return tenancy.Principal{
 		Tenant: id, Role: tenancy.Role(c.Role), Credential: tenancy.CredentialCellToken, Subject: c.Subject, Actor: c.Actor,
+		Facilities: c.Facilities,
 	}, nil
 }
 

@@ -3,6 +3,7 @@ package token_test
 import (
 	"crypto/ed25519"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestVerifyTakesOnlyOurFreshTokensForThisCell(t *testing.T) {
 	got, err := verify("eu-1", now.Add(time.Minute), text)
 	want := p
 	want.Credential = tenancy.CredentialCellToken
-	if err != nil || got != want {
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("verify: %+v, %v", got, err)
 	}
 	forged, _, _ := token.NewSigner("k1", other, clock).Sign(p, "eu-1")

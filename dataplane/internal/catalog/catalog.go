@@ -6,6 +6,7 @@ package catalog
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,6 +40,7 @@ type Device struct {
 	Tenant    tenancy.ID
 	ID        string
 	Type      string
+	Facility  string
 	Suspended bool
 	// Certificates by serial, lower-case hexadecimal.
 	Certificates map[string]Certificate
@@ -118,6 +120,19 @@ func (c *Catalog) Device(tenant tenancy.ID, device string) (Device, bool) {
 	defer c.mu.RUnlock()
 	d, ok := c.devices[deviceKey{tenant, device}]
 	return d, ok
+}
+
+// DevicesAt returns the ids of the tenant's devices at some facilities, in no order.
+func (c *Catalog) DevicesAt(tenant tenancy.ID, facilities []string) []string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var ids []string
+	for key, d := range c.devices {
+		if key.tenant == tenant && slices.Contains(facilities, d.Facility) {
+			ids = append(ids, key.device)
+		}
+	}
+	return ids
 }
 
 // Key finds the API key that secret belongs to. A secret reads `mw_<key id>_<random>`.

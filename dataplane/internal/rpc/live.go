@@ -40,9 +40,7 @@ func (h *liveHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, device := r.Context(), r.PathValue("device")
 	p, err := tenancy.TenantFrom(ctx)
 	if err == nil {
-		if !h.deps.Catalog.AwaitDevice(p.Tenant, device, "") {
-			err = fmt.Errorf("no device %s: %w", device, tenancy.ErrNotFound)
-		}
+		err = h.deps.reach(p, device)
 	}
 	if err != nil {
 		tenancyrpc.WriteError(ctx, w, err)

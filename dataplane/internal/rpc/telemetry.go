@@ -3,6 +3,8 @@ package rpc
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -22,12 +24,29 @@ const (
 
 type telemetryService struct{ deps Deps }
 
-// device finds a device of the tenant.
-func (s *telemetryService) device(tenant tenancy.ID, device string) error {
-	if !s.deps.Catalog.AwaitDevice(tenant, device, "") {
+// reach is nil when the tenant has the device and the caller is not confined to other facilities.
+func (d Deps) reach(p tenancy.Principal, device string) error {
+	known := d.Catalog.AwaitDevice(p.Tenant, device, "")
+	if known && len(p.Facilities) > 0 {
+		found, _ := d.Catalog.Device(p.Tenant, device)
+		known = p.Sees(found.Facility)
+	}
+	if !known {
 		return fmt.Errorf("no device %s: %w", device, tenancy.ErrNotFound)
 	}
 	return nil
+}
+
+// within narrows a request for some devices, none meaning all, to what the caller may see. Without any left it is false.
+func (d Deps) within(p tenancy.Principal, devices []string) ([]string, bool) {
+	if len(p.Facilities) == 0 {
+		return devices, true
+	}
+	seen := d.Catalog.DevicesAt(p.Tenant, p.Facilities)
+	if len(devices) > 0 {
+		seen = slices.DeleteFunc(seen, func(id string) bool { return !slices.Contains(devices, id) })
+	}
+	return seen, len(seen) > 0
 }
 
 // Query implements TelemetryService.
@@ -36,7 +55,7 @@ func (s *telemetryService) Query(ctx context.Context, req *telemetryv1.QueryRequ
 	if err != nil {
 		return nil, err
 	}
-	if err := s.device(p.Tenant, req.GetDeviceId()); err != nil {
+	if err := s.deps.reach(p, req.GetDeviceId()); err != nil {
 		return nil, err
 	}
 	r, err := requestFromProto(req, s.deps.Now())
@@ -102,11 +121,15 @@ func (s *telemetryService) Latest(ctx context.Context, req *telemetryv1.LatestRe
 	if err != nil {
 		return nil, err
 	}
-	devices, err := s.deps.Queries.Latest(ctx, p.Tenant, req.GetDeviceIds())
+	out := &telemetryv1.LatestResponse{}
+	ids, some := s.deps.within(p, req.GetDeviceIds())
+	if !some {
+		return out, nil
+	}
+	devices, err := s.deps.Queries.Latest(ctx, p.Tenant, ids)
 	if err != nil {
 		return nil, err
 	}
-	out := &telemetryv1.LatestResponse{}
 	for _, d := range devices {
 		out.Devices = append(out.Devices, &telemetryv1.DeviceLatest{
 			DeviceId: d.Device, EventTime: timestamppb.New(d.Time), ReceivedAt: timestamppb.New(d.Received), Values: d.Values,
@@ -123,7 +146,7 @@ func (s *telemetryService) Watch(ctx context.Context, req *telemetryv1.WatchRequ
 		return err
 	}
 	for _, device := range req.GetDeviceIds() {
-		if err := s.device(p.Tenant, device); err != nil {
+		if err := s.deps.reach(p, device); err != nil {
 			return err
 		}
 	}
@@ -169,6 +192,14 @@ func (s *telemetryService) ListDeadLetters(ctx context.Context, req *telemetryv1
 	if limit == 0 {
 		limit = defaultDeadLetters
 	}
+	if req.GetDeviceId() == "" && len(p.Facilities) > 0 {
+		return nil, fmt.Errorf("device_id: name one, for you are confined to %s: %w", strings.Join(p.Facilities, ", "), tenancy.ErrInvalid)
+	}
+	if req.GetDeviceId() != "" && len(p.Facilities) > 0 {
+		if err := s.deps.reach(p, req.GetDeviceId()); err != nil {
+			return nil, err
+		}
+	}
 	letters, err := s.deps.Queries.DeadLetters(ctx, p.Tenant, req.GetDeviceId(), limit)
 	if err != nil {
 		return nil, err
@@ -200,6 +231,11 @@ func (s *telemetryService) VerifyEvents(ctx context.Context, req *telemetryv1.Ve
 	}
 	keys := make([]query.EventKey, 0, len(req.GetEvents()))
 	for _, e := range req.GetEvents() {
+		if len(p.Facilities) > 0 {
+			if err := s.deps.reach(p, e.GetDeviceId()); err != nil {
+				return nil, err
+			}
+		}
 		k := query.EventKey{Device: e.GetDeviceId(), MessageID: e.GetMessageId()}
 		if e.GetEventTime() != nil {
 			k.Time = e.GetEventTime().AsTime()
