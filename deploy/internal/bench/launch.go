@@ -52,7 +52,7 @@ func launch(ctx context.Context, e command.Env, demo string) (*target, error) {
 	if err := os.Chmod(data, 0o755); err != nil { //nolint:gosec // postgres runs as another user and must pass through
 		return nil, fmt.Errorf("open the data directory: %w", err)
 	}
-	base, err := freePorts(ctx)
+	base, err := firstBase(func(port int) bool { return free(ctx, port) })
 	if err != nil {
 		return nil, err
 	}
@@ -120,24 +120,32 @@ func stop(cmd *exec.Cmd, data string) error {
 	return os.RemoveAll(data)
 }
 
-// freePorts finds a base from which every port that `up` takes is free.
-func freePorts(ctx context.Context) (int, error) {
+// firstBase finds a base from which every port that `up` takes is free.
+func firstBase(free func(port int) bool) (int, error) {
 	for base := 24000; base < 60000; base += 10 {
-		if free(ctx, base) {
+		if allFree(base, free) {
 			return base, nil
 		}
 	}
 	return 0, errors.New("no seven free ports in a row between 24000 and 60000")
 }
 
-func free(ctx context.Context, base int) bool {
-	var config net.ListenConfig
-	for p := base; p < base+ports; p++ {
-		l, err := config.Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", p))
-		if err != nil {
+func allFree(base int, free func(port int) bool) bool {
+	for port := base; port < base+ports; port++ {
+		if !free(port) {
 			return false
 		}
-		_ = l.Close()
 	}
+	return true
+}
+
+// free tells whether one could listen on the loopback port now; another process may take it in the next moment.
+func free(ctx context.Context, port int) bool {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return false
+	}
+	_ = l.Close()
 	return true
 }
