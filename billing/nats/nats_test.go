@@ -86,10 +86,21 @@ func setup(t *testing.T) (*natstest.Server, jetstream.JetStream) {
 	return server, js
 }
 
+// publish tries again what a dying connection swallowed, as cells do; the message's id keeps it from being there twice.
 func publish(t *testing.T, js jetstream.JetStream, cell string, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
-		if _, err := js.PublishMsg(t.Context(), &natsgo.Msg{Subject: subject.Usage(cell), Data: []byte(text)}); err != nil {
+		msg := &natsgo.Msg{Subject: subject.Usage(cell), Data: []byte(text)}
+		var err error
+		for range 20 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			_, err = js.PublishMsg(ctx, msg, jetstream.WithMsgID(cell+text))
+			cancel()
+			if err == nil {
+				break
+			}
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
