@@ -59,8 +59,14 @@ type Config struct {
 
 	// KratosPublicURL is the identity server's public API as the control plane reaches it.
 	KratosPublicURL string
-	// KratosAdminURL is its admin API, which asks for no credentials: a loopback or private address.
-	KratosAdminURL string
+
+	// MailURLFile holds the mail server's URL in its first line: smtps://user:password@host:465 or
+	// smtp://user:password@host:587. Empty: nobody can be invited.
+	MailURLFile string
+	// MailFrom is the address that e-mails come from.
+	MailFrom string
+	// MailboxURL is a development mailbox whose e-mails the console shows to callers on this machine; empty: none.
+	MailboxURL string
 
 	// ConsoleDir holds the built console; empty: none is served.
 	ConsoleDir string
@@ -88,7 +94,6 @@ func DefaultConfig() Config {
 	return Config{
 		Address: "127.0.0.1:8080", MetricsAddress: "127.0.0.1:0", PublicURL: "http://127.0.0.1:8080", Migrate: true,
 		NATSURL: "nats://127.0.0.1:4222", Replicas: 1, KratosPublicURL: "http://127.0.0.1:4433",
-		KratosAdminURL: "http://127.0.0.1:4434",
 	}
 }
 
@@ -106,7 +111,7 @@ func (c Config) Validate() error {
 		_, _, err := net.SplitHostPort(address)
 		check(err == nil, "%s %q: want host:port", name, address)
 	}
-	for name, text := range map[string]string{"public url": c.PublicURL, "kratos public url": c.KratosPublicURL, "kratos admin url": c.KratosAdminURL} {
+	for name, text := range map[string]string{"public url": c.PublicURL, "kratos public url": c.KratosPublicURL} {
 		check(isURL(text), "%s %q: want an http or https URL", name, text)
 	}
 	for _, origin := range c.TrustedOrigins {
@@ -116,6 +121,8 @@ func (c Config) Validate() error {
 	check(c.KEKFile != "", "kek file: name the file of the key-encryption key; it is made when missing")
 	check(c.NATSURL != "", "nats url: name the server, e.g. nats://127.0.0.1:4222")
 	check(c.NATSUser == "" || c.NATSPasswordFile != "", "nats password file: name it, as there is a nats user")
+	check(c.MailURLFile == "" || c.MailFrom != "", "mail from: name the address that e-mails come from")
+	check(c.MailboxURL == "" || isURL(c.MailboxURL), "mailbox url %q: want an http or https URL", c.MailboxURL)
 	check(c.Replicas >= 1 && c.Replicas <= 5, "replicas %d: want 1 to 5", c.Replicas)
 	cells, err := c.cells()
 	check(err == nil, "%w", err)

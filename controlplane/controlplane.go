@@ -20,9 +20,12 @@ import (
 	billingnats "github.com/millwright-io/millwright/billing/nats"
 	billingpostgres "github.com/millwright-io/millwright/billing/postgres"
 	"github.com/millwright-io/millwright/controlplane/internal/authority"
+	"github.com/millwright-io/millwright/controlplane/internal/caller"
 	"github.com/millwright-io/millwright/controlplane/internal/distribute"
+	"github.com/millwright-io/millwright/controlplane/internal/mail"
 	"github.com/millwright-io/millwright/controlplane/internal/nats"
 	"github.com/millwright-io/millwright/controlplane/internal/postgres"
+	"github.com/millwright-io/millwright/controlplane/internal/smtp"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	"github.com/millwright-io/millwright/migrations"
 	"github.com/millwright-io/millwright/tenancy/ratelimit"
@@ -46,6 +49,8 @@ type App struct {
 	limiter *ratelimit.Limiter
 	keys    *authority.Authority
 
+	callers     *caller.Memory
+	courier     *mail.Courier
 	distributor *distribute.Distributor
 	reports     *nats.Reports
 	collector   *collect.Collector
@@ -89,6 +94,10 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	tenants := tenant.NewService(a.store, a.keys, names, a.now)
 	tokenID, tokenKey := a.keys.TokenKey()
 	a.distributor = distribute.New(a.store, nats.NewCatalog(a.nats, cfg.Replicas), names, tokenID, publicKey(tokenKey), log)
+	a.callers = caller.NewMemory(a.store, log)
+	if err := a.openMail(); err != nil {
+		return nil, err
+	}
 	a.reports = nats.NewReports(a.nats, tenants, log)
 	a.collector = collect.New(billingpostgres.New(a.store.Pool()), a.log)
 	handler, err := a.handler(cells, tenants)
@@ -131,6 +140,23 @@ func (a *App) openAuthority(ctx context.Context) error {
 	return err
 }
 
+// openMail prepares the courier, when there is a mail server.
+func (a *App) openMail() error {
+	if a.cfg.MailURLFile == "" {
+		return nil
+	}
+	text, err := os.ReadFile(a.cfg.MailURLFile)
+	if err != nil {
+		return fmt.Errorf("read mail url file: %w", err)
+	}
+	sender, err := smtp.Open(strings.TrimSpace(string(text)), a.cfg.MailFrom)
+	if err != nil {
+		return err
+	}
+	a.courier = mail.NewCourier(a.store, sender, strings.TrimRight(a.cfg.PublicURL, "/"), a.log, a.now)
+	return nil
+}
+
 func (a *App) listen(handler http.Handler) (err error) {
 	if a.apiAddr, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", a.cfg.Address); err != nil {
 		return fmt.Errorf("listen for the API: %w; stop what uses the port or choose another address", err)
@@ -161,6 +187,10 @@ func (a *App) Run(ctx context.Context) error {
 	defer a.close()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.distributor.Run(ctx) })
+	g.Go(func() error { return a.callers.Run(ctx) })
+	if a.courier != nil {
+		g.Go(func() error { return a.courier.Run(ctx) })
+	}
 	g.Go(func() error { return a.reports.Run(ctx) })
 	g.Go(func() error { return billingnats.Consume(ctx, a.nats.JetStream(), a.collector, a.log) })
 	if dir := a.cfg.GatewayCertificateDir; dir != "" {

@@ -14,6 +14,7 @@ import (
 
 	auditv1 "github.com/millwright-io/millwright/proto/gen/millwright/audit/v1"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
+	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	usagev1 "github.com/millwright-io/millwright/proto/gen/millwright/usage/v1"
 )
@@ -35,6 +36,11 @@ func TestNothingOfAnotherTenantIsInReach(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	invited, err := s.members(keyA).Invite(t.Context(), &memberv1.InviteRequest{Email: marker + "@example.net", Role: tenantv1.Role_ROLE_VIEWER})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := s.token(t, marker+"@example.net", 1)
 	keys, err := s.tenants(keyA).ListKeys(t.Context(), &tenantv1.ListKeysRequest{})
 	if err != nil {
 		t.Fatal(err)
@@ -42,10 +48,11 @@ func TestNothingOfAnotherTenantIsInReach(t *testing.T) {
 	fields := map[string]any{
 		"tenantId": idA, "deviceId": "press_01", "serial": dev.GetCredentials().GetSerial(), "keyId": keys.GetKeys()[0].GetKeyId(),
 		"memberId": "identity-" + marker, "name": "n", "deviceType": "press", "role": "ROLE_VIEWER", "email": "carol@example.com",
+		"invitationId": invited.GetInvitation().GetInvitationId(), "token": token,
 	}
 	state := func() string {
 		var b strings.Builder
-		for _, path := range []string{"/api/v1/tenant", "/api/v1/members", "/api/v1/keys", "/api/v1/devices", "/api/v1/devices/press_01", "/api/v1/usage?start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z"} {
+		for _, path := range []string{"/api/v1/tenant", "/api/v1/members", "/api/v1/invitations", "/api/v1/keys", "/api/v1/devices", "/api/v1/devices/press_01", "/api/v1/usage?start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z"} {
 			_, body := call(t, keyA, http.MethodGet, s.url+path, nil)
 			b.WriteString(body + "\n")
 		}
@@ -72,8 +79,8 @@ func TestNothingOfAnotherTenantIsInReach(t *testing.T) {
 			walked++
 		}
 	}
-	if walked != 5*20 {
-		t.Errorf("walked %d calls, want five callers of 20 RPCs: is a new service missing?", walked)
+	if walked != 5*27 {
+		t.Errorf("walked %d calls, want five callers of 27 RPCs: is a new service missing?", walked)
 	}
 	if after := state(); after != before {
 		t.Errorf("tenant A changed:\n%s\n%s", before, after)
@@ -100,7 +107,8 @@ func check(t *testing.T, what string, who as, status int, answer string) {
 
 func methods() (list []protoreflect.MethodDescriptor) {
 	for _, f := range []protoreflect.FileDescriptor{
-		auditv1.File_millwright_audit_v1_audit_proto, tenantv1.File_millwright_tenant_v1_tenant_proto, devicev1.File_millwright_device_v1_device_proto, usagev1.File_millwright_usage_v1_usage_proto,
+		auditv1.File_millwright_audit_v1_audit_proto, tenantv1.File_millwright_tenant_v1_tenant_proto,
+		memberv1.File_millwright_member_v1_member_proto, devicev1.File_millwright_device_v1_device_proto, usagev1.File_millwright_usage_v1_usage_proto,
 	} {
 		for i := range f.Services().Len() {
 			for j := range f.Services().Get(i).Methods().Len() {
@@ -130,6 +138,8 @@ func rest(m protoreflect.MethodDescriptor, values map[string]any) (verb, path st
 		verb, path = http.MethodGet, p.Get
 	case *annotations.HttpRule_Post:
 		verb, path = http.MethodPost, p.Post
+	case *annotations.HttpRule_Patch:
+		verb, path = http.MethodPatch, p.Patch
 	case *annotations.HttpRule_Delete:
 		verb, path = http.MethodDelete, p.Delete
 	}

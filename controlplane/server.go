@@ -20,6 +20,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/web"
 	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/usage/v1/usagev1connect"
 	"github.com/millwright-io/millwright/tenancy"
@@ -36,13 +37,13 @@ func publicKey(key ed25519.PrivateKey) ed25519.PublicKey {
 
 // handler is the public origin: Connect at each service's path, REST below /api/, identity flows, the console.
 func (a *App) handler(cells []Cell, tenants *tenant.Service) (http.Handler, error) {
-	identity := ory.New(ory.Config{PublicURL: a.cfg.KratosPublicURL, AdminURL: a.cfg.KratosAdminURL}, a.now)
-	keys := key.NewService(a.store, a.now)
+	identity := ory.New(ory.Config{PublicURL: a.cfg.KratosPublicURL}, a.now)
+	keys := key.NewService(a.store, a.callers, a.now)
 	c, err := a.chain(identity, keys)
 	if err != nil {
 		return nil, err
 	}
-	services := a.services(c, cells, tenants, keys, identity)
+	services := a.services(c, cells, tenants, keys)
 	rest, err := chain.REST(services...)
 	if err != nil {
 		return nil, err
@@ -62,6 +63,13 @@ func (a *App) handler(cells []Cell, tenants *tenant.Service) (http.Handler, erro
 	mux.Handle("/api/", guard.Handler(rest))
 	mux.Handle("GET /api/v1/audit/export", c.HTTP("export audit", tenancy.ActionAuditRead, rpc.ExportAudit(a.store, a.log)))
 	mux.Handle("/identity/", guard.Handler(proxy))
+	if a.cfg.MailboxURL != "" {
+		mailbox, err := web.Mailbox(a.cfg.MailboxURL)
+		if err != nil {
+			return nil, err
+		}
+		mux.Handle("GET /mailbox/", mailbox)
+	}
 	mux.HandleFunc("GET /healthz", a.healthz)
 	mux.HandleFunc("GET /readyz", a.readyz)
 	urls := make([]string, 0, len(cells))
@@ -93,13 +101,13 @@ func (a *App) chain(identity *ory.Client, keys *key.Service) (*chain.Chain, erro
 		return nil, err
 	}
 	return chain.New(chain.Deps{
-		Authenticate: rpc.Authenticator(identity, keys, a.store), Limit: a.limit, Authorize: authorizer, Refused: a.refused,
+		Authenticate: rpc.Authenticator(identity, keys, a.callers), Limit: a.limit, Authorize: authorizer, Refused: a.refused,
 		Log: a.log, Now: a.now,
 	}), nil
 }
 
 // services are the API behind the one chain.
-func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, keys *key.Service, identity *ory.Client) []chain.Service {
+func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, keys *key.Service) []chain.Service {
 	where := make(map[string]rpc.Cell, len(cells))
 	for _, cell := range cells {
 		where[cell.Name] = rpc.Cell{
@@ -107,9 +115,10 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 		}
 	}
 	tokenID, tokenKey := a.keys.TokenKey()
-	tenantPath, tenantHandler := tenantv1connect.NewTenantServiceHandler(&rpc.Tenants{
-		Tenants: tenants, Members: member.NewService(a.store, rpc.Directory{Client: identity}, a.now), Keys: keys,
-		Signer: token.NewSigner(tokenID, tokenKey, a.now), Cells: where,
+	tenantRPC := &rpc.Tenants{Tenants: tenants, Keys: keys, Signer: token.NewSigner(tokenID, tokenKey, a.now), Cells: where}
+	tenantPath, tenantHandler := tenantv1connect.NewTenantServiceHandler(tenantRPC, c.Options()...)
+	memberPath, memberHandler := memberv1connect.NewMemberServiceHandler(&rpc.Members{
+		Members: member.NewService(a.store, a.now), Invitations: member.NewInvitations(a.store, a.courier != nil, a.now), Tenants: tenantRPC,
 	}, c.Options()...)
 	devicePath, deviceHandler := devicev1connect.NewDeviceServiceHandler(&rpc.Devices{
 		Devices: device.NewService(a.store, a.keys, a.now), Now: a.now,
@@ -118,7 +127,11 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 	usagePath, usageHandler := usagev1connect.NewUsageServiceHandler(
 		billingrpc.New(billingpostgres.New(a.store.Pool()), plans{tenants}, a.now), c.Options()...)
 	return []chain.Service{
-		{Path: auditPath, Handler: auditHandler}, {Path: tenantPath, Handler: tenantHandler}, {Path: devicePath, Handler: deviceHandler}, {Path: usagePath, Handler: usageHandler},
+		{Path: auditPath, Handler: auditHandler},
+		{Path: tenantPath, Handler: tenantHandler},
+		{Path: memberPath, Handler: memberHandler},
+		{Path: devicePath, Handler: deviceHandler},
+		{Path: usagePath, Handler: usageHandler},
 	}
 }
 

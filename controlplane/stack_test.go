@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"github.com/millwright-io/millwright/migrations/pgtest"
 	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/usage/v1/usagev1connect"
@@ -32,6 +32,7 @@ type stack struct {
 	cfg          controlplane.Config
 	nats         *natstest.Server
 	js           jetstream.JetStream
+	mails        *mails
 	stop         func()
 }
 
@@ -47,9 +48,14 @@ func setup(t *testing.T, change ...func(*controlplane.Config)) *stack {
 	t.Cleanup(identity.Close)
 	s.cfg = controlplane.DefaultConfig()
 	s.cfg.Address, s.cfg.PostgresDSNFile, s.cfg.NATSURL = "127.0.0.1:0", dsn, s.nats.URL
-	s.cfg.KratosPublicURL, s.cfg.KratosAdminURL = identity.URL, identity.URL
+	s.cfg.KratosPublicURL = identity.URL
 	s.cfg.KEKFile, s.cfg.GatewayCertificateDir = filepath.Join(dir, "kek"), filepath.Join(dir, "gateway")
 	s.cfg.Cells = []controlplane.Cell{{Name: cell, URL: "http://127.0.0.1:8081", MQTTAddress: "127.0.0.1:8883"}}
+	s.mails = mailServer(t)
+	s.cfg.MailURLFile, s.cfg.MailFrom = filepath.Join(dir, "mail-url"), "millwright@example.com"
+	if err := os.WriteFile(s.cfg.MailURLFile, []byte("smtp://"+s.mails.address+"?tls=none\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range change {
 		c(&s.cfg)
 	}
@@ -92,7 +98,8 @@ func (s *stack) start(t *testing.T) {
 	t.Cleanup(func() { stop() })
 }
 
-// identityServer speaks for Kratos: the session cookie names the person; everybody but nobody@ has an account.
+// identityServer speaks for Kratos: the session cookie names the person; everybody but hasty@ has
+// verified their address.
 func identityServer(w http.ResponseWriter, r *http.Request) {
 	answer := func(status int, v any) {
 		w.Header().Set("Content-Type", "application/json")
@@ -102,6 +109,9 @@ func identityServer(w http.ResponseWriter, r *http.Request) {
 	identity := func(name string) map[string]any {
 		return map[string]any{
 			"id": "identity-" + name, "schema_id": "default", "schema_url": "http://localhost", "traits": map[string]string{"email": name + "@example.com"},
+			"verifiable_addresses": []any{map[string]any{
+				"id": "address-" + name, "value": name + "@example.com", "verified": name != "hasty", "via": "email", "status": "completed",
+			}},
 		}
 	}
 	switch r.URL.Path {
@@ -115,13 +125,6 @@ func identityServer(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		answer(http.StatusOK, map[string]any{"id": "session-" + name, "active": true, "identity": identity(name)})
-	case "/admin/identities":
-		name, _, _ := strings.Cut(r.URL.Query().Get("credentials_identifier"), "@")
-		if name == "nobody" {
-			answer(http.StatusOK, []any{})
-			return
-		}
-		answer(http.StatusOK, []any{identity(name)})
 	default:
 		answer(http.StatusOK, map[string]string{"path": r.URL.Path})
 	}
@@ -145,6 +148,10 @@ func (a as) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (s *stack) tenants(a as) tenantv1connect.TenantServiceClient {
 	return tenantv1connect.NewTenantServiceClient(&http.Client{Transport: a}, s.url)
+}
+
+func (s *stack) members(a as) memberv1connect.MemberServiceClient {
+	return memberv1connect.NewMemberServiceClient(&http.Client{Transport: a}, s.url)
 }
 
 func (s *stack) audit(a as) auditv1connect.AuditServiceClient {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/millwright-io/millwright/e2e/stack"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
+	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
 	telemetryv1 "github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 )
@@ -33,7 +34,7 @@ type other struct {
 
 // victim is what of the first tenant an intruder would like to reach.
 type victim struct {
-	device, serial, keyID, memberID, tenantID string
+	device, serial, keyID, memberID, tenantID, invitationID string
 }
 
 // isolateTenants gives a second tenant every id of the first and tries all that the APIs, topics and the store offer.
@@ -131,7 +132,7 @@ func try(t *testing.T, client *http.Client, auth func(*http.Request), method, ur
 		t.Errorf("%s %s without a credential: %s %s", method, url, res.Status, answer)
 	}
 	if res.StatusCode < http.StatusBadRequest {
-		for _, secret := range []string{a.serial, a.keyID, a.memberID, a.tenantID, "secret_pressure", "4711.125"} {
+		for _, secret := range []string{a.serial, a.keyID, a.memberID, a.tenantID, a.invitationID, "secret-colleague", "secret_pressure", "4711.125"} {
 			if bytes.Contains(answer, []byte(secret)) {
 				t.Errorf("%s %s leaks %q: %s", method, url, secret, answer)
 			}
@@ -148,6 +149,7 @@ func requestFor(d protoreflect.MessageDescriptor, a victim) []byte {
 	values := map[string]any{
 		"device_id": a.device, "device_ids": []string{a.device}, "serial": a.serial, "key_id": a.keyID, "member_id": a.memberID,
 		"tenant_id": a.tenantID, "device_type": "press", "name": "mine now", "role": "ROLE_VIEWER", "email": "intruder@example.com",
+		"invitation_id": a.invitationID, "token": strings.Repeat(a.invitationID, 3),
 		"events": []any{map[string]any{"deviceId": a.device, "messageId": "x", "eventTime": "2026-01-01T00:00:00Z"}},
 	}
 	for i := range d.Fields().Len() {
@@ -173,12 +175,14 @@ func restOf(m protoreflect.MethodDescriptor, a victim) (method, path string, ok 
 		method, path = http.MethodGet, p.Get
 	case *annotations.HttpRule_Post:
 		method, path = http.MethodPost, p.Post
+	case *annotations.HttpRule_Patch:
+		method, path = http.MethodPatch, p.Patch
 	case *annotations.HttpRule_Delete:
 		method, path = http.MethodDelete, p.Delete
 	default:
 		return "", "", false
 	}
-	names := strings.NewReplacer("{device_id}", a.device, "{serial}", a.serial, "{key_id}", a.keyID, "{member_id}", a.memberID, "{tenant_id}", a.tenantID)
+	names := strings.NewReplacer("{device_id}", a.device, "{serial}", a.serial, "{key_id}", a.keyID, "{member_id}", a.memberID, "{tenant_id}", a.tenantID, "{invitation_id}", a.invitationID)
 	return method, names.Replace(path), true
 }
 
@@ -192,11 +196,15 @@ func describeVictim(t *testing.T, s *stack.Stack, device string) victim {
 	if err != nil {
 		t.Fatal(err)
 	}
-	members, err := s.Tenants(s.Demo.APIKey).ListMembers(context.Background(), &tenantv1.ListMembersRequest{})
+	members, err := s.Members(s.Demo.APIKey).List(context.Background(), &memberv1.ListRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return victim{device: device, serial: d.Device.Certificates[0].Serial, keyID: keys.Keys[0].KeyId, memberID: members.Members[0].MemberId, tenantID: s.Demo.TenantID}
+	invited, err := s.Members(s.Demo.APIKey).Invite(context.Background(), &memberv1.InviteRequest{Email: "secret-colleague@acme.example", Role: tenantv1.Role_ROLE_VIEWER})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return victim{device: device, serial: d.Device.Certificates[0].Serial, keyID: keys.Keys[0].KeyId, memberID: members.Members[0].MemberId, tenantID: s.Demo.TenantID, invitationID: invited.Invitation.InvitationId}
 }
 
 // state is all of the first tenant that an intruder might change.

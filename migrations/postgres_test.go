@@ -18,7 +18,7 @@ const (
 )
 
 // platformTables hold no tenant's data and have no row-level security.
-var platformTables = map[string]bool{"placements": true, "outbox": true, "platform_keys": true, "schema_versions": true}
+var platformTables = map[string]bool{"placements": true, "outbox": true, "mail_outbox": true, "platform_keys": true, "schema_versions": true}
 
 func TestPostgresIsIdempotentAndSafeAtOnce(t *testing.T) {
 	t.Parallel()
@@ -77,7 +77,7 @@ func TestATenantSeesItsOwnRowsOnly(t *testing.T) {
 	}
 	exec(t, conn, "set role "+migrations.AppRole)
 	columns := map[string]string{"tenants": "id"}
-	for _, table := range []string{"tenants", "limit_overrides", "members", "session_tenants", "keys", "authorities", "devices", "certificates", "audit_entries", "audit_heads", "usage_totals"} {
+	for _, table := range []string{"tenants", "limit_overrides", "members", "session_tenants", "keys", "authorities", "invitations", "devices", "certificates", "audit_entries", "audit_heads", "usage_totals"} {
 		if n := countOf(t, conn, "select count(*) from "+table); n != 0 {
 			t.Errorf("%s: %d rows visible without a tenant", table, n)
 		}
@@ -149,6 +149,7 @@ func fill(t *testing.T, conn *pgx.Conn, id string) {
 		"insert into members values ('ID', 'person-ID', 'e', 'owner', now())",
 		"insert into session_tenants values ('session-ID', 'person-ID', 'ID', now())",
 		"insert into keys values ('key-ID', 'ID', 'n', 'p', sha256('x'), 'owner', 'me', now(), null)",
+		"insert into invitations values ('invitation-ID', 'ID', 'e', 'viewer', '{}', 'me', now(), now(), null, null, '')",
 		"insert into authorities values ('ID', '', '', now())",
 		"insert into devices (tenant_id, id, type, status, created_at) values ('ID', 'd', 't', 'active', now())",
 		"insert into certificates values ('ID', 'd', 'ab', now(), now(), null)",

@@ -42,6 +42,15 @@ var wholeTenant = []Action{
 	ActionTenantWrite, ActionTenantOwn, ActionMembersRead, ActionMembersWrite, ActionKeysRead, ActionKeysWrite, ActionAuditRead, ActionStoreRead,
 }
 
+// account are what every signed-in person may do, in no tenant.
+var account = []Action{ActionAccountRead, ActionAccountFound, ActionAccountSwitch, ActionAccountJoin}
+
+// AccountActions are what every signed-in person may do.
+func AccountActions() []Action { return slices.Clone(account) }
+
+// OfAccount reports whether every signed-in person may do a, in no tenant.
+func (a Action) OfAccount() bool { return slices.Contains(account, a) }
+
 // WholeTenant reports whether a concerns the tenant as a whole and nothing at one facility.
 func (a Action) WholeTenant() bool { return slices.Contains(wholeTenant, a) }
 
@@ -51,13 +60,21 @@ var procedures = map[string]Action{
 	"/millwright.tenant.v1.TenantService/List":           ActionAccountRead,
 	"/millwright.tenant.v1.TenantService/Switch":         ActionAccountSwitch,
 	"/millwright.tenant.v1.TenantService/Get":            ActionTenantRead,
-	"/millwright.tenant.v1.TenantService/ListMembers":    ActionMembersRead,
-	"/millwright.tenant.v1.TenantService/AddMember":      ActionMembersWrite,
-	"/millwright.tenant.v1.TenantService/RemoveMember":   ActionMembersWrite,
 	"/millwright.tenant.v1.TenantService/CreateKey":      ActionKeysWrite,
 	"/millwright.tenant.v1.TenantService/ListKeys":       ActionKeysRead,
 	"/millwright.tenant.v1.TenantService/RevokeKey":      ActionKeysWrite,
 	"/millwright.tenant.v1.TenantService/IssueCellToken": ActionCellEnter,
+
+	"/millwright.member.v1.MemberService/List":             ActionMembersRead,
+	"/millwright.member.v1.MemberService/Update":           ActionMembersWrite,
+	"/millwright.member.v1.MemberService/Remove":           ActionMembersWrite,
+	"/millwright.member.v1.MemberService/Leave":            ActionTenantRead,
+	"/millwright.member.v1.MemberService/Invite":           ActionMembersWrite,
+	"/millwright.member.v1.MemberService/ListInvitations":  ActionMembersRead,
+	"/millwright.member.v1.MemberService/ResendInvitation": ActionMembersWrite,
+	"/millwright.member.v1.MemberService/RevokeInvitation": ActionMembersWrite,
+	"/millwright.member.v1.MemberService/AcceptInvitation": ActionAccountJoin,
+	"/millwright.member.v1.MemberService/ListRoles":        ActionTenantRead,
 
 	"/millwright.audit.v1.AuditService/List": ActionAuditRead,
 
@@ -87,7 +104,10 @@ func ActionOf(procedure string) (Action, bool) {
 
 // Actions returns every action that some role, or every signed-in person, may do; sorted.
 func Actions() []Action {
-	all := map[Action]bool{ActionAccountRead: true, ActionAccountFound: true, ActionAccountSwitch: true, ActionAccountJoin: true}
+	all := map[Action]bool{}
+	for _, a := range account {
+		all[a] = true
+	}
 	for _, t := range templates {
 		for _, a := range t.Actions {
 			all[a] = true

@@ -74,3 +74,9 @@ func (r Role) Covers(other Role) bool {
 	}
 	return !slices.ContainsFunc(theirs.Actions, func(a Action) bool { return !slices.Contains(mine.Actions, a) })
 }
+
+// May reports whether the role's template has the action.
+func (r Role) May(a Action) bool {
+	t, _ := r.template()
+	return slices.Contains(t.Actions, a)
+}

@@ -56,6 +56,8 @@ type Principal struct {
 	Actor string
 	// Session is the id of the session, for sessions only.
 	Session string
+	// Verified: the identity server vouches for the e-mail address; for sessions only.
+	Verified bool
 	// Facilities are those that the caller is confined to; empty: all of the tenant's.
 	Facilities []string
 }

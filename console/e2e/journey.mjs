@@ -1,6 +1,7 @@
 /**
- * The whole thread in a browser: sign up → create an organisation → add a device → its first message → the device page
- * moves → the usage page counts it. Works against any console: the mock or a running Millwright.
+ * The whole thread in a browser: sign up → verify → create an organisation → add a device → its first message → the device
+ * page moves → the usage page counts it → a colleague is invited for one facility → second factor → recovery. Needs a
+ * running Millwright with its development mailbox.
  *
  *   node e2e/journey.mjs --base URL --publish-command CMD [--screenshots DIR] [--timeout SECONDS]
  *
@@ -9,6 +10,7 @@
  * Exit codes: 0 done, 1 a check failed, 2 usage, 3 could not reach the console.
  */
 import { spawn } from "node:child_process";
+import { createHmac } from "node:crypto";
 import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,6 +38,8 @@ const base = args.base.replace(/\/+$/, "");
 const timeout = Number(args.timeout) * 1000;
 const stamp = Date.now().toString(36);
 const deviceId = `press_${stamp}`;
+const colleague = `colleague-${stamp}@example.com`;
+const sixDigits = /\b\d{6}\b/;
 
 try {
   await fetch(base, { signal: AbortSignal.timeout(10_000) });
@@ -55,6 +59,7 @@ let publisher = Promise.resolve();
 let code = 0;
 try {
   await step("sign up", signUp);
+  await step("verify the e-mail address", verifyAddress);
   await step("create an organisation", createOrganisation);
   const bundle = await step("add a device", addDevice);
   publisher = publishUntilDone(bundle);
@@ -62,7 +67,15 @@ try {
   await step("watch the device", watchDevice);
   await step("find it in the fleet", findInFleet);
   await step("read the usage", readUsage);
+  await step("invite a colleague for one facility", inviteColleague);
+  await step("accept the invitation", acceptInvitation);
   await step("sign out and in again", signOutAndIn);
+  await step("set up a second factor and sign in with it", secondFactor);
+  await step("recover a forgotten password", recoverPassword);
+  // The browser itself notes every refused call. These were refused on purpose, and 422 is how the identity server says
+  // where to go on.
+  const refused = /\/identity\/(sessions\/whoami|self-service\/verification)|status of 422 .*\/identity\//;
+  errors.splice(0, errors.length, ...errors.filter((line) => !refused.test(line)));
   if (errors.length > 0) throw new Error(`the browser's console has errors:\n  ${errors.join("\n  ")}`);
   console.log("journey: done");
 } catch (error) {
@@ -97,6 +110,32 @@ async function signUp() {
   await page.getByLabel("Password").fill(`correct horse ${stamp}`);
   await shoot("1-sign-up");
   await page.getByRole("button", { name: "Create account" }).click();
+  await page.waitForURL("**/verification**");
+}
+
+/** Waits for an e-mail to the address whose text matches, in the development mailbox; returns the match. */
+async function mail(to, pattern, after = 0) {
+  for (const end = Date.now() + timeout; Date.now() < end; ) {
+    const answer = await fetch(`${base}/mailbox/messages?to=${encodeURIComponent(to)}`);
+    const { messages } = await answer.json();
+    for (const message of messages) {
+      const found = pattern.exec(message.text);
+      if (found && Date.parse(message.received_at) > after) return found;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  throw new Error(`no e-mail to ${to} with ${pattern}`);
+}
+
+async function verifyAddress() {
+  const wrong = page.getByLabel("Code");
+  await wrong.fill("000000");
+  await page.getByRole("button", { name: "Verify" }).click();
+  await page.getByText(/code is invalid/i).waitFor();
+  await shoot("1-verification");
+  await wrong.fill((await mail(`journey-${stamp}@example.com`, sixDigits))[0]);
+  await page.getByRole("button", { name: "Verify" }).click();
+  await page.getByRole("button", { name: "Go on" }).click();
   await page.waitForURL("**/organisations/new");
 }
 
@@ -189,6 +228,110 @@ async function readUsage() {
   });
   await shoot("9-usage");
   return big.innerText();
+}
+
+async function inviteColleague() {
+  await page.goto(`${base}/settings/members`);
+  await page.getByLabel("E-mail address").fill(colleague);
+  await page.getByLabel("Role", { exact: true }).selectOption({ label: "maintenance" });
+  await page.getByLabel("Facilities").fill("factory_02");
+  await page.getByRole("button", { name: "Invite", exact: true }).click();
+  const row = page.getByRole("row", { name: new RegExp(colleague) });
+  await row.getByText("sent", { exact: true }).waitFor();
+  await shoot("10-members");
+}
+
+async function acceptInvitation() {
+  const [, link] = await mail(colleague, /(http\S+\/invitation#\S+)/);
+  const other = await browser.newContext({ viewport: { width: 390, height: 844 } });
+  const theirs = await other.newPage();
+  theirs.setDefaultTimeout(timeout);
+  const theirErrors = listenForErrors(theirs);
+  await theirs.goto(link);
+  await theirs.getByRole("link", { name: "Create an account" }).click();
+  await theirs.getByLabel("E-mail address").fill(colleague);
+  await theirs.getByLabel("Password").fill(`correct horse ${stamp}`);
+  await theirs.getByRole("button", { name: "Create account" }).click();
+  await theirs.getByRole("button", { name: "Accept" }).click();
+  await theirs.getByText("You are maintenance at factory_02").waitFor();
+  if (args.screenshots) await theirs.screenshot({ path: join(args.screenshots, "11-invitation-phone.png") });
+  await theirs.getByRole("button", { name: "Go to work" }).click();
+  await theirs.waitForURL("**/fleet");
+  // The device is at factory_01: out of their reach.
+  await theirs.goto(`${base}/devices/${deviceId}`);
+  await theirs.getByText(`There is no device ${deviceId}`).first().waitFor();
+  await theirs.goto(`${base}/settings/members`);
+  await theirs.getByText("Ask an admin for this").waitFor();
+  errors.push(...theirErrors.filter((line) => !line.includes("404")));
+  await other.close();
+  // Given the right facility, they see it.
+  await page.reload();
+  await page.getByRole("row", { name: new RegExp(colleague) }).getByRole("button", { name: "Change" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Facilities").fill("factory_01");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("row", { name: new RegExp(`${colleague}.*factory_01`) }).waitFor();
+}
+
+/** The code of an authenticator app (RFC 6238: SHA-1, six digits, 30 seconds). */
+function totp(secret) {
+  let bits = "";
+  for (const c of secret.replace(/=+$/, "").toUpperCase()) bits += "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0");
+  const key = Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
+  const hash = createHmac("sha1", key).update(counter).digest();
+  const at = hash[hash.length - 1] & 15;
+  return String((hash.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, "0");
+}
+
+async function signOut() {
+  await page.goto(`${base}/fleet`);
+  await page.getByRole("button", { name: /account menu/ }).first().click();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.waitForURL("**/sign-in");
+}
+
+async function secondFactor() {
+  await page.goto(`${base}/account`);
+  await page.getByRole("button", { name: "Set up a second factor" }).click();
+  await page.getByAltText("QR code for your authenticator app").waitFor();
+  const secret = (await page.getByLabel("the key for your app", { exact: true }).innerText()).trim();
+  await shoot("12-account");
+  await page.getByLabel("Code of the app").fill(totp(secret));
+  await page.getByRole("button", { name: "Turn it on" }).click();
+  await page.getByText("The second factor is on:").waitFor();
+  await signOut();
+  await page.getByLabel("E-mail address").fill(`journey-${stamp}@example.com`);
+  await page.getByLabel("Password").fill(`correct horse ${stamp}`);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Second factor" }).waitFor();
+  await page.getByLabel("Code of the app").fill(totp(secret));
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL("**/fleet");
+  await page.goto(`${base}/account`);
+  await page.getByRole("button", { name: "Turn it off" }).click();
+  await page.getByRole("button", { name: "Set up a second factor" }).waitFor();
+}
+
+async function recoverPassword() {
+  await signOut();
+  await page.getByRole("link", { name: "Forgot your password?" }).click();
+  const before = Date.now();
+  await page.getByLabel("E-mail address").fill(`journey-${stamp}@example.com`);
+  await page.getByRole("button", { name: "Send me a code" }).click();
+  const [digits] = await mail(`journey-${stamp}@example.com`, sixDigits, before);
+  await page.getByLabel("Code").fill(digits);
+  await page.getByRole("button", { name: "Go on" }).click();
+  await page.waitForURL("**/account");
+  await page.getByLabel("New password").fill(`another horse ${stamp}`);
+  await page.getByRole("button", { name: "Change password" }).click();
+  await page.getByText("Your password is changed").waitFor();
+  await signOut();
+  await page.getByLabel("E-mail address").fill(`journey-${stamp}@example.com`);
+  await page.getByLabel("Password").fill(`another horse ${stamp}`);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL("**/fleet");
 }
 
 async function signOutAndIn() {

@@ -4,15 +4,19 @@ import { paths, safeNext } from "./paths";
 test("every address", () => {
   const all = Object.entries(paths).map(([name, build]) => [name, (build as (argument?: unknown) => string)({ device: "press 01/ä" })]);
   // Those that take where to go next are asked without it.
-  const plain = all.map(([name, url]) => (name === "signIn" ? [name, paths.signIn()] : name === "signUp" ? [name, paths.signUp()] : [name, url]));
+  const plain = all.map(([name, url]) => (name === "signIn" ? [name, paths.signIn()] : name === "signUp" ? [name, paths.signUp()] : name === "verification" ? [name, paths.verification()] : [name, url]));
   expect(Object.fromEntries(plain)).toMatchInlineSnapshot(`
     {
+      "account": "/account",
       "addDevice": "/add-device",
       "chooseOrganisation": "/organisations",
       "device": "/devices/press%2001%2F%C3%A4",
       "fleet": "/fleet",
       "home": "/",
+      "invitation": "/invitation",
+      "mailbox": "/mailbox",
       "newOrganisation": "/organisations/new",
+      "recovery": "/recovery",
       "settings": "/settings",
       "settingsAudit": "/settings/audit",
       "settingsKeys": "/settings/keys",
@@ -21,6 +25,7 @@ test("every address", () => {
       "signIn": "/sign-in",
       "signUp": "/sign-up",
       "usage": "/usage",
+      "verification": "/verification",
     }
   `);
 });
@@ -28,6 +33,7 @@ test("every address", () => {
 test("signing in keeps the way back", () => {
   expect(paths.signIn("/devices/a?x=1")).toBe("/sign-in?next=%2Fdevices%2Fa%3Fx%3D1");
   expect(paths.signUp("/")).toBe("/sign-up");
+  expect(paths.verification("f 1", "/invitation")).toBe("/verification?flow=f%201&next=%2Finvitation");
 });
 
 test.each([

@@ -1,10 +1,20 @@
 /** Every address of the console, as a typed function: the one place that knows how a URL is put together. */
 const segment = encodeURIComponent;
 
+const query = (values: Record<string, string | undefined>) => {
+  const given = Object.entries(values).flatMap(([name, value]) => (value ? [`${name}=${segment(value)}`] : []));
+  return given.length > 0 ? `?${given.join("&")}` : "";
+};
+
 export const paths = {
   home: () => "/",
   signIn: (next?: string) => (next && next !== "/" ? `/sign-in?next=${segment(next)}` : "/sign-in"),
   signUp: (next?: string) => (next && next !== "/" ? `/sign-up?next=${segment(next)}` : "/sign-up"),
+  verification: (flow?: string, next?: string) => `/verification${query({ flow, next })}`,
+  recovery: () => "/recovery",
+  account: () => "/account",
+  invitation: () => "/invitation",
+  mailbox: () => "/mailbox",
   chooseOrganisation: () => "/organisations",
   newOrganisation: () => "/organisations/new",
   fleet: () => "/fleet",

@@ -21,10 +21,15 @@ export const routes: RouteObject[] = [
         children: [
           { path: "/sign-in", lazy: page(() => import("./pages/SignInPage")) },
           { path: "/sign-up", lazy: page(() => import("./pages/SignUpPage")) },
+          { path: "/verification", lazy: page(() => import("./pages/VerificationPage")) },
+          { path: "/recovery", lazy: page(() => import("./pages/RecoveryPage")) },
+          { path: "/invitation", lazy: page(() => import("./pages/InvitationPage")) },
+          { path: "/account", lazy: page(() => import("./pages/AccountPage")) },
           { path: "/organisations", lazy: page(() => import("./pages/ChooseOrganisationPage")) },
           { path: "/organisations/new", lazy: page(() => import("./pages/NewOrganisationPage")) },
         ],
       },
+      { path: "/mailbox", lazy: page(() => import("./pages/MailboxPage")) },
       {
         element: <AppLayout />,
         children: [

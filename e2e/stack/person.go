@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +26,58 @@ type Person struct {
 	Tenants  tenantv1connect.TenantServiceClient
 }
 
-// SignUp registers a person with the browser flow of the identity server behind the console's origin.
+// form is a flow of the identity server.
+type form struct {
+	UI struct {
+		Action string
+		Nodes  []struct{ Attributes struct{ Name, Value any } }
+	}
+	ContinueWith []struct{ Flow struct{ ID string } } `json:"continue_with"`
+}
+
+// with is the form filled in.
+func (f form) with(fields map[string]any) map[string]any {
+	for _, node := range f.UI.Nodes {
+		if node.Attributes.Name == "csrf_token" {
+			fields["csrf_token"] = node.Attributes.Value
+		}
+	}
+	return fields
+}
+
+var sixDigits = regexp.MustCompile(`\b[0-9]{6}\b`)
+
+// verify gives the code back that the identity server sent.
+func (s *Stack) verify(t testing.TB, p *Person, flow string) {
+	t.Helper()
+	var digits string
+	Eventually(t, 30*time.Second, "the e-mail with the code", func() error {
+		for _, text := range s.Mails(t, p.Email) {
+			if strings.Contains(text, flow) {
+				digits = sixDigits.FindString(text)
+				return nil
+			}
+		}
+		return errors.New("it did not come")
+	})
+	var f form
+	s.call(t, p, http.MethodGet, s.Demo.ControlURL+"/identity/self-service/verification/flows?id="+flow, nil, &f)
+	s.call(t, p, http.MethodPost, f.UI.Action, f.with(map[string]any{"method": "code", "code": digits}), nil)
+}
+
+// Mails are the texts of the e-mails to an address, newest first.
+func (s *Stack) Mails(t testing.TB, to string) (texts []string) {
+	t.Helper()
+	var answer struct{ Messages []struct{ Text string } }
+	s.call(t, &Person{HTTP: http.DefaultClient}, http.MethodGet, s.Demo.ControlURL+"/mailbox/messages?to="+url.QueryEscape(to), nil, &answer)
+	for _, m := range answer.Messages {
+		texts = append(texts, m.Text)
+	}
+	return texts
+}
+
+// SignUp registers a person with the browser flow of the identity server behind the console's origin, and verifies their
+// address.
 func (s *Stack) SignUp(t testing.TB, email string) *Person {
 	t.Helper()
 	p := &Person{Email: email, Password: "correct-horse-" + fmt.Sprint(time.Now().UnixNano())}
@@ -32,20 +87,15 @@ func (s *Stack) SignUp(t testing.TB, email string) *Person {
 	}
 	p.HTTP = &http.Client{Jar: jar, Timeout: 20 * time.Second}
 	p.Tenants = tenantv1connect.NewTenantServiceClient(p.HTTP, s.Demo.ControlURL)
-	var flow struct {
-		UI struct {
-			Action string
-			Nodes  []struct{ Attributes struct{ Name, Value any } }
-		}
-	}
+	var flow, done form
 	s.call(t, p, http.MethodGet, s.Demo.ControlURL+"/identity/self-service/registration/browser", nil, &flow)
-	form := map[string]any{"method": "password", "password": p.Password, "traits": map[string]string{"email": email}}
-	for _, node := range flow.UI.Nodes {
-		if node.Attributes.Name == "csrf_token" {
-			form["csrf_token"] = node.Attributes.Value
-		}
+	s.call(t, p, http.MethodPost, flow.UI.Action, flow.with(map[string]any{
+		"method": "password", "password": p.Password, "traits": map[string]string{"email": email},
+	}), &done)
+	if len(done.ContinueWith) == 0 {
+		t.Fatalf("signing %s up sent no e-mail", email)
 	}
-	s.call(t, p, http.MethodPost, flow.UI.Action, form, nil)
+	s.verify(t, p, done.ContinueWith[0].Flow.ID)
 	return p
 }
 

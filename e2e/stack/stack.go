@@ -26,6 +26,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1/telemetryv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/usage/v1/usagev1connect"
@@ -279,6 +280,11 @@ func Bearer(secret string) connect.ClientOption {
 // Tenants, Devices, Telemetry and Usage are clients that call with the given secret.
 func (s *Stack) Tenants(secret string) tenantv1connect.TenantServiceClient {
 	return tenantv1connect.NewTenantServiceClient(http.DefaultClient, s.Demo.ControlURL, Bearer(secret))
+}
+
+// Members is a client with an API key.
+func (s *Stack) Members(secret string) memberv1connect.MemberServiceClient {
+	return memberv1connect.NewMemberServiceClient(http.DefaultClient, s.Demo.ControlURL, Bearer(secret))
 }
 
 // Devices is a client of the device registry.

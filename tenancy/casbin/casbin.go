@@ -30,13 +30,10 @@ type grant struct {
 	act  tenancy.Action
 }
 
-// account is what every signed-in person may do.
-var account = []tenancy.Action{tenancy.ActionAccountRead, tenancy.ActionAccountFound, tenancy.ActionAccountSwitch, tenancy.ActionAccountJoin}
-
 // policy writes tenancy's table in casbin's form.
 func policy() string {
 	var b strings.Builder
-	for _, act := range account {
+	for _, act := range tenancy.AccountActions() {
 		fmt.Fprintf(&b, "p, %s, %s\n", person, act)
 	}
 	for _, t := range tenancy.Roles() {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,18 +33,13 @@ type Session struct {
 	ID       string
 	Identity string
 	Email    string
-}
-
-// Identity is a person who has an account.
-type Identity struct {
-	ID    string
-	Email string
+	// Verified: the person has shown that they read the address's e-mails.
+	Verified bool
 }
 
 // Config says where Kratos listens.
 type Config struct {
 	PublicURL string
-	AdminURL  string
 	// Cookie is the name of the session cookie; empty means DefaultCookie.
 	Cookie string
 }
@@ -52,7 +48,6 @@ type Config struct {
 type Client struct {
 	cookie string
 	public *client.APIClient
-	admin  *client.APIClient
 	now    func() time.Time
 
 	mu    sync.Mutex
@@ -70,7 +65,7 @@ func New(cfg Config, now func() time.Time) *Client {
 		cfg.Cookie = DefaultCookie
 	}
 	return &Client{
-		cookie: cfg.Cookie, public: api(cfg.PublicURL), admin: api(cfg.AdminURL), now: now,
+		cookie: cfg.Cookie, public: api(cfg.PublicURL), now: now,
 		cache: make(map[[sha256.Size]byte]cached),
 	}
 }
@@ -119,7 +114,10 @@ func (c *Client) Session(ctx context.Context, header http.Header) (Session, erro
 		return Session{}, fmt.Errorf("the session has ended, sign in again: %w", tenancy.ErrUnauthenticated)
 	}
 	s := Session{ID: answer.Id, Identity: answer.Identity.Id, Email: email(answer.Identity.Traits)}
-	c.remember(key, s, answer.ExpiresAt)
+	s.Verified = verified(answer.Identity, s.Email)
+	if s.Verified { // who is not may be in a moment, and must not wait
+		c.remember(key, s, answer.ExpiresAt)
+	}
 	return s, nil
 }
 
@@ -129,24 +127,6 @@ func (c *Client) Forget(header http.Header) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.cache, key)
-}
-
-// FindByEmail returns the account of an address, or an ErrNotFound.
-func (c *Client) FindByEmail(ctx context.Context, address string) (Identity, error) {
-	address = tenancy.NormalizeEmail(address)
-	list, res, err := c.admin.IdentityAPI.ListIdentities(ctx).CredentialsIdentifier(address).Execute() //nolint:bodyclose // the generated client has read and closed it
-	if err != nil {
-		if res != nil && res.StatusCode < http.StatusInternalServerError {
-			return Identity{}, fmt.Errorf("find account of %s: %w", address, err)
-		}
-		return Identity{}, fmt.Errorf("the identity server does not answer, try again: %w", tenancy.ErrUnavailable)
-	}
-	for _, i := range list {
-		if tenancy.NormalizeEmail(email(i.Traits)) == address {
-			return Identity{ID: i.Id, Email: address}, nil
-		}
-	}
-	return Identity{}, fmt.Errorf("nobody with the e-mail address %s has an account; they must sign up first: %w", address, tenancy.ErrNotFound)
 }
 
 func refusal(res *http.Response, err error) error {
@@ -164,6 +144,12 @@ func email(traits any) string {
 	m, _ := traits.(map[string]any)
 	s, _ := m["email"].(string)
 	return tenancy.NormalizeEmail(s)
+}
+
+func verified(i *client.Identity, address string) bool {
+	return slices.ContainsFunc(i.VerifiableAddresses, func(a client.VerifiableIdentityAddress) bool {
+		return a.Verified && tenancy.NormalizeEmail(a.Value) == address
+	})
 }
 
 func cacheKey(cookie, token string) [sha256.Size]byte {

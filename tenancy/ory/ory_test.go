@@ -27,6 +27,7 @@ func TestSessionIsRememberedForHalfAMinute(t *testing.T) {
 		w.WriteHeader(int(status.Load()))
 		_ = json.NewEncoder(w).Encode(map[string]any{"id": "s1", "active": true, "identity": map[string]any{
 			"id": "i1", "schema_id": "d", "schema_url": "u", "traits": map[string]string{"email": " Ada@Example.com "},
+			"verifiable_addresses": []any{map[string]any{"value": "ada@example.com", "verified": true, "via": "email", "status": "completed"}},
 		}})
 	}))
 	t.Cleanup(server.Close)
@@ -34,13 +35,13 @@ func TestSessionIsRememberedForHalfAMinute(t *testing.T) {
 	at := func(t time.Time) { now.Store(&t) }
 	start := time.Now()
 	at(start)
-	c := ory.New(ory.Config{PublicURL: server.URL, AdminURL: server.URL}, func() time.Time { return *now.Load() })
+	c := ory.New(ory.Config{PublicURL: server.URL}, func() time.Time { return *now.Load() })
 	with := func(cookie string) http.Header {
 		return http.Header{"Cookie": {"other=1; " + ory.DefaultCookie + "=" + cookie}}
 	}
 	for range 3 {
 		s, err := c.Session(t.Context(), with("abc"))
-		if err != nil || s != (ory.Session{ID: "s1", Identity: "i1", Email: "ada@example.com"}) {
+		if err != nil || s != (ory.Session{ID: "s1", Identity: "i1", Email: "ada@example.com", Verified: true}) {
 			t.Fatalf("%+v, %v", s, err)
 		}
 	}

@@ -1,7 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { explain, mayRetry, sentence } from "./errors";
-import { flowProblems } from "./flow";
+import { flowProblems, nextFlow } from "./flow";
 import { renewalTime } from "./renewal";
 
 test("a server's sentence is shown as one", () => {
@@ -27,7 +27,13 @@ test("messages of an identity flow go to their fields", () => {
       ],
     },
   });
-  expect(problems).toEqual({ general: ["The provided credentials are invalid."], email: ["not an e-mail"], password: ["too short"] });
+  expect(problems).toEqual({ general: ["The provided credentials are invalid."], email: ["not an e-mail"], password: ["too short"], code: [] });
+});
+
+test("the flow to go on with is told or in the address to go to", () => {
+  expect(nextFlow({ continue_with: [{ action: "show_verification_ui", flow: { id: "v" } }] }, "verification")).toBe("v");
+  expect(nextFlow({ redirect_browser_to: "http://x/account?flow=s" }, "settings")).toBe("s");
+  expect(nextFlow({}, "settings")).toBeUndefined();
 });
 
 test("a refusal is never silent", () => {

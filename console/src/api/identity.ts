@@ -1,38 +1,45 @@
 /** Signing up, in and out at the identity server: its browser flows, spoken with fetch. It sets the session's cookie itself. */
-import { flowProblems, type Flow, type FlowProblems } from "./flow";
+import { nextFlow, noProblems, type Flow } from "./flow";
+import { accept, base, leaving, readJson, setLeaving, submit, type SubmitResult } from "./identityFlow";
 
-export type FlowKind = "login" | "registration";
+export type { SubmitResult } from "./identityFlow";
 
-export type SubmitResult = { ok: true } | { ok: false; problems: FlowProblems };
+/** none: nobody is signed in; second: the second factor is still missing. */
+export type Presence = "none" | "second" | "full";
 
-const base = "/identity";
-const accept = { Accept: "application/json" };
-
-/** Whether somebody is signed in. */
-export async function signedIn(): Promise<boolean> {
+export async function presence(): Promise<Presence> {
   const answer = await fetch(`${base}/sessions/whoami`, { headers: accept, credentials: "include" });
-  return answer.ok;
+  if (answer.ok) return "full";
+  const body = (await readJson(answer)) as Flow;
+  return body.error?.id === "session_aal2_required" ? "second" : "none";
 }
 
-/** Signs in, or says per field why not. */
-export function signIn(email: string, password: string): Promise<SubmitResult> {
-  return submit("login", { method: "password", identifier: email, password });
+export const signedIn = async () => (await presence()) === "full";
+
+/** Signs in, or says per field why not. `second` in the result asks for the second factor. */
+export async function signIn(email: string, password: string): Promise<SubmitResult & { second?: boolean }> {
+  await leaving();
+  const result = await submit("login", { method: "password", identifier: email, password });
+  return result.ok ? { ...result, second: (await presence()) === "second" } : result;
 }
 
-/** Makes an account and leaves the person signed in, or says per field why not. */
-export async function signUp(email: string, password: string): Promise<SubmitResult> {
+/** Completes a sign-in with the code of an authenticator app. */
+export const signInSecond = (code: string) => submit("login", { method: "totp", totp_code: code }, { query: "?aal=aal2" });
+
+/** Makes an account and leaves the person signed in, or says per field why not. `verification` is the flow whose code was sent. */
+export async function signUp(email: string, password: string): Promise<SubmitResult & { verification?: string | undefined }> {
+  await leaving();
   const result = await submit("registration", { method: "password", traits: { email }, password });
-  if (!result.ok || (await signedIn())) return result;
+  if (!result.ok) return result;
+  if (await signedIn()) return { ...result, verification: nextFlow(result.flow, "verification") };
   return signIn(email, password);
 }
 
-/** A sign-out under way; the next sign-in waits for it, or it would find the old session. */
-let leaving: Promise<void> = Promise.resolve();
-
-/** Ends the session. Succeeds when there was none. */
+/** Ends the session. Succeeds when there was none. The next sign-in waits for it, or it would find the old session. */
 export function signOut(): Promise<void> {
-  leaving = leave().catch(() => undefined);
-  return leaving;
+  const left = leave().catch(() => undefined);
+  setLeaving(left);
+  return left;
 }
 
 async function leave(): Promise<void> {
@@ -42,37 +49,24 @@ async function leave(): Promise<void> {
   await fetch(`${base}/self-service/logout?token=${encodeURIComponent(token)}`, { headers: accept, credentials: "include" });
 }
 
-/** One try starts a flow and submits it; an expired flow or a stale CSRF token gets one fresh flow. */
-async function submit(kind: FlowKind, fields: Record<string, unknown>, again = true): Promise<SubmitResult> {
-  await leaving;
-  const started = await fetch(`${base}/self-service/${kind}/browser`, { headers: accept, credentials: "include" });
-  const flow = (await readJson(started)) as Flow;
-  if (!started.ok) {
-    if (flow.error?.id === "session_already_available") return { ok: true };
-    return { ok: false, problems: flowProblems(flow) };
-  }
-  const answer = await fetch(`${base}/self-service/${kind}?flow=${encodeURIComponent(flow.id ?? "")}`, {
-    method: "POST",
-    credentials: "include",
-    headers: { ...accept, "Content-Type": "application/json" },
-    body: JSON.stringify({ ...fields, csrf_token: csrfToken(flow) }),
-  });
-  if (answer.ok) return { ok: true };
-  const refused = (await readJson(answer)) as Flow;
-  if (again && (answer.status === 410 || refused.error?.id === "security_csrf_violation")) return submit(kind, fields, false);
-  if (refused.error?.id === "session_already_available") return { ok: true };
-  return { ok: false, problems: flowProblems(refused) };
+/** Asks for an e-mail with a code; the result's flow takes the code. */
+export const sendVerification = (email: string) => submit("verification", { method: "code", email });
+export const sendRecovery = (email: string) => submit("recovery", { method: "code", email });
+
+/** Gives the code of an e-mail back. A wrong one is a problem of the field code. */
+export async function verify(flowId: string, code: string): Promise<SubmitResult> {
+  const result = await submit("verification", { method: "code", code }, { flowId });
+  if (!result.ok || result.flow.state === "passed_challenge") return result;
+  const texts = (result.flow.ui?.messages ?? []).filter((m) => m.type === "error").map((m) => m.text);
+  return { ok: false, problems: { ...noProblems(), code: texts.length > 0 ? texts : ["This code is not right."] } };
 }
 
-function csrfToken(flow: Flow): string | undefined {
-  const node = flow.ui?.nodes.find((n) => n.attributes.name === "csrf_token");
-  return typeof node?.attributes.value === "string" ? node.attributes.value : undefined;
-}
-
-async function readJson(answer: Response): Promise<unknown> {
-  try {
-    return await answer.json();
-  } catch {
-    return { error: { message: `the identity server answered ${answer.status}` } };
-  }
+/** Gives the code of a recovery e-mail back; the result names the settings flow that takes the new password. */
+export async function recover(flowId: string, code: string): Promise<SubmitResult & { settings?: string | undefined }> {
+  const result = await submit("recovery", { method: "code", code }, { flowId });
+  if (!result.ok) return result;
+  const settings = nextFlow(result.flow, "settings");
+  if (settings) return { ...result, settings };
+  const texts = (result.flow.ui?.messages ?? []).filter((m) => m.type === "error").map((m) => m.text);
+  return { ok: false, problems: { ...noProblems(), code: texts.length > 0 ? texts : ["This code is not right."] } };
 }

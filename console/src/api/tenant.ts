@@ -1,10 +1,10 @@
-/** Organisations, members and keys, as queries and mutations. */
+/** Organisations and keys, as queries and mutations. */
 import { createConnectQueryKey, useMutation, useQuery } from "@connectrpc/connect-query";
 import { TenantService, TenantStatus } from "../gen/millwright/tenant/v1/tenant_pb";
 import { queryClient } from "./client";
 import { control } from "./control";
 
-export { Role, TenantStatus, type Key, type Member, type Membership, type Tenant } from "../gen/millwright/tenant/v1/tenant_pb";
+export { Role, TenantStatus, type Key, type Membership, type Tenant } from "../gen/millwright/tenant/v1/tenant_pb";
 
 const { method } = TenantService;
 
@@ -18,10 +18,6 @@ export function useMemberships() {
 
 export const useCreateTenant = () => useMutation(method.create, { onSuccess: refreshTenants });
 export const useSwitchTenant = () => useMutation(method.switch);
-
-export const useMembers = () => useQuery(method.listMembers, {});
-export const useAddMember = () => useMutation(method.addMember, { onSuccess: refreshTenants });
-export const useRemoveMember = () => useMutation(method.removeMember, { onSuccess: refreshTenants });
 
 export const useKeys = () => useQuery(method.listKeys, {});
 export const useCreateKey = () => useMutation(method.createKey, { onSuccess: refreshTenants });

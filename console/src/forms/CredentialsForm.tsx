@@ -1,20 +1,20 @@
 /** E-mail address and password, for signing in and for signing up. */
 import { useState, type FormEvent } from "react";
+import { noProblems, type FlowProblems } from "../api/flow";
 import type { SubmitResult } from "../api/identity";
-import type { FlowProblems } from "../api/flow";
 import { Button } from "../ui/Button";
 import { TextField } from "../ui/Field";
 import { Notice } from "../ui/States";
 import styles from "./form.module.css";
 
-interface CredentialsFormProps {
+interface CredentialsFormProps<R extends SubmitResult> {
   action: string;
   newPassword: boolean;
-  submit: (email: string, password: string) => Promise<SubmitResult>;
-  onDone: () => void;
+  submit: (email: string, password: string) => Promise<R>;
+  onDone: (result: R) => void;
 }
 
-export function CredentialsForm({ action, newPassword, submit, onDone }: CredentialsFormProps) {
+export function CredentialsForm<R extends SubmitResult>({ action, newPassword, submit, onDone }: CredentialsFormProps<R>) {
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
   const [problems, setProblems] = useState<FlowProblems>();
@@ -28,10 +28,10 @@ export function CredentialsForm({ action, newPassword, submit, onDone }: Credent
     setProblems(undefined);
     try {
       const result = await submit(email.trim(), password);
-      if (result.ok) return onDone();
+      if (result.ok) return onDone(result);
       setProblems(result.problems);
     } catch {
-      setProblems({ general: ["The server did not answer. Check the connection, then try again."], email: [], password: [] });
+      setProblems({ ...noProblems(), general: ["The server did not answer. Check the connection, then try again."] });
     }
     setBusy(false);
   }
@@ -65,7 +65,7 @@ export function CredentialsForm({ action, newPassword, submit, onDone }: Credent
 }
 
 function check(email: string, password: string, newPassword: boolean): FlowProblems | undefined {
-  const problems: FlowProblems = { general: [], email: [], password: [] };
+  const problems = noProblems();
   if (!/^[^@\s]+@[^@\s]+$/.test(email.trim())) problems.email.push("Enter an e-mail address, such as you@company.com.");
   if (password === "") problems.password.push("Enter a password.");
   else if (newPassword && password.length < 8) problems.password.push(`Use at least 8 characters; these are ${password.length}.`);

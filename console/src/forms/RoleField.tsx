@@ -1,21 +1,18 @@
-/** Chooses a role, up to one's own. */
+/** Chooses a role that gives no more than one's own. */
+import { useRoles } from "../api/member";
 import { Role } from "../api/tenant";
 import { roleName, useSession } from "../hooks/useSession";
 import { SelectField } from "../ui/Field";
 
-const meaning: Partial<Record<Role, string>> = {
-  [Role.OWNER]: "Everything, other owners included.",
-  [Role.ADMIN]: "Devices, people and keys.",
-  [Role.OPERATOR]: "Works with devices; reads everything but people and keys.",
-  [Role.VIEWER]: "Reads devices, telemetry and usage.",
-};
-
 export function RoleField({ value, onChange }: { value: Role; onChange: (role: Role) => void }) {
-  const { role: own } = useSession();
-  const offered = [Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.OWNER].filter((role) => role >= own);
+  const { actions } = useSession();
+  const { data } = useRoles();
+  const offered = data?.roles.filter((r) => r.actions.every((action) => actions.has(action))) ?? [];
+  const chosen = offered.find((r) => r.role === value);
   return (
-    <SelectField label="Role" hint={meaning[value]} value={value} onChange={(e) => onChange(Number(e.target.value) as Role)}>
-      {offered.map((role) => (
+    <SelectField label="Role" hint={chosen?.title} value={value} onChange={(e) => onChange(Number(e.target.value) as Role)}>
+      {!chosen && <option value={value}>{roleName(value)}</option>}
+      {offered.map(({ role }) => (
         <option key={role} value={role}>
           {roleName(role)}
         </option>

@@ -6,6 +6,10 @@ export interface Session {
   email: string;
   tenant: Tenant;
   role: Role;
+  /** What the server lets this person do, e.g. devices.write. */
+  actions: ReadonlySet<string>;
+  /** The facilities that the person is confined to; empty: all. */
+  facilities: readonly string[];
   memberships: Membership[];
 }
 
@@ -17,30 +21,47 @@ export function useSession(): Session {
   return session;
 }
 
-/** What roles differ in; the lowest role that may do it. The server decides; this only says so beforehand. */
-const needs = {
-  writeDevices: Role.ADMIN,
-  operateDevices: Role.OPERATOR,
-  readDeadLetters: Role.OPERATOR,
-  manageMembers: Role.ADMIN,
-  manageKeys: Role.ADMIN,
-  readAudit: Role.ADMIN,
-  readStore: Role.ADMIN,
+/** What the actions mean to a person. The server decides; this only says so beforehand. */
+export const actionWords = {
+  "tenant.read": "See the organisation and its limits",
+  "tenant.write": "Change the organisation's settings",
+  "tenant.own": "Transfer or end the organisation",
+  "cell.enter": "Open live data",
+  "members.read": "See people and invitations",
+  "members.write": "Invite, change and remove people",
+  "keys.read": "See API keys",
+  "keys.write": "Create and revoke API keys",
+  "audit.read": "Read the audit log",
+  "devices.read": "See devices",
+  "devices.write": "Add devices",
+  "devices.operate": "Suspend and resume devices",
+  "certificates.write": "Issue and revoke certificates",
+  "telemetry.read": "See telemetry and charts",
+  "dead_letters.read": "See refused messages",
+  "store.read": "Query the ClickHouse database",
+  "usage.read": "See usage",
 } as const;
 
-export type Permission = keyof typeof needs;
+export type Action = keyof typeof actionWords;
 
-export function mayDo(role: Role, permission: Permission): boolean {
-  return role !== Role.UNSPECIFIED && role <= needs[permission];
-}
+export const wordsOf = (action: string) => actionWords[action as Action] ?? action;
 
 /** Why not, as the reason beside a button that cannot be pressed; undefined when allowed. */
-export function useRefusal(permission: Permission): string | undefined {
-  const { role } = useSession();
-  if (mayDo(role, permission)) return undefined;
-  return `Needs the role ${roleName(needs[permission])} or higher; you are ${roleName(role)}.`;
+export function useRefusal(action: Action): string | undefined {
+  const { actions, role } = useSession();
+  if (actions.has(action)) return undefined;
+  return `The role ${roleName(role)} does not include “${actionWords[action].toLowerCase()}”. An owner or admin can give you another.`;
 }
 
-export function roleName(role: Role): string {
-  return { [Role.UNSPECIFIED]: "unknown", [Role.OWNER]: "owner", [Role.ADMIN]: "admin", [Role.OPERATOR]: "operator", [Role.VIEWER]: "viewer" }[role] ?? "unknown";
-}
+const names: Record<Role, string> = {
+  [Role.UNSPECIFIED]: "unknown",
+  [Role.OWNER]: "owner",
+  [Role.ADMIN]: "admin",
+  [Role.OPERATOR]: "operator",
+  [Role.VIEWER]: "viewer",
+  [Role.MAINTENANCE]: "maintenance",
+  [Role.QUALITY]: "quality",
+  [Role.FINANCE]: "finance",
+};
+
+export const roleName = (role: Role) => names[role] ?? "unknown";

@@ -91,6 +91,10 @@ function Menu({ close }: { close: () => void }) {
       </button>
       <hr />
       <p className={styles.title}>{email}</p>
+      <button type="button" className={styles.entry} onClick={() => navigate(paths.account())}>
+        <Icon name="key" size={18} />
+        <span>Your account</span>
+      </button>
       <button type="button" className={styles.entry} onClick={() => chooseTheme(other)}>
         <Icon name={theme === "dark" ? "sun" : "moon"} size={18} />
         <span>Use the {other} theme</span>

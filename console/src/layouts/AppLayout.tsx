@@ -21,7 +21,14 @@ export function AppLayout() {
   const current = data && currentOf(data.memberships);
   const session = useMemo<Session | undefined>(() => {
     if (!data || !current?.tenant) return undefined;
-    return { email: data.email, tenant: current.tenant, role: current.role, memberships: data.memberships };
+    return {
+      email: data.email,
+      tenant: current.tenant,
+      role: current.role,
+      actions: new Set(current.actions),
+      facilities: current.facilities,
+      memberships: data.memberships,
+    };
   }, [data, current]);
 
   useEffect(

@@ -13,7 +13,7 @@ import { ConnectStep } from "./add-device/ConnectStep";
 const steps = ["Describe it", "Save its certificate", "Send a message"];
 
 export default function AddDevicePage() {
-  const refusal = useRefusal("writeDevices");
+  const refusal = useRefusal("devices.write");
   const [made, setMade] = useState<{ deviceId: string; credentials: Credentials }>();
   const [saved, setSaved] = useState(false);
   const [arrived, setArrived] = useState(false);

@@ -1,5 +1,5 @@
 /** Create an organisation: the first thing after signing up, and later from the switcher. */
-import { useNavigate } from "react-router";
+import { Navigate, useNavigate } from "react-router";
 import { useMemberships, useSwitchTenant, type Tenant } from "../api/tenant";
 import { OrganisationForm } from "../forms/OrganisationForm";
 import form from "../forms/form.module.css";
@@ -22,6 +22,7 @@ export default function NewOrganisationPage() {
     navigate(first ? paths.addDevice() : paths.fleet(), { replace: true });
   }
 
+  if (data && !data.verified) return <Navigate to={paths.verification(undefined, paths.newOrganisation())} replace />;
   return (
     <>
       <div className={form.intro}>

@@ -22,9 +22,11 @@ export default function SignUpPage() {
         action="Create account"
         newPassword
         submit={signUp}
-        onDone={() => {
+        onDone={({ verification }) => {
           queryClient.clear();
-          navigate(safeNext(next), { replace: true });
+          // Who was invited has shown by the link that they read the address's e-mails.
+          const invited = next === paths.invitation();
+          navigate(invited ? paths.invitation() : paths.verification(verification, safeNext(next)), { replace: true });
         }}
       />
       <p className={form.switch}>

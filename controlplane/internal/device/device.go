@@ -59,6 +59,8 @@ type Credentials struct {
 type Page struct {
 	Size  int
 	After string // the last id of the page before
+	// Facilities whose devices are asked for; none: all.
+	Facilities []string
 }
 
 // Issuer signs device certificates.

@@ -3,6 +3,7 @@ package device
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/millwright-io/millwright/controlplane/internal/audit"
@@ -15,7 +16,7 @@ type Store interface {
 	InsertDevice(ctx context.Context, id tenancy.ID, d Device, e audit.Entry) error
 	// Device returns a device with its certificates, oldest first.
 	Device(ctx context.Context, id tenancy.ID, device string) (Device, error)
-	// Devices returns a page by id, without certificates, and the number of all devices.
+	// Devices returns a page by id, without certificates, and the number of all that the page's facilities have.
 	Devices(ctx context.Context, id tenancy.ID, page Page) ([]Device, int, error)
 	SetDeviceStatus(ctx context.Context, id tenancy.ID, device string, s Status, e audit.Entry) error
 	InsertCertificate(ctx context.Context, id tenancy.ID, device string, c Certificate, e audit.Entry) error
@@ -42,6 +43,10 @@ func NewService(store Store, issuer Issuer, now func() time.Time) *Service {
 
 // Create registers a device and issues its first certificate, for the key of csrPEM or, when that is empty, a new one.
 func (s *Service) Create(ctx context.Context, p tenancy.Principal, d Device, csrPEM string) (Device, Credentials, error) {
+	if !p.Sees(d.Location.Facility) {
+		return Device{}, Credentials{}, fmt.Errorf("location.facility %q: you may add devices at %s only: %w",
+			d.Location.Facility, strings.Join(p.Facilities, ", "), tenancy.ErrForbidden)
+	}
 	cred, err := s.issue(ctx, p.Tenant, d.ID, csrPEM)
 	if err != nil {
 		return Device{}, Credentials{}, err
@@ -54,19 +59,27 @@ func (s *Service) Create(ctx context.Context, p tenancy.Principal, d Device, csr
 	return d, cred, nil
 }
 
-// Get returns a device with its certificates, or an ErrNotFound.
-func (s *Service) Get(ctx context.Context, id tenancy.ID, device string) (Device, error) {
-	return s.store.Device(ctx, id, device)
+// Get returns a device with its certificates, or an ErrNotFound: also for one at a facility that is not the caller's.
+func (s *Service) Get(ctx context.Context, p tenancy.Principal, device string) (Device, error) {
+	d, err := s.store.Device(ctx, p.Tenant, device)
+	if err != nil {
+		return Device{}, err
+	}
+	if !p.Sees(d.Location.Facility) {
+		return Device{}, fmt.Errorf("there is no device %s: %w", device, tenancy.ErrNotFound)
+	}
+	return d, nil
 }
 
-// List returns a page of devices and how many there are in all.
-func (s *Service) List(ctx context.Context, id tenancy.ID, page Page) ([]Device, int, error) {
-	return s.store.Devices(ctx, id, page)
+// List returns a page of the devices that the caller sees, and how many there are of them.
+func (s *Service) List(ctx context.Context, p tenancy.Principal, page Page) ([]Device, int, error) {
+	page.Facilities = p.Facilities
+	return s.store.Devices(ctx, p.Tenant, page)
 }
 
 // SetStatus suspends or resumes a device.
 func (s *Service) SetStatus(ctx context.Context, p tenancy.Principal, device string, status Status) (Device, error) {
-	d, err := s.store.Device(ctx, p.Tenant, device)
+	d, err := s.Get(ctx, p, device)
 	if err != nil {
 		return Device{}, err
 	}
@@ -79,7 +92,7 @@ func (s *Service) SetStatus(ctx context.Context, p tenancy.Principal, device str
 
 // IssueCertificate gives a device a further certificate.
 func (s *Service) IssueCertificate(ctx context.Context, p tenancy.Principal, device, csrPEM string) (Credentials, error) {
-	d, err := s.store.Device(ctx, p.Tenant, device)
+	d, err := s.Get(ctx, p, device)
 	if err != nil {
 		return Credentials{}, err
 	}
@@ -101,6 +114,9 @@ func (s *Service) IssueCertificate(ctx context.Context, p tenancy.Principal, dev
 
 // RevokeCertificate makes a certificate useless; doing so again changes nothing.
 func (s *Service) RevokeCertificate(ctx context.Context, p tenancy.Principal, device, serial string) (Device, error) {
+	if _, err := s.Get(ctx, p, device); err != nil {
+		return Device{}, err
+	}
 	now := s.now().UTC()
 	e := audit.Of(ctx, p, now, object(device)+"/certificate/"+serial, map[string]time.Time{"revoked_at": now})
 	if err := s.store.RevokeCertificate(ctx, p.Tenant, device, serial, now, e); err != nil {

@@ -37,18 +37,25 @@ type Store interface {
 	// Key returns one key of the tenant, or an ErrNotFound.
 	Key(ctx context.Context, id tenancy.ID, key string) (Key, error)
 	DeleteKey(ctx context.Context, id tenancy.ID, key string, e audit.Entry) error
+}
+
+// Presented finds the key that a caller presents.
+type Presented interface {
 	// PresentedKey returns the key of that id whatever its tenant, or an ErrNotFound.
 	PresentedKey(ctx context.Context, key string) (Key, error)
 }
 
 // Service makes and checks keys.
 type Service struct {
-	store Store
-	now   func() time.Time
+	store     Store
+	presented Presented
+	now       func() time.Time
 }
 
 // NewService returns a service.
-func NewService(store Store, now func() time.Time) *Service { return &Service{store: store, now: now} }
+func NewService(store Store, presented Presented, now func() time.Time) *Service {
+	return &Service{store: store, presented: presented, now: now}
+}
 
 // shown is how many characters of the secret the prefix shows.
 const shown = 4
@@ -105,7 +112,7 @@ func (s *Service) Authenticate(ctx context.Context, text string) (tenancy.Princi
 	if err != nil {
 		return tenancy.Principal{}, err
 	}
-	k, err := s.store.PresentedKey(ctx, id)
+	k, err := s.presented.PresentedKey(ctx, id)
 	if err != nil && !errors.Is(err, tenancy.ErrNotFound) {
 		return tenancy.Principal{}, err
 	}

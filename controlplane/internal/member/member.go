@@ -1,10 +1,11 @@
-// Package member is the noun of a person in a tenant. rpc and postgres import it; it imports no vendor and no
-// generated code.
+// Package member is the noun of a person in a tenant, and of one who is invited to become one. rpc and postgres import
+// it; it imports no vendor and no generated code.
 package member
 
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/millwright-io/millwright/controlplane/internal/audit"
@@ -13,38 +14,33 @@ import (
 
 // Member is a person in a tenant. Their id is that of their account.
 type Member struct {
-	ID        string       `json:"member_id"`
-	Email     string       `json:"email"`
-	Role      tenancy.Role `json:"role"`
-	CreatedAt time.Time    `json:"created_at"`
+	ID    string       `json:"member_id"`
+	Email string       `json:"email"`
+	Role  tenancy.Role `json:"role"`
+	// Facilities are those that the person is confined to; empty: all.
+	Facilities []string  `json:"facilities,omitempty"`
+	CreatedAt  time.Time `json:"created_at"`
 }
 
 // Store keeps members. Every change writes its audit entry in the same transaction.
 type Store interface {
 	Members(ctx context.Context, id tenancy.ID) ([]Member, error)
 	Member(ctx context.Context, id tenancy.ID, member string) (Member, error)
-	// InsertMember fails with ErrExists when the person is a member, and with a *tenancy.LimitError at the limit.
-	InsertMember(ctx context.Context, id tenancy.ID, m Member, e audit.Entry) error
+	// UpdateMember fails with ErrConflict when the tenant would be left without an owner.
+	UpdateMember(ctx context.Context, id tenancy.ID, m Member, e audit.Entry) error
 	// DeleteMember fails with ErrConflict when the tenant would be left without an owner.
 	DeleteMember(ctx context.Context, id tenancy.ID, member string, e audit.Entry) error
 }
 
-// Directory knows who has an account.
-type Directory interface {
-	// PersonByEmail returns the id of a person's account, or an ErrNotFound.
-	PersonByEmail(ctx context.Context, email string) (string, error)
-}
-
-// Service adds and removes members.
+// Service manages members.
 type Service struct {
-	store     Store
-	directory Directory
-	now       func() time.Time
+	store Store
+	now   func() time.Time
 }
 
 // NewService returns a service.
-func NewService(store Store, directory Directory, now func() time.Time) *Service {
-	return &Service{store: store, directory: directory, now: now}
+func NewService(store Store, now func() time.Time) *Service {
+	return &Service{store: store, now: now}
 }
 
 // List returns the tenant's members.
@@ -52,21 +48,22 @@ func (s *Service) List(ctx context.Context, id tenancy.ID) ([]Member, error) {
 	return s.store.Members(ctx, id)
 }
 
-// Add gives a person who has an account a role, at most the caller's own.
-func (s *Service) Add(ctx context.Context, p tenancy.Principal, email string, role tenancy.Role) (Member, error) {
-	if !p.Role.Covers(role) {
-		return Member{}, fmt.Errorf("role %s may not add a member with the role %s: %w", p.Role, role, tenancy.ErrForbidden)
-	}
-	email = tenancy.NormalizeEmail(email)
-	person, err := s.directory.PersonByEmail(ctx, email)
+// Update gives a member another role and other facilities. Who does so must cover the old role and the new one.
+func (s *Service) Update(ctx context.Context, p tenancy.Principal, member string, role tenancy.Role, facilities []string) (Member, error) {
+	before, err := s.store.Member(ctx, p.Tenant, member)
 	if err != nil {
 		return Member{}, err
 	}
-	m := Member{ID: person, Email: email, Role: role, CreatedAt: s.now().UTC()}
-	if err := s.store.InsertMember(ctx, p.Tenant, m, audit.Of(ctx, p, s.now(), "member/"+person, m)); err != nil {
+	if err := mayGive(p, before.Role); err != nil {
 		return Member{}, err
 	}
-	return m, nil
+	if err := grantable(p, role, facilities); err != nil {
+		return Member{}, err
+	}
+	after := before
+	after.Role, after.Facilities = role, slices.Sorted(slices.Values(facilities))
+	e := audit.Of(ctx, p, s.now(), "member/"+member, after).From(before)
+	return after, s.store.UpdateMember(ctx, p.Tenant, after, e)
 }
 
 // Remove takes a person out of the tenant. One with a wider role than the caller's, and the last owner, stay.
@@ -75,8 +72,36 @@ func (s *Service) Remove(ctx context.Context, p tenancy.Principal, member string
 	if err != nil {
 		return err
 	}
-	if !p.Role.Covers(m.Role) {
-		return fmt.Errorf("role %s may not remove a member with the role %s: %w", p.Role, m.Role, tenancy.ErrForbidden)
+	if err := mayGive(p, m.Role); err != nil {
+		return err
 	}
 	return s.store.DeleteMember(ctx, p.Tenant, member, audit.Of(ctx, p, s.now(), "member/"+member, nil).From(m))
+}
+
+// Leave takes the caller out of the tenant. The last owner stays.
+func (s *Service) Leave(ctx context.Context, p tenancy.Principal) error {
+	m, err := s.store.Member(ctx, p.Tenant, p.Subject)
+	if err != nil {
+		return err
+	}
+	return s.store.DeleteMember(ctx, p.Tenant, p.Subject, audit.Of(ctx, p, s.now(), "member/"+p.Subject, nil).From(m))
+}
+
+func mayGive(p tenancy.Principal, role tenancy.Role) error {
+	if !p.Role.Covers(role) {
+		return fmt.Errorf("role %s may not give or take the role %s: %w", p.Role, role, tenancy.ErrForbidden)
+	}
+	return nil
+}
+
+// grantable checks what a person is to become. Owners, admins and finance act on the whole tenant and cannot be confined.
+func grantable(p tenancy.Principal, role tenancy.Role, facilities []string) error {
+	if err := mayGive(p, role); err != nil {
+		return err
+	}
+	confinable := !slices.Contains([]tenancy.Role{tenancy.RoleOwner, tenancy.RoleAdmin, tenancy.RoleFinance}, role)
+	if len(facilities) > 0 && !confinable {
+		return fmt.Errorf("facilities: the role %s concerns the whole organisation and cannot be confined: %w", role, tenancy.ErrInvalid)
+	}
+	return nil
 }

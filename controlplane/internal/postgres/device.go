@@ -129,13 +129,17 @@ func readDevice(ctx context.Context, tx pgx.Tx, id tenancy.ID, name string) (dev
 	return d, err
 }
 
+// A page names its facilities; none: all.
+const atFacilities = `where tenant_id = @tenant and (cardinality(@facilities::text[]) = 0 or facility = any(@facilities::text[])) `
+
 // Devices implements device.Store.
 func (s *Store) Devices(ctx context.Context, id tenancy.ID, page device.Page) (list []device.Device, total int, err error) {
+	args := pgx.NamedArgs{"tenant": id, "facilities": texts(page.Facilities), "after": page.After, "size": page.Size}
 	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {
-		if err := tx.QueryRow(ctx, "select count(*) from devices where tenant_id = $1", id).Scan(&total); err != nil {
+		if err := tx.QueryRow(ctx, "select count(*) from devices "+atFacilities, args).Scan(&total); err != nil {
 			return fmt.Errorf("count devices: %w", err)
 		}
-		rows, err := tx.Query(ctx, deviceColumns+"where tenant_id = $1 and id > $2 order by id limit $3", id, page.After, page.Size)
+		rows, err := tx.Query(ctx, deviceColumns+atFacilities+"and id > @after order by id limit @size", args)
 		if err != nil {
 			return fmt.Errorf("list devices: %w", err)
 		}

@@ -49,6 +49,7 @@ func (s *Store) DeleteKey(ctx context.Context, id tenancy.ID, name string, e aud
 }
 
 func (s *Store) changeKey(ctx context.Context, id tenancy.ID, name string, e audit.Entry, f func(tx pgx.Tx) error) error {
+	defer s.caller("key", name)
 	err := s.inTenant(ctx, id, func(tx pgx.Tx) error {
 		if err := f(tx); err != nil {
 			return err

@@ -23,6 +23,9 @@ type Store struct {
 	pool    *pgxpool.Pool
 	plans   map[string]tenant.Limits
 	changed chan struct{}
+	mail    chan struct{}
+	// caller is told of callers that a transaction of this process changed.
+	caller func(kind, id string)
 }
 
 // Open connects as the application's role, which owns nothing and bypasses no policy. plans holds the limits of each
@@ -40,7 +43,7 @@ func Open(ctx context.Context, dsn string, plans map[string]tenant.Limits) (*Sto
 	if err != nil {
 		return nil, fmt.Errorf("open postgres: %w", err)
 	}
-	s := &Store{pool: pool, plans: plans, changed: make(chan struct{}, 1)}
+	s := &Store{pool: pool, plans: plans, changed: make(chan struct{}, 1), mail: make(chan struct{}, 1), caller: func(string, string) {}}
 	if err := s.Ping(ctx); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("connect to postgres: %w", err)

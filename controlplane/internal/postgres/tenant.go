@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -54,6 +53,7 @@ func (s *Store) InsertTenant(ctx context.Context, f tenant.Founding) (tenant.Ten
 		return tenant.Tenant{}, err
 	}
 	s.wake()
+	s.caller("person", f.Person)
 	t.Limits = s.plans[t.Plan]
 	return t, nil
 }
@@ -117,7 +117,7 @@ func (s *Store) lockTenant(ctx context.Context, tx pgx.Tx, id tenancy.ID) (tenan
 
 const selectMemberships = `
 select t.id, t.name, t.slug, t.status, t.plan, t.cell, t.revision, t.created_at,
-  coalesce((select jsonb_object_agg(o.name, o.value) from limit_overrides o where o.tenant_id = t.id), '{}'), m.role
+  coalesce((select jsonb_object_agg(o.name, o.value) from limit_overrides o where o.tenant_id = t.id), '{}'), m.role, m.facilities
 from members m
 join tenants t on t.id = m.tenant_id
 where m.person_id = @person
@@ -132,60 +132,12 @@ func (s *Store) Memberships(ctx context.Context, person string) (list []tenant.M
 			return fmt.Errorf("list memberships: %w", err)
 		}
 		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (m tenant.Membership, err error) {
-			m.Tenant, err = s.scanTenant(row, &m.Role)
+			m.Tenant, err = s.scanTenant(row, &m.Role, &m.Facilities)
 			return m, err
 		})
 		return err
 	})
 	return list, err
-}
-
-// The tenant that the session switched to, while the person is still a member; else the only membership.
-const selectActing = `
-select m.tenant_id, m.role
-from members m
-left join session_tenants s on s.tenant_id = m.tenant_id and s.session_id = @session and s.person_id = @person
-where m.person_id = @person
-  and (s.session_id is not null or (select count(*) from members where person_id = @person) = 1)
-order by s.session_id nulls last
-limit 1`
-
-// ActingTenant implements tenant.Store.
-func (s *Store) ActingTenant(ctx context.Context, session, person string) (id tenancy.ID, role tenancy.Role, err error) {
-	err = s.inPerson(ctx, person, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, selectActing, pgx.NamedArgs{"session": session, "person": person}).Scan(&id, &role)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read tenant of session: %w", err)
-		}
-		return nil
-	})
-	return id, role, err
-}
-
-const upsertSession = `
-insert into session_tenants (session_id, person_id, tenant_id, updated_at)
-select @session, @person, m.tenant_id, @now from members m where m.tenant_id = @tenant and m.person_id = @person
-on conflict (session_id) do update set tenant_id = excluded.tenant_id, updated_at = excluded.updated_at`
-
-// SetActingTenant implements tenant.Store.
-func (s *Store) SetActingTenant(ctx context.Context, session, person string, id tenancy.ID, e audit.Entry) error {
-	return s.inPerson(ctx, person, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, upsertSession, pgx.NamedArgs{"session": session, "person": person, "tenant": id, "now": e.OccurredAt})
-		if err != nil {
-			return fmt.Errorf("switch session: %w", err)
-		}
-		if tag.RowsAffected() == 0 {
-			return fmt.Errorf("you are a member of no organisation %s: %w", id, tenancy.ErrNotFound)
-		}
-		// The person is a member: from here on the transaction may speak for the tenant.
-		if err := set(ctx, tx, "millwright.tenant", string(id)); err != nil {
-			return err
-		}
-		return appendAudit(ctx, tx, e)
-	})
 }
 
 // ActivateTenant implements tenant.Store.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	"github.com/millwright-io/millwright/tenancy"
 	"github.com/millwright-io/millwright/tenancy/ory"
 	"github.com/millwright-io/millwright/tenancy/rpc"
@@ -22,13 +23,13 @@ type Keys interface {
 	Authenticate(ctx context.Context, text string) (tenancy.Principal, error)
 }
 
-// Acting knows which tenant a session acts for.
-type Acting interface {
-	ActingTenant(ctx context.Context, session, person string) (tenancy.ID, tenancy.Role, error)
+// Standings know what a session acts with.
+type Standings interface {
+	Standing(ctx context.Context, session, person string) (tenant.Standing, error)
 }
 
 // Authenticator takes API keys (`Authorization: Bearer mw_…`) and signed-in sessions, in that order.
-func Authenticator(sessions Sessions, keys Keys, acting Acting) rpc.Authenticator {
+func Authenticator(sessions Sessions, keys Keys, standings Standings) rpc.Authenticator {
 	return func(ctx context.Context, header http.Header, _ string) (tenancy.Principal, error) {
 		if token := rpc.Bearer(header); token != "" {
 			if !strings.HasPrefix(token, tenancy.KeyPrefix) {
@@ -40,23 +41,15 @@ func Authenticator(sessions Sessions, keys Keys, acting Acting) rpc.Authenticato
 		if err != nil {
 			return tenancy.Principal{}, err
 		}
-		id, role, err := acting.ActingTenant(ctx, s.ID, s.Identity)
+		st, err := standings.Standing(ctx, s.ID, s.Identity)
 		if err != nil {
 			return tenancy.Principal{}, err
 		}
 		return tenancy.Principal{
-			Tenant: id, Role: role, Credential: tenancy.CredentialSession, Subject: s.Identity, Actor: s.Email, Session: s.ID,
+			Tenant: st.Tenant, Role: st.Role, Facilities: st.Facilities, Credential: tenancy.CredentialSession,
+			Subject: s.Identity, Actor: s.Email, Session: s.ID, Verified: s.Verified,
 		}, nil
 	}
-}
-
-// Directory finds accounts for the member noun.
-type Directory struct{ Client *ory.Client }
-
-// PersonByEmail implements member.Directory.
-func (d Directory) PersonByEmail(ctx context.Context, email string) (string, error) {
-	i, err := d.Client.FindByEmail(ctx, email)
-	return i.ID, err
 }
 
 // caller returns the verified caller of a call that needs a tenant.

@@ -39,7 +39,7 @@ func (s *Devices) Get(ctx context.Context, req *devicev1.GetRequest) (*devicev1.
 	if err != nil {
 		return nil, err
 	}
-	d, err := s.Devices.Get(ctx, p.Tenant, req.GetDeviceId())
+	d, err := s.Devices.Get(ctx, p, req.GetDeviceId())
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (s *Devices) List(ctx context.Context, req *devicev1.ListRequest) (*devicev
 	if size == 0 {
 		size = defaultPage
 	}
-	list, total, err := s.Devices.List(ctx, p.Tenant, device.Page{Size: size + 1, After: req.GetPageToken()})
+	list, total, err := s.Devices.List(ctx, p, device.Page{Size: size + 1, After: req.GetPageToken()})
 	if err != nil {
 		return nil, err
 	}

@@ -2,17 +2,25 @@ package rpc
 
 import (
 	"context"
-	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/millwright-io/millwright/controlplane/internal/key"
 	"github.com/millwright-io/millwright/controlplane/internal/member"
+	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
+	"github.com/millwright-io/millwright/tenancy"
 )
 
-// ListMembers returns the people of the tenant.
-func (s *Tenants) ListMembers(ctx context.Context, _ *tenantv1.ListMembersRequest) (*tenantv1.ListMembersResponse, error) {
+// Members implements MemberServiceHandler.
+type Members struct {
+	Members     *member.Service
+	Invitations *member.Invitations
+	// Tenants tells the membership that an accepted invitation gave.
+	Tenants *Tenants
+}
+
+// List returns the people of the tenant.
+func (s *Members) List(ctx context.Context, _ *memberv1.ListRequest) (*memberv1.ListResponse, error) {
 	p, err := caller(ctx)
 	if err != nil {
 		return nil, err
@@ -21,94 +29,90 @@ func (s *Tenants) ListMembers(ctx context.Context, _ *tenantv1.ListMembersReques
 	if err != nil {
 		return nil, err
 	}
-	res := &tenantv1.ListMembersResponse{}
+	res := &memberv1.ListResponse{}
 	for _, m := range list {
 		res.Members = append(res.Members, memberToProto(m))
 	}
 	return res, nil
 }
 
-// AddMember gives a person a role.
-func (s *Tenants) AddMember(ctx context.Context, req *tenantv1.AddMemberRequest) (*tenantv1.AddMemberResponse, error) {
+// Update gives a member another role and other facilities.
+func (s *Members) Update(ctx context.Context, req *memberv1.UpdateRequest) (*memberv1.UpdateResponse, error) {
 	p, err := caller(ctx)
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.Members.Add(ctx, p, req.GetEmail(), roleFromProto(req.GetRole()))
+	m, err := s.Members.Update(ctx, p, req.GetMemberId(), roleFromProto(req.GetRole()), req.GetFacilities())
 	if err != nil {
 		return nil, err
 	}
-	return &tenantv1.AddMemberResponse{Member: memberToProto(m)}, nil
+	return &memberv1.UpdateResponse{Member: memberToProto(m)}, nil
 }
 
-// RemoveMember takes a person out of the tenant.
-func (s *Tenants) RemoveMember(ctx context.Context, req *tenantv1.RemoveMemberRequest) (*tenantv1.RemoveMemberResponse, error) {
+// Remove takes a person out of the tenant.
+func (s *Members) Remove(ctx context.Context, req *memberv1.RemoveRequest) (*memberv1.RemoveResponse, error) {
 	p, err := caller(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Members.Remove(ctx, p, req.GetMemberId()); err != nil {
-		return nil, err
-	}
-	return &tenantv1.RemoveMemberResponse{}, nil
+	return &memberv1.RemoveResponse{}, s.Members.Remove(ctx, p, req.GetMemberId())
 }
 
-// CreateKey makes an API key.
-func (s *Tenants) CreateKey(ctx context.Context, req *tenantv1.CreateKeyRequest) (*tenantv1.CreateKeyResponse, error) {
+// Leave takes the caller out of the tenant.
+func (s *Members) Leave(ctx context.Context, _ *memberv1.LeaveRequest) (*memberv1.LeaveResponse, error) {
+	if _, err := person(ctx); err != nil {
+		return nil, err
+	}
 	p, err := caller(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var expires time.Time
-	if req.GetExpiresAt() != nil {
-		expires = req.GetExpiresAt().AsTime()
-	}
-	k, secret, err := s.Keys.Create(ctx, p, req.GetName(), roleFromProto(req.GetRole()), expires)
-	if err != nil {
-		return nil, err
-	}
-	return &tenantv1.CreateKeyResponse{Key: keyToProto(k), Secret: secret}, nil
+	return &memberv1.LeaveResponse{}, s.Members.Leave(ctx, p)
 }
 
-// ListKeys returns the tenant's API keys.
-func (s *Tenants) ListKeys(ctx context.Context, _ *tenantv1.ListKeysRequest) (*tenantv1.ListKeysResponse, error) {
-	p, err := caller(ctx)
-	if err != nil {
-		return nil, err
+// ListRoles returns what each role may do.
+func (*Members) ListRoles(context.Context, *memberv1.ListRolesRequest) (*memberv1.ListRolesResponse, error) {
+	res := &memberv1.ListRolesResponse{}
+	for _, t := range tenancy.Roles() {
+		res.Roles = append(res.Roles, &memberv1.RoleTemplate{Role: roleToProto(t.Role), Title: t.Title, Actions: actionsToProto(t.Role)})
 	}
-	list, err := s.Keys.List(ctx, p.Tenant)
-	if err != nil {
-		return nil, err
-	}
-	res := &tenantv1.ListKeysResponse{}
-	for _, k := range list {
-		res.Keys = append(res.Keys, keyToProto(k))
+	for _, a := range tenancy.Actions() {
+		if !a.OfAccount() {
+			res.Actions = append(res.Actions, string(a))
+		}
 	}
 	return res, nil
 }
 
-// RevokeKey makes a key useless.
-func (s *Tenants) RevokeKey(ctx context.Context, req *tenantv1.RevokeKeyRequest) (*tenantv1.RevokeKeyResponse, error) {
-	p, err := caller(ctx)
-	if err != nil {
-		return nil, err
+func memberToProto(m member.Member) *memberv1.Member {
+	return &memberv1.Member{
+		MemberId: m.ID, Email: m.Email, Role: roleToProto(m.Role), Facilities: m.Facilities, CreatedAt: timestamppb.New(m.CreatedAt),
 	}
-	if err := s.Keys.Revoke(ctx, p, req.GetKeyId()); err != nil {
-		return nil, err
-	}
-	return &tenantv1.RevokeKeyResponse{}, nil
 }
 
-func memberToProto(m member.Member) *tenantv1.Member {
-	return &tenantv1.Member{MemberId: m.ID, Email: m.Email, Role: roleToProto(m.Role), CreatedAt: timestamppb.New(m.CreatedAt)}
+var roles = map[tenancy.Role]tenantv1.Role{
+	tenancy.RoleOwner: tenantv1.Role_ROLE_OWNER, tenancy.RoleAdmin: tenantv1.Role_ROLE_ADMIN,
+	tenancy.RoleOperator: tenantv1.Role_ROLE_OPERATOR, tenancy.RoleMaintenance: tenantv1.Role_ROLE_MAINTENANCE,
+	tenancy.RoleQuality: tenantv1.Role_ROLE_QUALITY, tenancy.RoleFinance: tenantv1.Role_ROLE_FINANCE,
+	tenancy.RoleViewer: tenantv1.Role_ROLE_VIEWER,
 }
 
-func keyToProto(k key.Key) *tenantv1.Key {
-	m := &tenantv1.Key{
-		KeyId: k.ID, Name: k.Name, Prefix: k.Prefix, Role: roleToProto(k.Role), CreatedAt: timestamppb.New(k.CreatedAt),
+func roleToProto(r tenancy.Role) tenantv1.Role { return roles[r] }
+
+// roleFromProto returns an empty, invalid role for what is unknown.
+func roleFromProto(r tenantv1.Role) tenancy.Role {
+	for role, wire := range roles {
+		if wire == r {
+			return role
+		}
 	}
-	if !k.ExpiresAt.IsZero() {
-		m.ExpiresAt = timestamppb.New(k.ExpiresAt)
+	return ""
+}
+
+func actionsToProto(r tenancy.Role) []string {
+	var list []string
+	for _, a := range r.Actions() {
+		list = append(list, string(a))
 	}
-	return m
+	return list
 }

@@ -7,7 +7,6 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/millwright-io/millwright/controlplane/internal/key"
-	"github.com/millwright-io/millwright/controlplane/internal/member"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	"github.com/millwright-io/millwright/tenancy"
@@ -26,7 +25,6 @@ type Signer interface {
 // Tenants implements TenantServiceHandler.
 type Tenants struct {
 	Tenants *tenant.Service
-	Members *member.Service
 	Keys    *key.Service
 	Signer  Signer
 	Cells   map[string]Cell
@@ -55,7 +53,7 @@ func (s *Tenants) List(ctx context.Context, _ *tenantv1.ListRequest) (*tenantv1.
 	if err != nil {
 		return nil, err
 	}
-	res := &tenantv1.ListResponse{Email: p.Actor}
+	res := &tenantv1.ListResponse{Email: p.Actor, Verified: p.Verified}
 	for _, m := range list {
 		res.Memberships = append(res.Memberships, s.membershipToProto(m))
 	}
@@ -89,7 +87,7 @@ func (s *Tenants) Get(ctx context.Context, _ *tenantv1.GetRequest) (*tenantv1.Ge
 	if err != nil {
 		return nil, err
 	}
-	return &tenantv1.GetResponse{Tenant: s.tenantToProto(t), Role: roleToProto(p.Role)}, nil
+	return &tenantv1.GetResponse{Tenant: s.tenantToProto(t), Role: roleToProto(p.Role), Actions: actionsToProto(p.Role)}, nil
 }
 
 // IssueCellToken returns a token of the caller's own rights for the tenant's cell.
@@ -119,7 +117,9 @@ func (s *Tenants) tenantToProto(t tenant.Tenant) *tenantv1.Tenant {
 }
 
 func (s *Tenants) membershipToProto(m tenant.Membership) *tenantv1.Membership {
-	return &tenantv1.Membership{Tenant: s.tenantToProto(m.Tenant), Role: roleToProto(m.Role), Current: m.Current}
+	return &tenantv1.Membership{
+		Tenant: s.tenantToProto(m.Tenant), Role: roleToProto(m.Role), Current: m.Current, Actions: actionsToProto(m.Role), Facilities: m.Facilities,
+	}
 }
 
 // limitsToProto narrows: tenant.Limits.With keeps every limit in the wire's range.
@@ -135,21 +135,4 @@ var statuses = map[tenant.Status]tenantv1.TenantStatus{
 	tenant.StatusProvisioning: tenantv1.TenantStatus_TENANT_STATUS_PROVISIONING,
 	tenant.StatusActive:       tenantv1.TenantStatus_TENANT_STATUS_ACTIVE,
 	tenant.StatusSuspended:    tenantv1.TenantStatus_TENANT_STATUS_SUSPENDED,
-}
-
-var roles = map[tenancy.Role]tenantv1.Role{
-	tenancy.RoleOwner: tenantv1.Role_ROLE_OWNER, tenancy.RoleAdmin: tenantv1.Role_ROLE_ADMIN,
-	tenancy.RoleOperator: tenantv1.Role_ROLE_OPERATOR, tenancy.RoleViewer: tenantv1.Role_ROLE_VIEWER,
-}
-
-func roleToProto(r tenancy.Role) tenantv1.Role { return roles[r] }
-
-// roleFromProto returns an empty, invalid role for what is unknown.
-func roleFromProto(r tenantv1.Role) tenancy.Role {
-	for role, wire := range roles {
-		if wire == r {
-			return role
-		}
-	}
-	return ""
 }

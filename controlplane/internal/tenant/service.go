@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,9 +30,6 @@ type Store interface {
 	Tenant(ctx context.Context, id tenancy.ID) (Tenant, error)
 	// Memberships returns a person's tenants by name. None is current.
 	Memberships(ctx context.Context, person string) ([]Membership, error)
-	// ActingTenant returns the tenant and role that a session acts with: the one it switched to, or the person's only
-	// one; an empty id when there is none.
-	ActingTenant(ctx context.Context, session, person string) (tenancy.ID, tenancy.Role, error)
 	// SetActingTenant fails with ErrNotFound when the person is no member.
 	SetActingTenant(ctx context.Context, session, person string, id tenancy.ID, e audit.Entry) error
 	// ActivateTenant takes a tenant of that cell out of provisioning; it is idempotent.
@@ -65,6 +63,9 @@ func (s *Service) Create(ctx context.Context, p tenancy.Principal, name, slug st
 	name = strings.TrimSpace(name)
 	if name == "" {
 		return Tenant{}, fmt.Errorf("name: want 1 to 80 characters, not only spaces: %w", tenancy.ErrInvalid)
+	}
+	if !p.Verified {
+		return Tenant{}, fmt.Errorf("verify your e-mail address %s first: open the link in the e-mail that was sent to you: %w", p.Actor, tenancy.ErrConflict)
 	}
 	if slug != "" {
 		return s.found(ctx, p, name, slug)
@@ -123,12 +124,21 @@ func (s *Service) Switch(ctx context.Context, p tenancy.Principal, id tenancy.ID
 	if err := s.store.SetActingTenant(ctx, p.Session, p.Subject, id, e); err != nil {
 		return Membership{}, err
 	}
-	_, role, err := s.store.ActingTenant(ctx, p.Session, p.Subject)
+	return s.Membership(ctx, p, id)
+}
+
+// Membership returns one of the person's memberships, the one that their session acts under; an ErrNotFound when they
+// have no such.
+func (s *Service) Membership(ctx context.Context, p tenancy.Principal, id tenancy.ID) (Membership, error) {
+	p.Tenant = id
+	list, err := s.List(ctx, p)
 	if err != nil {
 		return Membership{}, err
 	}
-	t, err := s.store.Tenant(ctx, id)
-	return Membership{Tenant: t, Role: role, Current: true}, err
+	if i := slices.IndexFunc(list, func(m Membership) bool { return m.Current }); i >= 0 {
+		return list[i], nil
+	}
+	return Membership{}, fmt.Errorf("you are a member of no organisation %s: %w", id, tenancy.ErrNotFound)
 }
 
 // Activate notes that a cell has prepared a tenant's storage. It is idempotent.

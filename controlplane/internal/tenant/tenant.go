@@ -44,8 +44,17 @@ type Tenant struct {
 type Membership struct {
 	Tenant Tenant
 	Role   tenancy.Role
+	// Facilities are those that the person is confined to; empty: all.
+	Facilities []string
 	// Current: the session acts for this tenant.
 	Current bool
+}
+
+// Standing is what a session acts with: nothing, when the person has yet to choose a tenant.
+type Standing struct {
+	Tenant     tenancy.ID
+	Role       tenancy.Role
+	Facilities []string
 }
 
 // Limits are a tenant's maxima.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/millwright-io/millwright/deploy/internal/enrol"
+	"github.com/millwright-io/millwright/deploy/internal/mailbox"
 	"github.com/millwright-io/millwright/deploy/internal/plant"
 	"github.com/millwright-io/millwright/deploy/internal/rpc"
 	"github.com/millwright-io/millwright/deploy/internal/simulate"
@@ -49,6 +50,13 @@ type Config struct {
 	DevicesDir string
 	// CAFile is the root of the gateway's certificate.
 	CAFile string
+	// Mailbox takes the person's e-mails.
+	Mailbox Mailbox
+}
+
+// Mailbox has the e-mails that were sent to an address, newest first.
+type Mailbox interface {
+	Messages(to string) ([]mailbox.Message, error)
 }
 
 // Demo sets up the demo tenant.
@@ -128,6 +136,9 @@ func (d *Demo) newKey(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("list tenants: %w", rpc.Explain(err))
 	}
 	if len(mine.GetMemberships()) == 0 {
+		if err := d.verify(ctx); err != nil {
+			return "", fmt.Errorf("verify the e-mail address %s: %w", Email, err)
+		}
 		if _, err := person.Tenants.Create(ctx, &tenantv1.CreateRequest{Name: tenant, Slug: slug}); err != nil {
 			return "", fmt.Errorf("create tenant %s: %w", tenant, rpc.Explain(err))
 		}

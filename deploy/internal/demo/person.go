@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
+	"time"
 )
 
 // session returns a session token for the demo's person, signing up the first time. Both go through the identity
@@ -27,25 +30,62 @@ func (d *Demo) session(ctx context.Context) (string, error) {
 	return token, nil
 }
 
+// codeWithin is how long the identity server may take to send an e-mail.
+const codeWithin = 30 * time.Second
+
+var code = regexp.MustCompile(`\b[0-9]{6}\b`)
+
+// verify asks for an e-mail with a code and gives the code back.
+func (d *Demo) verify(ctx context.Context) error {
+	flow, err := d.begin(ctx, "verification")
+	if err != nil {
+		return err
+	}
+	if err := d.send(ctx, "verification", flow, map[string]any{"method": "code", "email": Email}, &struct{}{}); err != nil {
+		return err
+	}
+	return until(ctx, codeWithin, "no e-mail with a good code came", func(ctx context.Context) error {
+		list, err := d.cfg.Mailbox.Messages(Email)
+		if err != nil {
+			return err
+		}
+		for _, m := range list {
+			if digits := code.FindString(m.Text); digits != "" && strings.Contains(m.Text, flow) {
+				return d.send(ctx, "verification", flow, map[string]any{"method": "code", "code": digits}, &struct{}{})
+			}
+		}
+		return errors.New("the mailbox has none")
+	})
+}
+
 // submit begins a flow and sends its form.
 func (d *Demo) submit(ctx context.Context, kind string, form map[string]any) (token string, err error) {
-	base := d.cfg.ControlURL + "/identity/self-service/" + kind
-	var flow struct {
-		ID string `json:"id"`
-	}
-	if err := d.call(ctx, http.MethodGet, base+"/api", nil, &flow); err != nil {
+	flow, err := d.begin(ctx, kind)
+	if err != nil {
 		return "", err
 	}
 	var answer struct {
 		SessionToken string `json:"session_token"`
 	}
-	if err := d.call(ctx, http.MethodPost, base+"?flow="+url.QueryEscape(flow.ID), form, &answer); err != nil {
+	if err := d.send(ctx, kind, flow, form, &answer); err != nil {
 		return "", err
 	}
 	if answer.SessionToken == "" {
 		return "", fmt.Errorf("%s gave no session", kind)
 	}
 	return answer.SessionToken, nil
+}
+
+func (d *Demo) begin(ctx context.Context, kind string) (flow string, err error) {
+	var answer struct {
+		ID string `json:"id"`
+	}
+	err = d.call(ctx, http.MethodGet, d.cfg.ControlURL+"/identity/self-service/"+kind+"/api", nil, &answer)
+	return answer.ID, err
+}
+
+func (d *Demo) send(ctx context.Context, kind, flow string, form map[string]any, answer any) error {
+	return d.call(ctx, http.MethodPost, d.cfg.ControlURL+"/identity/self-service/"+kind+"?flow="+url.QueryEscape(flow), form, answer)
 }
 
 func (d *Demo) call(ctx context.Context, method, url string, body, answer any) error {

@@ -33,6 +33,11 @@ type Config struct {
 	// CookieSecret signs cookies; CipherSecret has 32 characters.
 	CookieSecret string
 	CipherSecret string
+	// MailURL is the mail server in Kratos' form: smtps://user:password@host:465, smtp://host:587 (STARTTLS), or
+	// smtp://127.0.0.1:1025/?disable_starttls=true.
+	MailURL string
+	// MailFrom is the address that e-mails come from.
+	MailFrom string
 	// LogPath takes the server's output.
 	LogPath string
 }
@@ -60,7 +65,8 @@ func (c Config) document() (object, error) {
 			"admin":  object{"host": "127.0.0.1", "port": c.AdminPort, "request_log": object{"disable_for_health": true}},
 		},
 		"selfservice": selfService(base),
-		"session":     object{"lifespan": "168h", "earliest_possible_extend": "24h", "cookie": object{"same_site": "Lax", "path": "/", "persistent": true}},
+		"courier":     object{"smtp": object{"connection_uri": c.MailURL, "from_address": c.MailFrom, "from_name": "Millwright"}},
+		"session":     object{"whoami": object{"required_aal": "highest_available"}, "lifespan": "168h", "earliest_possible_extend": "24h", "cookie": object{"same_site": "Lax", "path": "/", "persistent": true}},
 		"cookies":     object{"same_site": "Lax", "path": "/"},
 		"secrets":     object{"cookie": []string{c.CookieSecret}, "cipher": []string{c.CipherSecret}},
 		"ciphers":     object{"algorithm": "xchacha20-poly1305"},
@@ -73,28 +79,32 @@ func (c Config) document() (object, error) {
 	}, nil
 }
 
-// selfService names the pages that the console has. Mail is off: there is no courier, so recovery and verification are
-// not offered.
+// selfService names the pages that the console has. Who signs up is signed in at once and asked to verify the address.
 func selfService(base string) object {
 	page := func(path string) object { return object{"ui_url": base + path} }
-	registration := page("/registration")
-	registration["after"] = object{"password": object{"hooks": []object{{"hook": "session"}}}}
-	settings := page("/settings")
+	registration := page("/sign-up")
+	registration["after"] = object{"password": object{"hooks": []object{{"hook": "session"}, {"hook": "show_verification_ui"}}}}
+	settings := page("/account")
 	settings["privileged_session_max_age"] = "15m"
+	settings["required_aal"] = "highest_available"
 	recovery, verification := page("/recovery"), page("/verification")
-	recovery["enabled"], verification["enabled"] = false, false
+	for _, flow := range []object{recovery, verification} {
+		flow["enabled"], flow["use"], flow["lifespan"] = true, "code", "1h"
+	}
+	verification["after"] = object{"default_browser_return_url": base + "/"}
 	return object{
 		"default_browser_return_url": base + "/",
 		"allowed_return_urls":        []string{base},
 		"methods": object{
 			"password": object{"enabled": true, "config": object{"haveibeenpwned_enabled": false, "min_password_length": 8}},
+			"code":     object{"enabled": true, "config": object{"lifespan": "1h"}},
 			"link":     object{"enabled": false},
-			"code":     object{"enabled": false},
+			"totp":     object{"enabled": true, "config": object{"issuer": "Millwright"}},
 		},
 		"flows": object{
-			"error": page("/error"), "login": page("/login"), "registration": registration, "settings": settings,
+			"error": page("/error"), "login": page("/sign-in"), "registration": registration, "settings": settings,
 			"recovery": recovery, "verification": verification,
-			"logout": object{"after": object{"default_browser_return_url": base + "/login"}},
+			"logout": object{"after": object{"default_browser_return_url": base + "/sign-in"}},
 		},
 	}
 }
@@ -112,7 +122,11 @@ func person() object {
 				"properties": object{
 					"email": object{
 						"type": "string", "format": "email", "title": "E-mail", "minLength": 3, "maxLength": 254,
-						"ory.sh/kratos": object{"credentials": object{"password": object{"identifier": true}}},
+						"ory.sh/kratos": object{
+							"credentials":  object{"password": object{"identifier": true}, "totp": object{"account_name": true}},
+							"verification": object{"via": "email"},
+							"recovery":     object{"via": "email"},
+						},
 					},
 					"name": object{"type": "string", "title": "Name", "maxLength": 120},
 				},

@@ -62,7 +62,7 @@ func (s *Server) environment() []string {
 
 // Spec is the server as a child to supervise.
 func (s *Server) Spec() supervise.Spec {
-	args := []string{"serve", "-c", s.cfg.path(), "--sqa-opt-out"}
+	args := []string{"serve", "-c", s.cfg.path(), "--sqa-opt-out", "--watch-courier"}
 	if strings.HasPrefix(s.cfg.Origin, "http://") {
 		// The flag's default hides the configuration's `dev`; without it cookies are marked Secure and lost over plain http.
 		args = append(args, "--dev")

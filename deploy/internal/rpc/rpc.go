@@ -18,6 +18,7 @@ import (
 	"github.com/millwright-io/millwright/deploy/internal/command"
 	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1/telemetryv1connect"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
@@ -44,6 +45,7 @@ type Client struct {
 	Devices devicev1connect.DeviceServiceClient
 	Usage   usagev1connect.UsageServiceClient
 	Audit   auditv1connect.AuditServiceClient
+	Members memberv1connect.MemberServiceClient
 
 	http   *http.Client
 	auth   connect.Option
@@ -87,6 +89,7 @@ func dial(server string, auth header) (*Client, error) {
 		Devices: devicev1connect.NewDeviceServiceClient(client, server, option),
 		Usage:   usagev1connect.NewUsageServiceClient(client, server, option),
 		Audit:   auditv1connect.NewAuditServiceClient(client, server, option),
+		Members: memberv1connect.NewMemberServiceClient(client, server, option),
 		http:    client, auth: option, server: strings.TrimRight(server, "/"), header: auth,
 	}, nil
 }

@@ -46,6 +46,8 @@ func flags(fs *flag.FlagSet, cfg *Config) (given *lists, verbose *bool) {
 	}
 	fs.StringVar(&cfg.Origin, "origin", "", "`URL` that browsers see the console at (default http:// and the control address)")
 	fs.StringVar(&given.hosts, "hosts", "", "further names and addresses, separated by commas, that devices reach the gateway by; they go into its certificate")
+	fs.StringVar(&cfg.MailURLFile, "mail-url-file", "", "`FILE` with the mail server's URL, e.g. smtps://user:password@mail.example.com:465 (default: a mailbox for development, at /mailbox of the console)")
+	fs.StringVar(&cfg.MailFrom, "mail-from", "", "address that e-mails come from")
 	fs.StringVar(&cfg.Home, "home", "", "checkout that has console/dist, .tools/kratos and deploy/tools (default: the folder above this binary's)")
 	fs.StringVar(&cfg.Kratos, "kratos", "", "the identity server's binary (default HOME/.tools/kratos)")
 	fs.StringVar(&cfg.Library, "library", "", "libchdb.so (default below HOME/deploy/tools/engine)")

@@ -44,6 +44,11 @@ type Config struct {
 	// SpaceReserve is how many MB must stay free on the disk of Data: below it, new events are refused. 0: the cell's own.
 	SpaceReserve int
 
+	// MailURLFile holds the mail server's URL; empty: e-mails go into the development mailbox.
+	MailURLFile string
+	// MailFrom is the address that e-mails come from.
+	MailFrom string
+
 	// Kratos, Library, Console and PostgresBin name parts that are not where Home has them.
 	Kratos      string
 	Library     string
@@ -89,6 +94,12 @@ func (c *Config) complete(executable string) error {
 	}
 	if c.Demo != "plant" && c.Demo != "empty" && c.Demo != "none" {
 		return command.Usage("--demo %q: want plant, empty or none", c.Demo)
+	}
+	if c.MailURLFile != "" && c.Demo != "none" {
+		return command.Usage("--mail-url-file needs --demo none: the demo's people read their e-mails in the development mailbox")
+	}
+	if c.MailFrom == "" {
+		c.MailFrom = "millwright@localhost.localdomain"
 	}
 	if c.SpaceReserve < 0 {
 		return command.Usage("--space-reserve %d: want a number of MB above 0", c.SpaceReserve)

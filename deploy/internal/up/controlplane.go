@@ -25,12 +25,20 @@ func (s *site) controlPlanePart() (*part, error) {
 	if err != nil {
 		return nil, err
 	}
+	mail, err := s.writeMailURL()
+	if err != nil {
+		return nil, err
+	}
 	cfg := controlplane.DefaultConfig()
+	cfg.MailURLFile, cfg.MailFrom = mail, s.cfg.MailFrom
+	if s.mailbox != nil {
+		cfg.MailboxURL = "http://" + loopback(s.ports.mailbox)
+	}
 	cfg.Address, cfg.MetricsAddress = s.cfg.ControlAddress, loopback(s.ports.controlMetrics)
 	cfg.PublicURL, cfg.TrustedOrigins = s.cfg.Origin, s.origins()[1:]
 	cfg.PostgresDSNFile, cfg.Migrate = dsn, true
 	cfg.NATSURL, cfg.NATSUser, cfg.NATSPasswordFile = s.nats.URL(), nats.UserControlPlane, natsPassword
-	cfg.KratosPublicURL, cfg.KratosAdminURL = s.kratos.PublicURL(), s.kratos.AdminURL()
+	cfg.KratosPublicURL = s.kratos.PublicURL()
 	cfg.ConsoleDir, cfg.KEKFile = s.cfg.Console, s.dir.at("secrets", "kek")
 	cfg.GatewayCertificateDir, cfg.GatewayHosts = s.dir.at("gateway"), s.cfg.Hosts
 	cfg.CellsFile, cfg.PlanLimits = cells, s.cfg.PlanLimits

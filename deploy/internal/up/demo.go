@@ -28,7 +28,7 @@ func (s *site) startDemo(ctx context.Context, t *tree) error {
 	}
 	d := demo.New(demo.Config{
 		ControlURL: "http://" + s.reachable(s.cfg.ControlAddress), Password: password, File: s.dir.at("demo.json"),
-		DevicesDir: s.dir.at("devices"), CAFile: s.dir.at("ca.pem"),
+		DevicesDir: s.dir.at("devices"), CAFile: s.dir.at("ca.pem"), Mailbox: s.mailbox,
 	}, s.log, s.now)
 	if err := d.Tenant(ctx); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/millwright-io/millwright/deploy/internal/kratos"
+	"github.com/millwright-io/millwright/deploy/internal/mailbox"
 	"github.com/millwright-io/millwright/deploy/internal/nats"
 	"github.com/millwright-io/millwright/deploy/internal/postgres"
 	"github.com/millwright-io/millwright/deploy/internal/supervise"
@@ -26,11 +27,12 @@ type site struct {
 	now        func() time.Time
 	executable string
 
-	ports struct{ postgres, kratosPublic, kratosAdmin, controlMetrics, cellMetrics int }
+	ports struct{ postgres, kratosPublic, kratosAdmin, controlMetrics, cellMetrics, mail, mailbox int }
 
 	postgres *postgres.Server
 	nats     *nats.Server
 	kratos   *kratos.Server
+	mailbox  *mailbox.Mailbox // nil with a mail server
 
 	// freshPostgres is set when the server's data was made by this start.
 	freshPostgres bool
@@ -39,14 +41,17 @@ type site struct {
 
 func newSite(ctx context.Context, cfg Config, dir *directory, executable string, log *slog.Logger, now func() time.Time) (*site, error) {
 	s := &site{cfg: cfg, dir: dir, log: log, now: now, executable: executable}
-	ports, err := freePorts(ctx, 5)
+	ports, err := freePorts(ctx, 7)
 	if err != nil {
 		return nil, err
 	}
-	for i, p := range []*int{&s.ports.postgres, &s.ports.kratosPublic, &s.ports.kratosAdmin, &s.ports.controlMetrics, &s.ports.cellMetrics} {
+	for i, p := range []*int{&s.ports.postgres, &s.ports.kratosPublic, &s.ports.kratosAdmin, &s.ports.controlMetrics, &s.ports.cellMetrics, &s.ports.mail, &s.ports.mailbox} {
 		*p = ports[i]
 	}
 	if err := s.preparePostgres(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.prepareMailbox(); err != nil {
 		return nil, err
 	}
 	return s, s.prepareKratos()
@@ -81,10 +86,14 @@ func (s *site) prepareKratos() error {
 	if err != nil {
 		return err
 	}
+	mail, err := s.mailURL()
+	if err != nil {
+		return err
+	}
 	s.kratos, err = kratos.New(kratos.Config{
 		Binary: s.cfg.Kratos, Dir: s.dir.at("kratos"), DSN: s.postgres.URLWithPassword(s.databases.kratos) + "&max_conns=10",
 		PublicPort: s.ports.kratosPublic, AdminPort: s.ports.kratosAdmin, Origin: s.cfg.Origin,
-		CookieSecret: cookie, CipherSecret: cipher, LogPath: s.logPath("kratos"),
+		CookieSecret: cookie, CipherSecret: cipher, MailURL: kratosMailURL(*mail), MailFrom: s.cfg.MailFrom, LogPath: s.logPath("kratos"),
 	})
 	return err
 }

@@ -59,6 +59,11 @@ func (s *site) startAll(ctx context.Context, t *tree, started *atomic.Bool) erro
 	if err := t.start(ctx, s.healthPart(t, started)); err != nil {
 		return err
 	}
+	if s.mailbox != nil {
+		if err := t.start(ctx, s.mailboxPart()); err != nil {
+			return err
+		}
+	}
 	clickhouse, err := s.clickhousePart()
 	if err != nil {
 		return err

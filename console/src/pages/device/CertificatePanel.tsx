@@ -18,7 +18,7 @@ const soon = 14 * day;
 const shownFirst = 3;
 
 export function CertificatePanel({ device }: { device: Device }) {
-  const refusal = useRefusal("writeDevices");
+  const refusal = useRefusal("certificates.write");
   const toasts = useToasts();
   const issue = useIssueCertificate();
   const [issued, setIssued] = useState<Credentials>();

@@ -4,7 +4,7 @@ import { useDeadLetters, type DeadLetter } from "../../api/telemetry";
 import { sentence } from "../../api/errors";
 import { readPayload } from "../../format/payload";
 import { formatAgo, formatDateTime, millis } from "../../format/time";
-import { mayDo, useSession } from "../../hooks/useSession";
+import { useSession } from "../../hooks/useSession";
 import { useNow } from "../../hooks/useNow";
 import { Badge } from "../../ui/Badge";
 import { Panel } from "../../ui/Panel";
@@ -12,8 +12,8 @@ import { Empty, ErrorPanel, SkeletonRows } from "../../ui/States";
 import styles from "./Device.module.css";
 
 export function DeadLetterPanel({ deviceId }: { deviceId: string }) {
-  const { role } = useSession();
-  const allowed = mayDo(role, "readDeadLetters");
+  const { actions } = useSession();
+  const allowed = actions.has("dead_letters.read");
   const { data, error, refetch } = useDeadLetters(deviceId, allowed);
   const now = useNow(10_000);
   if (!allowed) return null;

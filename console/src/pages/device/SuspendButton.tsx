@@ -8,7 +8,7 @@ import { Confirm } from "../../ui/Dialog";
 import { useToasts } from "../../ui/Toasts";
 
 export function SuspendButton({ device }: { device: Device }) {
-  const refusal = useRefusal("operateDevices");
+  const refusal = useRefusal("devices.operate");
   const toasts = useToasts();
   const suspend = useSuspendDevice();
   const resume = useResumeDevice();

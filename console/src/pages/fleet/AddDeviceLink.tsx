@@ -6,7 +6,7 @@ import { Button, buttonClass } from "../../ui/Button";
 import { Icon } from "../../ui/Icon";
 
 export function AddDeviceLink() {
-  const refusal = useRefusal("writeDevices");
+  const refusal = useRefusal("devices.write");
   if (refusal) {
     return (
       <Button kind="primary" icon="plus" disabledReason={refusal}>

@@ -17,7 +17,7 @@ import settings from "./Settings.module.css";
 
 export default function AuditPage() {
   return (
-    <Gate permission="readAudit">
+    <Gate action="audit.read">
       <Audit />
     </Gate>
   );

@@ -11,7 +11,7 @@ import styles from "./Settings.module.css";
 
 export default function DataAccessPage() {
   return (
-    <Gate permission="readStore">
+    <Gate action="store.read">
       <Access />
     </Gate>
   );

@@ -18,7 +18,7 @@ import { Gate } from "./Gate";
 
 export default function KeysPage() {
   return (
-    <Gate permission="manageKeys">
+    <Gate action="keys.read">
       <Keys />
     </Gate>
   );

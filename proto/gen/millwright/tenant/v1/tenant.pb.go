@@ -37,6 +37,12 @@ const (
 	Role_ROLE_OPERATOR Role = 3
 	// Viewer: reads devices, telemetry and usage.
 	Role_ROLE_VIEWER Role = 4
+	// Maintenance: as an operator, and gives devices new certificates.
+	Role_ROLE_MAINTENANCE Role = 5
+	// Quality: reads everything stored, and the audit log.
+	Role_ROLE_QUALITY Role = 6
+	// Finance: reads usage and invoices; sees no machine.
+	Role_ROLE_FINANCE Role = 7
 )
 
 // Enum value maps for Role.
@@ -47,6 +53,9 @@ var (
 		2: "ROLE_ADMIN",
 		3: "ROLE_OPERATOR",
 		4: "ROLE_VIEWER",
+		5: "ROLE_MAINTENANCE",
+		6: "ROLE_QUALITY",
+		7: "ROLE_FINANCE",
 	}
 	Role_value = map[string]int32{
 		"ROLE_UNSPECIFIED": 0,
@@ -54,6 +63,9 @@ var (
 		"ROLE_ADMIN":       2,
 		"ROLE_OPERATOR":    3,
 		"ROLE_VIEWER":      4,
+		"ROLE_MAINTENANCE": 5,
+		"ROLE_QUALITY":     6,
+		"ROLE_FINANCE":     7,
 	}
 )
 
@@ -392,7 +404,11 @@ type Membership struct {
 	Tenant *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	Role   Role                   `protobuf:"varint,2,opt,name=role,proto3,enum=millwright.tenant.v1.Role" json:"role,omitempty"`
 	// The session acts for this tenant.
-	Current       bool `protobuf:"varint,3,opt,name=current,proto3" json:"current,omitempty"`
+	Current bool `protobuf:"varint,3,opt,name=current,proto3" json:"current,omitempty"`
+	// What the role may do, e.g. devices.write.
+	Actions []string `protobuf:"bytes,4,rep,name=actions,proto3" json:"actions,omitempty"`
+	// The facilities that the person is confined to; empty: all.
+	Facilities    []string `protobuf:"bytes,5,rep,name=facilities,proto3" json:"facilities,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -448,71 +464,16 @@ func (x *Membership) GetCurrent() bool {
 	return false
 }
 
-// Member is a person in the tenant.
-type Member struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	MemberId      string                 `protobuf:"bytes,1,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
-	Email         string                 `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
-	Role          Role                   `protobuf:"varint,3,opt,name=role,proto3,enum=millwright.tenant.v1.Role" json:"role,omitempty"`
-	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Member) Reset() {
-	*x = Member{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[3]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Member) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Member) ProtoMessage() {}
-
-func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[3]
+func (x *Membership) GetActions() []string {
 	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
+		return x.Actions
 	}
-	return mi.MessageOf(x)
+	return nil
 }
 
-// Deprecated: Use Member.ProtoReflect.Descriptor instead.
-func (*Member) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{3}
-}
-
-func (x *Member) GetMemberId() string {
+func (x *Membership) GetFacilities() []string {
 	if x != nil {
-		return x.MemberId
-	}
-	return ""
-}
-
-func (x *Member) GetEmail() string {
-	if x != nil {
-		return x.Email
-	}
-	return ""
-}
-
-func (x *Member) GetRole() Role {
-	if x != nil {
-		return x.Role
-	}
-	return Role_ROLE_UNSPECIFIED
-}
-
-func (x *Member) GetCreatedAt() *timestamppb.Timestamp {
-	if x != nil {
-		return x.CreatedAt
+		return x.Facilities
 	}
 	return nil
 }
@@ -534,7 +495,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[4]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -546,7 +507,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[4]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -559,7 +520,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{4}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Key) GetKeyId() string {
@@ -616,7 +577,7 @@ type CreateRequest struct {
 
 func (x *CreateRequest) Reset() {
 	*x = CreateRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[5]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -628,7 +589,7 @@ func (x *CreateRequest) String() string {
 func (*CreateRequest) ProtoMessage() {}
 
 func (x *CreateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[5]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -641,7 +602,7 @@ func (x *CreateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRequest.ProtoReflect.Descriptor instead.
 func (*CreateRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{5}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CreateRequest) GetName() string {
@@ -668,7 +629,7 @@ type CreateResponse struct {
 
 func (x *CreateResponse) Reset() {
 	*x = CreateResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[6]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -680,7 +641,7 @@ func (x *CreateResponse) String() string {
 func (*CreateResponse) ProtoMessage() {}
 
 func (x *CreateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[6]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -693,7 +654,7 @@ func (x *CreateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateResponse.ProtoReflect.Descriptor instead.
 func (*CreateResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{6}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CreateResponse) GetTenant() *Tenant {
@@ -712,7 +673,7 @@ type ListRequest struct {
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[7]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -724,7 +685,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[7]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -737,21 +698,23 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{7}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{6}
 }
 
 // ListResponse carries the caller's tenants and who they are.
 type ListResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Memberships   []*Membership          `protobuf:"bytes,1,rep,name=memberships,proto3" json:"memberships,omitempty"`
-	Email         string                 `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Memberships []*Membership          `protobuf:"bytes,1,rep,name=memberships,proto3" json:"memberships,omitempty"`
+	Email       string                 `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	// The person has shown that they read the address's e-mails. Who has not cannot found a tenant.
+	Verified      bool `protobuf:"varint,3,opt,name=verified,proto3" json:"verified,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[8]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -763,7 +726,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[8]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -776,7 +739,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{8}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListResponse) GetMemberships() []*Membership {
@@ -793,6 +756,13 @@ func (x *ListResponse) GetEmail() string {
 	return ""
 }
 
+func (x *ListResponse) GetVerified() bool {
+	if x != nil {
+		return x.Verified
+	}
+	return false
+}
+
 // SwitchRequest names the tenant to act for.
 type SwitchRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -803,7 +773,7 @@ type SwitchRequest struct {
 
 func (x *SwitchRequest) Reset() {
 	*x = SwitchRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[9]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -815,7 +785,7 @@ func (x *SwitchRequest) String() string {
 func (*SwitchRequest) ProtoMessage() {}
 
 func (x *SwitchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[9]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -828,7 +798,7 @@ func (x *SwitchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SwitchRequest.ProtoReflect.Descriptor instead.
 func (*SwitchRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{9}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SwitchRequest) GetTenantId() string {
@@ -848,7 +818,7 @@ type SwitchResponse struct {
 
 func (x *SwitchResponse) Reset() {
 	*x = SwitchResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[10]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -860,7 +830,7 @@ func (x *SwitchResponse) String() string {
 func (*SwitchResponse) ProtoMessage() {}
 
 func (x *SwitchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[10]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -873,7 +843,7 @@ func (x *SwitchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SwitchResponse.ProtoReflect.Descriptor instead.
 func (*SwitchResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{10}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SwitchResponse) GetMembership() *Membership {
@@ -892,7 +862,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[11]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -904,7 +874,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[11]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -917,21 +887,23 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{11}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{10}
 }
 
 // GetResponse carries the caller's tenant and role.
 type GetResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Tenant        *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
-	Role          Role                   `protobuf:"varint,2,opt,name=role,proto3,enum=millwright.tenant.v1.Role" json:"role,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Tenant *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Role   Role                   `protobuf:"varint,2,opt,name=role,proto3,enum=millwright.tenant.v1.Role" json:"role,omitempty"`
+	// What the caller may do, e.g. devices.write.
+	Actions       []string `protobuf:"bytes,3,rep,name=actions,proto3" json:"actions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetResponse) Reset() {
 	*x = GetResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[12]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -943,7 +915,7 @@ func (x *GetResponse) String() string {
 func (*GetResponse) ProtoMessage() {}
 
 func (x *GetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[12]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -956,7 +928,7 @@ func (x *GetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResponse.ProtoReflect.Descriptor instead.
 func (*GetResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{12}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetResponse) GetTenant() *Tenant {
@@ -973,266 +945,11 @@ func (x *GetResponse) GetRole() Role {
 	return Role_ROLE_UNSPECIFIED
 }
 
-// ListMembersRequest asks for a page of members.
-type ListMembersRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListMembersRequest) Reset() {
-	*x = ListMembersRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[13]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListMembersRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListMembersRequest) ProtoMessage() {}
-
-func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[13]
+func (x *GetResponse) GetActions() []string {
 	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
-func (*ListMembersRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{13}
-}
-
-// ListMembersResponse carries the tenant's members.
-type ListMembersResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Members       []*Member              `protobuf:"bytes,1,rep,name=members,proto3" json:"members,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListMembersResponse) Reset() {
-	*x = ListMembersResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[14]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListMembersResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListMembersResponse) ProtoMessage() {}
-
-func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[14]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
-func (*ListMembersResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{14}
-}
-
-func (x *ListMembersResponse) GetMembers() []*Member {
-	if x != nil {
-		return x.Members
+		return x.Actions
 	}
 	return nil
-}
-
-// AddMemberRequest names a person and a role.
-type AddMemberRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Email         string                 `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
-	Role          Role                   `protobuf:"varint,2,opt,name=role,proto3,enum=millwright.tenant.v1.Role" json:"role,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *AddMemberRequest) Reset() {
-	*x = AddMemberRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[15]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *AddMemberRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*AddMemberRequest) ProtoMessage() {}
-
-func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[15]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use AddMemberRequest.ProtoReflect.Descriptor instead.
-func (*AddMemberRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{15}
-}
-
-func (x *AddMemberRequest) GetEmail() string {
-	if x != nil {
-		return x.Email
-	}
-	return ""
-}
-
-func (x *AddMemberRequest) GetRole() Role {
-	if x != nil {
-		return x.Role
-	}
-	return Role_ROLE_UNSPECIFIED
-}
-
-// AddMemberResponse carries the new member.
-type AddMemberResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Member        *Member                `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *AddMemberResponse) Reset() {
-	*x = AddMemberResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[16]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *AddMemberResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*AddMemberResponse) ProtoMessage() {}
-
-func (x *AddMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[16]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use AddMemberResponse.ProtoReflect.Descriptor instead.
-func (*AddMemberResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{16}
-}
-
-func (x *AddMemberResponse) GetMember() *Member {
-	if x != nil {
-		return x.Member
-	}
-	return nil
-}
-
-// RemoveMemberRequest names the member.
-type RemoveMemberRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	MemberId      string                 `protobuf:"bytes,1,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *RemoveMemberRequest) Reset() {
-	*x = RemoveMemberRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[17]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *RemoveMemberRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*RemoveMemberRequest) ProtoMessage() {}
-
-func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[17]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
-func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{17}
-}
-
-func (x *RemoveMemberRequest) GetMemberId() string {
-	if x != nil {
-		return x.MemberId
-	}
-	return ""
-}
-
-// RemoveMemberResponse is empty.
-type RemoveMemberResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *RemoveMemberResponse) Reset() {
-	*x = RemoveMemberResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[18]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *RemoveMemberResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*RemoveMemberResponse) ProtoMessage() {}
-
-func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[18]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use RemoveMemberResponse.ProtoReflect.Descriptor instead.
-func (*RemoveMemberResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{18}
 }
 
 // CreateKeyRequest describes the key.
@@ -1249,7 +966,7 @@ type CreateKeyRequest struct {
 
 func (x *CreateKeyRequest) Reset() {
 	*x = CreateKeyRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[19]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1261,7 +978,7 @@ func (x *CreateKeyRequest) String() string {
 func (*CreateKeyRequest) ProtoMessage() {}
 
 func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[19]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1274,7 +991,7 @@ func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyRequest.ProtoReflect.Descriptor instead.
 func (*CreateKeyRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{19}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CreateKeyRequest) GetName() string {
@@ -1309,7 +1026,7 @@ type CreateKeyResponse struct {
 
 func (x *CreateKeyResponse) Reset() {
 	*x = CreateKeyResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[20]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1321,7 +1038,7 @@ func (x *CreateKeyResponse) String() string {
 func (*CreateKeyResponse) ProtoMessage() {}
 
 func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[20]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1334,7 +1051,7 @@ func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyResponse.ProtoReflect.Descriptor instead.
 func (*CreateKeyResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{20}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CreateKeyResponse) GetKey() *Key {
@@ -1360,7 +1077,7 @@ type ListKeysRequest struct {
 
 func (x *ListKeysRequest) Reset() {
 	*x = ListKeysRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[21]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1372,7 +1089,7 @@ func (x *ListKeysRequest) String() string {
 func (*ListKeysRequest) ProtoMessage() {}
 
 func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[21]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1385,7 +1102,7 @@ func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysRequest.ProtoReflect.Descriptor instead.
 func (*ListKeysRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{21}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{14}
 }
 
 // ListKeysResponse carries the tenant's keys.
@@ -1398,7 +1115,7 @@ type ListKeysResponse struct {
 
 func (x *ListKeysResponse) Reset() {
 	*x = ListKeysResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[22]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1410,7 +1127,7 @@ func (x *ListKeysResponse) String() string {
 func (*ListKeysResponse) ProtoMessage() {}
 
 func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[22]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1423,7 +1140,7 @@ func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysResponse.ProtoReflect.Descriptor instead.
 func (*ListKeysResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{22}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListKeysResponse) GetKeys() []*Key {
@@ -1443,7 +1160,7 @@ type RevokeKeyRequest struct {
 
 func (x *RevokeKeyRequest) Reset() {
 	*x = RevokeKeyRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[23]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1455,7 +1172,7 @@ func (x *RevokeKeyRequest) String() string {
 func (*RevokeKeyRequest) ProtoMessage() {}
 
 func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[23]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1468,7 +1185,7 @@ func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKeyRequest.ProtoReflect.Descriptor instead.
 func (*RevokeKeyRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{23}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RevokeKeyRequest) GetKeyId() string {
@@ -1487,7 +1204,7 @@ type RevokeKeyResponse struct {
 
 func (x *RevokeKeyResponse) Reset() {
 	*x = RevokeKeyResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[24]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1499,7 +1216,7 @@ func (x *RevokeKeyResponse) String() string {
 func (*RevokeKeyResponse) ProtoMessage() {}
 
 func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[24]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1512,7 +1229,7 @@ func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKeyResponse.ProtoReflect.Descriptor instead.
 func (*RevokeKeyResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{24}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{17}
 }
 
 // IssueCellTokenRequest asks for a token of the caller's own rights.
@@ -1524,7 +1241,7 @@ type IssueCellTokenRequest struct {
 
 func (x *IssueCellTokenRequest) Reset() {
 	*x = IssueCellTokenRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[25]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1536,7 +1253,7 @@ func (x *IssueCellTokenRequest) String() string {
 func (*IssueCellTokenRequest) ProtoMessage() {}
 
 func (x *IssueCellTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[25]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1549,7 +1266,7 @@ func (x *IssueCellTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueCellTokenRequest.ProtoReflect.Descriptor instead.
 func (*IssueCellTokenRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{25}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{18}
 }
 
 // IssueCellTokenResponse carries the token; send it as `Authorization: Bearer <token>`.
@@ -1564,7 +1281,7 @@ type IssueCellTokenResponse struct {
 
 func (x *IssueCellTokenResponse) Reset() {
 	*x = IssueCellTokenResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[26]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1576,7 +1293,7 @@ func (x *IssueCellTokenResponse) String() string {
 func (*IssueCellTokenResponse) ProtoMessage() {}
 
 func (x *IssueCellTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[26]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1589,7 +1306,7 @@ func (x *IssueCellTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueCellTokenResponse.ProtoReflect.Descriptor instead.
 func (*IssueCellTokenResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{26}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *IssueCellTokenResponse) GetToken() string {
@@ -1642,18 +1359,16 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	" \x01(\tR\vmqttAddress\x12,\n" +
 	"\x12mqtt_websocket_url\x18\v \x01(\tR\x10mqttWebsocketUrl\x129\n" +
 	"\n" +
-	"created_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"\x8c\x01\n" +
+	"created_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"\xc6\x01\n" +
 	"\n" +
 	"Membership\x124\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x1c.millwright.tenant.v1.TenantR\x06tenant\x12.\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x1a.millwright.tenant.v1.RoleR\x04role\x12\x18\n" +
-	"\acurrent\x18\x03 \x01(\bR\acurrent\"\xa6\x01\n" +
-	"\x06Member\x12\x1b\n" +
-	"\tmember_id\x18\x01 \x01(\tR\bmemberId\x12\x14\n" +
-	"\x05email\x18\x02 \x01(\tR\x05email\x12.\n" +
-	"\x04role\x18\x03 \x01(\x0e2\x1a.millwright.tenant.v1.RoleR\x04role\x129\n" +
+	"\acurrent\x18\x03 \x01(\bR\acurrent\x12\x18\n" +
+	"\aactions\x18\x04 \x03(\tR\aactions\x12\x1e\n" +
 	"\n" +
-	"created_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"\xee\x01\n" +
+	"facilities\x18\x05 \x03(\tR\n" +
+	"facilities\"\xee\x01\n" +
 	"\x03Key\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -1668,10 +1383,11 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\x04slug\x18\x02 \x01(\tB+\xbaH(\xd8\x01\x01r#2!^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$R\x04slug\"F\n" +
 	"\x0eCreateResponse\x124\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x1c.millwright.tenant.v1.TenantR\x06tenant\"\r\n" +
-	"\vListRequest\"h\n" +
+	"\vListRequest\"\x84\x01\n" +
 	"\fListResponse\x12B\n" +
 	"\vmemberships\x18\x01 \x03(\v2 .millwright.tenant.v1.MembershipR\vmemberships\x12\x14\n" +
-	"\x05email\x18\x02 \x01(\tR\x05email\"7\n" +
+	"\x05email\x18\x02 \x01(\tR\x05email\x12\x1a\n" +
+	"\bverified\x18\x03 \x01(\bR\bverified\"7\n" +
 	"\rSwitchRequest\x12&\n" +
 	"\ttenant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(R\btenantId\"R\n" +
 	"\x0eSwitchResponse\x12@\n" +
@@ -1679,23 +1395,11 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"membership\x18\x01 \x01(\v2 .millwright.tenant.v1.MembershipR\n" +
 	"membership\"\f\n" +
 	"\n" +
-	"GetRequest\"s\n" +
+	"GetRequest\"\x8d\x01\n" +
 	"\vGetResponse\x124\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x1c.millwright.tenant.v1.TenantR\x06tenant\x12.\n" +
-	"\x04role\x18\x02 \x01(\x0e2\x1a.millwright.tenant.v1.RoleR\x04role\"\x14\n" +
-	"\x12ListMembersRequest\"M\n" +
-	"\x13ListMembersResponse\x126\n" +
-	"\amembers\x18\x01 \x03(\v2\x1c.millwright.tenant.v1.MemberR\amembers\"p\n" +
-	"\x10AddMemberRequest\x12 \n" +
-	"\x05email\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x18\xfe\x01`\x01R\x05email\x12:\n" +
-	"\x04role\x18\x02 \x01(\x0e2\x1a.millwright.tenant.v1.RoleB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04role\"I\n" +
-	"\x11AddMemberResponse\x124\n" +
-	"\x06member\x18\x01 \x01(\v2\x1c.millwright.tenant.v1.MemberR\x06member\"=\n" +
-	"\x13RemoveMemberRequest\x12&\n" +
-	"\tmember_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bmemberId\"\x16\n" +
-	"\x14RemoveMemberResponse\"\xa8\x01\n" +
+	"\x04role\x18\x02 \x01(\x0e2\x1a.millwright.tenant.v1.RoleR\x04role\x12\x18\n" +
+	"\aactions\x18\x03 \x03(\tR\aactions\"\xa8\x01\n" +
 	"\x10CreateKeyRequest\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18PR\x04name\x12:\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x1a.millwright.tenant.v1.RoleB\n" +
@@ -1716,7 +1420,7 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x129\n" +
 	"\n" +
 	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x19\n" +
-	"\bcell_url\x18\x03 \x01(\tR\acellUrl*`\n" +
+	"\bcell_url\x18\x03 \x01(\tR\acellUrl*\x9a\x01\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -1724,21 +1428,20 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\n" +
 	"ROLE_ADMIN\x10\x02\x12\x11\n" +
 	"\rROLE_OPERATOR\x10\x03\x12\x0f\n" +
-	"\vROLE_VIEWER\x10\x04*\x84\x01\n" +
+	"\vROLE_VIEWER\x10\x04\x12\x14\n" +
+	"\x10ROLE_MAINTENANCE\x10\x05\x12\x10\n" +
+	"\fROLE_QUALITY\x10\x06\x12\x10\n" +
+	"\fROLE_FINANCE\x10\a*\x84\x01\n" +
 	"\fTenantStatus\x12\x1d\n" +
 	"\x19TENANT_STATUS_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aTENANT_STATUS_PROVISIONING\x10\x01\x12\x18\n" +
 	"\x14TENANT_STATUS_ACTIVE\x10\x02\x12\x1b\n" +
-	"\x17TENANT_STATUS_SUSPENDED\x10\x032\xc7\n" +
-	"\n" +
+	"\x17TENANT_STATUS_SUSPENDED\x10\x032\xc3\a\n" +
 	"\rTenantService\x12o\n" +
 	"\x06Create\x12#.millwright.tenant.v1.CreateRequest\x1a$.millwright.tenant.v1.CreateResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/api/v1/tenants\x12f\n" +
 	"\x04List\x12!.millwright.tenant.v1.ListRequest\x1a\".millwright.tenant.v1.ListResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/tenants\x12\x82\x01\n" +
 	"\x06Switch\x12#.millwright.tenant.v1.SwitchRequest\x1a$.millwright.tenant.v1.SwitchResponse\"-\x82\xd3\xe4\x93\x02':\x01*\"\"/api/v1/tenants/{tenant_id}:switch\x12b\n" +
-	"\x03Get\x12 .millwright.tenant.v1.GetRequest\x1a!.millwright.tenant.v1.GetResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/tenant\x12{\n" +
-	"\vListMembers\x12(.millwright.tenant.v1.ListMembersRequest\x1a).millwright.tenant.v1.ListMembersResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/members\x12x\n" +
-	"\tAddMember\x12&.millwright.tenant.v1.AddMemberRequest\x1a'.millwright.tenant.v1.AddMemberResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/api/v1/members\x12\x8a\x01\n" +
-	"\fRemoveMember\x12).millwright.tenant.v1.RemoveMemberRequest\x1a*.millwright.tenant.v1.RemoveMemberResponse\"#\x82\xd3\xe4\x93\x02\x1d*\x1b/api/v1/members/{member_id}\x12u\n" +
+	"\x03Get\x12 .millwright.tenant.v1.GetRequest\x1a!.millwright.tenant.v1.GetResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/tenant\x12u\n" +
 	"\tCreateKey\x12&.millwright.tenant.v1.CreateKeyRequest\x1a'.millwright.tenant.v1.CreateKeyResponse\"\x17\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/api/v1/keys\x12o\n" +
 	"\bListKeys\x12%.millwright.tenant.v1.ListKeysRequest\x1a&.millwright.tenant.v1.ListKeysResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\f/api/v1/keys\x12{\n" +
 	"\tRevokeKey\x12&.millwright.tenant.v1.RevokeKeyRequest\x1a'.millwright.tenant.v1.RevokeKeyResponse\"\x1d\x82\xd3\xe4\x93\x02\x17*\x15/api/v1/keys/{key_id}\x12\x8a\x01\n" +
@@ -1757,90 +1460,72 @@ func file_millwright_tenant_v1_tenant_proto_rawDescGZIP() []byte {
 }
 
 var file_millwright_tenant_v1_tenant_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_millwright_tenant_v1_tenant_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_millwright_tenant_v1_tenant_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_millwright_tenant_v1_tenant_proto_goTypes = []any{
 	(Role)(0),                      // 0: millwright.tenant.v1.Role
 	(TenantStatus)(0),              // 1: millwright.tenant.v1.TenantStatus
 	(*Limits)(nil),                 // 2: millwright.tenant.v1.Limits
 	(*Tenant)(nil),                 // 3: millwright.tenant.v1.Tenant
 	(*Membership)(nil),             // 4: millwright.tenant.v1.Membership
-	(*Member)(nil),                 // 5: millwright.tenant.v1.Member
-	(*Key)(nil),                    // 6: millwright.tenant.v1.Key
-	(*CreateRequest)(nil),          // 7: millwright.tenant.v1.CreateRequest
-	(*CreateResponse)(nil),         // 8: millwright.tenant.v1.CreateResponse
-	(*ListRequest)(nil),            // 9: millwright.tenant.v1.ListRequest
-	(*ListResponse)(nil),           // 10: millwright.tenant.v1.ListResponse
-	(*SwitchRequest)(nil),          // 11: millwright.tenant.v1.SwitchRequest
-	(*SwitchResponse)(nil),         // 12: millwright.tenant.v1.SwitchResponse
-	(*GetRequest)(nil),             // 13: millwright.tenant.v1.GetRequest
-	(*GetResponse)(nil),            // 14: millwright.tenant.v1.GetResponse
-	(*ListMembersRequest)(nil),     // 15: millwright.tenant.v1.ListMembersRequest
-	(*ListMembersResponse)(nil),    // 16: millwright.tenant.v1.ListMembersResponse
-	(*AddMemberRequest)(nil),       // 17: millwright.tenant.v1.AddMemberRequest
-	(*AddMemberResponse)(nil),      // 18: millwright.tenant.v1.AddMemberResponse
-	(*RemoveMemberRequest)(nil),    // 19: millwright.tenant.v1.RemoveMemberRequest
-	(*RemoveMemberResponse)(nil),   // 20: millwright.tenant.v1.RemoveMemberResponse
-	(*CreateKeyRequest)(nil),       // 21: millwright.tenant.v1.CreateKeyRequest
-	(*CreateKeyResponse)(nil),      // 22: millwright.tenant.v1.CreateKeyResponse
-	(*ListKeysRequest)(nil),        // 23: millwright.tenant.v1.ListKeysRequest
-	(*ListKeysResponse)(nil),       // 24: millwright.tenant.v1.ListKeysResponse
-	(*RevokeKeyRequest)(nil),       // 25: millwright.tenant.v1.RevokeKeyRequest
-	(*RevokeKeyResponse)(nil),      // 26: millwright.tenant.v1.RevokeKeyResponse
-	(*IssueCellTokenRequest)(nil),  // 27: millwright.tenant.v1.IssueCellTokenRequest
-	(*IssueCellTokenResponse)(nil), // 28: millwright.tenant.v1.IssueCellTokenResponse
-	(*timestamppb.Timestamp)(nil),  // 29: google.protobuf.Timestamp
+	(*Key)(nil),                    // 5: millwright.tenant.v1.Key
+	(*CreateRequest)(nil),          // 6: millwright.tenant.v1.CreateRequest
+	(*CreateResponse)(nil),         // 7: millwright.tenant.v1.CreateResponse
+	(*ListRequest)(nil),            // 8: millwright.tenant.v1.ListRequest
+	(*ListResponse)(nil),           // 9: millwright.tenant.v1.ListResponse
+	(*SwitchRequest)(nil),          // 10: millwright.tenant.v1.SwitchRequest
+	(*SwitchResponse)(nil),         // 11: millwright.tenant.v1.SwitchResponse
+	(*GetRequest)(nil),             // 12: millwright.tenant.v1.GetRequest
+	(*GetResponse)(nil),            // 13: millwright.tenant.v1.GetResponse
+	(*CreateKeyRequest)(nil),       // 14: millwright.tenant.v1.CreateKeyRequest
+	(*CreateKeyResponse)(nil),      // 15: millwright.tenant.v1.CreateKeyResponse
+	(*ListKeysRequest)(nil),        // 16: millwright.tenant.v1.ListKeysRequest
+	(*ListKeysResponse)(nil),       // 17: millwright.tenant.v1.ListKeysResponse
+	(*RevokeKeyRequest)(nil),       // 18: millwright.tenant.v1.RevokeKeyRequest
+	(*RevokeKeyResponse)(nil),      // 19: millwright.tenant.v1.RevokeKeyResponse
+	(*IssueCellTokenRequest)(nil),  // 20: millwright.tenant.v1.IssueCellTokenRequest
+	(*IssueCellTokenResponse)(nil), // 21: millwright.tenant.v1.IssueCellTokenResponse
+	(*timestamppb.Timestamp)(nil),  // 22: google.protobuf.Timestamp
 }
 var file_millwright_tenant_v1_tenant_proto_depIdxs = []int32{
 	1,  // 0: millwright.tenant.v1.Tenant.status:type_name -> millwright.tenant.v1.TenantStatus
 	2,  // 1: millwright.tenant.v1.Tenant.limits:type_name -> millwright.tenant.v1.Limits
-	29, // 2: millwright.tenant.v1.Tenant.created_at:type_name -> google.protobuf.Timestamp
+	22, // 2: millwright.tenant.v1.Tenant.created_at:type_name -> google.protobuf.Timestamp
 	3,  // 3: millwright.tenant.v1.Membership.tenant:type_name -> millwright.tenant.v1.Tenant
 	0,  // 4: millwright.tenant.v1.Membership.role:type_name -> millwright.tenant.v1.Role
-	0,  // 5: millwright.tenant.v1.Member.role:type_name -> millwright.tenant.v1.Role
-	29, // 6: millwright.tenant.v1.Member.created_at:type_name -> google.protobuf.Timestamp
-	0,  // 7: millwright.tenant.v1.Key.role:type_name -> millwright.tenant.v1.Role
-	29, // 8: millwright.tenant.v1.Key.created_at:type_name -> google.protobuf.Timestamp
-	29, // 9: millwright.tenant.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
-	3,  // 10: millwright.tenant.v1.CreateResponse.tenant:type_name -> millwright.tenant.v1.Tenant
-	4,  // 11: millwright.tenant.v1.ListResponse.memberships:type_name -> millwright.tenant.v1.Membership
-	4,  // 12: millwright.tenant.v1.SwitchResponse.membership:type_name -> millwright.tenant.v1.Membership
-	3,  // 13: millwright.tenant.v1.GetResponse.tenant:type_name -> millwright.tenant.v1.Tenant
-	0,  // 14: millwright.tenant.v1.GetResponse.role:type_name -> millwright.tenant.v1.Role
-	5,  // 15: millwright.tenant.v1.ListMembersResponse.members:type_name -> millwright.tenant.v1.Member
-	0,  // 16: millwright.tenant.v1.AddMemberRequest.role:type_name -> millwright.tenant.v1.Role
-	5,  // 17: millwright.tenant.v1.AddMemberResponse.member:type_name -> millwright.tenant.v1.Member
-	0,  // 18: millwright.tenant.v1.CreateKeyRequest.role:type_name -> millwright.tenant.v1.Role
-	29, // 19: millwright.tenant.v1.CreateKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
-	6,  // 20: millwright.tenant.v1.CreateKeyResponse.key:type_name -> millwright.tenant.v1.Key
-	6,  // 21: millwright.tenant.v1.ListKeysResponse.keys:type_name -> millwright.tenant.v1.Key
-	29, // 22: millwright.tenant.v1.IssueCellTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	7,  // 23: millwright.tenant.v1.TenantService.Create:input_type -> millwright.tenant.v1.CreateRequest
-	9,  // 24: millwright.tenant.v1.TenantService.List:input_type -> millwright.tenant.v1.ListRequest
-	11, // 25: millwright.tenant.v1.TenantService.Switch:input_type -> millwright.tenant.v1.SwitchRequest
-	13, // 26: millwright.tenant.v1.TenantService.Get:input_type -> millwright.tenant.v1.GetRequest
-	15, // 27: millwright.tenant.v1.TenantService.ListMembers:input_type -> millwright.tenant.v1.ListMembersRequest
-	17, // 28: millwright.tenant.v1.TenantService.AddMember:input_type -> millwright.tenant.v1.AddMemberRequest
-	19, // 29: millwright.tenant.v1.TenantService.RemoveMember:input_type -> millwright.tenant.v1.RemoveMemberRequest
-	21, // 30: millwright.tenant.v1.TenantService.CreateKey:input_type -> millwright.tenant.v1.CreateKeyRequest
-	23, // 31: millwright.tenant.v1.TenantService.ListKeys:input_type -> millwright.tenant.v1.ListKeysRequest
-	25, // 32: millwright.tenant.v1.TenantService.RevokeKey:input_type -> millwright.tenant.v1.RevokeKeyRequest
-	27, // 33: millwright.tenant.v1.TenantService.IssueCellToken:input_type -> millwright.tenant.v1.IssueCellTokenRequest
-	8,  // 34: millwright.tenant.v1.TenantService.Create:output_type -> millwright.tenant.v1.CreateResponse
-	10, // 35: millwright.tenant.v1.TenantService.List:output_type -> millwright.tenant.v1.ListResponse
-	12, // 36: millwright.tenant.v1.TenantService.Switch:output_type -> millwright.tenant.v1.SwitchResponse
-	14, // 37: millwright.tenant.v1.TenantService.Get:output_type -> millwright.tenant.v1.GetResponse
-	16, // 38: millwright.tenant.v1.TenantService.ListMembers:output_type -> millwright.tenant.v1.ListMembersResponse
-	18, // 39: millwright.tenant.v1.TenantService.AddMember:output_type -> millwright.tenant.v1.AddMemberResponse
-	20, // 40: millwright.tenant.v1.TenantService.RemoveMember:output_type -> millwright.tenant.v1.RemoveMemberResponse
-	22, // 41: millwright.tenant.v1.TenantService.CreateKey:output_type -> millwright.tenant.v1.CreateKeyResponse
-	24, // 42: millwright.tenant.v1.TenantService.ListKeys:output_type -> millwright.tenant.v1.ListKeysResponse
-	26, // 43: millwright.tenant.v1.TenantService.RevokeKey:output_type -> millwright.tenant.v1.RevokeKeyResponse
-	28, // 44: millwright.tenant.v1.TenantService.IssueCellToken:output_type -> millwright.tenant.v1.IssueCellTokenResponse
-	34, // [34:45] is the sub-list for method output_type
-	23, // [23:34] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	0,  // 5: millwright.tenant.v1.Key.role:type_name -> millwright.tenant.v1.Role
+	22, // 6: millwright.tenant.v1.Key.created_at:type_name -> google.protobuf.Timestamp
+	22, // 7: millwright.tenant.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
+	3,  // 8: millwright.tenant.v1.CreateResponse.tenant:type_name -> millwright.tenant.v1.Tenant
+	4,  // 9: millwright.tenant.v1.ListResponse.memberships:type_name -> millwright.tenant.v1.Membership
+	4,  // 10: millwright.tenant.v1.SwitchResponse.membership:type_name -> millwright.tenant.v1.Membership
+	3,  // 11: millwright.tenant.v1.GetResponse.tenant:type_name -> millwright.tenant.v1.Tenant
+	0,  // 12: millwright.tenant.v1.GetResponse.role:type_name -> millwright.tenant.v1.Role
+	0,  // 13: millwright.tenant.v1.CreateKeyRequest.role:type_name -> millwright.tenant.v1.Role
+	22, // 14: millwright.tenant.v1.CreateKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
+	5,  // 15: millwright.tenant.v1.CreateKeyResponse.key:type_name -> millwright.tenant.v1.Key
+	5,  // 16: millwright.tenant.v1.ListKeysResponse.keys:type_name -> millwright.tenant.v1.Key
+	22, // 17: millwright.tenant.v1.IssueCellTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	6,  // 18: millwright.tenant.v1.TenantService.Create:input_type -> millwright.tenant.v1.CreateRequest
+	8,  // 19: millwright.tenant.v1.TenantService.List:input_type -> millwright.tenant.v1.ListRequest
+	10, // 20: millwright.tenant.v1.TenantService.Switch:input_type -> millwright.tenant.v1.SwitchRequest
+	12, // 21: millwright.tenant.v1.TenantService.Get:input_type -> millwright.tenant.v1.GetRequest
+	14, // 22: millwright.tenant.v1.TenantService.CreateKey:input_type -> millwright.tenant.v1.CreateKeyRequest
+	16, // 23: millwright.tenant.v1.TenantService.ListKeys:input_type -> millwright.tenant.v1.ListKeysRequest
+	18, // 24: millwright.tenant.v1.TenantService.RevokeKey:input_type -> millwright.tenant.v1.RevokeKeyRequest
+	20, // 25: millwright.tenant.v1.TenantService.IssueCellToken:input_type -> millwright.tenant.v1.IssueCellTokenRequest
+	7,  // 26: millwright.tenant.v1.TenantService.Create:output_type -> millwright.tenant.v1.CreateResponse
+	9,  // 27: millwright.tenant.v1.TenantService.List:output_type -> millwright.tenant.v1.ListResponse
+	11, // 28: millwright.tenant.v1.TenantService.Switch:output_type -> millwright.tenant.v1.SwitchResponse
+	13, // 29: millwright.tenant.v1.TenantService.Get:output_type -> millwright.tenant.v1.GetResponse
+	15, // 30: millwright.tenant.v1.TenantService.CreateKey:output_type -> millwright.tenant.v1.CreateKeyResponse
+	17, // 31: millwright.tenant.v1.TenantService.ListKeys:output_type -> millwright.tenant.v1.ListKeysResponse
+	19, // 32: millwright.tenant.v1.TenantService.RevokeKey:output_type -> millwright.tenant.v1.RevokeKeyResponse
+	21, // 33: millwright.tenant.v1.TenantService.IssueCellToken:output_type -> millwright.tenant.v1.IssueCellTokenResponse
+	26, // [26:34] is the sub-list for method output_type
+	18, // [18:26] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_millwright_tenant_v1_tenant_proto_init() }
@@ -1854,7 +1539,7 @@ func file_millwright_tenant_v1_tenant_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_tenant_v1_tenant_proto_rawDesc), len(file_millwright_tenant_v1_tenant_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   27,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/tenant/v1/tenant.proto.
  */
 export const file_millwright_tenant_v1_tenant: GenFile = /*@__PURE__*/
-  fileDesc("CiFtaWxsd3JpZ2h0L3RlbmFudC92MS90ZW5hbnQucHJvdG8SFG1pbGx3cmlnaHQudGVuYW50LnYxIrkBCgZMaW1pdHMSDwoHZGV2aWNlcxgBIAEoBRIZChFldmVudHNfcGVyX3NlY29uZBgCIAEoBRIUCgxldmVudHNfYnVyc3QYAyABKAUSFgoOZXZlbnRzX3Blcl9kYXkYBCABKAMSFQoNcGF5bG9hZF9ieXRlcxgFIAEoBRIfChdtZWFzdXJlbWVudHNfcGVyX2RldmljZRgGIAEoBRIMCgRrZXlzGAcgASgFEg8KB21lbWJlcnMYCCABKAUivQIKBlRlbmFudBIRCgl0ZW5hbnRfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRzbHVnGAMgASgJEjIKBnN0YXR1cxgEIAEoDjIiLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudFN0YXR1cxIMCgRwbGFuGAUgASgJEiwKBmxpbWl0cxgGIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLkxpbWl0cxIMCgRjZWxsGAcgASgJEhAKCGNlbGxfdXJsGAggASgJEhIKCmluZ2VzdF91cmwYCSABKAkSFAoMbXF0dF9hZGRyZXNzGAogASgJEhoKEm1xdHRfd2Vic29ja2V0X3VybBgLIAEoCRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ1CgpNZW1iZXJzaGlwEiwKBnRlbmFudBgBIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudBIoCgRyb2xlGAIgASgOMhoubWlsbHdyaWdodC50ZW5hbnQudjEuUm9sZRIPCgdjdXJyZW50GAMgASgIIoQBCgZNZW1iZXISEQoJbWVtYmVyX2lkGAEgASgJEg0KBWVtYWlsGAIgASgJEigKBHJvbGUYAyABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIr0BCgNLZXkSDgoGa2V5X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcHJlZml4GAMgASgJEigKBHJvbGUYBCABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImMKDUNyZWF0ZVJlcXVlc3QSFwoEbmFtZRgBIAEoCUIJukgGcgQQARhQEjkKBHNsdWcYAiABKAlCK7pIKNgBAXIjMiFeW2EtejAtOV1bYS16MC05LV17MSwzOH1bYS16MC05XSQiPgoOQ3JlYXRlUmVzcG9uc2USLAoGdGVuYW50GAEgASgLMhwubWlsbHdyaWdodC50ZW5hbnQudjEuVGVuYW50Ig0KC0xpc3RSZXF1ZXN0IlQKDExpc3RSZXNwb25zZRI1CgttZW1iZXJzaGlwcxgBIAMoCzIgLm1pbGx3cmlnaHQudGVuYW50LnYxLk1lbWJlcnNoaXASDQoFZW1haWwYAiABKAkiLQoNU3dpdGNoUmVxdWVzdBIcCgl0ZW5hbnRfaWQYASABKAlCCbpIBnIEEAEYKCJGCg5Td2l0Y2hSZXNwb25zZRI0CgptZW1iZXJzaGlwGAEgASgLMiAubWlsbHdyaWdodC50ZW5hbnQudjEuTWVtYmVyc2hpcCIMCgpHZXRSZXF1ZXN0ImUKC0dldFJlc3BvbnNlEiwKBnRlbmFudBgBIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudBIoCgRyb2xlGAIgASgOMhoubWlsbHdyaWdodC50ZW5hbnQudjEuUm9sZSIUChJMaXN0TWVtYmVyc1JlcXVlc3QiRAoTTGlzdE1lbWJlcnNSZXNwb25zZRItCgdtZW1iZXJzGAEgAygLMhwubWlsbHdyaWdodC50ZW5hbnQudjEuTWVtYmVyImMKEEFkZE1lbWJlclJlcXVlc3QSGQoFZW1haWwYASABKAlCCrpIB3IFGP4BYAESNAoEcm9sZRgCIAEoDjIaLm1pbGx3cmlnaHQudGVuYW50LnYxLlJvbGVCCrpIB4IBBBABIAAiQQoRQWRkTWVtYmVyUmVzcG9uc2USLAoGbWVtYmVyGAEgASgLMhwubWlsbHdyaWdodC50ZW5hbnQudjEuTWVtYmVyIjMKE1JlbW92ZU1lbWJlclJlcXVlc3QSHAoJbWVtYmVyX2lkGAEgASgJQgm6SAZyBBABGEAiFgoUUmVtb3ZlTWVtYmVyUmVzcG9uc2UikQEKEENyZWF0ZUtleVJlcXVlc3QSFwoEbmFtZRgBIAEoCUIJukgGcgQQARhQEjQKBHJvbGUYAiABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlQgq6SAeCAQQQASAAEi4KCmV4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIksKEUNyZWF0ZUtleVJlc3BvbnNlEiYKA2tleRgBIAEoCzIZLm1pbGx3cmlnaHQudGVuYW50LnYxLktleRIOCgZzZWNyZXQYAiABKAkiEQoPTGlzdEtleXNSZXF1ZXN0IjsKEExpc3RLZXlzUmVzcG9uc2USJwoEa2V5cxgBIAMoCzIZLm1pbGx3cmlnaHQudGVuYW50LnYxLktleSItChBSZXZva2VLZXlSZXF1ZXN0EhkKBmtleV9pZBgBIAEoCUIJukgGcgQQARgoIhMKEVJldm9rZUtleVJlc3BvbnNlIhcKFUlzc3VlQ2VsbFRva2VuUmVxdWVzdCJpChZJc3N1ZUNlbGxUb2tlblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEi4KCmV4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGNlbGxfdXJsGAMgASgJKmAKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg4KClJPTEVfT1dORVIQARIOCgpST0xFX0FETUlOEAISEQoNUk9MRV9PUEVSQVRPUhADEg8KC1JPTEVfVklFV0VSEAQqhAEKDFRlbmFudFN0YXR1cxIdChlURU5BTlRfU1RBVFVTX1VOU1BFQ0lGSUVEEAASHgoaVEVOQU5UX1NUQVRVU19QUk9WSVNJT05JTkcQARIYChRURU5BTlRfU1RBVFVTX0FDVElWRRACEhsKF1RFTkFOVF9TVEFUVVNfU1VTUEVOREVEEAMyxwoKDVRlbmFudFNlcnZpY2USbwoGQ3JlYXRlEiMubWlsbHdyaWdodC50ZW5hbnQudjEuQ3JlYXRlUmVxdWVzdBokLm1pbGx3cmlnaHQudGVuYW50LnYxLkNyZWF0ZVJlc3BvbnNlIhqC0+STAhQ6ASoiDy9hcGkvdjEvdGVuYW50cxJmCgRMaXN0EiEubWlsbHdyaWdodC50ZW5hbnQudjEuTGlzdFJlcXVlc3QaIi5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0UmVzcG9uc2UiF4LT5JMCERIPL2FwaS92MS90ZW5hbnRzEoIBCgZTd2l0Y2gSIy5taWxsd3JpZ2h0LnRlbmFudC52MS5Td2l0Y2hSZXF1ZXN0GiQubWlsbHdyaWdodC50ZW5hbnQudjEuU3dpdGNoUmVzcG9uc2UiLYLT5JMCJzoBKiIiL2FwaS92MS90ZW5hbnRzL3t0ZW5hbnRfaWR9OnN3aXRjaBJiCgNHZXQSIC5taWxsd3JpZ2h0LnRlbmFudC52MS5HZXRSZXF1ZXN0GiEubWlsbHdyaWdodC50ZW5hbnQudjEuR2V0UmVzcG9uc2UiFoLT5JMCEBIOL2FwaS92MS90ZW5hbnQSewoLTGlzdE1lbWJlcnMSKC5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0TWVtYmVyc1JlcXVlc3QaKS5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0TWVtYmVyc1Jlc3BvbnNlIheC0+STAhESDy9hcGkvdjEvbWVtYmVycxJ4CglBZGRNZW1iZXISJi5taWxsd3JpZ2h0LnRlbmFudC52MS5BZGRNZW1iZXJSZXF1ZXN0GicubWlsbHdyaWdodC50ZW5hbnQudjEuQWRkTWVtYmVyUmVzcG9uc2UiGoLT5JMCFDoBKiIPL2FwaS92MS9tZW1iZXJzEooBCgxSZW1vdmVNZW1iZXISKS5taWxsd3JpZ2h0LnRlbmFudC52MS5SZW1vdmVNZW1iZXJSZXF1ZXN0GioubWlsbHdyaWdodC50ZW5hbnQudjEuUmVtb3ZlTWVtYmVyUmVzcG9uc2UiI4LT5JMCHSobL2FwaS92MS9tZW1iZXJzL3ttZW1iZXJfaWR9EnUKCUNyZWF0ZUtleRImLm1pbGx3cmlnaHQudGVuYW50LnYxLkNyZWF0ZUtleVJlcXVlc3QaJy5taWxsd3JpZ2h0LnRlbmFudC52MS5DcmVhdGVLZXlSZXNwb25zZSIXgtPkkwIROgEqIgwvYXBpL3YxL2tleXMSbwoITGlzdEtleXMSJS5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0S2V5c1JlcXVlc3QaJi5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0S2V5c1Jlc3BvbnNlIhSC0+STAg4SDC9hcGkvdjEva2V5cxJ7CglSZXZva2VLZXkSJi5taWxsd3JpZ2h0LnRlbmFudC52MS5SZXZva2VLZXlSZXF1ZXN0GicubWlsbHdyaWdodC50ZW5hbnQudjEuUmV2b2tlS2V5UmVzcG9uc2UiHYLT5JMCFyoVL2FwaS92MS9rZXlzL3trZXlfaWR9EooBCg5Jc3N1ZUNlbGxUb2tlbhIrLm1pbGx3cmlnaHQudGVuYW50LnYxLklzc3VlQ2VsbFRva2VuUmVxdWVzdBosLm1pbGx3cmlnaHQudGVuYW50LnYxLklzc3VlQ2VsbFRva2VuUmVzcG9uc2UiHYLT5JMCFzoBKiISL2FwaS92MS9jZWxsLXRva2VuQk1aS2dpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L3RlbmFudC92MTt0ZW5hbnR2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("CiFtaWxsd3JpZ2h0L3RlbmFudC92MS90ZW5hbnQucHJvdG8SFG1pbGx3cmlnaHQudGVuYW50LnYxIrkBCgZMaW1pdHMSDwoHZGV2aWNlcxgBIAEoBRIZChFldmVudHNfcGVyX3NlY29uZBgCIAEoBRIUCgxldmVudHNfYnVyc3QYAyABKAUSFgoOZXZlbnRzX3Blcl9kYXkYBCABKAMSFQoNcGF5bG9hZF9ieXRlcxgFIAEoBRIfChdtZWFzdXJlbWVudHNfcGVyX2RldmljZRgGIAEoBRIMCgRrZXlzGAcgASgFEg8KB21lbWJlcnMYCCABKAUivQIKBlRlbmFudBIRCgl0ZW5hbnRfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRzbHVnGAMgASgJEjIKBnN0YXR1cxgEIAEoDjIiLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudFN0YXR1cxIMCgRwbGFuGAUgASgJEiwKBmxpbWl0cxgGIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLkxpbWl0cxIMCgRjZWxsGAcgASgJEhAKCGNlbGxfdXJsGAggASgJEhIKCmluZ2VzdF91cmwYCSABKAkSFAoMbXF0dF9hZGRyZXNzGAogASgJEhoKEm1xdHRfd2Vic29ja2V0X3VybBgLIAEoCRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKaAQoKTWVtYmVyc2hpcBIsCgZ0ZW5hbnQYASABKAsyHC5taWxsd3JpZ2h0LnRlbmFudC52MS5UZW5hbnQSKAoEcm9sZRgCIAEoDjIaLm1pbGx3cmlnaHQudGVuYW50LnYxLlJvbGUSDwoHY3VycmVudBgDIAEoCBIPCgdhY3Rpb25zGAQgAygJEhIKCmZhY2lsaXRpZXMYBSADKAkivQEKA0tleRIOCgZrZXlfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZwcmVmaXgYAyABKAkSKAoEcm9sZRgEIAEoDjIaLm1pbGx3cmlnaHQudGVuYW50LnYxLlJvbGUSLgoKY3JlYXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiYwoNQ3JlYXRlUmVxdWVzdBIXCgRuYW1lGAEgASgJQgm6SAZyBBABGFASOQoEc2x1ZxgCIAEoCUIrukgo2AEBciMyIV5bYS16MC05XVthLXowLTktXXsxLDM4fVthLXowLTldJCI+Cg5DcmVhdGVSZXNwb25zZRIsCgZ0ZW5hbnQYASABKAsyHC5taWxsd3JpZ2h0LnRlbmFudC52MS5UZW5hbnQiDQoLTGlzdFJlcXVlc3QiZgoMTGlzdFJlc3BvbnNlEjUKC21lbWJlcnNoaXBzGAEgAygLMiAubWlsbHdyaWdodC50ZW5hbnQudjEuTWVtYmVyc2hpcBINCgVlbWFpbBgCIAEoCRIQCgh2ZXJpZmllZBgDIAEoCCItCg1Td2l0Y2hSZXF1ZXN0EhwKCXRlbmFudF9pZBgBIAEoCUIJukgGcgQQARgoIkYKDlN3aXRjaFJlc3BvbnNlEjQKCm1lbWJlcnNoaXAYASABKAsyIC5taWxsd3JpZ2h0LnRlbmFudC52MS5NZW1iZXJzaGlwIgwKCkdldFJlcXVlc3QidgoLR2V0UmVzcG9uc2USLAoGdGVuYW50GAEgASgLMhwubWlsbHdyaWdodC50ZW5hbnQudjEuVGVuYW50EigKBHJvbGUYAiABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlEg8KB2FjdGlvbnMYAyADKAkikQEKEENyZWF0ZUtleVJlcXVlc3QSFwoEbmFtZRgBIAEoCUIJukgGcgQQARhQEjQKBHJvbGUYAiABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlQgq6SAeCAQQQASAAEi4KCmV4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIksKEUNyZWF0ZUtleVJlc3BvbnNlEiYKA2tleRgBIAEoCzIZLm1pbGx3cmlnaHQudGVuYW50LnYxLktleRIOCgZzZWNyZXQYAiABKAkiEQoPTGlzdEtleXNSZXF1ZXN0IjsKEExpc3RLZXlzUmVzcG9uc2USJwoEa2V5cxgBIAMoCzIZLm1pbGx3cmlnaHQudGVuYW50LnYxLktleSItChBSZXZva2VLZXlSZXF1ZXN0EhkKBmtleV9pZBgBIAEoCUIJukgGcgQQARgoIhMKEVJldm9rZUtleVJlc3BvbnNlIhcKFUlzc3VlQ2VsbFRva2VuUmVxdWVzdCJpChZJc3N1ZUNlbGxUb2tlblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEi4KCmV4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGNlbGxfdXJsGAMgASgJKpoBCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIOCgpST0xFX09XTkVSEAESDgoKUk9MRV9BRE1JThACEhEKDVJPTEVfT1BFUkFUT1IQAxIPCgtST0xFX1ZJRVdFUhAEEhQKEFJPTEVfTUFJTlRFTkFOQ0UQBRIQCgxST0xFX1FVQUxJVFkQBhIQCgxST0xFX0ZJTkFOQ0UQByqEAQoMVGVuYW50U3RhdHVzEh0KGVRFTkFOVF9TVEFUVVNfVU5TUEVDSUZJRUQQABIeChpURU5BTlRfU1RBVFVTX1BST1ZJU0lPTklORxABEhgKFFRFTkFOVF9TVEFUVVNfQUNUSVZFEAISGwoXVEVOQU5UX1NUQVRVU19TVVNQRU5ERUQQAzLDBwoNVGVuYW50U2VydmljZRJvCgZDcmVhdGUSIy5taWxsd3JpZ2h0LnRlbmFudC52MS5DcmVhdGVSZXF1ZXN0GiQubWlsbHdyaWdodC50ZW5hbnQudjEuQ3JlYXRlUmVzcG9uc2UiGoLT5JMCFDoBKiIPL2FwaS92MS90ZW5hbnRzEmYKBExpc3QSIS5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0UmVxdWVzdBoiLm1pbGx3cmlnaHQudGVuYW50LnYxLkxpc3RSZXNwb25zZSIXgtPkkwIREg8vYXBpL3YxL3RlbmFudHMSggEKBlN3aXRjaBIjLm1pbGx3cmlnaHQudGVuYW50LnYxLlN3aXRjaFJlcXVlc3QaJC5taWxsd3JpZ2h0LnRlbmFudC52MS5Td2l0Y2hSZXNwb25zZSItgtPkkwInOgEqIiIvYXBpL3YxL3RlbmFudHMve3RlbmFudF9pZH06c3dpdGNoEmIKA0dldBIgLm1pbGx3cmlnaHQudGVuYW50LnYxLkdldFJlcXVlc3QaIS5taWxsd3JpZ2h0LnRlbmFudC52MS5HZXRSZXNwb25zZSIWgtPkkwIQEg4vYXBpL3YxL3RlbmFudBJ1CglDcmVhdGVLZXkSJi5taWxsd3JpZ2h0LnRlbmFudC52MS5DcmVhdGVLZXlSZXF1ZXN0GicubWlsbHdyaWdodC50ZW5hbnQudjEuQ3JlYXRlS2V5UmVzcG9uc2UiF4LT5JMCEToBKiIML2FwaS92MS9rZXlzEm8KCExpc3RLZXlzEiUubWlsbHdyaWdodC50ZW5hbnQudjEuTGlzdEtleXNSZXF1ZXN0GiYubWlsbHdyaWdodC50ZW5hbnQudjEuTGlzdEtleXNSZXNwb25zZSIUgtPkkwIOEgwvYXBpL3YxL2tleXMSewoJUmV2b2tlS2V5EiYubWlsbHdyaWdodC50ZW5hbnQudjEuUmV2b2tlS2V5UmVxdWVzdBonLm1pbGx3cmlnaHQudGVuYW50LnYxLlJldm9rZUtleVJlc3BvbnNlIh2C0+STAhcqFS9hcGkvdjEva2V5cy97a2V5X2lkfRKKAQoOSXNzdWVDZWxsVG9rZW4SKy5taWxsd3JpZ2h0LnRlbmFudC52MS5Jc3N1ZUNlbGxUb2tlblJlcXVlc3QaLC5taWxsd3JpZ2h0LnRlbmFudC52MS5Jc3N1ZUNlbGxUb2tlblJlc3BvbnNlIh2C0+STAhc6ASoiEi9hcGkvdjEvY2VsbC10b2tlbkJNWktnaXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC90ZW5hbnQvdjE7dGVuYW50djFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * Limits are the tenant's maxima.
@@ -190,6 +190,20 @@ export type Membership = Message<"millwright.tenant.v1.Membership"> & {
    * @generated from field: bool current = 3;
    */
   current: boolean;
+
+  /**
+   * What the role may do, e.g. devices.write.
+   *
+   * @generated from field: repeated string actions = 4;
+   */
+  actions: string[];
+
+  /**
+   * The facilities that the person is confined to; empty: all.
+   *
+   * @generated from field: repeated string facilities = 5;
+   */
+  facilities: string[];
 };
 
 /**
@@ -198,40 +212,6 @@ export type Membership = Message<"millwright.tenant.v1.Membership"> & {
  */
 export const MembershipSchema: GenMessage<Membership> = /*@__PURE__*/
   messageDesc(file_millwright_tenant_v1_tenant, 2);
-
-/**
- * Member is a person in the tenant.
- *
- * @generated from message millwright.tenant.v1.Member
- */
-export type Member = Message<"millwright.tenant.v1.Member"> & {
-  /**
-   * @generated from field: string member_id = 1;
-   */
-  memberId: string;
-
-  /**
-   * @generated from field: string email = 2;
-   */
-  email: string;
-
-  /**
-   * @generated from field: millwright.tenant.v1.Role role = 3;
-   */
-  role: Role;
-
-  /**
-   * @generated from field: google.protobuf.Timestamp created_at = 4;
-   */
-  createdAt?: Timestamp | undefined;
-};
-
-/**
- * Describes the message millwright.tenant.v1.Member.
- * Use `create(MemberSchema)` to create a new message.
- */
-export const MemberSchema: GenMessage<Member> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 3);
 
 /**
  * Key is an API key without its secret.
@@ -279,7 +259,7 @@ export type Key = Message<"millwright.tenant.v1.Key"> & {
  * Use `create(KeySchema)` to create a new message.
  */
 export const KeySchema: GenMessage<Key> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 4);
+  messageDesc(file_millwright_tenant_v1_tenant, 3);
 
 /**
  * CreateRequest asks for a new tenant.
@@ -305,7 +285,7 @@ export type CreateRequest = Message<"millwright.tenant.v1.CreateRequest"> & {
  * Use `create(CreateRequestSchema)` to create a new message.
  */
 export const CreateRequestSchema: GenMessage<CreateRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 5);
+  messageDesc(file_millwright_tenant_v1_tenant, 4);
 
 /**
  * CreateResponse carries the new tenant.
@@ -324,7 +304,7 @@ export type CreateResponse = Message<"millwright.tenant.v1.CreateResponse"> & {
  * Use `create(CreateResponseSchema)` to create a new message.
  */
 export const CreateResponseSchema: GenMessage<CreateResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 6);
+  messageDesc(file_millwright_tenant_v1_tenant, 5);
 
 /**
  * ListRequest asks for the caller's tenants.
@@ -339,7 +319,7 @@ export type ListRequest = Message<"millwright.tenant.v1.ListRequest"> & {
  * Use `create(ListRequestSchema)` to create a new message.
  */
 export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 7);
+  messageDesc(file_millwright_tenant_v1_tenant, 6);
 
 /**
  * ListResponse carries the caller's tenants and who they are.
@@ -356,6 +336,13 @@ export type ListResponse = Message<"millwright.tenant.v1.ListResponse"> & {
    * @generated from field: string email = 2;
    */
   email: string;
+
+  /**
+   * The person has shown that they read the address's e-mails. Who has not cannot found a tenant.
+   *
+   * @generated from field: bool verified = 3;
+   */
+  verified: boolean;
 };
 
 /**
@@ -363,7 +350,7 @@ export type ListResponse = Message<"millwright.tenant.v1.ListResponse"> & {
  * Use `create(ListResponseSchema)` to create a new message.
  */
 export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 8);
+  messageDesc(file_millwright_tenant_v1_tenant, 7);
 
 /**
  * SwitchRequest names the tenant to act for.
@@ -382,7 +369,7 @@ export type SwitchRequest = Message<"millwright.tenant.v1.SwitchRequest"> & {
  * Use `create(SwitchRequestSchema)` to create a new message.
  */
 export const SwitchRequestSchema: GenMessage<SwitchRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 9);
+  messageDesc(file_millwright_tenant_v1_tenant, 8);
 
 /**
  * SwitchResponse carries the membership now acted under.
@@ -401,7 +388,7 @@ export type SwitchResponse = Message<"millwright.tenant.v1.SwitchResponse"> & {
  * Use `create(SwitchResponseSchema)` to create a new message.
  */
 export const SwitchResponseSchema: GenMessage<SwitchResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 10);
+  messageDesc(file_millwright_tenant_v1_tenant, 9);
 
 /**
  * GetRequest asks for the caller's tenant.
@@ -416,7 +403,7 @@ export type GetRequest = Message<"millwright.tenant.v1.GetRequest"> & {
  * Use `create(GetRequestSchema)` to create a new message.
  */
 export const GetRequestSchema: GenMessage<GetRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 11);
+  messageDesc(file_millwright_tenant_v1_tenant, 10);
 
 /**
  * GetResponse carries the caller's tenant and role.
@@ -433,6 +420,13 @@ export type GetResponse = Message<"millwright.tenant.v1.GetResponse"> & {
    * @generated from field: millwright.tenant.v1.Role role = 2;
    */
   role: Role;
+
+  /**
+   * What the caller may do, e.g. devices.write.
+   *
+   * @generated from field: repeated string actions = 3;
+   */
+  actions: string[];
 };
 
 /**
@@ -440,118 +434,7 @@ export type GetResponse = Message<"millwright.tenant.v1.GetResponse"> & {
  * Use `create(GetResponseSchema)` to create a new message.
  */
 export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 12);
-
-/**
- * ListMembersRequest asks for a page of members.
- *
- * @generated from message millwright.tenant.v1.ListMembersRequest
- */
-export type ListMembersRequest = Message<"millwright.tenant.v1.ListMembersRequest"> & {
-};
-
-/**
- * Describes the message millwright.tenant.v1.ListMembersRequest.
- * Use `create(ListMembersRequestSchema)` to create a new message.
- */
-export const ListMembersRequestSchema: GenMessage<ListMembersRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 13);
-
-/**
- * ListMembersResponse carries the tenant's members.
- *
- * @generated from message millwright.tenant.v1.ListMembersResponse
- */
-export type ListMembersResponse = Message<"millwright.tenant.v1.ListMembersResponse"> & {
-  /**
-   * @generated from field: repeated millwright.tenant.v1.Member members = 1;
-   */
-  members: Member[];
-};
-
-/**
- * Describes the message millwright.tenant.v1.ListMembersResponse.
- * Use `create(ListMembersResponseSchema)` to create a new message.
- */
-export const ListMembersResponseSchema: GenMessage<ListMembersResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 14);
-
-/**
- * AddMemberRequest names a person and a role.
- *
- * @generated from message millwright.tenant.v1.AddMemberRequest
- */
-export type AddMemberRequest = Message<"millwright.tenant.v1.AddMemberRequest"> & {
-  /**
-   * @generated from field: string email = 1;
-   */
-  email: string;
-
-  /**
-   * @generated from field: millwright.tenant.v1.Role role = 2;
-   */
-  role: Role;
-};
-
-/**
- * Describes the message millwright.tenant.v1.AddMemberRequest.
- * Use `create(AddMemberRequestSchema)` to create a new message.
- */
-export const AddMemberRequestSchema: GenMessage<AddMemberRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 15);
-
-/**
- * AddMemberResponse carries the new member.
- *
- * @generated from message millwright.tenant.v1.AddMemberResponse
- */
-export type AddMemberResponse = Message<"millwright.tenant.v1.AddMemberResponse"> & {
-  /**
-   * @generated from field: millwright.tenant.v1.Member member = 1;
-   */
-  member?: Member | undefined;
-};
-
-/**
- * Describes the message millwright.tenant.v1.AddMemberResponse.
- * Use `create(AddMemberResponseSchema)` to create a new message.
- */
-export const AddMemberResponseSchema: GenMessage<AddMemberResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 16);
-
-/**
- * RemoveMemberRequest names the member.
- *
- * @generated from message millwright.tenant.v1.RemoveMemberRequest
- */
-export type RemoveMemberRequest = Message<"millwright.tenant.v1.RemoveMemberRequest"> & {
-  /**
-   * @generated from field: string member_id = 1;
-   */
-  memberId: string;
-};
-
-/**
- * Describes the message millwright.tenant.v1.RemoveMemberRequest.
- * Use `create(RemoveMemberRequestSchema)` to create a new message.
- */
-export const RemoveMemberRequestSchema: GenMessage<RemoveMemberRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 17);
-
-/**
- * RemoveMemberResponse is empty.
- *
- * @generated from message millwright.tenant.v1.RemoveMemberResponse
- */
-export type RemoveMemberResponse = Message<"millwright.tenant.v1.RemoveMemberResponse"> & {
-};
-
-/**
- * Describes the message millwright.tenant.v1.RemoveMemberResponse.
- * Use `create(RemoveMemberResponseSchema)` to create a new message.
- */
-export const RemoveMemberResponseSchema: GenMessage<RemoveMemberResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 18);
+  messageDesc(file_millwright_tenant_v1_tenant, 11);
 
 /**
  * CreateKeyRequest describes the key.
@@ -584,7 +467,7 @@ export type CreateKeyRequest = Message<"millwright.tenant.v1.CreateKeyRequest"> 
  * Use `create(CreateKeyRequestSchema)` to create a new message.
  */
 export const CreateKeyRequestSchema: GenMessage<CreateKeyRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 19);
+  messageDesc(file_millwright_tenant_v1_tenant, 12);
 
 /**
  * CreateKeyResponse carries the key and, only here, its secret.
@@ -608,7 +491,7 @@ export type CreateKeyResponse = Message<"millwright.tenant.v1.CreateKeyResponse"
  * Use `create(CreateKeyResponseSchema)` to create a new message.
  */
 export const CreateKeyResponseSchema: GenMessage<CreateKeyResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 20);
+  messageDesc(file_millwright_tenant_v1_tenant, 13);
 
 /**
  * ListKeysRequest asks for the tenant's keys.
@@ -623,7 +506,7 @@ export type ListKeysRequest = Message<"millwright.tenant.v1.ListKeysRequest"> & 
  * Use `create(ListKeysRequestSchema)` to create a new message.
  */
 export const ListKeysRequestSchema: GenMessage<ListKeysRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 21);
+  messageDesc(file_millwright_tenant_v1_tenant, 14);
 
 /**
  * ListKeysResponse carries the tenant's keys.
@@ -642,7 +525,7 @@ export type ListKeysResponse = Message<"millwright.tenant.v1.ListKeysResponse"> 
  * Use `create(ListKeysResponseSchema)` to create a new message.
  */
 export const ListKeysResponseSchema: GenMessage<ListKeysResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 22);
+  messageDesc(file_millwright_tenant_v1_tenant, 15);
 
 /**
  * RevokeKeyRequest names the key.
@@ -661,7 +544,7 @@ export type RevokeKeyRequest = Message<"millwright.tenant.v1.RevokeKeyRequest"> 
  * Use `create(RevokeKeyRequestSchema)` to create a new message.
  */
 export const RevokeKeyRequestSchema: GenMessage<RevokeKeyRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 23);
+  messageDesc(file_millwright_tenant_v1_tenant, 16);
 
 /**
  * RevokeKeyResponse is empty.
@@ -676,7 +559,7 @@ export type RevokeKeyResponse = Message<"millwright.tenant.v1.RevokeKeyResponse"
  * Use `create(RevokeKeyResponseSchema)` to create a new message.
  */
 export const RevokeKeyResponseSchema: GenMessage<RevokeKeyResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 24);
+  messageDesc(file_millwright_tenant_v1_tenant, 17);
 
 /**
  * IssueCellTokenRequest asks for a token of the caller's own rights.
@@ -691,7 +574,7 @@ export type IssueCellTokenRequest = Message<"millwright.tenant.v1.IssueCellToken
  * Use `create(IssueCellTokenRequestSchema)` to create a new message.
  */
 export const IssueCellTokenRequestSchema: GenMessage<IssueCellTokenRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 25);
+  messageDesc(file_millwright_tenant_v1_tenant, 18);
 
 /**
  * IssueCellTokenResponse carries the token; send it as `Authorization: Bearer <token>`.
@@ -720,7 +603,7 @@ export type IssueCellTokenResponse = Message<"millwright.tenant.v1.IssueCellToke
  * Use `create(IssueCellTokenResponseSchema)` to create a new message.
  */
 export const IssueCellTokenResponseSchema: GenMessage<IssueCellTokenResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 26);
+  messageDesc(file_millwright_tenant_v1_tenant, 19);
 
 /**
  * Role is what a member or a key may do in a tenant.
@@ -760,6 +643,27 @@ export enum Role {
    * @generated from enum value: ROLE_VIEWER = 4;
    */
   VIEWER = 4,
+
+  /**
+   * Maintenance: as an operator, and gives devices new certificates.
+   *
+   * @generated from enum value: ROLE_MAINTENANCE = 5;
+   */
+  MAINTENANCE = 5,
+
+  /**
+   * Quality: reads everything stored, and the audit log.
+   *
+   * @generated from enum value: ROLE_QUALITY = 6;
+   */
+  QUALITY = 6,
+
+  /**
+   * Finance: reads usage and invoices; sees no machine.
+   *
+   * @generated from enum value: ROLE_FINANCE = 7;
+   */
+  FINANCE = 7,
 }
 
 /**
@@ -808,7 +712,7 @@ export const TenantStatusSchema: GenEnum<TenantStatus> = /*@__PURE__*/
   enumDesc(file_millwright_tenant_v1_tenant, 1);
 
 /**
- * TenantService manages organisations: who belongs to them, with which role, and which keys may act for them.
+ * TenantService manages organisations and the keys that may act for them. Their people are MemberService's.
  * The tenant of a call is the one that the caller's credential names; no request carries it.
  *
  * @generated from service millwright.tenant.v1.TenantService
@@ -854,36 +758,6 @@ export const TenantService: GenService<{
     methodKind: "unary";
     input: typeof GetRequestSchema;
     output: typeof GetResponseSchema;
-  },
-  /**
-   * ListMembers returns the people of the tenant.
-   *
-   * @generated from rpc millwright.tenant.v1.TenantService.ListMembers
-   */
-  listMembers: {
-    methodKind: "unary";
-    input: typeof ListMembersRequestSchema;
-    output: typeof ListMembersResponseSchema;
-  },
-  /**
-   * AddMember gives a person who has an account a role in the tenant. Fails with not_found when nobody has that e-mail address.
-   *
-   * @generated from rpc millwright.tenant.v1.TenantService.AddMember
-   */
-  addMember: {
-    methodKind: "unary";
-    input: typeof AddMemberRequestSchema;
-    output: typeof AddMemberResponseSchema;
-  },
-  /**
-   * RemoveMember takes a person out of the tenant. The last owner cannot be removed.
-   *
-   * @generated from rpc millwright.tenant.v1.TenantService.RemoveMember
-   */
-  removeMember: {
-    methodKind: "unary";
-    input: typeof RemoveMemberRequestSchema;
-    output: typeof RemoveMemberResponseSchema;
   },
   /**
    * CreateKey makes an API key. The secret is in this response and nowhere else.

@@ -41,14 +41,6 @@ const (
 	TenantServiceSwitchProcedure = "/millwright.tenant.v1.TenantService/Switch"
 	// TenantServiceGetProcedure is the fully-qualified name of the TenantService's Get RPC.
 	TenantServiceGetProcedure = "/millwright.tenant.v1.TenantService/Get"
-	// TenantServiceListMembersProcedure is the fully-qualified name of the TenantService's ListMembers
-	// RPC.
-	TenantServiceListMembersProcedure = "/millwright.tenant.v1.TenantService/ListMembers"
-	// TenantServiceAddMemberProcedure is the fully-qualified name of the TenantService's AddMember RPC.
-	TenantServiceAddMemberProcedure = "/millwright.tenant.v1.TenantService/AddMember"
-	// TenantServiceRemoveMemberProcedure is the fully-qualified name of the TenantService's
-	// RemoveMember RPC.
-	TenantServiceRemoveMemberProcedure = "/millwright.tenant.v1.TenantService/RemoveMember"
 	// TenantServiceCreateKeyProcedure is the fully-qualified name of the TenantService's CreateKey RPC.
 	TenantServiceCreateKeyProcedure = "/millwright.tenant.v1.TenantService/CreateKey"
 	// TenantServiceListKeysProcedure is the fully-qualified name of the TenantService's ListKeys RPC.
@@ -71,12 +63,6 @@ type TenantServiceClient interface {
 	Switch(context.Context, *v1.SwitchRequest) (*v1.SwitchResponse, error)
 	// Get returns the caller's tenant, its limits and where its cell listens.
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
-	// ListMembers returns the people of the tenant.
-	ListMembers(context.Context, *v1.ListMembersRequest) (*v1.ListMembersResponse, error)
-	// AddMember gives a person who has an account a role in the tenant. Fails with not_found when nobody has that e-mail address.
-	AddMember(context.Context, *v1.AddMemberRequest) (*v1.AddMemberResponse, error)
-	// RemoveMember takes a person out of the tenant. The last owner cannot be removed.
-	RemoveMember(context.Context, *v1.RemoveMemberRequest) (*v1.RemoveMemberResponse, error)
 	// CreateKey makes an API key. The secret is in this response and nowhere else.
 	CreateKey(context.Context, *v1.CreateKeyRequest) (*v1.CreateKeyResponse, error)
 	// ListKeys returns the tenant's API keys without their secrets.
@@ -122,24 +108,6 @@ func NewTenantServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(tenantServiceMethods.ByName("Get")),
 			connect.WithClientOptions(opts...),
 		),
-		listMembers: connect.NewClient[v1.ListMembersRequest, v1.ListMembersResponse](
-			httpClient,
-			baseURL+TenantServiceListMembersProcedure,
-			connect.WithSchema(tenantServiceMethods.ByName("ListMembers")),
-			connect.WithClientOptions(opts...),
-		),
-		addMember: connect.NewClient[v1.AddMemberRequest, v1.AddMemberResponse](
-			httpClient,
-			baseURL+TenantServiceAddMemberProcedure,
-			connect.WithSchema(tenantServiceMethods.ByName("AddMember")),
-			connect.WithClientOptions(opts...),
-		),
-		removeMember: connect.NewClient[v1.RemoveMemberRequest, v1.RemoveMemberResponse](
-			httpClient,
-			baseURL+TenantServiceRemoveMemberProcedure,
-			connect.WithSchema(tenantServiceMethods.ByName("RemoveMember")),
-			connect.WithClientOptions(opts...),
-		),
 		createKey: connect.NewClient[v1.CreateKeyRequest, v1.CreateKeyResponse](
 			httpClient,
 			baseURL+TenantServiceCreateKeyProcedure,
@@ -173,9 +141,6 @@ type tenantServiceClient struct {
 	list           *connect.Client[v1.ListRequest, v1.ListResponse]
 	_switch        *connect.Client[v1.SwitchRequest, v1.SwitchResponse]
 	get            *connect.Client[v1.GetRequest, v1.GetResponse]
-	listMembers    *connect.Client[v1.ListMembersRequest, v1.ListMembersResponse]
-	addMember      *connect.Client[v1.AddMemberRequest, v1.AddMemberResponse]
-	removeMember   *connect.Client[v1.RemoveMemberRequest, v1.RemoveMemberResponse]
 	createKey      *connect.Client[v1.CreateKeyRequest, v1.CreateKeyResponse]
 	listKeys       *connect.Client[v1.ListKeysRequest, v1.ListKeysResponse]
 	revokeKey      *connect.Client[v1.RevokeKeyRequest, v1.RevokeKeyResponse]
@@ -212,33 +177,6 @@ func (c *tenantServiceClient) Switch(ctx context.Context, req *v1.SwitchRequest)
 // Get calls millwright.tenant.v1.TenantService.Get.
 func (c *tenantServiceClient) Get(ctx context.Context, req *v1.GetRequest) (*v1.GetResponse, error) {
 	response, err := c.get.CallUnary(ctx, connect.NewRequest(req))
-	if response != nil {
-		return response.Msg, err
-	}
-	return nil, err
-}
-
-// ListMembers calls millwright.tenant.v1.TenantService.ListMembers.
-func (c *tenantServiceClient) ListMembers(ctx context.Context, req *v1.ListMembersRequest) (*v1.ListMembersResponse, error) {
-	response, err := c.listMembers.CallUnary(ctx, connect.NewRequest(req))
-	if response != nil {
-		return response.Msg, err
-	}
-	return nil, err
-}
-
-// AddMember calls millwright.tenant.v1.TenantService.AddMember.
-func (c *tenantServiceClient) AddMember(ctx context.Context, req *v1.AddMemberRequest) (*v1.AddMemberResponse, error) {
-	response, err := c.addMember.CallUnary(ctx, connect.NewRequest(req))
-	if response != nil {
-		return response.Msg, err
-	}
-	return nil, err
-}
-
-// RemoveMember calls millwright.tenant.v1.TenantService.RemoveMember.
-func (c *tenantServiceClient) RemoveMember(ctx context.Context, req *v1.RemoveMemberRequest) (*v1.RemoveMemberResponse, error) {
-	response, err := c.removeMember.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -292,12 +230,6 @@ type TenantServiceHandler interface {
 	Switch(context.Context, *v1.SwitchRequest) (*v1.SwitchResponse, error)
 	// Get returns the caller's tenant, its limits and where its cell listens.
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
-	// ListMembers returns the people of the tenant.
-	ListMembers(context.Context, *v1.ListMembersRequest) (*v1.ListMembersResponse, error)
-	// AddMember gives a person who has an account a role in the tenant. Fails with not_found when nobody has that e-mail address.
-	AddMember(context.Context, *v1.AddMemberRequest) (*v1.AddMemberResponse, error)
-	// RemoveMember takes a person out of the tenant. The last owner cannot be removed.
-	RemoveMember(context.Context, *v1.RemoveMemberRequest) (*v1.RemoveMemberResponse, error)
 	// CreateKey makes an API key. The secret is in this response and nowhere else.
 	CreateKey(context.Context, *v1.CreateKeyRequest) (*v1.CreateKeyResponse, error)
 	// ListKeys returns the tenant's API keys without their secrets.
@@ -339,24 +271,6 @@ func NewTenantServiceHandler(svc TenantServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(tenantServiceMethods.ByName("Get")),
 		connect.WithHandlerOptions(opts...),
 	)
-	tenantServiceListMembersHandler := connect.NewUnaryHandlerSimple(
-		TenantServiceListMembersProcedure,
-		svc.ListMembers,
-		connect.WithSchema(tenantServiceMethods.ByName("ListMembers")),
-		connect.WithHandlerOptions(opts...),
-	)
-	tenantServiceAddMemberHandler := connect.NewUnaryHandlerSimple(
-		TenantServiceAddMemberProcedure,
-		svc.AddMember,
-		connect.WithSchema(tenantServiceMethods.ByName("AddMember")),
-		connect.WithHandlerOptions(opts...),
-	)
-	tenantServiceRemoveMemberHandler := connect.NewUnaryHandlerSimple(
-		TenantServiceRemoveMemberProcedure,
-		svc.RemoveMember,
-		connect.WithSchema(tenantServiceMethods.ByName("RemoveMember")),
-		connect.WithHandlerOptions(opts...),
-	)
 	tenantServiceCreateKeyHandler := connect.NewUnaryHandlerSimple(
 		TenantServiceCreateKeyProcedure,
 		svc.CreateKey,
@@ -391,12 +305,6 @@ func NewTenantServiceHandler(svc TenantServiceHandler, opts ...connect.HandlerOp
 			tenantServiceSwitchHandler.ServeHTTP(w, r)
 		case TenantServiceGetProcedure:
 			tenantServiceGetHandler.ServeHTTP(w, r)
-		case TenantServiceListMembersProcedure:
-			tenantServiceListMembersHandler.ServeHTTP(w, r)
-		case TenantServiceAddMemberProcedure:
-			tenantServiceAddMemberHandler.ServeHTTP(w, r)
-		case TenantServiceRemoveMemberProcedure:
-			tenantServiceRemoveMemberHandler.ServeHTTP(w, r)
 		case TenantServiceCreateKeyProcedure:
 			tenantServiceCreateKeyHandler.ServeHTTP(w, r)
 		case TenantServiceListKeysProcedure:
@@ -428,18 +336,6 @@ func (UnimplementedTenantServiceHandler) Switch(context.Context, *v1.SwitchReque
 
 func (UnimplementedTenantServiceHandler) Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.Get is not implemented"))
-}
-
-func (UnimplementedTenantServiceHandler) ListMembers(context.Context, *v1.ListMembersRequest) (*v1.ListMembersResponse, error) {
-	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.ListMembers is not implemented"))
-}
-
-func (UnimplementedTenantServiceHandler) AddMember(context.Context, *v1.AddMemberRequest) (*v1.AddMemberResponse, error) {
-	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.AddMember is not implemented"))
-}
-
-func (UnimplementedTenantServiceHandler) RemoveMember(context.Context, *v1.RemoveMemberRequest) (*v1.RemoveMemberResponse, error) {
-	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.RemoveMember is not implemented"))
 }
 
 func (UnimplementedTenantServiceHandler) CreateKey(context.Context, *v1.CreateKeyRequest) (*v1.CreateKeyResponse, error) {

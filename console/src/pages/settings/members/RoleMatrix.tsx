@@ -1,0 +1,55 @@
+/** What each role may do: the table that the server itself decides by. */
+import { explain } from "../../../api/errors";
+import { useRoles } from "../../../api/member";
+import { roleName, wordsOf } from "../../../hooks/useSession";
+import { Icon } from "../../../ui/Icon";
+import { Panel } from "../../../ui/Panel";
+import { ErrorPanel, SkeletonRows } from "../../../ui/States";
+import styles from "./RoleMatrix.module.css";
+
+export function RoleMatrix() {
+  const { data, error, refetch } = useRoles();
+  return (
+    <Panel title="What each role may do" note="Read from the table that the server enforces." flush>
+      {error && <ErrorPanel {...explain(error)} onRetry={refetch} />}
+      {!data && !error && <SkeletonRows rows={6} />}
+      {data && (
+        <div className={styles.scroll} role="region" aria-label="What each role may do">
+          <table className={styles.matrix}>
+            <thead>
+              <tr>
+                <th scope="col">May</th>
+                {data.roles.map(({ role, title }) => (
+                  <th key={role} scope="col" title={title}>
+                    {roleName(role)}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {data.actions.map((action) => (
+                <tr key={action}>
+                  <th scope="row" title={action}>
+                    {wordsOf(action)}
+                  </th>
+                  {data.roles.map(({ role, actions }) => (
+                    <td key={role}>
+                      {actions.includes(action) ? (
+                        <>
+                          <Icon name="check" size={16} />
+                          <span className="visually-hidden">yes</span>
+                        </>
+                      ) : (
+                        <span className="visually-hidden">no</span>
+                      )}
+                    </td>
+                  ))}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Panel>
+  );
+}

@@ -1,0 +1,153 @@
+package client
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/millwright-io/millwright/deploy/internal/command"
+	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
+	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
+)
+
+const roleWords = "owner, admin, operator, maintenance, quality, finance or viewer"
+
+// role reads a role's word.
+func role(text string) (tenantv1.Role, error) {
+	value, ok := tenantv1.Role_value["ROLE_"+strings.ToUpper(text)]
+	if !ok || value == 0 {
+		return 0, command.Usage("role %q: want %s", text, roleWords)
+	}
+	return tenantv1.Role(value), nil
+}
+
+func memberCommands() []command.Command {
+	return []command.Command{{
+		Name: "member list", Summary: "list the people of the tenant, and who is invited",
+		Prepare: plain(listMembers),
+	}, {
+		Name: "member invite", Args: "EMAIL", Summary: "send an e-mail with a link that makes its reader a member",
+		Prepare: roleVerb(inviteMember),
+	}, {
+		Name: "member update", Args: "EMAIL_OR_ID", Summary: "give a member another role and other facilities",
+		Prepare: roleVerb(updateMember),
+	}, {
+		Name: "member remove", Args: "EMAIL_OR_ID", Summary: "take a person out of the tenant, or an invitation back",
+		Prepare: plain(removeMember),
+	}, {
+		Name: "role list", Summary: "show what each role may do",
+		Prepare: plain(listRoles),
+	}}
+}
+
+// roleVerb is a verb with the flags --role and --facilities.
+func roleVerb(run func(ctx context.Context, c *call, role tenantv1.Role, facilities []string) error) func(fs *flag.FlagSet) command.Run {
+	return verb(func(fs *flag.FlagSet) func(context.Context, *call) error {
+		given := fs.String("role", "viewer", roleWords)
+		facilities := fs.String("facilities", "", "the facilities that the person is confined to, with commas between; empty: all")
+		return func(ctx context.Context, c *call) error {
+			value, err := role(*given)
+			if err != nil {
+				return err
+			}
+			return run(ctx, c, value, words(*facilities))
+		}
+	})
+}
+
+func listMembers(ctx context.Context, c *call) error {
+	answer, err := c.Members.List(ctx, &memberv1.ListRequest{})
+	if err != nil || c.json {
+		return c.answer(answer, err, nil)
+	}
+	invited, err := c.Members.ListInvitations(ctx, &memberv1.ListInvitationsRequest{})
+	return c.answer(invited, err, func(w io.Writer) {
+		printMembers(w, answer.GetMembers())
+		if len(invited.GetInvitations()) > 0 {
+			_, _ = fmt.Fprintln(w)
+			printInvitations(w, invited.GetInvitations())
+		}
+	})
+}
+
+func printMembers(w io.Writer, members []*memberv1.Member) {
+	table(w, "MEMBER EMAIL ROLE FACILITIES SINCE", func(row func(...any)) {
+		for _, m := range members {
+			row(m.GetMemberId(), m.GetEmail(), word(m.GetRole(), "ROLE_"), strings.Join(m.GetFacilities(), ","), at(m.GetCreatedAt()))
+		}
+	})
+}
+
+func printInvitations(w io.Writer, invitations []*memberv1.Invitation) {
+	table(w, "INVITATION EMAIL ROLE FACILITIES STATUS EXPIRES FAILURE", func(row func(...any)) {
+		for _, i := range invitations {
+			row(i.GetInvitationId(), i.GetEmail(), word(i.GetRole(), "ROLE_"), strings.Join(i.GetFacilities(), ","),
+				word(i.GetStatus(), "INVITATION_STATUS_"), at(i.GetExpiresAt()), i.GetFailure())
+		}
+	})
+}
+
+func inviteMember(ctx context.Context, c *call, role tenantv1.Role, facilities []string) error {
+	answer, err := c.Members.Invite(ctx, &memberv1.InviteRequest{Email: c.args[0], Role: role, Facilities: facilities})
+	return c.answer(answer, err, func(w io.Writer) { printInvitations(w, []*memberv1.Invitation{answer.GetInvitation()}) })
+}
+
+func updateMember(ctx context.Context, c *call, role tenantv1.Role, facilities []string) error {
+	id, err := memberID(ctx, c)
+	if err != nil {
+		return err
+	}
+	answer, err := c.Members.Update(ctx, &memberv1.UpdateRequest{MemberId: id, Role: role, Facilities: facilities})
+	return c.answer(answer, err, func(w io.Writer) { printMembers(w, []*memberv1.Member{answer.GetMember()}) })
+}
+
+// removeMember takes an invitation back when no member has the address.
+func removeMember(ctx context.Context, c *call) error {
+	open, err := c.Members.ListInvitations(ctx, &memberv1.ListInvitationsRequest{})
+	if err != nil {
+		return c.answer(open, err, nil)
+	}
+	i := slices.IndexFunc(open.GetInvitations(), func(i *memberv1.Invitation) bool {
+		return strings.EqualFold(i.GetEmail(), c.args[0]) || i.GetInvitationId() == c.args[0]
+	})
+	if i >= 0 {
+		answer, err := c.Members.RevokeInvitation(ctx, &memberv1.RevokeInvitationRequest{InvitationId: open.GetInvitations()[i].GetInvitationId()})
+		return c.answer(answer, err, func(w io.Writer) { _, _ = fmt.Fprintf(w, "revoked the invitation of %s\n", c.args[0]) })
+	}
+	id, err := memberID(ctx, c)
+	if err != nil {
+		return err
+	}
+	answer, err := c.Members.Remove(ctx, &memberv1.RemoveRequest{MemberId: id})
+	return c.answer(answer, err, func(w io.Writer) { _, _ = fmt.Fprintf(w, "removed %s\n", c.args[0]) })
+}
+
+// memberID looks an e-mail address up.
+func memberID(ctx context.Context, c *call) (string, error) {
+	if !strings.Contains(c.args[0], "@") {
+		return c.args[0], nil
+	}
+	list, err := c.Members.List(ctx, &memberv1.ListRequest{})
+	if err != nil {
+		return "", c.answer(list, err, nil)
+	}
+	i := slices.IndexFunc(list.GetMembers(), func(m *memberv1.Member) bool { return strings.EqualFold(m.GetEmail(), c.args[0]) })
+	if i < 0 {
+		return "", fmt.Errorf("the tenant has no member %s; see `millwright member list`", c.args[0])
+	}
+	return list.GetMembers()[i].GetMemberId(), nil
+}
+
+func listRoles(ctx context.Context, c *call) error {
+	answer, err := c.Members.ListRoles(ctx, &memberv1.ListRolesRequest{})
+	return c.answer(answer, err, func(w io.Writer) {
+		table(w, "ROLE FOR ACTIONS", func(row func(...any)) {
+			for _, r := range answer.GetRoles() {
+				row(word(r.GetRole(), "ROLE_"), r.GetTitle(), strings.Join(r.GetActions(), ","))
+			}
+		})
+	})
+}
