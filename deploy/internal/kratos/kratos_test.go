@@ -33,7 +33,7 @@ func TestTheConfigurationNamesThePagesOfTheConsole(t *testing.T) {
 	if document["dev"] != false {
 		t.Error("cookies would go without the Secure mark over https")
 	}
-	for _, want := range []string{"https://plant.example/login", "https://plant.example/registration", "https://plant.example/identity/", `"haveibeenpwned_enabled": false`, `"host": "127.0.0.1"`} {
+	for _, want := range []string{"https://plant.example/sign-in", "https://plant.example/sign-up", "https://plant.example/verification", "https://plant.example/account", "https://plant.example/identity/", `"haveibeenpwned_enabled": false`, `"host": "127.0.0.1"`} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the configuration lacks %s", want)
 		}

@@ -4,13 +4,13 @@ import { InvitationStatus, useInvitations, useResend, useRevokeInvitation, type 
 import { formatUntil, millis } from "../../../format/time";
 import { useNow } from "../../../hooks/useNow";
 import { roleName } from "../../../hooks/useSession";
+import { ActionCell } from "../../../ui/ActionCell";
 import { Badge, type Tone } from "../../../ui/Badge";
 import { Button } from "../../../ui/Button";
 import { Panel } from "../../../ui/Panel";
 import { ErrorPanel } from "../../../ui/States";
 import table from "../../../ui/Table.module.css";
 import { useToasts } from "../../../ui/Toasts";
-import styles from "../Settings.module.css";
 
 const statuses: Record<InvitationStatus, [string, Tone]> = {
   [InvitationStatus.UNSPECIFIED]: ["unknown", "steel"],
@@ -68,16 +68,14 @@ function Row({ invitation, refusal }: { invitation: Invitation; refusal: string 
       <td data-label="Expires" className={table.muted}>
         {formatUntil(millis(expiresAt) ?? 0, now)}
       </td>
-      <td className={table.end}>
-        <div className={styles.buttons}>
-          <Button size="small" kind="quiet" icon="refresh" busy={resend.isPending} disabledReason={refusal} onClick={() => attempt(resend.mutateAsync({ invitationId }), `A new link is on its way to ${email}`, "Could not send it")}>
-            Send again
-          </Button>
-          <Button size="small" kind="quiet" icon="trash" busy={revoke.isPending} disabledReason={refusal} onClick={() => attempt(revoke.mutateAsync({ invitationId }), `The invitation of ${email} is void`, "Could not revoke it")}>
-            Revoke
-          </Button>
-        </div>
-      </td>
+      <ActionCell>
+        <Button size="small" kind="quiet" icon="refresh" busy={resend.isPending} disabledReason={refusal} onClick={() => attempt(resend.mutateAsync({ invitationId }), `A new link is on its way to ${email}`, "Could not send it")}>
+          Send again
+        </Button>
+        <Button size="small" kind="quiet" icon="trash" busy={revoke.isPending} disabledReason={refusal} onClick={() => attempt(revoke.mutateAsync({ invitationId }), `The invitation of ${email} is void`, "Could not revoke it")}>
+          Revoke
+        </Button>
+      </ActionCell>
     </tr>
   );
 }

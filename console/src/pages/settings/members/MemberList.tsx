@@ -7,6 +7,7 @@ import { formatDate, millis } from "../../../format/time";
 import { roleName, useSession } from "../../../hooks/useSession";
 import { forgetEverything } from "../../../layouts/enterTenant";
 import { paths } from "../../../paths";
+import { ActionCell } from "../../../ui/ActionCell";
 import { Badge } from "../../../ui/Badge";
 import { Button } from "../../../ui/Button";
 import { Confirm } from "../../../ui/Dialog";
@@ -14,7 +15,6 @@ import { Panel } from "../../../ui/Panel";
 import { ErrorPanel, SkeletonRows } from "../../../ui/States";
 import table from "../../../ui/Table.module.css";
 import { useToasts } from "../../../ui/Toasts";
-import styles from "../Settings.module.css";
 import { EditMember } from "./EditMember";
 
 export function MemberList({ refusal }: { refusal: string | undefined }) {
@@ -78,16 +78,14 @@ export function MemberList({ refusal }: { refusal: string | undefined }) {
                 <td data-label="Since" className={table.muted}>
                   {formatDate(millis(member.createdAt) ?? 0)}
                 </td>
-                <td className={table.end}>
-                  <div className={styles.buttons}>
-                    <Button size="small" kind="quiet" disabledReason={refusal ?? last(member)} onClick={() => setEditing(member)}>
-                      Change
-                    </Button>
-                    <Button size="small" kind="quiet" icon={member.email === own ? "out" : "trash"} disabledReason={(member.email === own ? undefined : refusal) ?? last(member)} onClick={() => setLeaving(member)}>
-                      {member.email === own ? "Leave" : "Remove"}
-                    </Button>
-                  </div>
-                </td>
+                <ActionCell>
+                  <Button size="small" kind="quiet" disabledReason={refusal ?? last(member)} onClick={() => setEditing(member)}>
+                    Change
+                  </Button>
+                  <Button size="small" kind="quiet" icon={member.email === own ? "out" : "trash"} disabledReason={(member.email === own ? undefined : refusal) ?? last(member)} onClick={() => setLeaving(member)}>
+                    {member.email === own ? "Leave" : "Remove"}
+                  </Button>
+                </ActionCell>
               </tr>
             ))}
           </tbody>
