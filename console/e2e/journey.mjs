@@ -317,6 +317,7 @@ async function secondFactor() {
 async function recoverPassword() {
   await signOut();
   await page.getByRole("link", { name: "Forgot your password?" }).click();
+  await page.getByRole("heading", { name: "Recover your account" }).waitFor();
   const before = Date.now();
   await page.getByLabel("E-mail address").fill(`journey-${stamp}@example.com`);
   await page.getByRole("button", { name: "Send me a code" }).click();

@@ -20,11 +20,15 @@ export default function RecoveryPage() {
   async function send(event: FormEvent) {
     event.preventDefault();
     setBusy(true);
-    const result = await sendRecovery(email.trim());
-    setBusy(false);
-    if (!result.ok) return setTrouble(Object.values(result.problems).flat()[0]);
     setTrouble(undefined);
-    setFlowId(result.flow.id);
+    try {
+      const result = await sendRecovery(email.trim());
+      if (result.ok) setFlowId(result.flow.id);
+      else setTrouble(Object.values(result.problems).flat()[0]);
+    } catch {
+      setTrouble("The server did not answer. Check the connection, then try again.");
+    }
+    setBusy(false);
   }
 
   return (
