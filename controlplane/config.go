@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/mail"
 	"net/url"
 	"os"
 	"regexp"
@@ -59,6 +60,10 @@ type Config struct {
 
 	// KratosPublicURL is the identity server's public API as the control plane reaches it.
 	KratosPublicURL string
+
+	// Operators are the e-mail addresses of the people who run the installation: they see every tenant's name, plan and
+	// state, and manage cells. An address counts once the identity server has verified it. Empty: nobody.
+	Operators []string
 
 	// MailURLFile holds the mail server's URL in its first line: smtps://user:password@host:465 or
 	// smtp://user:password@host:587. Empty: nobody can be invited.
@@ -121,6 +126,10 @@ func (c Config) Validate() error {
 	check(c.KEKFile != "", "kek file: name the file of the key-encryption key; it is made when missing")
 	check(c.NATSURL != "", "nats url: name the server, e.g. nats://127.0.0.1:4222")
 	check(c.NATSUser == "" || c.NATSPasswordFile != "", "nats password file: name it, as there is a nats user")
+	for _, address := range c.Operators {
+		_, err := mail.ParseAddress(address)
+		check(err == nil, "operator %q: want an e-mail address", address)
+	}
 	check(c.MailURLFile == "" || c.MailFrom != "", "mail from: name the address that e-mails come from")
 	check(c.MailboxURL == "" || isURL(c.MailboxURL), "mailbox url %q: want an http or https URL", c.MailboxURL)
 	check(c.Replicas >= 1 && c.Replicas <= 5, "replicas %d: want 1 to 5", c.Replicas)

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	auditv1 "github.com/millwright-io/millwright/proto/gen/millwright/audit/v1"
+	cellv1 "github.com/millwright-io/millwright/proto/gen/millwright/cell/v1"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
 	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
@@ -79,8 +80,8 @@ func TestNothingOfAnotherTenantIsInReach(t *testing.T) {
 			walked++
 		}
 	}
-	if walked != 5*27 {
-		t.Errorf("walked %d calls, want five callers of 27 RPCs: is a new service missing?", walked)
+	if walked != 5*29 {
+		t.Errorf("walked %d calls, want five callers of 29 RPCs: is a new service missing?", walked)
 	}
 	if after := state(); after != before {
 		t.Errorf("tenant A changed:\n%s\n%s", before, after)
@@ -107,7 +108,7 @@ func check(t *testing.T, what string, who as, status int, answer string) {
 
 func methods() (list []protoreflect.MethodDescriptor) {
 	for _, f := range []protoreflect.FileDescriptor{
-		auditv1.File_millwright_audit_v1_audit_proto, tenantv1.File_millwright_tenant_v1_tenant_proto,
+		auditv1.File_millwright_audit_v1_audit_proto, cellv1.File_millwright_cell_v1_cell_proto, tenantv1.File_millwright_tenant_v1_tenant_proto,
 		memberv1.File_millwright_member_v1_member_proto, devicev1.File_millwright_device_v1_device_proto, usagev1.File_millwright_usage_v1_usage_proto,
 	} {
 		for i := range f.Services().Len() {

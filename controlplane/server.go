@@ -12,6 +12,7 @@ import (
 	billingpostgres "github.com/millwright-io/millwright/billing/postgres"
 	billingrpc "github.com/millwright-io/millwright/billing/rpc"
 	"github.com/millwright-io/millwright/controlplane/internal/audit"
+	"github.com/millwright-io/millwright/controlplane/internal/cell"
 	"github.com/millwright-io/millwright/controlplane/internal/device"
 	"github.com/millwright-io/millwright/controlplane/internal/key"
 	"github.com/millwright-io/millwright/controlplane/internal/member"
@@ -19,6 +20,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	"github.com/millwright-io/millwright/controlplane/internal/web"
 	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/cell/v1/cellv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
@@ -100,8 +102,12 @@ func (a *App) chain(identity *ory.Client, keys *key.Service) (*chain.Chain, erro
 	if err != nil {
 		return nil, err
 	}
+	operators := make([]string, 0, len(a.cfg.Operators))
+	for _, address := range a.cfg.Operators {
+		operators = append(operators, tenancy.NormalizeEmail(address))
+	}
 	return chain.New(chain.Deps{
-		Authenticate: rpc.Authenticator(identity, keys, a.callers), Limit: a.limit, Authorize: authorizer, Refused: a.refused,
+		Authenticate: rpc.Authenticator(identity, keys, a.callers, operators), Limit: a.limit, Authorize: authorizer, Refused: a.refused,
 		Log: a.log, Now: a.now,
 	}), nil
 }
@@ -120,6 +126,7 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 	memberPath, memberHandler := memberv1connect.NewMemberServiceHandler(&rpc.Members{
 		Members: member.NewService(a.store, a.now), Invitations: member.NewInvitations(a.store, a.courier != nil, a.now), Tenants: tenantRPC,
 	}, c.Options()...)
+	cellPath, cellHandler := cellv1connect.NewCellServiceHandler(&rpc.Cells{Cells: registered(cells)}, c.Options()...)
 	devicePath, deviceHandler := devicev1connect.NewDeviceServiceHandler(&rpc.Devices{
 		Devices: device.NewService(a.store, a.keys, a.now), Now: a.now,
 	}, c.Options()...)
@@ -128,11 +135,23 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 		billingrpc.New(billingpostgres.New(a.store.Pool()), plans{tenants}, a.now), c.Options()...)
 	return []chain.Service{
 		{Path: auditPath, Handler: auditHandler},
+		{Path: cellPath, Handler: cellHandler},
 		{Path: tenantPath, Handler: tenantHandler},
 		{Path: memberPath, Handler: memberHandler},
 		{Path: devicePath, Handler: deviceHandler},
 		{Path: usagePath, Handler: usageHandler},
 	}
+}
+
+// registered are the configured cells as the noun.
+func registered(cells []Cell) []cell.Cell {
+	list := make([]cell.Cell, 0, len(cells))
+	for _, c := range cells {
+		list = append(list, cell.Cell{Name: c.Name, Region: c.Region, Addresses: cell.Addresses{
+			URL: c.URL, IngestURL: c.IngestURL, MQTTAddress: c.MQTTAddress, MQTTWebSocketURL: c.MQTTWebSocketURL,
+		}})
+	}
+	return list
 }
 
 // plans tells the ledger's API what a tenant's plan includes.

@@ -9,12 +9,19 @@ import (
 // Action is a permission: what the role templates speak of. Every procedure needs exactly one.
 type Action string
 
-// The actions. Those of the account need a signed-in person and no tenant; all others need a role in a tenant.
+// The actions. Those of the account need a signed-in person and no tenant; those of the platform need an operator of the
+// installation, signed in; all others need a role in a tenant.
 const (
 	ActionAccountRead   Action = "account.read"
 	ActionAccountFound  Action = "account.found"
 	ActionAccountSwitch Action = "account.switch"
 	ActionAccountJoin   Action = "account.join"
+
+	ActionPlatformRead          Action = "platform.read"
+	ActionPlatformCells         Action = "platform.cells"
+	ActionPlatformTenants       Action = "platform.tenants"
+	ActionPlatformFlags         Action = "platform.flags"
+	ActionPlatformAnnouncements Action = "platform.announcements"
 
 	ActionTenantRead   Action = "tenant.read"
 	ActionTenantWrite  Action = "tenant.write"
@@ -45,6 +52,17 @@ var wholeTenant = []Action{
 // account are what every signed-in person may do, in no tenant.
 var account = []Action{ActionAccountRead, ActionAccountFound, ActionAccountSwitch, ActionAccountJoin}
 
+// platform are what the operators of the installation may do, whatever tenant they act for. No role of a tenant has any.
+var platform = []Action{
+	ActionPlatformRead, ActionPlatformCells, ActionPlatformTenants, ActionPlatformFlags, ActionPlatformAnnouncements,
+}
+
+// PlatformActions are what an operator of the installation may do.
+func PlatformActions() []Action { return slices.Clone(platform) }
+
+// OfPlatform reports whether a is for operators of the installation.
+func (a Action) OfPlatform() bool { return slices.Contains(platform, a) }
+
 // AccountActions are what every signed-in person may do.
 func AccountActions() []Action { return slices.Clone(account) }
 
@@ -64,6 +82,9 @@ var procedures = map[string]Action{
 	"/millwright.tenant.v1.TenantService/ListKeys":       ActionKeysRead,
 	"/millwright.tenant.v1.TenantService/RevokeKey":      ActionKeysWrite,
 	"/millwright.tenant.v1.TenantService/IssueCellToken": ActionCellEnter,
+
+	"/millwright.cell.v1.CellService/List":        ActionPlatformRead,
+	"/millwright.cell.v1.CellService/ListRegions": ActionAccountRead,
 
 	"/millwright.member.v1.MemberService/List":             ActionMembersRead,
 	"/millwright.member.v1.MemberService/Update":           ActionMembersWrite,
@@ -102,7 +123,7 @@ func ActionOf(procedure string) (Action, bool) {
 	return a, ok
 }
 
-// Actions returns every action that some role, or every signed-in person, may do; sorted.
+// Actions returns every action that some role of a tenant, or every signed-in person, may do; sorted.
 func Actions() []Action {
 	all := map[Action]bool{}
 	for _, a := range account {

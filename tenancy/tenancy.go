@@ -60,6 +60,8 @@ type Principal struct {
 	Verified bool
 	// Facilities are those that the caller is confined to; empty: all of the tenant's.
 	Facilities []string
+	// Operator: the person runs the installation, besides whatever they are in a tenant; for sessions only.
+	Operator bool
 }
 
 // Sees reports whether something at a facility is within the caller's reach.

@@ -19,8 +19,12 @@ import (
 //go:embed model.conf
 var modelText string
 
-// person is the role of everybody who is signed in, in no tenant.
-const person = "person"
+const (
+	// person is the role of everybody who is signed in, in no tenant.
+	person = "person"
+	// platform is the role of who runs the installation. No tenant can give it: it is not among tenancy's roles.
+	platform = "platform"
+)
 
 // Authorizer knows what each role may do. It is a tenancy.Authorizer and safe for concurrent use: nothing changes it.
 type Authorizer struct{ may map[grant]bool }
@@ -35,6 +39,9 @@ func policy() string {
 	var b strings.Builder
 	for _, act := range tenancy.AccountActions() {
 		fmt.Fprintf(&b, "p, %s, %s\n", person, act)
+	}
+	for _, act := range tenancy.PlatformActions() {
+		fmt.Fprintf(&b, "p, %s, %s\n", platform, act)
 	}
 	for _, t := range tenancy.Roles() {
 		for _, act := range t.Actions {
@@ -56,12 +63,12 @@ func New() (*Authorizer, error) {
 		return nil, fmt.Errorf("read role templates: %w", err)
 	}
 	a := &Authorizer{may: map[grant]bool{}}
-	roles := []string{person}
+	roles := []string{person, platform}
 	for _, t := range tenancy.Roles() {
 		roles = append(roles, string(t.Role))
 	}
 	for _, role := range roles {
-		for _, act := range tenancy.Actions() {
+		for _, act := range append(tenancy.Actions(), tenancy.PlatformActions()...) {
 			if a.may[grant{role, act}], err = e.Enforce(role, string(act)); err != nil {
 				return nil, fmt.Errorf("decide %s for %s: %w", act, role, err)
 			}
@@ -82,6 +89,11 @@ func (a *Authorizer) Authorize(_ context.Context, p tenancy.Principal, act tenan
 			return fmt.Errorf("%s needs a signed-in person, not a %s: %w", act, p.Credential, tenancy.ErrForbidden)
 		}
 		role = person
+	case act.OfPlatform():
+		if p.Credential != tenancy.CredentialSession || !p.Operator {
+			return fmt.Errorf("%s is for operators of the installation, signed in: %w", act, tenancy.ErrForbidden)
+		}
+		role = platform
 	case p.Tenant == "":
 		return fmt.Errorf("no organisation chosen: create or switch to one: %w", tenancy.ErrConflict)
 	case !p.Role.Valid():

@@ -44,7 +44,7 @@ func TestMatrix(t *testing.T) {
 	}
 	for _, procedure := range tenancy.Procedures() {
 		act, _ := tenancy.ActionOf(procedure)
-		if _, ok := matrix[act]; !ok && !slices.Contains(account, act) {
+		if _, ok := matrix[act]; !ok && !slices.Contains(account, act) && !slices.Contains(platform, act) {
 			t.Errorf("%s needs %s, which is in no row of the matrix", procedure, act)
 		}
 	}
@@ -78,6 +78,49 @@ func TestAccountActionsNeedAPersonAndNoTenant(t *testing.T) {
 					t.Errorf("%s with %s: %v", act, cred, err)
 				}
 			}
+		}
+	}
+}
+
+var platform = []tenancy.Action{
+	tenancy.ActionPlatformRead, tenancy.ActionPlatformCells, tenancy.ActionPlatformTenants, tenancy.ActionPlatformFlags,
+	tenancy.ActionPlatformAnnouncements,
+}
+
+// TestPlatformActionsNeedAnOperatorSignedIn tries every role, every credential, with and without a tenant: only a session of an
+// operator may, and an operator may nothing else in a tenant than their role there says.
+func TestPlatformActionsNeedAnOperatorSignedIn(t *testing.T) {
+	t.Parallel()
+	a, err := casbin.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(tenancy.PlatformActions(), platform) {
+		t.Errorf("the actions of the platform are %v", tenancy.PlatformActions())
+	}
+	for _, role := range []tenancy.Role{owner, admin, operator, maintenance, quality, finance, viewer, "", "platform", "person"} {
+		for _, cred := range credentials {
+			for _, runs := range []bool{true, false} {
+				for _, tenant := range []tenancy.ID{"", tenancy.NewID()} {
+					p := tenancy.Principal{Tenant: tenant, Role: role, Credential: cred, Subject: "s", Operator: runs}
+					for _, act := range platform {
+						err := a.Authorize(t.Context(), p, act)
+						if (runs && cred == tenancy.CredentialSession) != (err == nil) || (err != nil && !errors.Is(err, tenancy.ErrForbidden)) {
+							t.Errorf("%s by %s with %s, operator %t: %v", act, role, cred, runs, err)
+						}
+					}
+					for act, may := range matrix {
+						if err := a.Authorize(t.Context(), p, act); tenant != "" && slices.Contains(may, role) != (err == nil) {
+							t.Errorf("%s by %s with %s, operator %t: %v", act, role, cred, runs, err)
+						}
+					}
+				}
+			}
+		}
+	}
+	for _, r := range tenancy.Roles() {
+		if slices.ContainsFunc(r.Actions, tenancy.Action.OfPlatform) {
+			t.Errorf("the role %s has actions of the platform", r.Role)
 		}
 	}
 }

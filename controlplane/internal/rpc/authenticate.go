@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
@@ -28,8 +29,9 @@ type Standings interface {
 	Standing(ctx context.Context, session, person string) (tenant.Standing, error)
 }
 
-// Authenticator takes API keys (`Authorization: Bearer mw_…`) and signed-in sessions, in that order.
-func Authenticator(sessions Sessions, keys Keys, standings Standings) rpc.Authenticator {
+// Authenticator takes API keys (`Authorization: Bearer mw_…`) and signed-in sessions, in that order. operators are the
+// normalized e-mail addresses of who runs the installation; an address counts once it is verified.
+func Authenticator(sessions Sessions, keys Keys, standings Standings, operators []string) rpc.Authenticator {
 	return func(ctx context.Context, header http.Header, _ string) (tenancy.Principal, error) {
 		if token := rpc.Bearer(header); token != "" {
 			if !strings.HasPrefix(token, tenancy.KeyPrefix) {
@@ -48,6 +50,7 @@ func Authenticator(sessions Sessions, keys Keys, standings Standings) rpc.Authen
 		return tenancy.Principal{
 			Tenant: st.Tenant, Role: st.Role, Facilities: st.Facilities, Credential: tenancy.CredentialSession,
 			Subject: s.Identity, Actor: s.Email, Session: s.ID, Verified: s.Verified,
+			Operator: s.Verified && slices.Contains(operators, s.Email),
 		}, nil
 	}
 }

@@ -53,7 +53,7 @@ func (s *Tenants) List(ctx context.Context, _ *tenantv1.ListRequest) (*tenantv1.
 	if err != nil {
 		return nil, err
 	}
-	res := &tenantv1.ListResponse{Email: p.Actor, Verified: p.Verified}
+	res := &tenantv1.ListResponse{Email: p.Actor, Verified: p.Verified, Operator: p.Operator}
 	for _, m := range list {
 		res.Memberships = append(res.Memberships, s.membershipToProto(m))
 	}

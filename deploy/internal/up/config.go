@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"github.com/millwright-io/millwright/deploy/internal/command"
+	"github.com/millwright-io/millwright/deploy/internal/demo"
 )
 
 // Config is what `millwright up` is told.
@@ -37,6 +38,9 @@ type Config struct {
 	Origin string
 	// Hosts are further names and addresses that devices reach the gateway by, for its certificate.
 	Hosts []string
+
+	// Operators are the e-mail addresses of who runs the installation; the demo's person when there is one and none is named.
+	Operators []string
 
 	// PlanLimits replaces limits of every tenant's plan, each as name=value; see the control plane's configuration.
 	PlanLimits []string
@@ -100,6 +104,9 @@ func (c *Config) complete(executable string) error {
 	}
 	if c.MailFrom == "" {
 		c.MailFrom = "millwright@localhost.localdomain"
+	}
+	if len(c.Operators) == 0 && c.Demo != "none" {
+		c.Operators = []string{demo.Email}
 	}
 	if c.SpaceReserve < 0 {
 		return command.Usage("--space-reserve %d: want a number of MB above 0", c.SpaceReserve)

@@ -41,7 +41,7 @@ func (s *site) controlPlanePart() (*part, error) {
 	cfg.KratosPublicURL = s.kratos.PublicURL()
 	cfg.ConsoleDir, cfg.KEKFile = s.cfg.Console, s.dir.at("secrets", "kek")
 	cfg.GatewayCertificateDir, cfg.GatewayHosts = s.dir.at("gateway"), s.cfg.Hosts
-	cfg.CellsFile, cfg.PlanLimits = cells, s.cfg.PlanLimits
+	cfg.CellsFile, cfg.PlanLimits, cfg.Operators = cells, s.cfg.PlanLimits, s.cfg.Operators
 	args := role.Arguments(cfg, controlplane.DefaultConfig())
 	return childPart(s.child(s.roleSpec("controlplane", args, answers("http://"+cfg.MetricsAddress+"/readyz")))), nil
 }

@@ -707,7 +707,9 @@ type ListResponse struct {
 	Memberships []*Membership          `protobuf:"bytes,1,rep,name=memberships,proto3" json:"memberships,omitempty"`
 	Email       string                 `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
 	// The person has shown that they read the address's e-mails. Who has not cannot found a tenant.
-	Verified      bool `protobuf:"varint,3,opt,name=verified,proto3" json:"verified,omitempty"`
+	Verified bool `protobuf:"varint,3,opt,name=verified,proto3" json:"verified,omitempty"`
+	// The person is an operator of the installation.
+	Operator      bool `protobuf:"varint,4,opt,name=operator,proto3" json:"operator,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -759,6 +761,13 @@ func (x *ListResponse) GetEmail() string {
 func (x *ListResponse) GetVerified() bool {
 	if x != nil {
 		return x.Verified
+	}
+	return false
+}
+
+func (x *ListResponse) GetOperator() bool {
+	if x != nil {
+		return x.Operator
 	}
 	return false
 }
@@ -1383,11 +1392,12 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\x04slug\x18\x02 \x01(\tB+\xbaH(\xd8\x01\x01r#2!^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$R\x04slug\"F\n" +
 	"\x0eCreateResponse\x124\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x1c.millwright.tenant.v1.TenantR\x06tenant\"\r\n" +
-	"\vListRequest\"\x84\x01\n" +
+	"\vListRequest\"\xa0\x01\n" +
 	"\fListResponse\x12B\n" +
 	"\vmemberships\x18\x01 \x03(\v2 .millwright.tenant.v1.MembershipR\vmemberships\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12\x1a\n" +
-	"\bverified\x18\x03 \x01(\bR\bverified\"7\n" +
+	"\bverified\x18\x03 \x01(\bR\bverified\x12\x1a\n" +
+	"\boperator\x18\x04 \x01(\bR\boperator\"7\n" +
 	"\rSwitchRequest\x12&\n" +
 	"\ttenant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(R\btenantId\"R\n" +
 	"\x0eSwitchResponse\x12@\n" +
