@@ -38,6 +38,7 @@ func Commands() []command.Command {
 				return func(ctx context.Context, e command.Env, _ []string) error { return f.run(ctx, e) }
 			},
 		},
+		effectCommand(),
 		{
 			Name: "bench idle", Summary: "memory of every process of an idle `up` without a demo",
 			Prepare: func(fs *flag.FlagSet) command.Run {

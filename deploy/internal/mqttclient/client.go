@@ -43,6 +43,8 @@ type Config struct {
 	// OnAcks is called with the acknowledgements that came together, in the client's own goroutine; the slice is
 	// reused after it returns.
 	OnAcks func([]Ack)
+	// OnLost is called when a connection that the server had accepted ends, with the server's words if it had any.
+	OnLost func(error)
 	// Now is time.Now unless set.
 	Now func() time.Time
 }
@@ -130,6 +132,9 @@ func New(cfg Config, log *slog.Logger) *Client {
 	}
 	if cfg.OnAcks == nil {
 		cfg.OnAcks = func([]Ack) {}
+	}
+	if cfg.OnLost == nil {
+		cfg.OnLost = func(error) {}
 	}
 	c := &Client{cfg: cfg, log: log, slots: make([]slot, cfg.Window)}
 	c.changed = sync.NewCond(&c.mu)

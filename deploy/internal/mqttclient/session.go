@@ -49,6 +49,7 @@ func (c *Client) Run(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return nil
 			}
+			c.cfg.OnLost(err)
 		}
 		c.lost(err)
 		wait := backoff/2 + rand.N(backoff/2+1)
