@@ -22,6 +22,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/authority"
 	"github.com/millwright-io/millwright/controlplane/internal/caller"
 	"github.com/millwright-io/millwright/controlplane/internal/distribute"
+	"github.com/millwright-io/millwright/controlplane/internal/job"
 	"github.com/millwright-io/millwright/controlplane/internal/mail"
 	"github.com/millwright-io/millwright/controlplane/internal/nats"
 	"github.com/millwright-io/millwright/controlplane/internal/postgres"
@@ -47,10 +48,13 @@ type App struct {
 	store   *postgres.Store
 	nats    *nats.Conn
 	limiter *ratelimit.Limiter
+	vault   *authority.Vault
 	keys    *authority.Authority
 
 	callers     *caller.Memory
 	courier     *mail.Courier
+	jobs        *job.Service
+	runner      *job.Runner
 	distributor *distribute.Distributor
 	reports     *nats.Reports
 	collector   *collect.Collector
@@ -98,6 +102,8 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	if err := a.openMail(); err != nil {
 		return nil, err
 	}
+	a.jobs = job.NewService(a.store, a.vault, a.now)
+	a.runner = job.NewRunner(a.store, map[job.Kind]job.Worker{}, a.vault, log, a.now)
 	a.reports = nats.NewReports(a.nats, tenants, log)
 	a.collector = collect.New(billingpostgres.New(a.store.Pool()), a.log)
 	handler, err := a.handler(cells, tenants)
@@ -126,11 +132,11 @@ func (a *App) openStore(ctx context.Context) error {
 }
 
 func (a *App) openAuthority(ctx context.Context) error {
-	vault, err := authority.OpenVault(a.cfg.KEKFile)
-	if err != nil {
+	var err error
+	if a.vault, err = authority.OpenVault(a.cfg.KEKFile); err != nil {
 		return err
 	}
-	if a.keys, err = authority.Open(ctx, vault, a.store, a.now); err != nil {
+	if a.keys, err = authority.Open(ctx, a.vault, a.store, a.now); err != nil {
 		return err
 	}
 	if a.cfg.GatewayCertificateDir == "" {
@@ -191,6 +197,7 @@ func (a *App) Run(ctx context.Context) error {
 	if a.courier != nil {
 		g.Go(func() error { return a.courier.Run(ctx) })
 	}
+	g.Go(func() error { return a.runner.Run(ctx) })
 	g.Go(func() error { return a.reports.Run(ctx) })
 	g.Go(func() error { return billingnats.Consume(ctx, a.nats.JetStream(), a.collector, a.log) })
 	if dir := a.cfg.GatewayCertificateDir; dir != "" {

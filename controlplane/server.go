@@ -22,6 +22,7 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/cell/v1/cellv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/job/v1/jobv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/usage/v1/usagev1connect"
@@ -64,6 +65,7 @@ func (a *App) handler(cells []Cell, tenants *tenant.Service) (http.Handler, erro
 	}
 	mux.Handle("/api/", guard.Handler(rest))
 	mux.Handle("GET /api/v1/audit/export", c.HTTP("export audit", tenancy.ActionAuditRead, rpc.ExportAudit(a.store, a.log)))
+	mux.Handle("GET /api/v1/jobs/{job_id}/errors.csv", c.HTTP("export job errors", tenancy.ActionJobsRead, rpc.JobErrors(a.jobs, a.log)))
 	mux.Handle("/identity/", guard.Handler(proxy))
 	if a.cfg.MailboxURL != "" {
 		mailbox, err := web.Mailbox(a.cfg.MailboxURL)
@@ -130,6 +132,7 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 	devicePath, deviceHandler := devicev1connect.NewDeviceServiceHandler(&rpc.Devices{
 		Devices: device.NewService(a.store, a.keys, a.now), Now: a.now,
 	}, c.Options()...)
+	jobPath, jobHandler := jobv1connect.NewJobServiceHandler(&rpc.Jobs{Jobs: a.jobs}, c.Options()...)
 	auditPath, auditHandler := auditv1connect.NewAuditServiceHandler(&rpc.Audit{Log: a.store}, c.Options()...)
 	usagePath, usageHandler := usagev1connect.NewUsageServiceHandler(
 		billingrpc.New(billingpostgres.New(a.store.Pool()), plans{tenants}, a.now), c.Options()...)
@@ -139,6 +142,7 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 		{Path: tenantPath, Handler: tenantHandler},
 		{Path: memberPath, Handler: memberHandler},
 		{Path: devicePath, Handler: deviceHandler},
+		{Path: jobPath, Handler: jobHandler},
 		{Path: usagePath, Handler: usageHandler},
 	}
 }

@@ -18,7 +18,7 @@ const (
 )
 
 // platformTables hold no tenant's data and have no row-level security.
-var platformTables = map[string]bool{"placements": true, "outbox": true, "mail_outbox": true, "platform_keys": true, "schema_versions": true}
+var platformTables = map[string]bool{"placements": true, "outbox": true, "mail_outbox": true, "job_queue": true, "platform_keys": true, "schema_versions": true}
 
 func TestPostgresIsIdempotentAndSafeAtOnce(t *testing.T) {
 	t.Parallel()
@@ -77,7 +77,7 @@ func TestATenantSeesItsOwnRowsOnly(t *testing.T) {
 	}
 	exec(t, conn, "set role "+migrations.AppRole)
 	columns := map[string]string{"tenants": "id"}
-	for _, table := range []string{"tenants", "limit_overrides", "members", "session_tenants", "keys", "authorities", "invitations", "devices", "certificates", "audit_entries", "audit_heads", "usage_totals"} {
+	for _, table := range []string{"tenants", "limit_overrides", "members", "session_tenants", "keys", "authorities", "invitations", "devices", "certificates", "audit_entries", "audit_heads", "usage_totals", "jobs", "job_items", "job_results"} {
 		if n := countOf(t, conn, "select count(*) from "+table); n != 0 {
 			t.Errorf("%s: %d rows visible without a tenant", table, n)
 		}
@@ -155,6 +155,9 @@ func fill(t *testing.T, conn *pgx.Conn, id string) {
 		"insert into certificates values ('ID', 'd', 'ab', now(), now(), null)",
 		"insert into audit_entries (tenant_id, occurred_at, actor, action, object, outcome, after_json, remote_address, request_id)" +
 			" values ('ID', now(), '', '', '', '', '', '', '')",
+		"insert into jobs values ('ID', 'j', 'k', 't', 'running', 1, 0, 0, '{}', '{}', '{}', now())",
+		"insert into job_items values ('ID', 'j', 1, 'n', '', 'pending')",
+		"insert into job_results values ('ID', 'j', 1, '')",
 		"insert into usage_totals values ('ID', now(), 'c', 0, 'events', 1, 1)",
 	} {
 		exec(t, conn, strings.ReplaceAll(statement, "ID", id))

@@ -38,6 +38,9 @@ const (
 	ActionDevicesOperate    Action = "devices.operate"
 	ActionCertificatesWrite Action = "certificates.write"
 
+	ActionJobsRead  Action = "jobs.read"
+	ActionJobsWrite Action = "jobs.write"
+
 	ActionTelemetryRead   Action = "telemetry.read"
 	ActionDeadLettersRead Action = "dead_letters.read"
 	ActionStoreRead       Action = "store.read"
@@ -106,6 +109,11 @@ var procedures = map[string]Action{
 	"/millwright.device.v1.DeviceService/Resume":            ActionDevicesOperate,
 	"/millwright.device.v1.DeviceService/IssueCertificate":  ActionCertificatesWrite,
 	"/millwright.device.v1.DeviceService/RevokeCertificate": ActionCertificatesWrite,
+
+	"/millwright.job.v1.JobService/Get":        ActionJobsRead,
+	"/millwright.job.v1.JobService/List":       ActionJobsRead,
+	"/millwright.job.v1.JobService/ListErrors": ActionJobsRead,
+	"/millwright.job.v1.JobService/Cancel":     ActionJobsWrite,
 
 	"/millwright.telemetry.v1.TelemetryService/Query":           ActionTelemetryRead,
 	"/millwright.telemetry.v1.TelemetryService/Latest":          ActionTelemetryRead,

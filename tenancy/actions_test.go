@@ -9,6 +9,7 @@ import (
 	auditv1 "github.com/millwright-io/millwright/proto/gen/millwright/audit/v1"
 	cellv1 "github.com/millwright-io/millwright/proto/gen/millwright/cell/v1"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
+	jobv1 "github.com/millwright-io/millwright/proto/gen/millwright/job/v1"
 	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
 	telemetryv1 "github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
@@ -21,6 +22,7 @@ func TestEveryProcedureHasAnAction(t *testing.T) {
 	files := []protoreflect.FileDescriptor{
 		auditv1.File_millwright_audit_v1_audit_proto, cellv1.File_millwright_cell_v1_cell_proto, tenantv1.File_millwright_tenant_v1_tenant_proto, devicev1.File_millwright_device_v1_device_proto,
 		memberv1.File_millwright_member_v1_member_proto, telemetryv1.File_millwright_telemetry_v1_telemetry_proto, usagev1.File_millwright_usage_v1_usage_proto,
+		jobv1.File_millwright_job_v1_job_proto,
 	}
 	count := 0
 	for _, f := range files {

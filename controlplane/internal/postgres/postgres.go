@@ -24,6 +24,7 @@ type Store struct {
 	plans   map[string]tenant.Limits
 	changed chan struct{}
 	mail    chan struct{}
+	jobs    chan struct{}
 	// caller is told of callers that a transaction of this process changed.
 	caller func(kind, id string)
 }
@@ -43,7 +44,7 @@ func Open(ctx context.Context, dsn string, plans map[string]tenant.Limits) (*Sto
 	if err != nil {
 		return nil, fmt.Errorf("open postgres: %w", err)
 	}
-	s := &Store{pool: pool, plans: plans, changed: make(chan struct{}, 1), mail: make(chan struct{}, 1), caller: func(string, string) {}}
+	s := &Store{pool: pool, plans: plans, changed: make(chan struct{}, 1), mail: make(chan struct{}, 1), jobs: make(chan struct{}, 1), caller: func(string, string) {}}
 	if err := s.Ping(ctx); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("connect to postgres: %w", err)
@@ -82,8 +83,14 @@ func (s *Store) wake() {
 	}
 }
 
-// inTenant runs f in a transaction that sees one tenant's rows.
+// inTenant runs f in a transaction that sees one tenant's rows: one of its own, or within that of a job's batch.
 func (s *Store) inTenant(ctx context.Context, id tenancy.ID, f func(tx pgx.Tx) error) error {
+	if a, ok := ctx.Value(ambientKey{}).(ambient); ok {
+		if a.tenant != id {
+			return fmt.Errorf("a job of one organisation asks for another's rows: %w", tenancy.ErrForbidden)
+		}
+		return translate(pgx.BeginFunc(ctx, a.tx, f))
+	}
 	return s.in(ctx, "millwright.tenant", string(id), f)
 }
 
