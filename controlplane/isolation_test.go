@@ -15,6 +15,7 @@ import (
 	auditv1 "github.com/millwright-io/millwright/proto/gen/millwright/audit/v1"
 	cellv1 "github.com/millwright-io/millwright/proto/gen/millwright/cell/v1"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
+	devicetypev1 "github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1"
 	jobv1 "github.com/millwright-io/millwright/proto/gen/millwright/job/v1"
 	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
@@ -34,7 +35,7 @@ func TestNothingOfAnotherTenantIsInReach(t *testing.T) {
 	idA, keyA := s.found(t, marker, tenantv1.Role_ROLE_OWNER)
 	_, keyB := s.found(t, "mallory", tenantv1.Role_ROLE_OWNER)
 	dev, err := s.devices(keyA).Create(t.Context(), &devicev1.CreateRequest{
-		DeviceId: "press_01", DeviceType: "press", Location: &devicev1.Location{Facility: marker},
+		DeviceId: "press_01", DeviceType: marker + "_press", Location: &devicev1.Location{Facility: marker}, Labels: map[string]string{"owner": marker},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -50,12 +51,12 @@ func TestNothingOfAnotherTenantIsInReach(t *testing.T) {
 	}
 	fields := map[string]any{
 		"tenantId": idA, "deviceId": "press_01", "serial": dev.GetCredentials().GetSerial(), "keyId": keys.GetKeys()[0].GetKeyId(),
-		"memberId": "identity-" + marker, "name": "n", "deviceType": "press", "role": "ROLE_VIEWER", "email": "carol@example.com",
+		"memberId": "identity-" + marker, "name": "n", "deviceType": marker + "_press", "version": 1, "firmware": "1", "role": "ROLE_VIEWER", "email": "carol@example.com",
 		"invitationId": invited.GetInvitation().GetInvitationId(), "token": token, "jobId": "nothing",
 	}
 	state := func() string {
 		var b strings.Builder
-		for _, path := range []string{"/api/v1/tenant", "/api/v1/members", "/api/v1/invitations", "/api/v1/keys", "/api/v1/devices", "/api/v1/devices/press_01", "/api/v1/usage?start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z"} {
+		for _, path := range []string{"/api/v1/tenant", "/api/v1/members", "/api/v1/invitations", "/api/v1/keys", "/api/v1/devices", "/api/v1/devices/press_01", "/api/v1/device-types", "/api/v1/usage?start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z"} {
 			_, body := call(t, keyA, http.MethodGet, s.url+path, nil)
 			b.WriteString(body + "\n")
 		}
@@ -118,7 +119,7 @@ func check(t *testing.T, what string, who as, status int, answer string) {
 func methods() (list []protoreflect.MethodDescriptor) {
 	for _, f := range []protoreflect.FileDescriptor{
 		auditv1.File_millwright_audit_v1_audit_proto, cellv1.File_millwright_cell_v1_cell_proto, tenantv1.File_millwright_tenant_v1_tenant_proto,
-		memberv1.File_millwright_member_v1_member_proto, devicev1.File_millwright_device_v1_device_proto, usagev1.File_millwright_usage_v1_usage_proto,
+		memberv1.File_millwright_member_v1_member_proto, devicev1.File_millwright_device_v1_device_proto, devicetypev1.File_millwright_devicetype_v1_devicetype_proto, usagev1.File_millwright_usage_v1_usage_proto,
 		jobv1.File_millwright_job_v1_job_proto,
 	} {
 		for i := range f.Services().Len() {

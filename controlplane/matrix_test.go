@@ -23,7 +23,7 @@ func TestEveryRoleMayDoWhatTheTableSays(t *testing.T) {
 	s.found(t, "ada", tenantv1.Role_ROLE_OWNER)
 	fields := map[string]any{
 		"deviceId": "nothing", "serial": "00", "keyId": "nothing", "memberId": "nothing", "invitationId": "nothing", "jobId": "nothing", "tenantId": strings.Repeat("a", 16),
-		"token": strings.Repeat("a", 48), "name": " ", "slug": "ada-works", "deviceType": "press", "csrPem": "rubbish", "role": "ROLE_VIEWER",
+		"token": strings.Repeat("a", 48), "name": " ", "slug": "ada-works", "deviceType": "press", "version": 1, "firmware": "1", "csrPem": "rubbish", "role": "ROLE_VIEWER",
 		"email": "ada@example.com", "start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z",
 	}
 	cases := 0
@@ -76,7 +76,7 @@ func TestAFacilityIsAWall(t *testing.T) {
 	}
 	s.join(t, "bob", &memberv1.InviteRequest{Email: "bob@example.com", Role: tenantv1.Role_ROLE_MAINTENANCE, Facilities: []string{"north"}})
 	_, before := call(t, key, http.MethodGet, s.url+"/api/v1/devices/press_02", nil)
-	fields := map[string]any{"deviceId": "press_02", "serial": dev.GetCredentials().GetSerial(), "deviceType": "press"}
+	fields := map[string]any{"deviceId": "press_02", "serial": dev.GetCredentials().GetSerial(), "deviceType": "press", "version": 1, "firmware": "1"}
 	walked := 0
 	for _, m := range methods() {
 		if m.Input().Fields().ByName("device_id") == nil {

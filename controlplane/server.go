@@ -14,6 +14,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/audit"
 	"github.com/millwright-io/millwright/controlplane/internal/cell"
 	"github.com/millwright-io/millwright/controlplane/internal/device"
+	"github.com/millwright-io/millwright/controlplane/internal/devicetype"
 	"github.com/millwright-io/millwright/controlplane/internal/key"
 	"github.com/millwright-io/millwright/controlplane/internal/member"
 	"github.com/millwright-io/millwright/controlplane/internal/rpc"
@@ -22,6 +23,7 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/cell/v1/cellv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1/devicetypev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/job/v1/jobv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
@@ -133,6 +135,7 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 		Devices: device.NewService(a.store, a.keys, a.now), Now: a.now,
 	}, c.Options()...)
 	jobPath, jobHandler := jobv1connect.NewJobServiceHandler(&rpc.Jobs{Jobs: a.jobs}, c.Options()...)
+	typePath, typeHandler := devicetypev1connect.NewDeviceTypeServiceHandler(&rpc.DeviceTypes{Types: devicetype.NewService(a.store, a.now)}, c.Options()...)
 	auditPath, auditHandler := auditv1connect.NewAuditServiceHandler(&rpc.Audit{Log: a.store}, c.Options()...)
 	usagePath, usageHandler := usagev1connect.NewUsageServiceHandler(
 		billingrpc.New(billingpostgres.New(a.store.Pool()), plans{tenants}, a.now), c.Options()...)
@@ -143,6 +146,7 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 		{Path: memberPath, Handler: memberHandler},
 		{Path: devicePath, Handler: deviceHandler},
 		{Path: jobPath, Handler: jobHandler},
+		{Path: typePath, Handler: typeHandler},
 		{Path: usagePath, Handler: usageHandler},
 	}
 }

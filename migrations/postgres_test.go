@@ -77,7 +77,7 @@ func TestATenantSeesItsOwnRowsOnly(t *testing.T) {
 	}
 	exec(t, conn, "set role "+migrations.AppRole)
 	columns := map[string]string{"tenants": "id"}
-	for _, table := range []string{"tenants", "limit_overrides", "members", "session_tenants", "keys", "authorities", "invitations", "devices", "certificates", "audit_entries", "audit_heads", "usage_totals", "jobs", "job_items", "job_results"} {
+	for _, table := range []string{"tenants", "limit_overrides", "members", "session_tenants", "keys", "authorities", "invitations", "device_types", "devices", "device_labels", "certificates", "audit_entries", "audit_heads", "usage_totals", "jobs", "job_items", "job_results"} {
 		if n := countOf(t, conn, "select count(*) from "+table); n != 0 {
 			t.Errorf("%s: %d rows visible without a tenant", table, n)
 		}
@@ -151,7 +151,8 @@ func fill(t *testing.T, conn *pgx.Conn, id string) {
 		"insert into keys values ('key-ID', 'ID', 'n', 'p', sha256('x'), 'owner', 'me', now(), null)",
 		"insert into invitations values ('invitation-ID', 'ID', 'e', 'viewer', '{}', 'me', now(), now(), null, null, '')",
 		"insert into authorities values ('ID', '', '', now())",
-		"insert into devices (tenant_id, id, type, status, created_at) values ('ID', 'd', 't', 'active', now())",
+		"insert into device_types (tenant_id, id, created_at, updated_at) values ('ID', 't', now(), now())",
+		`insert into devices (tenant_id, id, type, status, created_at, labels) values ('ID', 'd', 't', 'active', now(), '{"a": "b"}')`,
 		"insert into certificates values ('ID', 'd', 'ab', now(), now(), null)",
 		"insert into audit_entries (tenant_id, occurred_at, actor, action, object, outcome, after_json, remote_address, request_id)" +
 			" values ('ID', now(), '', '', '', '', '', '', '')",

@@ -36,6 +36,8 @@ const (
 	ActionDevicesRead       Action = "devices.read"
 	ActionDevicesWrite      Action = "devices.write"
 	ActionDevicesOperate    Action = "devices.operate"
+	ActionDeviceTypesWrite  Action = "device_types.write"
+	ActionFacilitiesWrite   Action = "facilities.write"
 	ActionCertificatesWrite Action = "certificates.write"
 
 	ActionJobsRead  Action = "jobs.read"
@@ -50,6 +52,7 @@ const (
 // wholeTenant are the actions that a caller who is confined to facilities may not do, whatever the role.
 var wholeTenant = []Action{
 	ActionTenantWrite, ActionTenantOwn, ActionMembersRead, ActionMembersWrite, ActionKeysRead, ActionKeysWrite, ActionAuditRead, ActionStoreRead,
+	ActionDeviceTypesWrite, ActionFacilitiesWrite,
 }
 
 // account are what every signed-in person may do, in no tenant.
@@ -105,6 +108,8 @@ var procedures = map[string]Action{
 	"/millwright.device.v1.DeviceService/Create":            ActionDevicesWrite,
 	"/millwright.device.v1.DeviceService/Get":               ActionDevicesRead,
 	"/millwright.device.v1.DeviceService/List":              ActionDevicesRead,
+	"/millwright.device.v1.DeviceService/Update":            ActionDevicesWrite,
+	"/millwright.device.v1.DeviceService/Retire":            ActionDevicesWrite,
 	"/millwright.device.v1.DeviceService/Suspend":           ActionDevicesOperate,
 	"/millwright.device.v1.DeviceService/Resume":            ActionDevicesOperate,
 	"/millwright.device.v1.DeviceService/IssueCertificate":  ActionCertificatesWrite,
@@ -114,6 +119,12 @@ var procedures = map[string]Action{
 	"/millwright.job.v1.JobService/List":       ActionJobsRead,
 	"/millwright.job.v1.JobService/ListErrors": ActionJobsRead,
 	"/millwright.job.v1.JobService/Cancel":     ActionJobsWrite,
+
+	"/millwright.devicetype.v1.DeviceTypeService/Create": ActionDeviceTypesWrite,
+	"/millwright.devicetype.v1.DeviceTypeService/Get":    ActionDevicesRead,
+	"/millwright.devicetype.v1.DeviceTypeService/List":   ActionDevicesRead,
+	"/millwright.devicetype.v1.DeviceTypeService/Update": ActionDeviceTypesWrite,
+	"/millwright.devicetype.v1.DeviceTypeService/Delete": ActionDeviceTypesWrite,
 
 	"/millwright.telemetry.v1.TelemetryService/Query":           ActionTelemetryRead,
 	"/millwright.telemetry.v1.TelemetryService/Latest":          ActionTelemetryRead,

@@ -27,7 +27,7 @@ type RoleTemplate struct {
 var (
 	viewing   = []Action{ActionTenantRead, ActionCellEnter, ActionDevicesRead, ActionTelemetryRead, ActionUsageRead}
 	operating = append(slices.Clone(viewing), ActionDevicesOperate, ActionDeadLettersRead, ActionJobsRead, ActionJobsWrite)
-	managing  = append(slices.Clone(operating), ActionTenantWrite, ActionDevicesWrite, ActionCertificatesWrite, ActionMembersRead,
+	managing  = append(slices.Clone(operating), ActionTenantWrite, ActionDevicesWrite, ActionDeviceTypesWrite, ActionFacilitiesWrite, ActionCertificatesWrite, ActionMembersRead,
 		ActionMembersWrite, ActionKeysRead, ActionKeysWrite, ActionAuditRead, ActionStoreRead)
 )
 

@@ -64,6 +64,7 @@ type Kind string
 const (
 	KindTenant   Kind = "tenant"
 	KindDevice   Kind = "device"
+	KindType     Kind = "type"
 	KindKey      Kind = "key"
 	KindVerifier Kind = "verifier"
 )
@@ -76,6 +77,9 @@ func DeviceKey(tenant, device string) string {
 	return string(KindDevice) + "." + tenant + "." + device
 }
 
+// TypeKey is a device type's key in a catalog bucket.
+func TypeKey(tenant, deviceType string) string { return string(KindType) + "." + tenant + "." + deviceType }
+
 // APIKeyKey is an API key's key in a catalog bucket.
 func APIKeyKey(tenant, key string) string { return string(KindKey) + "." + tenant + "." + key }
 
@@ -85,7 +89,7 @@ func VerifierKey(id string) string { return string(KindVerifier) + "." + id }
 // ParseCatalogKey splits a catalog key into its kind and the one or two names after it.
 func ParseCatalogKey(key string) (kind Kind, names []string, ok bool) {
 	parts := strings.Split(key, ".")
-	want := map[Kind]int{KindTenant: 2, KindDevice: 3, KindKey: 3, KindVerifier: 2}
+	want := map[Kind]int{KindTenant: 2, KindDevice: 3, KindType: 3, KindKey: 3, KindVerifier: 2}
 	kind = Kind(parts[0])
 	if want[kind] == 0 || want[kind] != len(parts) {
 		return "", nil, false

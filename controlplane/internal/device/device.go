@@ -15,6 +15,8 @@ type Status string
 const (
 	StatusActive    Status = "active"
 	StatusSuspended Status = "suspended"
+	// StatusRetired is for good.
+	StatusRetired Status = "retired"
 )
 
 // Location is where a device stands.
@@ -26,11 +28,20 @@ type Location struct {
 
 // Device is a thing that sends telemetry.
 type Device struct {
-	ID           string        `json:"device_id"`
-	Type         string        `json:"device_type"`
-	Status       Status        `json:"status"`
-	Location     Location      `json:"location"`
+	ID       string   `json:"device_id"`
+	Type     string   `json:"device_type"`
+	Status   Status   `json:"status"`
+	Location Location `json:"location"`
+	// Labels are short words to find and group devices by, Metadata notes.
+	Labels   map[string]string `json:"labels,omitempty"`
+	Metadata map[string]string `json:"metadata,omitempty"`
+	// Firmware is the version of its software, where somebody has entered it.
+	Firmware string `json:"firmware,omitempty"`
+	// Version rises with every change of what people know of the device.
+	Version      int64         `json:"version"`
 	CreatedAt    time.Time     `json:"created_at"`
+	UpdatedAt    time.Time     `json:"updated_at,omitzero"`
+	RetiredAt    time.Time     `json:"retired_at,omitzero"`
 	Certificates []Certificate `json:"certificates,omitempty"`
 }
 
@@ -53,14 +64,6 @@ type Credentials struct {
 	// CA is the platform's root.
 	CA          string
 	Description Certificate
-}
-
-// Page asks for a part of the list.
-type Page struct {
-	Size  int
-	After string // the last id of the page before
-	// Facilities whose devices are asked for; none: all.
-	Facilities []string
 }
 
 // Issuer signs device certificates.

@@ -3,7 +3,6 @@ package device
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/millwright-io/millwright/controlplane/internal/audit"
@@ -16,8 +15,12 @@ type Store interface {
 	InsertDevice(ctx context.Context, id tenancy.ID, d Device, e audit.Entry) error
 	// Device returns a device with its certificates, oldest first.
 	Device(ctx context.Context, id tenancy.ID, device string) (Device, error)
-	// Devices returns a page by id, without certificates, and the number of all that the page's facilities have.
-	Devices(ctx context.Context, id tenancy.ID, page Page) ([]Device, int, error)
+	Devices(ctx context.Context, id tenancy.ID, page Page) (List, error)
+	// UpdateDevice writes what people know of the device when it is at the version before d's, else it fails with ErrStale.
+	UpdateDevice(ctx context.Context, id tenancy.ID, d Device, e audit.Entry) error
+	// RetireDevice revokes the certificates too.
+	RetireDevice(ctx context.Context, id tenancy.ID, device string, at time.Time, e audit.Entry) error
+	// SetDeviceStatus fails with ErrConflict when the device is retired.
 	SetDeviceStatus(ctx context.Context, id tenancy.ID, device string, s Status, e audit.Entry) error
 	InsertCertificate(ctx context.Context, id tenancy.ID, device string, c Certificate, e audit.Entry) error
 	// RevokeCertificate is idempotent: the time of the first revocation stays.
@@ -43,15 +46,17 @@ func NewService(store Store, issuer Issuer, now func() time.Time) *Service {
 
 // Create registers a device and issues its first certificate, for the key of csrPEM or, when that is empty, a new one.
 func (s *Service) Create(ctx context.Context, p tenancy.Principal, d Device, csrPEM string) (Device, Credentials, error) {
-	if !p.Sees(d.Location.Facility) {
-		return Device{}, Credentials{}, fmt.Errorf("location.facility %q: you may add devices at %s only: %w",
-			d.Location.Facility, strings.Join(p.Facilities, ", "), tenancy.ErrForbidden)
+	if err := standing(p, d.Location); err != nil {
+		return Device{}, Credentials{}, err
+	}
+	if err := d.check(); err != nil {
+		return Device{}, Credentials{}, err
 	}
 	cred, err := s.issue(ctx, p.Tenant, d.ID, csrPEM)
 	if err != nil {
 		return Device{}, Credentials{}, err
 	}
-	d.Status, d.CreatedAt = StatusActive, s.now().UTC()
+	d.Status, d.Version, d.CreatedAt = StatusActive, 1, s.now().UTC()
 	d.Certificates = []Certificate{cred.Description}
 	if err := s.store.InsertDevice(ctx, p.Tenant, d, audit.Of(ctx, p, s.now(), object(d.ID), d)); err != nil {
 		return Device{}, Credentials{}, err
@@ -71,15 +76,18 @@ func (s *Service) Get(ctx context.Context, p tenancy.Principal, device string) (
 	return d, nil
 }
 
-// List returns a page of the devices that the caller sees, and how many there are of them.
-func (s *Service) List(ctx context.Context, p tenancy.Principal, page Page) ([]Device, int, error) {
+// List returns a page of the devices that the caller sees.
+func (s *Service) List(ctx context.Context, p tenancy.Principal, page Page) (List, error) {
+	if err := page.check(); err != nil {
+		return List{}, err
+	}
 	page.Facilities = p.Facilities
 	return s.store.Devices(ctx, p.Tenant, page)
 }
 
 // SetStatus suspends or resumes a device.
 func (s *Service) SetStatus(ctx context.Context, p tenancy.Principal, device string, status Status) (Device, error) {
-	d, err := s.Get(ctx, p, device)
+	d, err := s.inUse(ctx, p, device)
 	if err != nil {
 		return Device{}, err
 	}
@@ -92,7 +100,7 @@ func (s *Service) SetStatus(ctx context.Context, p tenancy.Principal, device str
 
 // IssueCertificate gives a device a further certificate.
 func (s *Service) IssueCertificate(ctx context.Context, p tenancy.Principal, device, csrPEM string) (Credentials, error) {
-	d, err := s.Get(ctx, p, device)
+	d, err := s.inUse(ctx, p, device)
 	if err != nil {
 		return Credentials{}, err
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/millwright-io/millwright/controlplane/internal/device"
+	"github.com/millwright-io/millwright/controlplane/internal/devicetype"
 	"github.com/millwright-io/millwright/controlplane/internal/key"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	"github.com/millwright-io/millwright/tenancy"
@@ -25,6 +26,7 @@ type Kind string
 const (
 	KindTenant   Kind = "tenant"
 	KindDevice   Kind = "device"
+	KindType     Kind = "type"
 	KindKey      Kind = "key"
 	KindVerifier Kind = "verifier"
 )
@@ -37,6 +39,7 @@ type Entry struct {
 
 	Tenant   *tenant.Tenant
 	Device   *device.Device
+	Type     *devicetype.Type
 	Key      *key.Key
 	Verifier ed25519.PublicKey
 }

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/millwright-io/millwright/controlplane/internal/device"
+	"github.com/millwright-io/millwright/controlplane/internal/devicetype"
 	"github.com/millwright-io/millwright/controlplane/internal/distribute"
 	"github.com/millwright-io/millwright/controlplane/internal/key"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
@@ -148,6 +149,11 @@ func entryToProto(e distribute.Entry) (name string, value []byte, err error) {
 		if e.Device != nil {
 			m = deviceToProto(id, *e.Device)
 		}
+	case distribute.KindType:
+		name = subject.TypeKey(id, e.ID)
+		if e.Type != nil {
+			m = typeToProto(id, *e.Type)
+		}
 	case distribute.KindKey:
 		name = subject.APIKeyKey(id, e.ID)
 		if e.Key != nil {
@@ -181,12 +187,27 @@ func tenantToProto(t tenant.Tenant) *catalogv1.Tenant {
 func deviceToProto(id string, d device.Device) *catalogv1.Device {
 	m := &catalogv1.Device{
 		TenantId: id, DeviceId: d.ID, DeviceType: d.Type, Suspended: d.Status == device.StatusSuspended,
-		Facility: d.Location.Facility, Line: d.Location.Line, Station: d.Location.Station,
+		Facility: d.Location.Facility, Line: d.Location.Line, Station: d.Location.Station, Retired: d.Status == device.StatusRetired,
 	}
 	for _, c := range d.Certificates {
 		m.Certificates = append(m.Certificates, &catalogv1.Certificate{
 			Serial: c.Serial, Revoked: !c.RevokedAt.IsZero(), NotAfter: timestamppb.New(c.NotAfter),
 		})
+	}
+	return m
+}
+
+func typeToProto(id string, t devicetype.Type) *catalogv1.DeviceType {
+	m := &catalogv1.DeviceType{TenantId: id, DeviceType: t.ID, Unknown: catalogv1.Unknown_UNKNOWN_ACCEPT}
+	switch t.Unknown {
+	case devicetype.UnknownAccept:
+	case devicetype.UnknownDrop:
+		m.Unknown = catalogv1.Unknown_UNKNOWN_DROP
+	case devicetype.UnknownDeadLetter:
+		m.Unknown = catalogv1.Unknown_UNKNOWN_DEAD_LETTER
+	}
+	for _, x := range t.Measurements {
+		m.Measurements = append(m.Measurements, &catalogv1.Measurement{Name: x.Name, Unit: x.Unit, Minimum: x.Minimum, Maximum: x.Maximum})
 	}
 	return m
 }

@@ -13,8 +13,8 @@ import (
 )
 
 const insertDevice = `
-insert into devices (tenant_id, id, type, status, facility, line, station, created_at)
-values (@tenant, @id, @type, @status, @facility, @line, @station, @created_at)`
+insert into devices (tenant_id, id, type, status, facility, line, station, labels, metadata, firmware, version, created_at)
+values (@tenant, @id, @type, @status, @facility, @line, @station, @labels, @metadata, @firmware, @version, @created_at)`
 
 // InsertDevice implements device.Store.
 func (s *Store) InsertDevice(ctx context.Context, id tenancy.ID, d device.Device, e audit.Entry) error {
@@ -28,10 +28,11 @@ func (s *Store) InsertDevice(ctx context.Context, id tenancy.ID, d device.Device
 		}
 		_, err = tx.Exec(ctx, insertDevice, pgx.NamedArgs{
 			"tenant": id, "id": d.ID, "type": d.Type, "status": d.Status, "facility": d.Location.Facility,
-			"line": d.Location.Line, "station": d.Location.Station, "created_at": d.CreatedAt,
+			"line": d.Location.Line, "station": d.Location.Station, "labels": pairs(d.Labels), "metadata": pairs(d.Metadata),
+			"firmware": d.Firmware, "version": d.Version, "created_at": d.CreatedAt,
 		})
 		if violates(err, "devices_pkey") {
-			return fmt.Errorf("there is a device %s already: %w", d.ID, tenancy.ErrExists)
+			return fmt.Errorf("there is a device %s already, or was one that is retired: choose another id: %w", d.ID, tenancy.ErrExists)
 		}
 		if err != nil {
 			return fmt.Errorf("insert device %s: %w", d.ID, err)
@@ -41,7 +42,7 @@ func (s *Store) InsertDevice(ctx context.Context, id tenancy.ID, d device.Device
 				return err
 			}
 		}
-		return nil
+		return ensureType(ctx, tx, id, d.Type, e)
 	})
 }
 
@@ -59,6 +60,9 @@ func (s *Store) changeDevice(ctx context.Context, id tenancy.ID, name string, e 
 	if err == nil {
 		s.wake()
 	}
+	if refers(err, "devices_type_fkey") {
+		return fmt.Errorf("the type of device %s was deleted just now: try again: %w", name, tenancy.ErrConflict)
+	}
 	return err
 }
 
@@ -67,6 +71,9 @@ func (s *Store) changeDevice(ctx context.Context, id tenancy.ID, name string, e 
 func underLimit(ctx context.Context, tx pgx.Tx, table string, id tenancy.ID, limit int64) error {
 	var n int64
 	query := "select count(*) from " + pgx.Identifier{table}.Sanitize() + " where tenant_id = $1"
+	if table == "devices" {
+		query += " and status <> 'retired'"
+	}
 	if err := tx.QueryRow(ctx, query, id).Scan(&n); err != nil {
 		return fmt.Errorf("count %s: %w", table, err)
 	}
@@ -85,11 +92,23 @@ insert into certificates (tenant_id, device_id, serial, not_before, not_after) v
 	return nil
 }
 
-const deviceColumns = `select id, type, status, facility, line, station, created_at from devices `
+// pairs writes no pairs as an empty object, which a nil map is not.
+func pairs(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}
+
+const deviceColumns = `
+select d.id, d.type, d.status, d.facility, d.line, d.station, d.labels, d.metadata, d.firmware, d.version, d.created_at, d.updated_at, d.retired_at
+from devices d `
 
 func scanDevice(row pgx.CollectableRow) (d device.Device, err error) {
-	err = row.Scan(&d.ID, &d.Type, &d.Status, &d.Location.Facility, &d.Location.Line, &d.Location.Station, &d.CreatedAt)
-	d.CreatedAt = d.CreatedAt.UTC()
+	var updated, retired *time.Time
+	err = row.Scan(&d.ID, &d.Type, &d.Status, &d.Location.Facility, &d.Location.Line, &d.Location.Station, &d.Labels, &d.Metadata,
+		&d.Firmware, &d.Version, &d.CreatedAt, &updated, &retired)
+	d.CreatedAt, d.UpdatedAt, d.RetiredAt = d.CreatedAt.UTC(), time0(updated), time0(retired)
 	return d, err
 }
 
@@ -114,7 +133,7 @@ func (s *Store) Device(ctx context.Context, id tenancy.ID, name string) (d devic
 }
 
 func readDevice(ctx context.Context, tx pgx.Tx, id tenancy.ID, name string) (device.Device, error) {
-	rows, err := tx.Query(ctx, deviceColumns+"where tenant_id = $1 and id = $2", id, name)
+	rows, err := tx.Query(ctx, deviceColumns+"where d.tenant_id = $1 and d.id = $2", id, name)
 	if err != nil {
 		return device.Device{}, fmt.Errorf("read device %s: %w", name, err)
 	}
@@ -129,34 +148,61 @@ func readDevice(ctx context.Context, tx pgx.Tx, id tenancy.ID, name string) (dev
 	return d, err
 }
 
-// A page names its facilities; none: all.
-const atFacilities = `where tenant_id = @tenant and (cardinality(@facilities::text[]) = 0 or facility = any(@facilities::text[])) `
+const updateDevice = `
+update devices set type = @type, facility = @facility, line = @line, station = @station, labels = @labels, metadata = @metadata,
+  firmware = @firmware, version = @version, updated_at = @updated_at
+where tenant_id = @tenant and id = @id and version = @version - 1 and status <> 'retired'`
 
-// Devices implements device.Store.
-func (s *Store) Devices(ctx context.Context, id tenancy.ID, page device.Page) (list []device.Device, total int, err error) {
-	args := pgx.NamedArgs{"tenant": id, "facilities": texts(page.Facilities), "after": page.After, "size": page.Size}
-	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {
-		if err := tx.QueryRow(ctx, "select count(*) from devices "+atFacilities, args).Scan(&total); err != nil {
-			return fmt.Errorf("count devices: %w", err)
-		}
-		rows, err := tx.Query(ctx, deviceColumns+atFacilities+"and id > @after order by id limit @size", args)
+// UpdateDevice implements device.Store.
+func (s *Store) UpdateDevice(ctx context.Context, id tenancy.ID, d device.Device, e audit.Entry) error {
+	return s.changeDevice(ctx, id, d.ID, e, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, updateDevice, pgx.NamedArgs{
+			"tenant": id, "id": d.ID, "type": d.Type, "facility": d.Location.Facility, "line": d.Location.Line, "station": d.Location.Station,
+			"labels": pairs(d.Labels), "metadata": pairs(d.Metadata), "firmware": d.Firmware, "version": d.Version, "updated_at": d.UpdatedAt,
+		})
 		if err != nil {
-			return fmt.Errorf("list devices: %w", err)
+			return fmt.Errorf("update device %s: %w", d.ID, err)
 		}
-		list, err = pgx.CollectRows(rows, scanDevice)
-		return err
+		if tag.RowsAffected() == 0 {
+			return device.ErrStale
+		}
+		return ensureType(ctx, tx, id, d.Type, e)
 	})
-	return list, total, err
+}
+
+const (
+	retireDevice = `
+update devices set status = 'retired', retired_at = @at, version = version + 1, updated_at = @at
+where tenant_id = @tenant and id = @id and status <> 'retired'`
+	revokeAll = `update certificates set revoked_at = @at where tenant_id = @tenant and device_id = @id and revoked_at is null`
+)
+
+// RetireDevice implements device.Store.
+func (s *Store) RetireDevice(ctx context.Context, id tenancy.ID, name string, at time.Time, e audit.Entry) error {
+	return s.changeDevice(ctx, id, name, e, func(tx pgx.Tx) error {
+		args := pgx.NamedArgs{"tenant": id, "id": name, "at": at}
+		tag, err := tx.Exec(ctx, retireDevice, args)
+		if err != nil {
+			return fmt.Errorf("retire device %s: %w", name, err)
+		}
+		if tag.RowsAffected() == 0 {
+			return fmt.Errorf("device %s is retired already: %w", name, tenancy.ErrConflict)
+		}
+		if _, err := tx.Exec(ctx, revokeAll, args); err != nil {
+			return fmt.Errorf("revoke certificates of device %s: %w", name, err)
+		}
+		return nil
+	})
 }
 
 // SetDeviceStatus implements device.Store.
 func (s *Store) SetDeviceStatus(ctx context.Context, id tenancy.ID, name string, status device.Status, e audit.Entry) error {
 	return s.changeDevice(ctx, id, name, e, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, "update devices set status = $3 where tenant_id = $1 and id = $2", id, name, status)
+		tag, err := tx.Exec(ctx, "update devices set status = $3 where tenant_id = $1 and id = $2 and status <> 'retired'", id, name, status)
 		if err == nil && tag.RowsAffected() == 0 {
-			err = pgx.ErrNoRows
+			return fmt.Errorf("device %s is gone or retired: %w", name, tenancy.ErrConflict)
 		}
-		return notFound(err, "there is no device %s", name)
+		return err
 	})
 }
 

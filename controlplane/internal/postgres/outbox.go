@@ -98,6 +98,8 @@ func (s *Store) readEntry(ctx context.Context, tx pgx.Tx, c change) (distribute.
 		e.Tenant, err = s.tenantEntry(ctx, tx, c.tenant)
 	case distribute.KindDevice:
 		e.Device, err = found(readDevice(ctx, tx, c.tenant, c.object))
+	case distribute.KindType:
+		e.Type, err = found(readType(ctx, tx, c.tenant, c.object))
 	case distribute.KindKey:
 		e.Key, err = found(readKey(ctx, tx, c.object))
 	default:
@@ -147,6 +149,13 @@ func (s *Store) tenantEntries(ctx context.Context, tx pgx.Tx, id tenancy.ID) ([]
 		return nil, err
 	}
 	list := []distribute.Entry{first}
+	types, err := readTypes(ctx, tx, id)
+	if err != nil {
+		return nil, err
+	}
+	for i := range types {
+		list = append(list, distribute.Entry{Kind: distribute.KindType, TenantID: id, ID: types[i].ID, Type: &types[i]})
+	}
 	devices, err := readAllDevices(ctx, tx, id)
 	if err != nil {
 		return nil, err
@@ -165,7 +174,7 @@ func (s *Store) tenantEntries(ctx context.Context, tx pgx.Tx, id tenancy.ID) ([]
 }
 
 func readAllDevices(ctx context.Context, tx pgx.Tx, id tenancy.ID) ([]device.Device, error) {
-	rows, err := tx.Query(ctx, deviceColumns+"where tenant_id = $1 order by id", id)
+	rows, err := tx.Query(ctx, deviceColumns+"where d.tenant_id = $1 order by d.id", id)
 	if err != nil {
 		return nil, fmt.Errorf("list devices: %w", err)
 	}

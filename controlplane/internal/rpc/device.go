@@ -22,10 +22,9 @@ func (s *Devices) Create(ctx context.Context, req *devicev1.CreateRequest) (*dev
 	if err != nil {
 		return nil, err
 	}
-	l := req.GetLocation()
 	d, cred, err := s.Devices.Create(ctx, p, device.Device{
-		ID: req.GetDeviceId(), Type: req.GetDeviceType(),
-		Location: device.Location{Facility: l.GetFacility(), Line: l.GetLine(), Station: l.GetStation()},
+		ID: req.GetDeviceId(), Type: req.GetDeviceType(), Location: locationFromProto(req.GetLocation()),
+		Labels: req.GetLabels(), Metadata: req.GetMetadata(), Firmware: req.GetFirmware(),
 	}, req.GetCsrPem())
 	if err != nil {
 		return nil, err
@@ -44,31 +43,6 @@ func (s *Devices) Get(ctx context.Context, req *devicev1.GetRequest) (*devicev1.
 		return nil, err
 	}
 	return &devicev1.GetResponse{Device: s.deviceToProto(d)}, nil
-}
-
-// List returns a page of devices; the page token is the last id shown.
-func (s *Devices) List(ctx context.Context, req *devicev1.ListRequest) (*devicev1.ListResponse, error) {
-	p, err := caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	size := int(req.GetPageSize())
-	if size == 0 {
-		size = defaultPage
-	}
-	list, total, err := s.Devices.List(ctx, p, device.Page{Size: size + 1, After: req.GetPageToken()})
-	if err != nil {
-		return nil, err
-	}
-	res := &devicev1.ListResponse{Total: int32(total)} //nolint:gosec // a tenant's limit of devices fits
-	if len(list) > size {
-		list = list[:size]
-		res.NextPageToken = list[size-1].ID
-	}
-	for _, d := range list {
-		res.Devices = append(res.Devices, s.deviceToProto(d))
-	}
-	return res, nil
 }
 
 // Suspend makes the gateway refuse the device.
@@ -121,18 +95,34 @@ func (s *Devices) RevokeCertificate(ctx context.Context, req *devicev1.RevokeCer
 	return &devicev1.RevokeCertificateResponse{Device: s.deviceToProto(d)}, nil
 }
 
+var deviceStatuses = map[device.Status]devicev1.DeviceStatus{
+	device.StatusActive: devicev1.DeviceStatus_DEVICE_STATUS_ACTIVE, device.StatusSuspended: devicev1.DeviceStatus_DEVICE_STATUS_SUSPENDED,
+	device.StatusRetired: devicev1.DeviceStatus_DEVICE_STATUS_RETIRED,
+}
+
 func (s *Devices) deviceToProto(d device.Device) *devicev1.Device {
 	m := &devicev1.Device{
-		DeviceId: d.ID, DeviceType: d.Type, Status: devicev1.DeviceStatus_DEVICE_STATUS_ACTIVE, CreatedAt: timestamppb.New(d.CreatedAt),
+		DeviceId: d.ID, DeviceType: d.Type, Status: deviceStatuses[d.Status], CreatedAt: timestamppb.New(d.CreatedAt),
 		Location: &devicev1.Location{Facility: d.Location.Facility, Line: d.Location.Line, Station: d.Location.Station},
-	}
-	if d.Status == device.StatusSuspended {
-		m.Status = devicev1.DeviceStatus_DEVICE_STATUS_SUSPENDED
+		Labels:   d.Labels, Metadata: d.Metadata, Firmware: d.Firmware, Version: d.Version,
+		UpdatedAt: timeToProto(d.UpdatedAt), RetiredAt: timeToProto(d.RetiredAt),
 	}
 	for _, c := range d.Certificates {
 		m.Certificates = append(m.Certificates, s.certificateToProto(c))
 	}
 	return m
+}
+
+// timeToProto leaves the zero time out.
+func timeToProto(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}
+
+func locationFromProto(l *devicev1.Location) device.Location {
+	return device.Location{Facility: l.GetFacility(), Line: l.GetLine(), Station: l.GetStation()}
 }
 
 func (s *Devices) certificateToProto(c device.Certificate) *devicev1.Certificate {

@@ -42,6 +42,8 @@ type Device struct {
 	Type      string
 	Facility  string
 	Suspended bool
+	// Retired: out of use for good.
+	Retired bool
 	// Certificates by serial, lower-case hexadecimal.
 	Certificates map[string]Certificate
 }

@@ -181,6 +181,8 @@ func TestIdentities(t *testing.T) {
 	unlisted := newLeaf(t, c.ca[acme], acme, pressOne, time.Now().Add(day))
 	suspended := c.device(acme, "asleep")
 	c.catalog.SetDevice(catalog.Device{Tenant: acme, ID: "asleep", Suspended: true, Certificates: map[string]catalog.Certificate{serial(suspended): {}}})
+	retired := c.device(acme, "scrapped")
+	c.catalog.SetDevice(catalog.Device{Tenant: acme, ID: "scrapped", Retired: true, Certificates: map[string]catalog.Certificate{serial(retired): {Revoked: true}}})
 	revoked := c.device(acme, "gone")
 	c.catalog.SetDevice(catalog.Device{Tenant: acme, ID: "gone", Certificates: map[string]catalog.Certificate{serial(revoked): {Revoked: true}}})
 	stranger := newCA(t, newCA(t, nil, "other root"), "other")
@@ -199,6 +201,7 @@ func TestIdentities(t *testing.T) {
 		{"unknown device", newLeaf(t, c.ca[acme], acme, "nobody", time.Now().Add(day)), 403, "device nobody does not exist"},
 		{"serial unknown", unlisted, 403, "is not one of device press_01"},
 		{"suspended", suspended, 403, "device asleep is suspended"},
+		{"retired", retired, 403, "device scrapped is retired"},
 		{"revoked", revoked, 403, "of device gone is revoked"},
 	}
 	for _, bad := range cases {

@@ -138,6 +138,8 @@ func (g *Gateway) admitted(id *Identity) error {
 	switch {
 	case !known:
 		return barred("unknown_device", "device %s does not exist: create it first", id.Device)
+	case device.Retired:
+		return barred("device_retired", "device %s is retired and may not send any more: create another device", id.Device)
 	case device.Suspended:
 		return barred("device_suspended", "device %s is suspended: resume it to let it send", id.Device)
 	}

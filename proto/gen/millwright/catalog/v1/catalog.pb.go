@@ -22,6 +22,62 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Unknown says what becomes of a measurement that the device's type does not list.
+type Unknown int32
+
+const (
+	Unknown_UNKNOWN_UNSPECIFIED Unknown = 0
+	// It is stored.
+	Unknown_UNKNOWN_ACCEPT Unknown = 1
+	// It is left out, and the event is stored without it.
+	Unknown_UNKNOWN_DROP Unknown = 2
+	// The event is a dead letter.
+	Unknown_UNKNOWN_DEAD_LETTER Unknown = 3
+)
+
+// Enum value maps for Unknown.
+var (
+	Unknown_name = map[int32]string{
+		0: "UNKNOWN_UNSPECIFIED",
+		1: "UNKNOWN_ACCEPT",
+		2: "UNKNOWN_DROP",
+		3: "UNKNOWN_DEAD_LETTER",
+	}
+	Unknown_value = map[string]int32{
+		"UNKNOWN_UNSPECIFIED": 0,
+		"UNKNOWN_ACCEPT":      1,
+		"UNKNOWN_DROP":        2,
+		"UNKNOWN_DEAD_LETTER": 3,
+	}
+)
+
+func (x Unknown) Enum() *Unknown {
+	p := new(Unknown)
+	*p = x
+	return p
+}
+
+func (x Unknown) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Unknown) Descriptor() protoreflect.EnumDescriptor {
+	return file_millwright_catalog_v1_catalog_proto_enumTypes[0].Descriptor()
+}
+
+func (Unknown) Type() protoreflect.EnumType {
+	return &file_millwright_catalog_v1_catalog_proto_enumTypes[0]
+}
+
+func (x Unknown) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Unknown.Descriptor instead.
+func (Unknown) EnumDescriptor() ([]byte, []int) {
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{0}
+}
+
 // Tenant is an entry at `tenant.<tenant id>`.
 type Tenant struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -198,15 +254,17 @@ func (x *Limits) GetRequestsPerSecond() int32 {
 
 // Device is an entry at `device.<tenant id>.<device id>`.
 type Device struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TenantId      string                 `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
-	DeviceId      string                 `protobuf:"bytes,2,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	DeviceType    string                 `protobuf:"bytes,3,opt,name=device_type,json=deviceType,proto3" json:"device_type,omitempty"`
-	Suspended     bool                   `protobuf:"varint,4,opt,name=suspended,proto3" json:"suspended,omitempty"`
-	Certificates  []*Certificate         `protobuf:"bytes,5,rep,name=certificates,proto3" json:"certificates,omitempty"`
-	Facility      string                 `protobuf:"bytes,6,opt,name=facility,proto3" json:"facility,omitempty"`
-	Line          string                 `protobuf:"bytes,7,opt,name=line,proto3" json:"line,omitempty"`
-	Station       string                 `protobuf:"bytes,8,opt,name=station,proto3" json:"station,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	TenantId     string                 `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	DeviceId     string                 `protobuf:"bytes,2,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	DeviceType   string                 `protobuf:"bytes,3,opt,name=device_type,json=deviceType,proto3" json:"device_type,omitempty"`
+	Suspended    bool                   `protobuf:"varint,4,opt,name=suspended,proto3" json:"suspended,omitempty"`
+	Certificates []*Certificate         `protobuf:"bytes,5,rep,name=certificates,proto3" json:"certificates,omitempty"`
+	Facility     string                 `protobuf:"bytes,6,opt,name=facility,proto3" json:"facility,omitempty"`
+	Line         string                 `protobuf:"bytes,7,opt,name=line,proto3" json:"line,omitempty"`
+	Station      string                 `protobuf:"bytes,8,opt,name=station,proto3" json:"station,omitempty"`
+	// Out of use for good.
+	Retired       bool `protobuf:"varint,9,opt,name=retired,proto3" json:"retired,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -297,6 +355,152 @@ func (x *Device) GetStation() string {
 	return ""
 }
 
+func (x *Device) GetRetired() bool {
+	if x != nil {
+		return x.Retired
+	}
+	return false
+}
+
+// DeviceType is an entry at `type.<tenant id>.<device type>`: what the gateway holds a device's measurements against.
+type DeviceType struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	TenantId      string                 `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	DeviceType    string                 `protobuf:"bytes,2,opt,name=device_type,json=deviceType,proto3" json:"device_type,omitempty"`
+	Measurements  []*Measurement         `protobuf:"bytes,3,rep,name=measurements,proto3" json:"measurements,omitempty"`
+	Unknown       Unknown                `protobuf:"varint,4,opt,name=unknown,proto3,enum=millwright.catalog.v1.Unknown" json:"unknown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeviceType) Reset() {
+	*x = DeviceType{}
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeviceType) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeviceType) ProtoMessage() {}
+
+func (x *DeviceType) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeviceType.ProtoReflect.Descriptor instead.
+func (*DeviceType) Descriptor() ([]byte, []int) {
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *DeviceType) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *DeviceType) GetDeviceType() string {
+	if x != nil {
+		return x.DeviceType
+	}
+	return ""
+}
+
+func (x *DeviceType) GetMeasurements() []*Measurement {
+	if x != nil {
+		return x.Measurements
+	}
+	return nil
+}
+
+func (x *DeviceType) GetUnknown() Unknown {
+	if x != nil {
+		return x.Unknown
+	}
+	return Unknown_UNKNOWN_UNSPECIFIED
+}
+
+// Measurement is one that a device type lists.
+type Measurement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Flattened, e.g. `vibration.x`.
+	Name          string   `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Unit          string   `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
+	Minimum       *float64 `protobuf:"fixed64,3,opt,name=minimum,proto3,oneof" json:"minimum,omitempty"`
+	Maximum       *float64 `protobuf:"fixed64,4,opt,name=maximum,proto3,oneof" json:"maximum,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Measurement) Reset() {
+	*x = Measurement{}
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Measurement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Measurement) ProtoMessage() {}
+
+func (x *Measurement) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Measurement.ProtoReflect.Descriptor instead.
+func (*Measurement) Descriptor() ([]byte, []int) {
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Measurement) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Measurement) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *Measurement) GetMinimum() float64 {
+	if x != nil && x.Minimum != nil {
+		return *x.Minimum
+	}
+	return 0
+}
+
+func (x *Measurement) GetMaximum() float64 {
+	if x != nil && x.Maximum != nil {
+		return *x.Maximum
+	}
+	return 0
+}
+
 // Certificate is one that the device was issued.
 type Certificate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -310,7 +514,7 @@ type Certificate struct {
 
 func (x *Certificate) Reset() {
 	*x = Certificate{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[3]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -322,7 +526,7 @@ func (x *Certificate) String() string {
 func (*Certificate) ProtoMessage() {}
 
 func (x *Certificate) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[3]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -335,7 +539,7 @@ func (x *Certificate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certificate.ProtoReflect.Descriptor instead.
 func (*Certificate) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{3}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Certificate) GetSerial() string {
@@ -375,7 +579,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[4]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -387,7 +591,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[4]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -400,7 +604,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{4}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Key) GetTenantId() string {
@@ -450,7 +654,7 @@ type Verifier struct {
 
 func (x *Verifier) Reset() {
 	*x = Verifier{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[5]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -462,7 +666,7 @@ func (x *Verifier) String() string {
 func (*Verifier) ProtoMessage() {}
 
 func (x *Verifier) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[5]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -475,7 +679,7 @@ func (x *Verifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verifier.ProtoReflect.Descriptor instead.
 func (*Verifier) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{5}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Verifier) GetKeyId() string {
@@ -503,7 +707,7 @@ type CellReport struct {
 
 func (x *CellReport) Reset() {
 	*x = CellReport{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[6]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -515,7 +719,7 @@ func (x *CellReport) String() string {
 func (*CellReport) ProtoMessage() {}
 
 func (x *CellReport) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[6]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -528,7 +732,7 @@ func (x *CellReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CellReport.ProtoReflect.Descriptor instead.
 func (*CellReport) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{6}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CellReport) GetProvisionedTenantId() string {
@@ -556,7 +760,7 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\rpayload_bytes\x18\x03 \x01(\x05R\fpayloadBytes\x126\n" +
 	"\x17measurements_per_device\x18\x04 \x01(\x05R\x15measurementsPerDevice\x12'\n" +
 	"\x0fhorizon_seconds\x18\x05 \x01(\x03R\x0ehorizonSeconds\x12.\n" +
-	"\x13requests_per_second\x18\x06 \x01(\x05R\x11requestsPerSecond\"\x93\x02\n" +
+	"\x13requests_per_second\x18\x06 \x01(\x05R\x11requestsPerSecond\"\xad\x02\n" +
 	"\x06Device\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1b\n" +
 	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\x12\x1f\n" +
@@ -566,7 +770,24 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\fcertificates\x18\x05 \x03(\v2\".millwright.catalog.v1.CertificateR\fcertificates\x12\x1a\n" +
 	"\bfacility\x18\x06 \x01(\tR\bfacility\x12\x12\n" +
 	"\x04line\x18\a \x01(\tR\x04line\x12\x18\n" +
-	"\astation\x18\b \x01(\tR\astation\"x\n" +
+	"\astation\x18\b \x01(\tR\astation\x12\x18\n" +
+	"\aretired\x18\t \x01(\bR\aretired\"\xcc\x01\n" +
+	"\n" +
+	"DeviceType\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1f\n" +
+	"\vdevice_type\x18\x02 \x01(\tR\n" +
+	"deviceType\x12F\n" +
+	"\fmeasurements\x18\x03 \x03(\v2\".millwright.catalog.v1.MeasurementR\fmeasurements\x128\n" +
+	"\aunknown\x18\x04 \x01(\x0e2\x1e.millwright.catalog.v1.UnknownR\aunknown\"\x8b\x01\n" +
+	"\vMeasurement\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04unit\x18\x02 \x01(\tR\x04unit\x12\x1d\n" +
+	"\aminimum\x18\x03 \x01(\x01H\x00R\aminimum\x88\x01\x01\x12\x1d\n" +
+	"\amaximum\x18\x04 \x01(\x01H\x01R\amaximum\x88\x01\x01B\n" +
+	"\n" +
+	"\b_minimumB\n" +
+	"\n" +
+	"\b_maximum\"x\n" +
 	"\vCertificate\x12\x16\n" +
 	"\x06serial\x18\x01 \x01(\tR\x06serial\x12\x18\n" +
 	"\arevoked\x18\x02 \x01(\bR\arevoked\x127\n" +
@@ -584,7 +805,12 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"public_key\x18\x02 \x01(\fR\tpublicKey\"@\n" +
 	"\n" +
 	"CellReport\x122\n" +
-	"\x15provisioned_tenant_id\x18\x01 \x01(\tR\x13provisionedTenantIdBOZMgithub.com/millwright-io/millwright/proto/gen/millwright/catalog/v1;catalogv1b\x06proto3"
+	"\x15provisioned_tenant_id\x18\x01 \x01(\tR\x13provisionedTenantId*a\n" +
+	"\aUnknown\x12\x17\n" +
+	"\x13UNKNOWN_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eUNKNOWN_ACCEPT\x10\x01\x12\x10\n" +
+	"\fUNKNOWN_DROP\x10\x02\x12\x17\n" +
+	"\x13UNKNOWN_DEAD_LETTER\x10\x03BOZMgithub.com/millwright-io/millwright/proto/gen/millwright/catalog/v1;catalogv1b\x06proto3"
 
 var (
 	file_millwright_catalog_v1_catalog_proto_rawDescOnce sync.Once
@@ -598,27 +824,33 @@ func file_millwright_catalog_v1_catalog_proto_rawDescGZIP() []byte {
 	return file_millwright_catalog_v1_catalog_proto_rawDescData
 }
 
-var file_millwright_catalog_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_millwright_catalog_v1_catalog_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_millwright_catalog_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_millwright_catalog_v1_catalog_proto_goTypes = []any{
-	(*Tenant)(nil),                // 0: millwright.catalog.v1.Tenant
-	(*Limits)(nil),                // 1: millwright.catalog.v1.Limits
-	(*Device)(nil),                // 2: millwright.catalog.v1.Device
-	(*Certificate)(nil),           // 3: millwright.catalog.v1.Certificate
-	(*Key)(nil),                   // 4: millwright.catalog.v1.Key
-	(*Verifier)(nil),              // 5: millwright.catalog.v1.Verifier
-	(*CellReport)(nil),            // 6: millwright.catalog.v1.CellReport
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(Unknown)(0),                  // 0: millwright.catalog.v1.Unknown
+	(*Tenant)(nil),                // 1: millwright.catalog.v1.Tenant
+	(*Limits)(nil),                // 2: millwright.catalog.v1.Limits
+	(*Device)(nil),                // 3: millwright.catalog.v1.Device
+	(*DeviceType)(nil),            // 4: millwright.catalog.v1.DeviceType
+	(*Measurement)(nil),           // 5: millwright.catalog.v1.Measurement
+	(*Certificate)(nil),           // 6: millwright.catalog.v1.Certificate
+	(*Key)(nil),                   // 7: millwright.catalog.v1.Key
+	(*Verifier)(nil),              // 8: millwright.catalog.v1.Verifier
+	(*CellReport)(nil),            // 9: millwright.catalog.v1.CellReport
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
 }
 var file_millwright_catalog_v1_catalog_proto_depIdxs = []int32{
-	1, // 0: millwright.catalog.v1.Tenant.limits:type_name -> millwright.catalog.v1.Limits
-	3, // 1: millwright.catalog.v1.Device.certificates:type_name -> millwright.catalog.v1.Certificate
-	7, // 2: millwright.catalog.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
-	7, // 3: millwright.catalog.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	2,  // 0: millwright.catalog.v1.Tenant.limits:type_name -> millwright.catalog.v1.Limits
+	6,  // 1: millwright.catalog.v1.Device.certificates:type_name -> millwright.catalog.v1.Certificate
+	5,  // 2: millwright.catalog.v1.DeviceType.measurements:type_name -> millwright.catalog.v1.Measurement
+	0,  // 3: millwright.catalog.v1.DeviceType.unknown:type_name -> millwright.catalog.v1.Unknown
+	10, // 4: millwright.catalog.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
+	10, // 5: millwright.catalog.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
+	6,  // [6:6] is the sub-list for method output_type
+	6,  // [6:6] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_millwright_catalog_v1_catalog_proto_init() }
@@ -626,18 +858,20 @@ func file_millwright_catalog_v1_catalog_proto_init() {
 	if File_millwright_catalog_v1_catalog_proto != nil {
 		return
 	}
+	file_millwright_catalog_v1_catalog_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_catalog_v1_catalog_proto_rawDesc), len(file_millwright_catalog_v1_catalog_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   7,
+			NumEnums:      1,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_millwright_catalog_v1_catalog_proto_goTypes,
 		DependencyIndexes: file_millwright_catalog_v1_catalog_proto_depIdxs,
+		EnumInfos:         file_millwright_catalog_v1_catalog_proto_enumTypes,
 		MessageInfos:      file_millwright_catalog_v1_catalog_proto_msgTypes,
 	}.Build()
 	File_millwright_catalog_v1_catalog_proto = out.File

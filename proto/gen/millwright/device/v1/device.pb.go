@@ -11,6 +11,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -31,6 +32,8 @@ const (
 	DeviceStatus_DEVICE_STATUS_UNSPECIFIED DeviceStatus = 0
 	DeviceStatus_DEVICE_STATUS_ACTIVE      DeviceStatus = 1
 	DeviceStatus_DEVICE_STATUS_SUSPENDED   DeviceStatus = 2
+	// Out of use for good; its history is kept.
+	DeviceStatus_DEVICE_STATUS_RETIRED DeviceStatus = 3
 )
 
 // Enum value maps for DeviceStatus.
@@ -39,11 +42,13 @@ var (
 		0: "DEVICE_STATUS_UNSPECIFIED",
 		1: "DEVICE_STATUS_ACTIVE",
 		2: "DEVICE_STATUS_SUSPENDED",
+		3: "DEVICE_STATUS_RETIRED",
 	}
 	DeviceStatus_value = map[string]int32{
 		"DEVICE_STATUS_UNSPECIFIED": 0,
 		"DEVICE_STATUS_ACTIVE":      1,
 		"DEVICE_STATUS_SUSPENDED":   2,
+		"DEVICE_STATUS_RETIRED":     3,
 	}
 )
 
@@ -192,12 +197,22 @@ func (x *Location) GetStation() string {
 type Device struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Chosen by the tenant, unique in it; letters, digits, `_` and `-`.
-	DeviceId      string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	DeviceType    string                 `protobuf:"bytes,2,opt,name=device_type,json=deviceType,proto3" json:"device_type,omitempty"`
-	Status        DeviceStatus           `protobuf:"varint,3,opt,name=status,proto3,enum=millwright.device.v1.DeviceStatus" json:"status,omitempty"`
-	Location      *Location              `protobuf:"bytes,4,opt,name=location,proto3" json:"location,omitempty"`
-	Certificates  []*Certificate         `protobuf:"bytes,5,rep,name=certificates,proto3" json:"certificates,omitempty"`
-	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	DeviceId     string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	DeviceType   string                 `protobuf:"bytes,2,opt,name=device_type,json=deviceType,proto3" json:"device_type,omitempty"`
+	Status       DeviceStatus           `protobuf:"varint,3,opt,name=status,proto3,enum=millwright.device.v1.DeviceStatus" json:"status,omitempty"`
+	Location     *Location              `protobuf:"bytes,4,opt,name=location,proto3" json:"location,omitempty"`
+	Certificates []*Certificate         `protobuf:"bytes,5,rep,name=certificates,proto3" json:"certificates,omitempty"`
+	CreatedAt    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// Short words to find and group devices by.
+	Labels map[string]string `protobuf:"bytes,7,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Notes: serial numbers, purchase dates, links.
+	Metadata map[string]string `protobuf:"bytes,8,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The version of its software, where somebody has entered it.
+	Firmware string `protobuf:"bytes,9,opt,name=firmware,proto3" json:"firmware,omitempty"`
+	// Rises with every Update and with Retire; name it in the next Update.
+	Version       int64                  `protobuf:"varint,10,opt,name=version,proto3" json:"version,omitempty"`
+	UpdatedAt     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	RetiredAt     *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=retired_at,json=retiredAt,proto3" json:"retired_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -274,6 +289,103 @@ func (x *Device) GetCreatedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Device) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *Device) GetMetadata() map[string]string {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
+func (x *Device) GetFirmware() string {
+	if x != nil {
+		return x.Firmware
+	}
+	return ""
+}
+
+func (x *Device) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Device) GetUpdatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UpdatedAt
+	}
+	return nil
+}
+
+func (x *Device) GetRetiredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RetiredAt
+	}
+	return nil
+}
+
+// Conflict is the detail of an Update that came too late: somebody else changed the device first.
+type Conflict struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The device as it is.
+	Current *Device `protobuf:"bytes,1,opt,name=current,proto3" json:"current,omitempty"`
+	// The device as the refused Update would have made it.
+	Yours         *Device `protobuf:"bytes,2,opt,name=yours,proto3" json:"yours,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Conflict) Reset() {
+	*x = Conflict{}
+	mi := &file_millwright_device_v1_device_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Conflict) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Conflict) ProtoMessage() {}
+
+func (x *Conflict) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_device_v1_device_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Conflict.ProtoReflect.Descriptor instead.
+func (*Conflict) Descriptor() ([]byte, []int) {
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Conflict) GetCurrent() *Device {
+	if x != nil {
+		return x.Current
+	}
+	return nil
+}
+
+func (x *Conflict) GetYours() *Device {
+	if x != nil {
+		return x.Yours
+	}
+	return nil
+}
+
 // Certificate is an X.509 client certificate of a device.
 type Certificate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -289,7 +401,7 @@ type Certificate struct {
 
 func (x *Certificate) Reset() {
 	*x = Certificate{}
-	mi := &file_millwright_device_v1_device_proto_msgTypes[2]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -301,7 +413,7 @@ func (x *Certificate) String() string {
 func (*Certificate) ProtoMessage() {}
 
 func (x *Certificate) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_device_v1_device_proto_msgTypes[2]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -314,7 +426,7 @@ func (x *Certificate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certificate.ProtoReflect.Descriptor instead.
 func (*Certificate) Descriptor() ([]byte, []int) {
-	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{2}
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Certificate) GetSerial() string {
@@ -368,7 +480,7 @@ type Credentials struct {
 
 func (x *Credentials) Reset() {
 	*x = Credentials{}
-	mi := &file_millwright_device_v1_device_proto_msgTypes[3]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -380,7 +492,7 @@ func (x *Credentials) String() string {
 func (*Credentials) ProtoMessage() {}
 
 func (x *Credentials) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_device_v1_device_proto_msgTypes[3]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -393,7 +505,7 @@ func (x *Credentials) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credentials.ProtoReflect.Descriptor instead.
 func (*Credentials) Descriptor() ([]byte, []int) {
-	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{3}
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Credentials) GetCertificatePem() string {
@@ -431,14 +543,17 @@ type CreateRequest struct {
 	DeviceType string                 `protobuf:"bytes,2,opt,name=device_type,json=deviceType,proto3" json:"device_type,omitempty"`
 	Location   *Location              `protobuf:"bytes,3,opt,name=location,proto3" json:"location,omitempty"`
 	// PEM certificate signing request; its subject and names are ignored, its key is used.
-	CsrPem        string `protobuf:"bytes,4,opt,name=csr_pem,json=csrPem,proto3" json:"csr_pem,omitempty"`
+	CsrPem        string            `protobuf:"bytes,4,opt,name=csr_pem,json=csrPem,proto3" json:"csr_pem,omitempty"`
+	Labels        map[string]string `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Metadata      map[string]string `protobuf:"bytes,6,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Firmware      string            `protobuf:"bytes,7,opt,name=firmware,proto3" json:"firmware,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateRequest) Reset() {
 	*x = CreateRequest{}
-	mi := &file_millwright_device_v1_device_proto_msgTypes[4]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -450,7 +565,7 @@ func (x *CreateRequest) String() string {
 func (*CreateRequest) ProtoMessage() {}
 
 func (x *CreateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_device_v1_device_proto_msgTypes[4]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -463,7 +578,7 @@ func (x *CreateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRequest.ProtoReflect.Descriptor instead.
 func (*CreateRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{4}
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CreateRequest) GetDeviceId() string {
@@ -494,6 +609,27 @@ func (x *CreateRequest) GetCsrPem() string {
 	return ""
 }
 
+func (x *CreateRequest) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *CreateRequest) GetMetadata() map[string]string {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
+func (x *CreateRequest) GetFirmware() string {
+	if x != nil {
+		return x.Firmware
+	}
+	return ""
+}
+
 // CreateResponse carries the device and how it connects.
 type CreateResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -505,7 +641,7 @@ type CreateResponse struct {
 
 func (x *CreateResponse) Reset() {
 	*x = CreateResponse{}
-	mi := &file_millwright_device_v1_device_proto_msgTypes[5]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -517,7 +653,7 @@ func (x *CreateResponse) String() string {
 func (*CreateResponse) ProtoMessage() {}
 
 func (x *CreateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_device_v1_device_proto_msgTypes[5]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -530,7 +666,7 @@ func (x *CreateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateResponse.ProtoReflect.Descriptor instead.
 func (*CreateResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{5}
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CreateResponse) GetDevice() *Device {
@@ -557,7 +693,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_millwright_device_v1_device_proto_msgTypes[6]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -569,7 +705,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_device_v1_device_proto_msgTypes[6]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -582,7 +718,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{6}
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetRequest) GetDeviceId() string {
@@ -602,7 +738,7 @@ type GetResponse struct {
 
 func (x *GetResponse) Reset() {
 	*x = GetResponse{}
-	mi := &file_millwright_device_v1_device_proto_msgTypes[7]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -614,7 +750,7 @@ func (x *GetResponse) String() string {
 func (*GetResponse) ProtoMessage() {}
 
 func (x *GetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_device_v1_device_proto_msgTypes[7]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -627,7 +763,7 @@ func (x *GetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResponse.ProtoReflect.Descriptor instead.
 func (*GetResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{7}
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetResponse) GetDevice() *Device {
@@ -637,20 +773,271 @@ func (x *GetResponse) GetDevice() *Device {
 	return nil
 }
 
-// ListRequest asks for a page of devices.
+// UpdateRequest names a device and what of it is to change.
+type UpdateRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	DeviceId string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	// The device's version that the change was made from.
+	Version    int64             `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	DeviceType string            `protobuf:"bytes,3,opt,name=device_type,json=deviceType,proto3" json:"device_type,omitempty"`
+	Location   *Location         `protobuf:"bytes,4,opt,name=location,proto3" json:"location,omitempty"`
+	Labels     map[string]string `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Metadata   map[string]string `protobuf:"bytes,6,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Firmware   string            `protobuf:"bytes,7,opt,name=firmware,proto3" json:"firmware,omitempty"`
+	// Which of device_type, location, labels, metadata and firmware are replaced. Empty: those that are not empty above.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,8,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateRequest) Reset() {
+	*x = UpdateRequest{}
+	mi := &file_millwright_device_v1_device_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateRequest) ProtoMessage() {}
+
+func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_device_v1_device_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateRequest.ProtoReflect.Descriptor instead.
+func (*UpdateRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UpdateRequest) GetDeviceId() string {
+	if x != nil {
+		return x.DeviceId
+	}
+	return ""
+}
+
+func (x *UpdateRequest) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *UpdateRequest) GetDeviceType() string {
+	if x != nil {
+		return x.DeviceType
+	}
+	return ""
+}
+
+func (x *UpdateRequest) GetLocation() *Location {
+	if x != nil {
+		return x.Location
+	}
+	return nil
+}
+
+func (x *UpdateRequest) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *UpdateRequest) GetMetadata() map[string]string {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
+func (x *UpdateRequest) GetFirmware() string {
+	if x != nil {
+		return x.Firmware
+	}
+	return ""
+}
+
+func (x *UpdateRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+// UpdateResponse carries the device with its new version.
+type UpdateResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Device        *Device                `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateResponse) Reset() {
+	*x = UpdateResponse{}
+	mi := &file_millwright_device_v1_device_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateResponse) ProtoMessage() {}
+
+func (x *UpdateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_device_v1_device_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateResponse.ProtoReflect.Descriptor instead.
+func (*UpdateResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *UpdateResponse) GetDevice() *Device {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
+// RetireRequest names a device.
+type RetireRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	DeviceId      string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetireRequest) Reset() {
+	*x = RetireRequest{}
+	mi := &file_millwright_device_v1_device_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetireRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetireRequest) ProtoMessage() {}
+
+func (x *RetireRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_device_v1_device_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetireRequest.ProtoReflect.Descriptor instead.
+func (*RetireRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *RetireRequest) GetDeviceId() string {
+	if x != nil {
+		return x.DeviceId
+	}
+	return ""
+}
+
+// RetireResponse carries the device.
+type RetireResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Device        *Device                `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetireResponse) Reset() {
+	*x = RetireResponse{}
+	mi := &file_millwright_device_v1_device_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetireResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetireResponse) ProtoMessage() {}
+
+func (x *RetireResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_device_v1_device_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetireResponse.ProtoReflect.Descriptor instead.
+func (*RetireResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *RetireResponse) GetDevice() *Device {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
+// ListRequest asks for a page of the devices that fulfil every condition given.
 type ListRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At most 1000; 0 means 100.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// From the response before.
-	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// From the response before; the conditions must be the same.
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// A part of the id, in any case.
+	Query string `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
+	// One of these types.
+	DeviceTypes []string `protobuf:"bytes,4,rep,name=device_types,json=deviceTypes,proto3" json:"device_types,omitempty"`
+	// One of these; empty: all but retired.
+	Statuses []DeviceStatus `protobuf:"varint,5,rep,packed,name=statuses,proto3,enum=millwright.device.v1.DeviceStatus" json:"statuses,omitempty"`
+	Facility string         `protobuf:"bytes,6,opt,name=facility,proto3" json:"facility,omitempty"`
+	Line     string         `protobuf:"bytes,7,opt,name=line,proto3" json:"line,omitempty"`
+	Station  string         `protobuf:"bytes,8,opt,name=station,proto3" json:"station,omitempty"`
+	// Each a label that the device must have: `key` or `key=value`.
+	Labels []string `protobuf:"bytes,9,rep,name=labels,proto3" json:"labels,omitempty"`
+	// The firmware, exactly.
+	Firmware      string `protobuf:"bytes,10,opt,name=firmware,proto3" json:"firmware,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_millwright_device_v1_device_proto_msgTypes[8]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -662,7 +1049,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_device_v1_device_proto_msgTypes[8]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -675,7 +1062,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{8}
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListRequest) GetPageSize() int32 {
@@ -692,21 +1079,79 @@ func (x *ListRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *ListRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *ListRequest) GetDeviceTypes() []string {
+	if x != nil {
+		return x.DeviceTypes
+	}
+	return nil
+}
+
+func (x *ListRequest) GetStatuses() []DeviceStatus {
+	if x != nil {
+		return x.Statuses
+	}
+	return nil
+}
+
+func (x *ListRequest) GetFacility() string {
+	if x != nil {
+		return x.Facility
+	}
+	return ""
+}
+
+func (x *ListRequest) GetLine() string {
+	if x != nil {
+		return x.Line
+	}
+	return ""
+}
+
+func (x *ListRequest) GetStation() string {
+	if x != nil {
+		return x.Station
+	}
+	return ""
+}
+
+func (x *ListRequest) GetLabels() []string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *ListRequest) GetFirmware() string {
+	if x != nil {
+		return x.Firmware
+	}
+	return ""
+}
+
 // ListResponse carries devices by id, without certificates.
 type ListResponse struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Devices []*Device              `protobuf:"bytes,1,rep,name=devices,proto3" json:"devices,omitempty"`
 	// Empty when there is no more.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	// All devices of the tenant.
-	Total         int32 `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// How many devices fulfil the conditions. Counting stops at 10 000.
+	Total int32 `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
+	// There are more than total.
+	TotalIsMinimum bool `protobuf:"varint,4,opt,name=total_is_minimum,json=totalIsMinimum,proto3" json:"total_is_minimum,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_millwright_device_v1_device_proto_msgTypes[9]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -718,7 +1163,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_device_v1_device_proto_msgTypes[9]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -731,7 +1176,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{9}
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListResponse) GetDevices() []*Device {
@@ -755,6 +1200,13 @@ func (x *ListResponse) GetTotal() int32 {
 	return 0
 }
 
+func (x *ListResponse) GetTotalIsMinimum() bool {
+	if x != nil {
+		return x.TotalIsMinimum
+	}
+	return false
+}
+
 // SuspendRequest names a device.
 type SuspendRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -765,7 +1217,7 @@ type SuspendRequest struct {
 
 func (x *SuspendRequest) Reset() {
 	*x = SuspendRequest{}
-	mi := &file_millwright_device_v1_device_proto_msgTypes[10]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -777,7 +1229,7 @@ func (x *SuspendRequest) String() string {
 func (*SuspendRequest) ProtoMessage() {}
 
 func (x *SuspendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_device_v1_device_proto_msgTypes[10]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -790,7 +1242,7 @@ func (x *SuspendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendRequest.ProtoReflect.Descriptor instead.
 func (*SuspendRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{10}
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SuspendRequest) GetDeviceId() string {
@@ -810,7 +1262,7 @@ type SuspendResponse struct {
 
 func (x *SuspendResponse) Reset() {
 	*x = SuspendResponse{}
-	mi := &file_millwright_device_v1_device_proto_msgTypes[11]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -822,7 +1274,7 @@ func (x *SuspendResponse) String() string {
 func (*SuspendResponse) ProtoMessage() {}
 
 func (x *SuspendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_device_v1_device_proto_msgTypes[11]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -835,7 +1287,7 @@ func (x *SuspendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendResponse.ProtoReflect.Descriptor instead.
 func (*SuspendResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{11}
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SuspendResponse) GetDevice() *Device {
@@ -855,7 +1307,7 @@ type ResumeRequest struct {
 
 func (x *ResumeRequest) Reset() {
 	*x = ResumeRequest{}
-	mi := &file_millwright_device_v1_device_proto_msgTypes[12]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -867,7 +1319,7 @@ func (x *ResumeRequest) String() string {
 func (*ResumeRequest) ProtoMessage() {}
 
 func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_device_v1_device_proto_msgTypes[12]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -880,7 +1332,7 @@ func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRequest.ProtoReflect.Descriptor instead.
 func (*ResumeRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{12}
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ResumeRequest) GetDeviceId() string {
@@ -900,7 +1352,7 @@ type ResumeResponse struct {
 
 func (x *ResumeResponse) Reset() {
 	*x = ResumeResponse{}
-	mi := &file_millwright_device_v1_device_proto_msgTypes[13]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -912,7 +1364,7 @@ func (x *ResumeResponse) String() string {
 func (*ResumeResponse) ProtoMessage() {}
 
 func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_device_v1_device_proto_msgTypes[13]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -925,7 +1377,7 @@ func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeResponse.ProtoReflect.Descriptor instead.
 func (*ResumeResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{13}
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ResumeResponse) GetDevice() *Device {
@@ -947,7 +1399,7 @@ type IssueCertificateRequest struct {
 
 func (x *IssueCertificateRequest) Reset() {
 	*x = IssueCertificateRequest{}
-	mi := &file_millwright_device_v1_device_proto_msgTypes[14]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -959,7 +1411,7 @@ func (x *IssueCertificateRequest) String() string {
 func (*IssueCertificateRequest) ProtoMessage() {}
 
 func (x *IssueCertificateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_device_v1_device_proto_msgTypes[14]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -972,7 +1424,7 @@ func (x *IssueCertificateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueCertificateRequest.ProtoReflect.Descriptor instead.
 func (*IssueCertificateRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{14}
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *IssueCertificateRequest) GetDeviceId() string {
@@ -999,7 +1451,7 @@ type IssueCertificateResponse struct {
 
 func (x *IssueCertificateResponse) Reset() {
 	*x = IssueCertificateResponse{}
-	mi := &file_millwright_device_v1_device_proto_msgTypes[15]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1011,7 +1463,7 @@ func (x *IssueCertificateResponse) String() string {
 func (*IssueCertificateResponse) ProtoMessage() {}
 
 func (x *IssueCertificateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_device_v1_device_proto_msgTypes[15]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1024,7 +1476,7 @@ func (x *IssueCertificateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueCertificateResponse.ProtoReflect.Descriptor instead.
 func (*IssueCertificateResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{15}
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *IssueCertificateResponse) GetCredentials() *Credentials {
@@ -1045,7 +1497,7 @@ type RevokeCertificateRequest struct {
 
 func (x *RevokeCertificateRequest) Reset() {
 	*x = RevokeCertificateRequest{}
-	mi := &file_millwright_device_v1_device_proto_msgTypes[16]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1057,7 +1509,7 @@ func (x *RevokeCertificateRequest) String() string {
 func (*RevokeCertificateRequest) ProtoMessage() {}
 
 func (x *RevokeCertificateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_device_v1_device_proto_msgTypes[16]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1070,7 +1522,7 @@ func (x *RevokeCertificateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeCertificateRequest.ProtoReflect.Descriptor instead.
 func (*RevokeCertificateRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{16}
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RevokeCertificateRequest) GetDeviceId() string {
@@ -1097,7 +1549,7 @@ type RevokeCertificateResponse struct {
 
 func (x *RevokeCertificateResponse) Reset() {
 	*x = RevokeCertificateResponse{}
-	mi := &file_millwright_device_v1_device_proto_msgTypes[17]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1109,7 +1561,7 @@ func (x *RevokeCertificateResponse) String() string {
 func (*RevokeCertificateResponse) ProtoMessage() {}
 
 func (x *RevokeCertificateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_device_v1_device_proto_msgTypes[17]
+	mi := &file_millwright_device_v1_device_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1122,7 +1574,7 @@ func (x *RevokeCertificateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeCertificateResponse.ProtoReflect.Descriptor instead.
 func (*RevokeCertificateResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{17}
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RevokeCertificateResponse) GetDevice() *Device {
@@ -1136,11 +1588,11 @@ var File_millwright_device_v1_device_proto protoreflect.FileDescriptor
 
 const file_millwright_device_v1_device_proto_rawDesc = "" +
 	"\n" +
-	"!millwright/device/v1/device.proto\x12\x14millwright.device.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"o\n" +
+	"!millwright/device/v1/device.proto\x12\x14millwright.device.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"o\n" +
 	"\bLocation\x12#\n" +
 	"\bfacility\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\bfacility\x12\x1b\n" +
 	"\x04line\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04line\x12!\n" +
-	"\astation\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\astation\"\xc0\x02\n" +
+	"\astation\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\astation\"\xee\x05\n" +
 	"\x06Device\x12\x1b\n" +
 	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x12\x1f\n" +
 	"\vdevice_type\x18\x02 \x01(\tR\n" +
@@ -1149,7 +1601,25 @@ const file_millwright_device_v1_device_proto_rawDesc = "" +
 	"\blocation\x18\x04 \x01(\v2\x1e.millwright.device.v1.LocationR\blocation\x12E\n" +
 	"\fcertificates\x18\x05 \x03(\v2!.millwright.device.v1.CertificateR\fcertificates\x129\n" +
 	"\n" +
-	"created_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"\x95\x02\n" +
+	"created_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12@\n" +
+	"\x06labels\x18\a \x03(\v2(.millwright.device.v1.Device.LabelsEntryR\x06labels\x12F\n" +
+	"\bmetadata\x18\b \x03(\v2*.millwright.device.v1.Device.MetadataEntryR\bmetadata\x12\x1a\n" +
+	"\bfirmware\x18\t \x01(\tR\bfirmware\x12\x18\n" +
+	"\aversion\x18\n" +
+	" \x01(\x03R\aversion\x129\n" +
+	"\n" +
+	"updated_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x129\n" +
+	"\n" +
+	"retired_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tretiredAt\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a;\n" +
+	"\rMetadataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"v\n" +
+	"\bConflict\x126\n" +
+	"\acurrent\x18\x01 \x01(\v2\x1c.millwright.device.v1.DeviceR\acurrent\x122\n" +
+	"\x05yours\x18\x02 \x01(\v2\x1c.millwright.device.v1.DeviceR\x05yours\"\x95\x02\n" +
 	"\vCertificate\x12\x16\n" +
 	"\x06serial\x18\x01 \x01(\tR\x06serial\x12?\n" +
 	"\x06status\x18\x02 \x01(\x0e2'.millwright.device.v1.CertificateStatusR\x06status\x129\n" +
@@ -1162,13 +1632,22 @@ const file_millwright_device_v1_device_proto_rawDesc = "" +
 	"\x0fcertificate_pem\x18\x01 \x01(\tR\x0ecertificatePem\x12&\n" +
 	"\x0fprivate_key_pem\x18\x02 \x01(\tR\rprivateKeyPem\x12\x15\n" +
 	"\x06ca_pem\x18\x03 \x01(\tR\x05caPem\x12\x16\n" +
-	"\x06serial\x18\x04 \x01(\tR\x06serial\"\xff\x01\n" +
+	"\x06serial\x18\x04 \x01(\tR\x06serial\"\x9f\x05\n" +
 	"\rCreateRequest\x12D\n" +
 	"\tdevice_id\x18\x01 \x01(\tB'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$R\bdeviceId\x12H\n" +
 	"\vdevice_type\x18\x02 \x01(\tB'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$R\n" +
 	"deviceType\x12:\n" +
 	"\blocation\x18\x03 \x01(\v2\x1e.millwright.device.v1.LocationR\blocation\x12\"\n" +
-	"\acsr_pem\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01R\x06csrPem\"\x8b\x01\n" +
+	"\acsr_pem\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01R\x06csrPem\x12|\n" +
+	"\x06labels\x18\x05 \x03(\v2/.millwright.device.v1.CreateRequest.LabelsEntryB3\xbaH0\x9a\x01-\x10 \"\"r 2\x1e^[A-Za-z][A-Za-z0-9_.-]{0,62}$*\x05r\x03\x18\x80\x01R\x06labels\x12\x82\x01\n" +
+	"\bmetadata\x18\x06 \x03(\v21.millwright.device.v1.CreateRequest.MetadataEntryB3\xbaH0\x9a\x01-\x10 \"\"r 2\x1e^[A-Za-z][A-Za-z0-9_.-]{0,62}$*\x05r\x03\x18\x80\bR\bmetadata\x12#\n" +
+	"\bfirmware\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\bfirmware\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a;\n" +
+	"\rMetadataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8b\x01\n" +
 	"\x0eCreateResponse\x124\n" +
 	"\x06device\x18\x01 \x01(\v2\x1c.millwright.device.v1.DeviceR\x06device\x12C\n" +
 	"\vcredentials\x18\x02 \x01(\v2!.millwright.device.v1.CredentialsR\vcredentials\"R\n" +
@@ -1176,16 +1655,49 @@ const file_millwright_device_v1_device_proto_rawDesc = "" +
 	"GetRequest\x12D\n" +
 	"\tdevice_id\x18\x01 \x01(\tB'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$R\bdeviceId\"C\n" +
 	"\vGetResponse\x124\n" +
-	"\x06device\x18\x01 \x01(\v2\x1c.millwright.device.v1.DeviceR\x06device\"_\n" +
+	"\x06device\x18\x01 \x01(\v2\x1c.millwright.device.v1.DeviceR\x06device\"\xde\x05\n" +
+	"\rUpdateRequest\x12D\n" +
+	"\tdevice_id\x18\x01 \x01(\tB'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$R\bdeviceId\x12!\n" +
+	"\aversion\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x01R\aversion\x12K\n" +
+	"\vdevice_type\x18\x03 \x01(\tB*\xbaH'\xd8\x01\x01r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$R\n" +
+	"deviceType\x12:\n" +
+	"\blocation\x18\x04 \x01(\v2\x1e.millwright.device.v1.LocationR\blocation\x12|\n" +
+	"\x06labels\x18\x05 \x03(\v2/.millwright.device.v1.UpdateRequest.LabelsEntryB3\xbaH0\x9a\x01-\x10 \"\"r 2\x1e^[A-Za-z][A-Za-z0-9_.-]{0,62}$*\x05r\x03\x18\x80\x01R\x06labels\x12\x82\x01\n" +
+	"\bmetadata\x18\x06 \x03(\v21.millwright.device.v1.UpdateRequest.MetadataEntryB3\xbaH0\x9a\x01-\x10 \"\"r 2\x1e^[A-Za-z][A-Za-z0-9_.-]{0,62}$*\x05r\x03\x18\x80\bR\bmetadata\x12#\n" +
+	"\bfirmware\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\bfirmware\x12;\n" +
+	"\vupdate_mask\x18\b \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a;\n" +
+	"\rMetadataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"F\n" +
+	"\x0eUpdateResponse\x124\n" +
+	"\x06device\x18\x01 \x01(\v2\x1c.millwright.device.v1.DeviceR\x06device\"U\n" +
+	"\rRetireRequest\x12D\n" +
+	"\tdevice_id\x18\x01 \x01(\tB'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$R\bdeviceId\"F\n" +
+	"\x0eRetireResponse\x124\n" +
+	"\x06device\x18\x01 \x01(\v2\x1c.millwright.device.v1.DeviceR\x06device\"\x80\x04\n" +
 	"\vListRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"\x84\x01\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\x12\x1d\n" +
+	"\x05query\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18?R\x05query\x12Q\n" +
+	"\fdevice_types\x18\x04 \x03(\tB.\xbaH+\x92\x01(\x10\x14\"$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$R\vdeviceTypes\x12Q\n" +
+	"\bstatuses\x18\x05 \x03(\x0e2\".millwright.device.v1.DeviceStatusB\x11\xbaH\x0e\x92\x01\v\x10\x03\"\a\x82\x01\x04\x10\x01 \x00R\bstatuses\x12#\n" +
+	"\bfacility\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\bfacility\x12\x1b\n" +
+	"\x04line\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\x04line\x12!\n" +
+	"\astation\x18\b \x01(\tB\a\xbaH\x04r\x02\x18@R\astation\x12P\n" +
+	"\x06labels\x18\t \x03(\tB8\xbaH5\x92\x012\x10\b\".r,2*^[A-Za-z][A-Za-z0-9_.-]{0,62}(=.{0,128})?$R\x06labels\x12#\n" +
+	"\bfirmware\x18\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18@R\bfirmware\"\xae\x01\n" +
 	"\fListResponse\x126\n" +
 	"\adevices\x18\x01 \x03(\v2\x1c.millwright.device.v1.DeviceR\adevices\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x14\n" +
-	"\x05total\x18\x03 \x01(\x05R\x05total\"V\n" +
+	"\x05total\x18\x03 \x01(\x05R\x05total\x12(\n" +
+	"\x10total_is_minimum\x18\x04 \x01(\bR\x0etotalIsMinimum\"V\n" +
 	"\x0eSuspendRequest\x12D\n" +
 	"\tdevice_id\x18\x01 \x01(\tB'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$R\bdeviceId\"G\n" +
 	"\x0fSuspendResponse\x124\n" +
@@ -1203,20 +1715,23 @@ const file_millwright_device_v1_device_proto_rawDesc = "" +
 	"\tdevice_id\x18\x01 \x01(\tB'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$R\bdeviceId\x12/\n" +
 	"\x06serial\x18\x02 \x01(\tB\x17\xbaH\x14r\x122\x10^[0-9a-f]{1,64}$R\x06serial\"Q\n" +
 	"\x19RevokeCertificateResponse\x124\n" +
-	"\x06device\x18\x01 \x01(\v2\x1c.millwright.device.v1.DeviceR\x06device*d\n" +
+	"\x06device\x18\x01 \x01(\v2\x1c.millwright.device.v1.DeviceR\x06device*\x7f\n" +
 	"\fDeviceStatus\x12\x1d\n" +
 	"\x19DEVICE_STATUS_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14DEVICE_STATUS_ACTIVE\x10\x01\x12\x1b\n" +
-	"\x17DEVICE_STATUS_SUSPENDED\x10\x02*\x96\x01\n" +
+	"\x17DEVICE_STATUS_SUSPENDED\x10\x02\x12\x19\n" +
+	"\x15DEVICE_STATUS_RETIRED\x10\x03*\x96\x01\n" +
 	"\x11CertificateStatus\x12\"\n" +
 	"\x1eCERTIFICATE_STATUS_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19CERTIFICATE_STATUS_ACTIVE\x10\x01\x12\x1e\n" +
 	"\x1aCERTIFICATE_STATUS_REVOKED\x10\x02\x12\x1e\n" +
-	"\x1aCERTIFICATE_STATUS_EXPIRED\x10\x032\xcc\a\n" +
+	"\x1aCERTIFICATE_STATUS_EXPIRED\x10\x032\xce\t\n" +
 	"\rDeviceService\x12o\n" +
 	"\x06Create\x12#.millwright.device.v1.CreateRequest\x1a$.millwright.device.v1.CreateResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/api/v1/devices\x12o\n" +
 	"\x03Get\x12 .millwright.device.v1.GetRequest\x1a!.millwright.device.v1.GetResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/devices/{device_id}\x12f\n" +
-	"\x04List\x12!.millwright.device.v1.ListRequest\x1a\".millwright.device.v1.ListResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/devices\x12\x86\x01\n" +
+	"\x04List\x12!.millwright.device.v1.ListRequest\x1a\".millwright.device.v1.ListResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/devices\x12{\n" +
+	"\x06Update\x12#.millwright.device.v1.UpdateRequest\x1a$.millwright.device.v1.UpdateResponse\"&\x82\xd3\xe4\x93\x02 :\x01*2\x1b/api/v1/devices/{device_id}\x12\x82\x01\n" +
+	"\x06Retire\x12#.millwright.device.v1.RetireRequest\x1a$.millwright.device.v1.RetireResponse\"-\x82\xd3\xe4\x93\x02':\x01*\"\"/api/v1/devices/{device_id}:retire\x12\x86\x01\n" +
 	"\aSuspend\x12$.millwright.device.v1.SuspendRequest\x1a%.millwright.device.v1.SuspendResponse\".\x82\xd3\xe4\x93\x02(:\x01*\"#/api/v1/devices/{device_id}:suspend\x12\x82\x01\n" +
 	"\x06Resume\x12#.millwright.device.v1.ResumeRequest\x1a$.millwright.device.v1.ResumeResponse\"-\x82\xd3\xe4\x93\x02':\x01*\"\"/api/v1/devices/{device_id}:resume\x12\xa6\x01\n" +
 	"\x10IssueCertificate\x12-.millwright.device.v1.IssueCertificateRequest\x1a..millwright.device.v1.IssueCertificateResponse\"3\x82\xd3\xe4\x93\x02-:\x01*\"(/api/v1/devices/{device_id}/certificates\x12\xb9\x01\n" +
@@ -1235,67 +1750,98 @@ func file_millwright_device_v1_device_proto_rawDescGZIP() []byte {
 }
 
 var file_millwright_device_v1_device_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_millwright_device_v1_device_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_millwright_device_v1_device_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_millwright_device_v1_device_proto_goTypes = []any{
 	(DeviceStatus)(0),                 // 0: millwright.device.v1.DeviceStatus
 	(CertificateStatus)(0),            // 1: millwright.device.v1.CertificateStatus
 	(*Location)(nil),                  // 2: millwright.device.v1.Location
 	(*Device)(nil),                    // 3: millwright.device.v1.Device
-	(*Certificate)(nil),               // 4: millwright.device.v1.Certificate
-	(*Credentials)(nil),               // 5: millwright.device.v1.Credentials
-	(*CreateRequest)(nil),             // 6: millwright.device.v1.CreateRequest
-	(*CreateResponse)(nil),            // 7: millwright.device.v1.CreateResponse
-	(*GetRequest)(nil),                // 8: millwright.device.v1.GetRequest
-	(*GetResponse)(nil),               // 9: millwright.device.v1.GetResponse
-	(*ListRequest)(nil),               // 10: millwright.device.v1.ListRequest
-	(*ListResponse)(nil),              // 11: millwright.device.v1.ListResponse
-	(*SuspendRequest)(nil),            // 12: millwright.device.v1.SuspendRequest
-	(*SuspendResponse)(nil),           // 13: millwright.device.v1.SuspendResponse
-	(*ResumeRequest)(nil),             // 14: millwright.device.v1.ResumeRequest
-	(*ResumeResponse)(nil),            // 15: millwright.device.v1.ResumeResponse
-	(*IssueCertificateRequest)(nil),   // 16: millwright.device.v1.IssueCertificateRequest
-	(*IssueCertificateResponse)(nil),  // 17: millwright.device.v1.IssueCertificateResponse
-	(*RevokeCertificateRequest)(nil),  // 18: millwright.device.v1.RevokeCertificateRequest
-	(*RevokeCertificateResponse)(nil), // 19: millwright.device.v1.RevokeCertificateResponse
-	(*timestamppb.Timestamp)(nil),     // 20: google.protobuf.Timestamp
+	(*Conflict)(nil),                  // 4: millwright.device.v1.Conflict
+	(*Certificate)(nil),               // 5: millwright.device.v1.Certificate
+	(*Credentials)(nil),               // 6: millwright.device.v1.Credentials
+	(*CreateRequest)(nil),             // 7: millwright.device.v1.CreateRequest
+	(*CreateResponse)(nil),            // 8: millwright.device.v1.CreateResponse
+	(*GetRequest)(nil),                // 9: millwright.device.v1.GetRequest
+	(*GetResponse)(nil),               // 10: millwright.device.v1.GetResponse
+	(*UpdateRequest)(nil),             // 11: millwright.device.v1.UpdateRequest
+	(*UpdateResponse)(nil),            // 12: millwright.device.v1.UpdateResponse
+	(*RetireRequest)(nil),             // 13: millwright.device.v1.RetireRequest
+	(*RetireResponse)(nil),            // 14: millwright.device.v1.RetireResponse
+	(*ListRequest)(nil),               // 15: millwright.device.v1.ListRequest
+	(*ListResponse)(nil),              // 16: millwright.device.v1.ListResponse
+	(*SuspendRequest)(nil),            // 17: millwright.device.v1.SuspendRequest
+	(*SuspendResponse)(nil),           // 18: millwright.device.v1.SuspendResponse
+	(*ResumeRequest)(nil),             // 19: millwright.device.v1.ResumeRequest
+	(*ResumeResponse)(nil),            // 20: millwright.device.v1.ResumeResponse
+	(*IssueCertificateRequest)(nil),   // 21: millwright.device.v1.IssueCertificateRequest
+	(*IssueCertificateResponse)(nil),  // 22: millwright.device.v1.IssueCertificateResponse
+	(*RevokeCertificateRequest)(nil),  // 23: millwright.device.v1.RevokeCertificateRequest
+	(*RevokeCertificateResponse)(nil), // 24: millwright.device.v1.RevokeCertificateResponse
+	nil,                               // 25: millwright.device.v1.Device.LabelsEntry
+	nil,                               // 26: millwright.device.v1.Device.MetadataEntry
+	nil,                               // 27: millwright.device.v1.CreateRequest.LabelsEntry
+	nil,                               // 28: millwright.device.v1.CreateRequest.MetadataEntry
+	nil,                               // 29: millwright.device.v1.UpdateRequest.LabelsEntry
+	nil,                               // 30: millwright.device.v1.UpdateRequest.MetadataEntry
+	(*timestamppb.Timestamp)(nil),     // 31: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),     // 32: google.protobuf.FieldMask
 }
 var file_millwright_device_v1_device_proto_depIdxs = []int32{
 	0,  // 0: millwright.device.v1.Device.status:type_name -> millwright.device.v1.DeviceStatus
 	2,  // 1: millwright.device.v1.Device.location:type_name -> millwright.device.v1.Location
-	4,  // 2: millwright.device.v1.Device.certificates:type_name -> millwright.device.v1.Certificate
-	20, // 3: millwright.device.v1.Device.created_at:type_name -> google.protobuf.Timestamp
-	1,  // 4: millwright.device.v1.Certificate.status:type_name -> millwright.device.v1.CertificateStatus
-	20, // 5: millwright.device.v1.Certificate.not_before:type_name -> google.protobuf.Timestamp
-	20, // 6: millwright.device.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
-	20, // 7: millwright.device.v1.Certificate.revoked_at:type_name -> google.protobuf.Timestamp
-	2,  // 8: millwright.device.v1.CreateRequest.location:type_name -> millwright.device.v1.Location
-	3,  // 9: millwright.device.v1.CreateResponse.device:type_name -> millwright.device.v1.Device
-	5,  // 10: millwright.device.v1.CreateResponse.credentials:type_name -> millwright.device.v1.Credentials
-	3,  // 11: millwright.device.v1.GetResponse.device:type_name -> millwright.device.v1.Device
-	3,  // 12: millwright.device.v1.ListResponse.devices:type_name -> millwright.device.v1.Device
-	3,  // 13: millwright.device.v1.SuspendResponse.device:type_name -> millwright.device.v1.Device
-	3,  // 14: millwright.device.v1.ResumeResponse.device:type_name -> millwright.device.v1.Device
-	5,  // 15: millwright.device.v1.IssueCertificateResponse.credentials:type_name -> millwright.device.v1.Credentials
-	3,  // 16: millwright.device.v1.RevokeCertificateResponse.device:type_name -> millwright.device.v1.Device
-	6,  // 17: millwright.device.v1.DeviceService.Create:input_type -> millwright.device.v1.CreateRequest
-	8,  // 18: millwright.device.v1.DeviceService.Get:input_type -> millwright.device.v1.GetRequest
-	10, // 19: millwright.device.v1.DeviceService.List:input_type -> millwright.device.v1.ListRequest
-	12, // 20: millwright.device.v1.DeviceService.Suspend:input_type -> millwright.device.v1.SuspendRequest
-	14, // 21: millwright.device.v1.DeviceService.Resume:input_type -> millwright.device.v1.ResumeRequest
-	16, // 22: millwright.device.v1.DeviceService.IssueCertificate:input_type -> millwright.device.v1.IssueCertificateRequest
-	18, // 23: millwright.device.v1.DeviceService.RevokeCertificate:input_type -> millwright.device.v1.RevokeCertificateRequest
-	7,  // 24: millwright.device.v1.DeviceService.Create:output_type -> millwright.device.v1.CreateResponse
-	9,  // 25: millwright.device.v1.DeviceService.Get:output_type -> millwright.device.v1.GetResponse
-	11, // 26: millwright.device.v1.DeviceService.List:output_type -> millwright.device.v1.ListResponse
-	13, // 27: millwright.device.v1.DeviceService.Suspend:output_type -> millwright.device.v1.SuspendResponse
-	15, // 28: millwright.device.v1.DeviceService.Resume:output_type -> millwright.device.v1.ResumeResponse
-	17, // 29: millwright.device.v1.DeviceService.IssueCertificate:output_type -> millwright.device.v1.IssueCertificateResponse
-	19, // 30: millwright.device.v1.DeviceService.RevokeCertificate:output_type -> millwright.device.v1.RevokeCertificateResponse
-	24, // [24:31] is the sub-list for method output_type
-	17, // [17:24] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	5,  // 2: millwright.device.v1.Device.certificates:type_name -> millwright.device.v1.Certificate
+	31, // 3: millwright.device.v1.Device.created_at:type_name -> google.protobuf.Timestamp
+	25, // 4: millwright.device.v1.Device.labels:type_name -> millwright.device.v1.Device.LabelsEntry
+	26, // 5: millwright.device.v1.Device.metadata:type_name -> millwright.device.v1.Device.MetadataEntry
+	31, // 6: millwright.device.v1.Device.updated_at:type_name -> google.protobuf.Timestamp
+	31, // 7: millwright.device.v1.Device.retired_at:type_name -> google.protobuf.Timestamp
+	3,  // 8: millwright.device.v1.Conflict.current:type_name -> millwright.device.v1.Device
+	3,  // 9: millwright.device.v1.Conflict.yours:type_name -> millwright.device.v1.Device
+	1,  // 10: millwright.device.v1.Certificate.status:type_name -> millwright.device.v1.CertificateStatus
+	31, // 11: millwright.device.v1.Certificate.not_before:type_name -> google.protobuf.Timestamp
+	31, // 12: millwright.device.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
+	31, // 13: millwright.device.v1.Certificate.revoked_at:type_name -> google.protobuf.Timestamp
+	2,  // 14: millwright.device.v1.CreateRequest.location:type_name -> millwright.device.v1.Location
+	27, // 15: millwright.device.v1.CreateRequest.labels:type_name -> millwright.device.v1.CreateRequest.LabelsEntry
+	28, // 16: millwright.device.v1.CreateRequest.metadata:type_name -> millwright.device.v1.CreateRequest.MetadataEntry
+	3,  // 17: millwright.device.v1.CreateResponse.device:type_name -> millwright.device.v1.Device
+	6,  // 18: millwright.device.v1.CreateResponse.credentials:type_name -> millwright.device.v1.Credentials
+	3,  // 19: millwright.device.v1.GetResponse.device:type_name -> millwright.device.v1.Device
+	2,  // 20: millwright.device.v1.UpdateRequest.location:type_name -> millwright.device.v1.Location
+	29, // 21: millwright.device.v1.UpdateRequest.labels:type_name -> millwright.device.v1.UpdateRequest.LabelsEntry
+	30, // 22: millwright.device.v1.UpdateRequest.metadata:type_name -> millwright.device.v1.UpdateRequest.MetadataEntry
+	32, // 23: millwright.device.v1.UpdateRequest.update_mask:type_name -> google.protobuf.FieldMask
+	3,  // 24: millwright.device.v1.UpdateResponse.device:type_name -> millwright.device.v1.Device
+	3,  // 25: millwright.device.v1.RetireResponse.device:type_name -> millwright.device.v1.Device
+	0,  // 26: millwright.device.v1.ListRequest.statuses:type_name -> millwright.device.v1.DeviceStatus
+	3,  // 27: millwright.device.v1.ListResponse.devices:type_name -> millwright.device.v1.Device
+	3,  // 28: millwright.device.v1.SuspendResponse.device:type_name -> millwright.device.v1.Device
+	3,  // 29: millwright.device.v1.ResumeResponse.device:type_name -> millwright.device.v1.Device
+	6,  // 30: millwright.device.v1.IssueCertificateResponse.credentials:type_name -> millwright.device.v1.Credentials
+	3,  // 31: millwright.device.v1.RevokeCertificateResponse.device:type_name -> millwright.device.v1.Device
+	7,  // 32: millwright.device.v1.DeviceService.Create:input_type -> millwright.device.v1.CreateRequest
+	9,  // 33: millwright.device.v1.DeviceService.Get:input_type -> millwright.device.v1.GetRequest
+	15, // 34: millwright.device.v1.DeviceService.List:input_type -> millwright.device.v1.ListRequest
+	11, // 35: millwright.device.v1.DeviceService.Update:input_type -> millwright.device.v1.UpdateRequest
+	13, // 36: millwright.device.v1.DeviceService.Retire:input_type -> millwright.device.v1.RetireRequest
+	17, // 37: millwright.device.v1.DeviceService.Suspend:input_type -> millwright.device.v1.SuspendRequest
+	19, // 38: millwright.device.v1.DeviceService.Resume:input_type -> millwright.device.v1.ResumeRequest
+	21, // 39: millwright.device.v1.DeviceService.IssueCertificate:input_type -> millwright.device.v1.IssueCertificateRequest
+	23, // 40: millwright.device.v1.DeviceService.RevokeCertificate:input_type -> millwright.device.v1.RevokeCertificateRequest
+	8,  // 41: millwright.device.v1.DeviceService.Create:output_type -> millwright.device.v1.CreateResponse
+	10, // 42: millwright.device.v1.DeviceService.Get:output_type -> millwright.device.v1.GetResponse
+	16, // 43: millwright.device.v1.DeviceService.List:output_type -> millwright.device.v1.ListResponse
+	12, // 44: millwright.device.v1.DeviceService.Update:output_type -> millwright.device.v1.UpdateResponse
+	14, // 45: millwright.device.v1.DeviceService.Retire:output_type -> millwright.device.v1.RetireResponse
+	18, // 46: millwright.device.v1.DeviceService.Suspend:output_type -> millwright.device.v1.SuspendResponse
+	20, // 47: millwright.device.v1.DeviceService.Resume:output_type -> millwright.device.v1.ResumeResponse
+	22, // 48: millwright.device.v1.DeviceService.IssueCertificate:output_type -> millwright.device.v1.IssueCertificateResponse
+	24, // 49: millwright.device.v1.DeviceService.RevokeCertificate:output_type -> millwright.device.v1.RevokeCertificateResponse
+	41, // [41:50] is the sub-list for method output_type
+	32, // [32:41] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_millwright_device_v1_device_proto_init() }
@@ -1309,7 +1855,7 @@ func file_millwright_device_v1_device_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_device_v1_device_proto_rawDesc), len(file_millwright_device_v1_device_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   18,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -2,8 +2,8 @@
 // @generated from file millwright/catalog/v1/catalog.proto (package millwright.catalog.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/catalog/v1/catalog.proto.
  */
 export const file_millwright_catalog_v1_catalog: GenFile = /*@__PURE__*/
-  fileDesc("CiNtaWxsd3JpZ2h0L2NhdGFsb2cvdjEvY2F0YWxvZy5wcm90bxIVbWlsbHdyaWdodC5jYXRhbG9nLnYxIpYBCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJc3VzcGVuZGVkGAMgASgIEi0KBmxpbWl0cxgEIAEoCzIdLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5MaW1pdHMSFwoPaW50ZXJtZWRpYXRlX2NhGAUgASgMEhAKCHJldmlzaW9uGAYgASgEIqcBCgZMaW1pdHMSGQoRZXZlbnRzX3Blcl9zZWNvbmQYASABKAUSFAoMZXZlbnRzX2J1cnN0GAIgASgFEhUKDXBheWxvYWRfYnl0ZXMYAyABKAUSHwoXbWVhc3VyZW1lbnRzX3Blcl9kZXZpY2UYBCABKAUSFwoPaG9yaXpvbl9zZWNvbmRzGAUgASgDEhsKE3JlcXVlc3RzX3Blcl9zZWNvbmQYBiABKAUiwQEKBkRldmljZRIRCgl0ZW5hbnRfaWQYASABKAkSEQoJZGV2aWNlX2lkGAIgASgJEhMKC2RldmljZV90eXBlGAMgASgJEhEKCXN1c3BlbmRlZBgEIAEoCBI4CgxjZXJ0aWZpY2F0ZXMYBSADKAsyIi5taWxsd3JpZ2h0LmNhdGFsb2cudjEuQ2VydGlmaWNhdGUSEAoIZmFjaWxpdHkYBiABKAkSDAoEbGluZRgHIAEoCRIPCgdzdGF0aW9uGAggASgJIl0KC0NlcnRpZmljYXRlEg4KBnNlcmlhbBgBIAEoCRIPCgdyZXZva2VkGAIgASgIEi0KCW5vdF9hZnRlchgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAidAoDS2V5EhEKCXRlbmFudF9pZBgBIAEoCRIOCgZrZXlfaWQYAiABKAkSDAoEaGFzaBgDIAEoDBIMCgRyb2xlGAQgASgJEi4KCmV4cGlyZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIi4KCFZlcmlmaWVyEg4KBmtleV9pZBgBIAEoCRISCgpwdWJsaWNfa2V5GAIgASgMIisKCkNlbGxSZXBvcnQSHQoVcHJvdmlzaW9uZWRfdGVuYW50X2lkGAEgASgJQk9aTWdpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L2NhdGFsb2cvdjE7Y2F0YWxvZ3YxYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("CiNtaWxsd3JpZ2h0L2NhdGFsb2cvdjEvY2F0YWxvZy5wcm90bxIVbWlsbHdyaWdodC5jYXRhbG9nLnYxIpYBCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJc3VzcGVuZGVkGAMgASgIEi0KBmxpbWl0cxgEIAEoCzIdLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5MaW1pdHMSFwoPaW50ZXJtZWRpYXRlX2NhGAUgASgMEhAKCHJldmlzaW9uGAYgASgEIqcBCgZMaW1pdHMSGQoRZXZlbnRzX3Blcl9zZWNvbmQYASABKAUSFAoMZXZlbnRzX2J1cnN0GAIgASgFEhUKDXBheWxvYWRfYnl0ZXMYAyABKAUSHwoXbWVhc3VyZW1lbnRzX3Blcl9kZXZpY2UYBCABKAUSFwoPaG9yaXpvbl9zZWNvbmRzGAUgASgDEhsKE3JlcXVlc3RzX3Blcl9zZWNvbmQYBiABKAUi0gEKBkRldmljZRIRCgl0ZW5hbnRfaWQYASABKAkSEQoJZGV2aWNlX2lkGAIgASgJEhMKC2RldmljZV90eXBlGAMgASgJEhEKCXN1c3BlbmRlZBgEIAEoCBI4CgxjZXJ0aWZpY2F0ZXMYBSADKAsyIi5taWxsd3JpZ2h0LmNhdGFsb2cudjEuQ2VydGlmaWNhdGUSEAoIZmFjaWxpdHkYBiABKAkSDAoEbGluZRgHIAEoCRIPCgdzdGF0aW9uGAggASgJEg8KB3JldGlyZWQYCSABKAginwEKCkRldmljZVR5cGUSEQoJdGVuYW50X2lkGAEgASgJEhMKC2RldmljZV90eXBlGAIgASgJEjgKDG1lYXN1cmVtZW50cxgDIAMoCzIiLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5NZWFzdXJlbWVudBIvCgd1bmtub3duGAQgASgOMh4ubWlsbHdyaWdodC5jYXRhbG9nLnYxLlVua25vd24ibQoLTWVhc3VyZW1lbnQSDAoEbmFtZRgBIAEoCRIMCgR1bml0GAIgASgJEhQKB21pbmltdW0YAyABKAFIAIgBARIUCgdtYXhpbXVtGAQgASgBSAGIAQFCCgoIX21pbmltdW1CCgoIX21heGltdW0iXQoLQ2VydGlmaWNhdGUSDgoGc2VyaWFsGAEgASgJEg8KB3Jldm9rZWQYAiABKAgSLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ0CgNLZXkSEQoJdGVuYW50X2lkGAEgASgJEg4KBmtleV9pZBgCIAEoCRIMCgRoYXNoGAMgASgMEgwKBHJvbGUYBCABKAkSLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiLgoIVmVyaWZpZXISDgoGa2V5X2lkGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAwiKwoKQ2VsbFJlcG9ydBIdChVwcm92aXNpb25lZF90ZW5hbnRfaWQYASABKAkqYQoHVW5rbm93bhIXChNVTktOT1dOX1VOU1BFQ0lGSUVEEAASEgoOVU5LTk9XTl9BQ0NFUFQQARIQCgxVTktOT1dOX0RST1AQAhIXChNVTktOT1dOX0RFQURfTEVUVEVSEANCT1pNZ2l0aHViLmNvbS9taWxsd3JpZ2h0LWlvL21pbGx3cmlnaHQvcHJvdG8vZ2VuL21pbGx3cmlnaHQvY2F0YWxvZy92MTtjYXRhbG9ndjFiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Tenant is an entry at `tenant.<tenant id>`.
@@ -155,6 +155,13 @@ export type Device = Message<"millwright.catalog.v1.Device"> & {
    * @generated from field: string station = 8;
    */
   station: string;
+
+  /**
+   * Out of use for good.
+   *
+   * @generated from field: bool retired = 9;
+   */
+  retired: boolean;
 };
 
 /**
@@ -163,6 +170,76 @@ export type Device = Message<"millwright.catalog.v1.Device"> & {
  */
 export const DeviceSchema: GenMessage<Device> = /*@__PURE__*/
   messageDesc(file_millwright_catalog_v1_catalog, 2);
+
+/**
+ * DeviceType is an entry at `type.<tenant id>.<device type>`: what the gateway holds a device's measurements against.
+ *
+ * @generated from message millwright.catalog.v1.DeviceType
+ */
+export type DeviceType = Message<"millwright.catalog.v1.DeviceType"> & {
+  /**
+   * @generated from field: string tenant_id = 1;
+   */
+  tenantId: string;
+
+  /**
+   * @generated from field: string device_type = 2;
+   */
+  deviceType: string;
+
+  /**
+   * @generated from field: repeated millwright.catalog.v1.Measurement measurements = 3;
+   */
+  measurements: Measurement[];
+
+  /**
+   * @generated from field: millwright.catalog.v1.Unknown unknown = 4;
+   */
+  unknown: Unknown;
+};
+
+/**
+ * Describes the message millwright.catalog.v1.DeviceType.
+ * Use `create(DeviceTypeSchema)` to create a new message.
+ */
+export const DeviceTypeSchema: GenMessage<DeviceType> = /*@__PURE__*/
+  messageDesc(file_millwright_catalog_v1_catalog, 3);
+
+/**
+ * Measurement is one that a device type lists.
+ *
+ * @generated from message millwright.catalog.v1.Measurement
+ */
+export type Measurement = Message<"millwright.catalog.v1.Measurement"> & {
+  /**
+   * Flattened, e.g. `vibration.x`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string unit = 2;
+   */
+  unit: string;
+
+  /**
+   * @generated from field: optional double minimum = 3;
+   */
+  minimum?: number | undefined;
+
+  /**
+   * @generated from field: optional double maximum = 4;
+   */
+  maximum?: number | undefined;
+};
+
+/**
+ * Describes the message millwright.catalog.v1.Measurement.
+ * Use `create(MeasurementSchema)` to create a new message.
+ */
+export const MeasurementSchema: GenMessage<Measurement> = /*@__PURE__*/
+  messageDesc(file_millwright_catalog_v1_catalog, 4);
 
 /**
  * Certificate is one that the device was issued.
@@ -193,7 +270,7 @@ export type Certificate = Message<"millwright.catalog.v1.Certificate"> & {
  * Use `create(CertificateSchema)` to create a new message.
  */
 export const CertificateSchema: GenMessage<Certificate> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 3);
+  messageDesc(file_millwright_catalog_v1_catalog, 5);
 
 /**
  * Key is an entry at `key.<tenant id>.<key id>`.
@@ -236,7 +313,7 @@ export type Key = Message<"millwright.catalog.v1.Key"> & {
  * Use `create(KeySchema)` to create a new message.
  */
 export const KeySchema: GenMessage<Key> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 4);
+  messageDesc(file_millwright_catalog_v1_catalog, 6);
 
 /**
  * Verifier is an entry at `verifier.<key id>`: a public key that cell tokens are signed with.
@@ -262,7 +339,7 @@ export type Verifier = Message<"millwright.catalog.v1.Verifier"> & {
  * Use `create(VerifierSchema)` to create a new message.
  */
 export const VerifierSchema: GenMessage<Verifier> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 5);
+  messageDesc(file_millwright_catalog_v1_catalog, 7);
 
 /**
  * CellReport travels from the cell to the control plane.
@@ -283,5 +360,44 @@ export type CellReport = Message<"millwright.catalog.v1.CellReport"> & {
  * Use `create(CellReportSchema)` to create a new message.
  */
 export const CellReportSchema: GenMessage<CellReport> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 6);
+  messageDesc(file_millwright_catalog_v1_catalog, 8);
+
+/**
+ * Unknown says what becomes of a measurement that the device's type does not list.
+ *
+ * @generated from enum millwright.catalog.v1.Unknown
+ */
+export enum Unknown {
+  /**
+   * @generated from enum value: UNKNOWN_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * It is stored.
+   *
+   * @generated from enum value: UNKNOWN_ACCEPT = 1;
+   */
+  ACCEPT = 1,
+
+  /**
+   * It is left out, and the event is stored without it.
+   *
+   * @generated from enum value: UNKNOWN_DROP = 2;
+   */
+  DROP = 2,
+
+  /**
+   * The event is a dead letter.
+   *
+   * @generated from enum value: UNKNOWN_DEAD_LETTER = 3;
+   */
+  DEAD_LETTER = 3,
+}
+
+/**
+ * Describes the enum millwright.catalog.v1.Unknown.
+ */
+export const UnknownSchema: GenEnum<Unknown> = /*@__PURE__*/
+  enumDesc(file_millwright_catalog_v1_catalog, 0);
 

@@ -6,15 +6,15 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb";
 import { file_google_api_annotations } from "../../../google/api/annotations_pb";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file millwright/device/v1/device.proto.
  */
 export const file_millwright_device_v1_device: GenFile = /*@__PURE__*/
-  fileDesc("CiFtaWxsd3JpZ2h0L2RldmljZS92MS9kZXZpY2UucHJvdG8SFG1pbGx3cmlnaHQuZGV2aWNlLnYxIlYKCExvY2F0aW9uEhkKCGZhY2lsaXR5GAEgASgJQge6SARyAhhAEhUKBGxpbmUYAiABKAlCB7pIBHICGEASGAoHc3RhdGlvbhgDIAEoCUIHukgEcgIYQCL/AQoGRGV2aWNlEhEKCWRldmljZV9pZBgBIAEoCRITCgtkZXZpY2VfdHlwZRgCIAEoCRIyCgZzdGF0dXMYAyABKA4yIi5taWxsd3JpZ2h0LmRldmljZS52MS5EZXZpY2VTdGF0dXMSMAoIbG9jYXRpb24YBCABKAsyHi5taWxsd3JpZ2h0LmRldmljZS52MS5Mb2NhdGlvbhI3CgxjZXJ0aWZpY2F0ZXMYBSADKAsyIS5taWxsd3JpZ2h0LmRldmljZS52MS5DZXJ0aWZpY2F0ZRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLlAQoLQ2VydGlmaWNhdGUSDgoGc2VyaWFsGAEgASgJEjcKBnN0YXR1cxgCIAEoDjInLm1pbGx3cmlnaHQuZGV2aWNlLnYxLkNlcnRpZmljYXRlU3RhdHVzEi4KCm5vdF9iZWZvcmUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCW5vdF9hZnRlchgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV2b2tlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiXwoLQ3JlZGVudGlhbHMSFwoPY2VydGlmaWNhdGVfcGVtGAEgASgJEhcKD3ByaXZhdGVfa2V5X3BlbRgCIAEoCRIOCgZjYV9wZW0YAyABKAkSDgoGc2VyaWFsGAQgASgJItcBCg1DcmVhdGVSZXF1ZXN0EjoKCWRldmljZV9pZBgBIAEoCUInukgkciIyIF5bQS1aYS16MC05XVtBLVphLXowLTlfLV17MCw2Mn0kEjwKC2RldmljZV90eXBlGAIgASgJQie6SCRyIjIgXltBLVphLXowLTldW0EtWmEtejAtOV8tXXswLDYyfSQSMAoIbG9jYXRpb24YAyABKAsyHi5taWxsd3JpZ2h0LmRldmljZS52MS5Mb2NhdGlvbhIaCgdjc3JfcGVtGAQgASgJQgm6SAZyBBiAgAEidgoOQ3JlYXRlUmVzcG9uc2USLAoGZGV2aWNlGAEgASgLMhwubWlsbHdyaWdodC5kZXZpY2UudjEuRGV2aWNlEjYKC2NyZWRlbnRpYWxzGAIgASgLMiEubWlsbHdyaWdodC5kZXZpY2UudjEuQ3JlZGVudGlhbHMiSAoKR2V0UmVxdWVzdBI6CglkZXZpY2VfaWQYASABKAlCJ7pIJHIiMiBeW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9JCI7CgtHZXRSZXNwb25zZRIsCgZkZXZpY2UYASABKAsyHC5taWxsd3JpZ2h0LmRldmljZS52MS5EZXZpY2UiSgoLTGlzdFJlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGMgBImUKDExpc3RSZXNwb25zZRItCgdkZXZpY2VzGAEgAygLMhwubWlsbHdyaWdodC5kZXZpY2UudjEuRGV2aWNlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRINCgV0b3RhbBgDIAEoBSJMCg5TdXNwZW5kUmVxdWVzdBI6CglkZXZpY2VfaWQYASABKAlCJ7pIJHIiMiBeW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9JCI/Cg9TdXNwZW5kUmVzcG9uc2USLAoGZGV2aWNlGAEgASgLMhwubWlsbHdyaWdodC5kZXZpY2UudjEuRGV2aWNlIksKDVJlc3VtZVJlcXVlc3QSOgoJZGV2aWNlX2lkGAEgASgJQie6SCRyIjIgXltBLVphLXowLTldW0EtWmEtejAtOV8tXXswLDYyfSQiPgoOUmVzdW1lUmVzcG9uc2USLAoGZGV2aWNlGAEgASgLMhwubWlsbHdyaWdodC5kZXZpY2UudjEuRGV2aWNlInEKF0lzc3VlQ2VydGlmaWNhdGVSZXF1ZXN0EjoKCWRldmljZV9pZBgBIAEoCUInukgkciIyIF5bQS1aYS16MC05XVtBLVphLXowLTlfLV17MCw2Mn0kEhoKB2Nzcl9wZW0YAiABKAlCCbpIBnIEGICAASJSChhJc3N1ZUNlcnRpZmljYXRlUmVzcG9uc2USNgoLY3JlZGVudGlhbHMYASABKAsyIS5taWxsd3JpZ2h0LmRldmljZS52MS5DcmVkZW50aWFscyJ/ChhSZXZva2VDZXJ0aWZpY2F0ZVJlcXVlc3QSOgoJZGV2aWNlX2lkGAEgASgJQie6SCRyIjIgXltBLVphLXowLTldW0EtWmEtejAtOV8tXXswLDYyfSQSJwoGc2VyaWFsGAIgASgJQhe6SBRyEjIQXlswLTlhLWZdezEsNjR9JCJJChlSZXZva2VDZXJ0aWZpY2F0ZVJlc3BvbnNlEiwKBmRldmljZRgBIAEoCzIcLm1pbGx3cmlnaHQuZGV2aWNlLnYxLkRldmljZSpkCgxEZXZpY2VTdGF0dXMSHQoZREVWSUNFX1NUQVRVU19VTlNQRUNJRklFRBAAEhgKFERFVklDRV9TVEFUVVNfQUNUSVZFEAESGwoXREVWSUNFX1NUQVRVU19TVVNQRU5ERUQQAiqWAQoRQ2VydGlmaWNhdGVTdGF0dXMSIgoeQ0VSVElGSUNBVEVfU1RBVFVTX1VOU1BFQ0lGSUVEEAASHQoZQ0VSVElGSUNBVEVfU1RBVFVTX0FDVElWRRABEh4KGkNFUlRJRklDQVRFX1NUQVRVU19SRVZPS0VEEAISHgoaQ0VSVElGSUNBVEVfU1RBVFVTX0VYUElSRUQQAzLMBwoNRGV2aWNlU2VydmljZRJvCgZDcmVhdGUSIy5taWxsd3JpZ2h0LmRldmljZS52MS5DcmVhdGVSZXF1ZXN0GiQubWlsbHdyaWdodC5kZXZpY2UudjEuQ3JlYXRlUmVzcG9uc2UiGoLT5JMCFDoBKiIPL2FwaS92MS9kZXZpY2VzEm8KA0dldBIgLm1pbGx3cmlnaHQuZGV2aWNlLnYxLkdldFJlcXVlc3QaIS5taWxsd3JpZ2h0LmRldmljZS52MS5HZXRSZXNwb25zZSIjgtPkkwIdEhsvYXBpL3YxL2RldmljZXMve2RldmljZV9pZH0SZgoETGlzdBIhLm1pbGx3cmlnaHQuZGV2aWNlLnYxLkxpc3RSZXF1ZXN0GiIubWlsbHdyaWdodC5kZXZpY2UudjEuTGlzdFJlc3BvbnNlIheC0+STAhESDy9hcGkvdjEvZGV2aWNlcxKGAQoHU3VzcGVuZBIkLm1pbGx3cmlnaHQuZGV2aWNlLnYxLlN1c3BlbmRSZXF1ZXN0GiUubWlsbHdyaWdodC5kZXZpY2UudjEuU3VzcGVuZFJlc3BvbnNlIi6C0+STAig6ASoiIy9hcGkvdjEvZGV2aWNlcy97ZGV2aWNlX2lkfTpzdXNwZW5kEoIBCgZSZXN1bWUSIy5taWxsd3JpZ2h0LmRldmljZS52MS5SZXN1bWVSZXF1ZXN0GiQubWlsbHdyaWdodC5kZXZpY2UudjEuUmVzdW1lUmVzcG9uc2UiLYLT5JMCJzoBKiIiL2FwaS92MS9kZXZpY2VzL3tkZXZpY2VfaWR9OnJlc3VtZRKmAQoQSXNzdWVDZXJ0aWZpY2F0ZRItLm1pbGx3cmlnaHQuZGV2aWNlLnYxLklzc3VlQ2VydGlmaWNhdGVSZXF1ZXN0Gi4ubWlsbHdyaWdodC5kZXZpY2UudjEuSXNzdWVDZXJ0aWZpY2F0ZVJlc3BvbnNlIjOC0+STAi06ASoiKC9hcGkvdjEvZGV2aWNlcy97ZGV2aWNlX2lkfS9jZXJ0aWZpY2F0ZXMSuQEKEVJldm9rZUNlcnRpZmljYXRlEi4ubWlsbHdyaWdodC5kZXZpY2UudjEuUmV2b2tlQ2VydGlmaWNhdGVSZXF1ZXN0Gi8ubWlsbHdyaWdodC5kZXZpY2UudjEuUmV2b2tlQ2VydGlmaWNhdGVSZXNwb25zZSJDgtPkkwI9OgEqIjgvYXBpL3YxL2RldmljZXMve2RldmljZV9pZH0vY2VydGlmaWNhdGVzL3tzZXJpYWx9OnJldm9rZUJNWktnaXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC9kZXZpY2UvdjE7ZGV2aWNldjFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("CiFtaWxsd3JpZ2h0L2RldmljZS92MS9kZXZpY2UucHJvdG8SFG1pbGx3cmlnaHQuZGV2aWNlLnYxIlYKCExvY2F0aW9uEhkKCGZhY2lsaXR5GAEgASgJQge6SARyAhhAEhUKBGxpbmUYAiABKAlCB7pIBHICGEASGAoHc3RhdGlvbhgDIAEoCUIHukgEcgIYQCLaBAoGRGV2aWNlEhEKCWRldmljZV9pZBgBIAEoCRITCgtkZXZpY2VfdHlwZRgCIAEoCRIyCgZzdGF0dXMYAyABKA4yIi5taWxsd3JpZ2h0LmRldmljZS52MS5EZXZpY2VTdGF0dXMSMAoIbG9jYXRpb24YBCABKAsyHi5taWxsd3JpZ2h0LmRldmljZS52MS5Mb2NhdGlvbhI3CgxjZXJ0aWZpY2F0ZXMYBSADKAsyIS5taWxsd3JpZ2h0LmRldmljZS52MS5DZXJ0aWZpY2F0ZRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI4CgZsYWJlbHMYByADKAsyKC5taWxsd3JpZ2h0LmRldmljZS52MS5EZXZpY2UuTGFiZWxzRW50cnkSPAoIbWV0YWRhdGEYCCADKAsyKi5taWxsd3JpZ2h0LmRldmljZS52MS5EZXZpY2UuTWV0YWRhdGFFbnRyeRIQCghmaXJtd2FyZRgJIAEoCRIPCgd2ZXJzaW9uGAogASgDEi4KCnVwZGF0ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldGlyZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImYKCENvbmZsaWN0Ei0KB2N1cnJlbnQYASABKAsyHC5taWxsd3JpZ2h0LmRldmljZS52MS5EZXZpY2USKwoFeW91cnMYAiABKAsyHC5taWxsd3JpZ2h0LmRldmljZS52MS5EZXZpY2Ui5QEKC0NlcnRpZmljYXRlEg4KBnNlcmlhbBgBIAEoCRI3CgZzdGF0dXMYAiABKA4yJy5taWxsd3JpZ2h0LmRldmljZS52MS5DZXJ0aWZpY2F0ZVN0YXR1cxIuCgpub3RfYmVmb3JlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglub3RfYWZ0ZXIYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIl8KC0NyZWRlbnRpYWxzEhcKD2NlcnRpZmljYXRlX3BlbRgBIAEoCRIXCg9wcml2YXRlX2tleV9wZW0YAiABKAkSDgoGY2FfcGVtGAMgASgJEg4KBnNlcmlhbBgEIAEoCSLCBAoNQ3JlYXRlUmVxdWVzdBI6CglkZXZpY2VfaWQYASABKAlCJ7pIJHIiMiBeW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9JBI8CgtkZXZpY2VfdHlwZRgCIAEoCUInukgkciIyIF5bQS1aYS16MC05XVtBLVphLXowLTlfLV17MCw2Mn0kEjAKCGxvY2F0aW9uGAMgASgLMh4ubWlsbHdyaWdodC5kZXZpY2UudjEuTG9jYXRpb24SGgoHY3NyX3BlbRgEIAEoCUIJukgGcgQYgIABEnQKBmxhYmVscxgFIAMoCzIvLm1pbGx3cmlnaHQuZGV2aWNlLnYxLkNyZWF0ZVJlcXVlc3QuTGFiZWxzRW50cnlCM7pIMJoBLRAgIiJyIDIeXltBLVphLXpdW0EtWmEtejAtOV8uLV17MCw2Mn0kKgVyAxiAARJ4CghtZXRhZGF0YRgGIAMoCzIxLm1pbGx3cmlnaHQuZGV2aWNlLnYxLkNyZWF0ZVJlcXVlc3QuTWV0YWRhdGFFbnRyeUIzukgwmgEtECAiInIgMh5eW0EtWmEtel1bQS1aYS16MC05Xy4tXXswLDYyfSQqBXIDGIAIEhkKCGZpcm13YXJlGAcgASgJQge6SARyAhhAGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBInYKDkNyZWF0ZVJlc3BvbnNlEiwKBmRldmljZRgBIAEoCzIcLm1pbGx3cmlnaHQuZGV2aWNlLnYxLkRldmljZRI2CgtjcmVkZW50aWFscxgCIAEoCzIhLm1pbGx3cmlnaHQuZGV2aWNlLnYxLkNyZWRlbnRpYWxzIkgKCkdldFJlcXVlc3QSOgoJZGV2aWNlX2lkGAEgASgJQie6SCRyIjIgXltBLVphLXowLTldW0EtWmEtejAtOV8tXXswLDYyfSQiOwoLR2V0UmVzcG9uc2USLAoGZGV2aWNlGAEgASgLMhwubWlsbHdyaWdodC5kZXZpY2UudjEuRGV2aWNlIvQECg1VcGRhdGVSZXF1ZXN0EjoKCWRldmljZV9pZBgBIAEoCUInukgkciIyIF5bQS1aYS16MC05XVtBLVphLXowLTlfLV17MCw2Mn0kEhgKB3ZlcnNpb24YAiABKANCB7pIBCICKAESPwoLZGV2aWNlX3R5cGUYAyABKAlCKrpIJ9gBAXIiMiBeW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9JBIwCghsb2NhdGlvbhgEIAEoCzIeLm1pbGx3cmlnaHQuZGV2aWNlLnYxLkxvY2F0aW9uEnQKBmxhYmVscxgFIAMoCzIvLm1pbGx3cmlnaHQuZGV2aWNlLnYxLlVwZGF0ZVJlcXVlc3QuTGFiZWxzRW50cnlCM7pIMJoBLRAgIiJyIDIeXltBLVphLXpdW0EtWmEtejAtOV8uLV17MCw2Mn0kKgVyAxiAARJ4CghtZXRhZGF0YRgGIAMoCzIxLm1pbGx3cmlnaHQuZGV2aWNlLnYxLlVwZGF0ZVJlcXVlc3QuTWV0YWRhdGFFbnRyeUIzukgwmgEtECAiInIgMh5eW0EtWmEtel1bQS1aYS16MC05Xy4tXXswLDYyfSQqBXIDGIAIEhkKCGZpcm13YXJlGAcgASgJQge6SARyAhhAEi8KC3VwZGF0ZV9tYXNrGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI+Cg5VcGRhdGVSZXNwb25zZRIsCgZkZXZpY2UYASABKAsyHC5taWxsd3JpZ2h0LmRldmljZS52MS5EZXZpY2UiSwoNUmV0aXJlUmVxdWVzdBI6CglkZXZpY2VfaWQYASABKAlCJ7pIJHIiMiBeW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9JCI+Cg5SZXRpcmVSZXNwb25zZRIsCgZkZXZpY2UYASABKAsyHC5taWxsd3JpZ2h0LmRldmljZS52MS5EZXZpY2UiogMKC0xpc3RSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxjIARIWCgVxdWVyeRgDIAEoCUIHukgEcgIYPxJECgxkZXZpY2VfdHlwZXMYBCADKAlCLrpIK5IBKBAUIiRyIjIgXltBLVphLXowLTldW0EtWmEtejAtOV8tXXswLDYyfSQSRwoIc3RhdHVzZXMYBSADKA4yIi5taWxsd3JpZ2h0LmRldmljZS52MS5EZXZpY2VTdGF0dXNCEbpIDpIBCxADIgeCAQQQASAAEhkKCGZhY2lsaXR5GAYgASgJQge6SARyAhhAEhUKBGxpbmUYByABKAlCB7pIBHICGEASGAoHc3RhdGlvbhgIIAEoCUIHukgEcgIYQBJICgZsYWJlbHMYCSADKAlCOLpINZIBMhAIIi5yLDIqXltBLVphLXpdW0EtWmEtejAtOV8uLV17MCw2Mn0oPS57MCwxMjh9KT8kEhkKCGZpcm13YXJlGAogASgJQge6SARyAhhAIn8KDExpc3RSZXNwb25zZRItCgdkZXZpY2VzGAEgAygLMhwubWlsbHdyaWdodC5kZXZpY2UudjEuRGV2aWNlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRINCgV0b3RhbBgDIAEoBRIYChB0b3RhbF9pc19taW5pbXVtGAQgASgIIkwKDlN1c3BlbmRSZXF1ZXN0EjoKCWRldmljZV9pZBgBIAEoCUInukgkciIyIF5bQS1aYS16MC05XVtBLVphLXowLTlfLV17MCw2Mn0kIj8KD1N1c3BlbmRSZXNwb25zZRIsCgZkZXZpY2UYASABKAsyHC5taWxsd3JpZ2h0LmRldmljZS52MS5EZXZpY2UiSwoNUmVzdW1lUmVxdWVzdBI6CglkZXZpY2VfaWQYASABKAlCJ7pIJHIiMiBeW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9JCI+Cg5SZXN1bWVSZXNwb25zZRIsCgZkZXZpY2UYASABKAsyHC5taWxsd3JpZ2h0LmRldmljZS52MS5EZXZpY2UicQoXSXNzdWVDZXJ0aWZpY2F0ZVJlcXVlc3QSOgoJZGV2aWNlX2lkGAEgASgJQie6SCRyIjIgXltBLVphLXowLTldW0EtWmEtejAtOV8tXXswLDYyfSQSGgoHY3NyX3BlbRgCIAEoCUIJukgGcgQYgIABIlIKGElzc3VlQ2VydGlmaWNhdGVSZXNwb25zZRI2CgtjcmVkZW50aWFscxgBIAEoCzIhLm1pbGx3cmlnaHQuZGV2aWNlLnYxLkNyZWRlbnRpYWxzIn8KGFJldm9rZUNlcnRpZmljYXRlUmVxdWVzdBI6CglkZXZpY2VfaWQYASABKAlCJ7pIJHIiMiBeW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9JBInCgZzZXJpYWwYAiABKAlCF7pIFHISMhBeWzAtOWEtZl17MSw2NH0kIkkKGVJldm9rZUNlcnRpZmljYXRlUmVzcG9uc2USLAoGZGV2aWNlGAEgASgLMhwubWlsbHdyaWdodC5kZXZpY2UudjEuRGV2aWNlKn8KDERldmljZVN0YXR1cxIdChlERVZJQ0VfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGAoUREVWSUNFX1NUQVRVU19BQ1RJVkUQARIbChdERVZJQ0VfU1RBVFVTX1NVU1BFTkRFRBACEhkKFURFVklDRV9TVEFUVVNfUkVUSVJFRBADKpYBChFDZXJ0aWZpY2F0ZVN0YXR1cxIiCh5DRVJUSUZJQ0FURV9TVEFUVVNfVU5TUEVDSUZJRUQQABIdChlDRVJUSUZJQ0FURV9TVEFUVVNfQUNUSVZFEAESHgoaQ0VSVElGSUNBVEVfU1RBVFVTX1JFVk9LRUQQAhIeChpDRVJUSUZJQ0FURV9TVEFUVVNfRVhQSVJFRBADMs4JCg1EZXZpY2VTZXJ2aWNlEm8KBkNyZWF0ZRIjLm1pbGx3cmlnaHQuZGV2aWNlLnYxLkNyZWF0ZVJlcXVlc3QaJC5taWxsd3JpZ2h0LmRldmljZS52MS5DcmVhdGVSZXNwb25zZSIagtPkkwIUOgEqIg8vYXBpL3YxL2RldmljZXMSbwoDR2V0EiAubWlsbHdyaWdodC5kZXZpY2UudjEuR2V0UmVxdWVzdBohLm1pbGx3cmlnaHQuZGV2aWNlLnYxLkdldFJlc3BvbnNlIiOC0+STAh0SGy9hcGkvdjEvZGV2aWNlcy97ZGV2aWNlX2lkfRJmCgRMaXN0EiEubWlsbHdyaWdodC5kZXZpY2UudjEuTGlzdFJlcXVlc3QaIi5taWxsd3JpZ2h0LmRldmljZS52MS5MaXN0UmVzcG9uc2UiF4LT5JMCERIPL2FwaS92MS9kZXZpY2VzEnsKBlVwZGF0ZRIjLm1pbGx3cmlnaHQuZGV2aWNlLnYxLlVwZGF0ZVJlcXVlc3QaJC5taWxsd3JpZ2h0LmRldmljZS52MS5VcGRhdGVSZXNwb25zZSImgtPkkwIgOgEqMhsvYXBpL3YxL2RldmljZXMve2RldmljZV9pZH0SggEKBlJldGlyZRIjLm1pbGx3cmlnaHQuZGV2aWNlLnYxLlJldGlyZVJlcXVlc3QaJC5taWxsd3JpZ2h0LmRldmljZS52MS5SZXRpcmVSZXNwb25zZSItgtPkkwInOgEqIiIvYXBpL3YxL2RldmljZXMve2RldmljZV9pZH06cmV0aXJlEoYBCgdTdXNwZW5kEiQubWlsbHdyaWdodC5kZXZpY2UudjEuU3VzcGVuZFJlcXVlc3QaJS5taWxsd3JpZ2h0LmRldmljZS52MS5TdXNwZW5kUmVzcG9uc2UiLoLT5JMCKDoBKiIjL2FwaS92MS9kZXZpY2VzL3tkZXZpY2VfaWR9OnN1c3BlbmQSggEKBlJlc3VtZRIjLm1pbGx3cmlnaHQuZGV2aWNlLnYxLlJlc3VtZVJlcXVlc3QaJC5taWxsd3JpZ2h0LmRldmljZS52MS5SZXN1bWVSZXNwb25zZSItgtPkkwInOgEqIiIvYXBpL3YxL2RldmljZXMve2RldmljZV9pZH06cmVzdW1lEqYBChBJc3N1ZUNlcnRpZmljYXRlEi0ubWlsbHdyaWdodC5kZXZpY2UudjEuSXNzdWVDZXJ0aWZpY2F0ZVJlcXVlc3QaLi5taWxsd3JpZ2h0LmRldmljZS52MS5Jc3N1ZUNlcnRpZmljYXRlUmVzcG9uc2UiM4LT5JMCLToBKiIoL2FwaS92MS9kZXZpY2VzL3tkZXZpY2VfaWR9L2NlcnRpZmljYXRlcxK5AQoRUmV2b2tlQ2VydGlmaWNhdGUSLi5taWxsd3JpZ2h0LmRldmljZS52MS5SZXZva2VDZXJ0aWZpY2F0ZVJlcXVlc3QaLy5taWxsd3JpZ2h0LmRldmljZS52MS5SZXZva2VDZXJ0aWZpY2F0ZVJlc3BvbnNlIkOC0+STAj06ASoiOC9hcGkvdjEvZGV2aWNlcy97ZGV2aWNlX2lkfS9jZXJ0aWZpY2F0ZXMve3NlcmlhbH06cmV2b2tlQk1aS2dpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L2RldmljZS92MTtkZXZpY2V2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
 
 /**
  * Location is where a device stands.
@@ -82,6 +82,44 @@ export type Device = Message<"millwright.device.v1.Device"> & {
    * @generated from field: google.protobuf.Timestamp created_at = 6;
    */
   createdAt?: Timestamp | undefined;
+
+  /**
+   * Short words to find and group devices by.
+   *
+   * @generated from field: map<string, string> labels = 7;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Notes: serial numbers, purchase dates, links.
+   *
+   * @generated from field: map<string, string> metadata = 8;
+   */
+  metadata: { [key: string]: string };
+
+  /**
+   * The version of its software, where somebody has entered it.
+   *
+   * @generated from field: string firmware = 9;
+   */
+  firmware: string;
+
+  /**
+   * Rises with every Update and with Retire; name it in the next Update.
+   *
+   * @generated from field: int64 version = 10;
+   */
+  version: bigint;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp updated_at = 11;
+   */
+  updatedAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp retired_at = 12;
+   */
+  retiredAt?: Timestamp | undefined;
 };
 
 /**
@@ -90,6 +128,34 @@ export type Device = Message<"millwright.device.v1.Device"> & {
  */
 export const DeviceSchema: GenMessage<Device> = /*@__PURE__*/
   messageDesc(file_millwright_device_v1_device, 1);
+
+/**
+ * Conflict is the detail of an Update that came too late: somebody else changed the device first.
+ *
+ * @generated from message millwright.device.v1.Conflict
+ */
+export type Conflict = Message<"millwright.device.v1.Conflict"> & {
+  /**
+   * The device as it is.
+   *
+   * @generated from field: millwright.device.v1.Device current = 1;
+   */
+  current?: Device | undefined;
+
+  /**
+   * The device as the refused Update would have made it.
+   *
+   * @generated from field: millwright.device.v1.Device yours = 2;
+   */
+  yours?: Device | undefined;
+};
+
+/**
+ * Describes the message millwright.device.v1.Conflict.
+ * Use `create(ConflictSchema)` to create a new message.
+ */
+export const ConflictSchema: GenMessage<Conflict> = /*@__PURE__*/
+  messageDesc(file_millwright_device_v1_device, 2);
 
 /**
  * Certificate is an X.509 client certificate of a device.
@@ -130,7 +196,7 @@ export type Certificate = Message<"millwright.device.v1.Certificate"> & {
  * Use `create(CertificateSchema)` to create a new message.
  */
 export const CertificateSchema: GenMessage<Certificate> = /*@__PURE__*/
-  messageDesc(file_millwright_device_v1_device, 2);
+  messageDesc(file_millwright_device_v1_device, 3);
 
 /**
  * Credentials are what a device needs to connect. All PEM.
@@ -170,7 +236,7 @@ export type Credentials = Message<"millwright.device.v1.Credentials"> & {
  * Use `create(CredentialsSchema)` to create a new message.
  */
 export const CredentialsSchema: GenMessage<Credentials> = /*@__PURE__*/
-  messageDesc(file_millwright_device_v1_device, 3);
+  messageDesc(file_millwright_device_v1_device, 4);
 
 /**
  * CreateRequest describes the device.
@@ -199,6 +265,21 @@ export type CreateRequest = Message<"millwright.device.v1.CreateRequest"> & {
    * @generated from field: string csr_pem = 4;
    */
   csrPem: string;
+
+  /**
+   * @generated from field: map<string, string> labels = 5;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * @generated from field: map<string, string> metadata = 6;
+   */
+  metadata: { [key: string]: string };
+
+  /**
+   * @generated from field: string firmware = 7;
+   */
+  firmware: string;
 };
 
 /**
@@ -206,7 +287,7 @@ export type CreateRequest = Message<"millwright.device.v1.CreateRequest"> & {
  * Use `create(CreateRequestSchema)` to create a new message.
  */
 export const CreateRequestSchema: GenMessage<CreateRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_device_v1_device, 4);
+  messageDesc(file_millwright_device_v1_device, 5);
 
 /**
  * CreateResponse carries the device and how it connects.
@@ -230,7 +311,7 @@ export type CreateResponse = Message<"millwright.device.v1.CreateResponse"> & {
  * Use `create(CreateResponseSchema)` to create a new message.
  */
 export const CreateResponseSchema: GenMessage<CreateResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_device_v1_device, 5);
+  messageDesc(file_millwright_device_v1_device, 6);
 
 /**
  * GetRequest names a device.
@@ -249,7 +330,7 @@ export type GetRequest = Message<"millwright.device.v1.GetRequest"> & {
  * Use `create(GetRequestSchema)` to create a new message.
  */
 export const GetRequestSchema: GenMessage<GetRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_device_v1_device, 6);
+  messageDesc(file_millwright_device_v1_device, 7);
 
 /**
  * GetResponse carries the device.
@@ -268,10 +349,125 @@ export type GetResponse = Message<"millwright.device.v1.GetResponse"> & {
  * Use `create(GetResponseSchema)` to create a new message.
  */
 export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_device_v1_device, 7);
+  messageDesc(file_millwright_device_v1_device, 8);
 
 /**
- * ListRequest asks for a page of devices.
+ * UpdateRequest names a device and what of it is to change.
+ *
+ * @generated from message millwright.device.v1.UpdateRequest
+ */
+export type UpdateRequest = Message<"millwright.device.v1.UpdateRequest"> & {
+  /**
+   * @generated from field: string device_id = 1;
+   */
+  deviceId: string;
+
+  /**
+   * The device's version that the change was made from.
+   *
+   * @generated from field: int64 version = 2;
+   */
+  version: bigint;
+
+  /**
+   * @generated from field: string device_type = 3;
+   */
+  deviceType: string;
+
+  /**
+   * @generated from field: millwright.device.v1.Location location = 4;
+   */
+  location?: Location | undefined;
+
+  /**
+   * @generated from field: map<string, string> labels = 5;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * @generated from field: map<string, string> metadata = 6;
+   */
+  metadata: { [key: string]: string };
+
+  /**
+   * @generated from field: string firmware = 7;
+   */
+  firmware: string;
+
+  /**
+   * Which of device_type, location, labels, metadata and firmware are replaced. Empty: those that are not empty above.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 8;
+   */
+  updateMask?: FieldMask | undefined;
+};
+
+/**
+ * Describes the message millwright.device.v1.UpdateRequest.
+ * Use `create(UpdateRequestSchema)` to create a new message.
+ */
+export const UpdateRequestSchema: GenMessage<UpdateRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_device_v1_device, 9);
+
+/**
+ * UpdateResponse carries the device with its new version.
+ *
+ * @generated from message millwright.device.v1.UpdateResponse
+ */
+export type UpdateResponse = Message<"millwright.device.v1.UpdateResponse"> & {
+  /**
+   * @generated from field: millwright.device.v1.Device device = 1;
+   */
+  device?: Device | undefined;
+};
+
+/**
+ * Describes the message millwright.device.v1.UpdateResponse.
+ * Use `create(UpdateResponseSchema)` to create a new message.
+ */
+export const UpdateResponseSchema: GenMessage<UpdateResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_device_v1_device, 10);
+
+/**
+ * RetireRequest names a device.
+ *
+ * @generated from message millwright.device.v1.RetireRequest
+ */
+export type RetireRequest = Message<"millwright.device.v1.RetireRequest"> & {
+  /**
+   * @generated from field: string device_id = 1;
+   */
+  deviceId: string;
+};
+
+/**
+ * Describes the message millwright.device.v1.RetireRequest.
+ * Use `create(RetireRequestSchema)` to create a new message.
+ */
+export const RetireRequestSchema: GenMessage<RetireRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_device_v1_device, 11);
+
+/**
+ * RetireResponse carries the device.
+ *
+ * @generated from message millwright.device.v1.RetireResponse
+ */
+export type RetireResponse = Message<"millwright.device.v1.RetireResponse"> & {
+  /**
+   * @generated from field: millwright.device.v1.Device device = 1;
+   */
+  device?: Device | undefined;
+};
+
+/**
+ * Describes the message millwright.device.v1.RetireResponse.
+ * Use `create(RetireResponseSchema)` to create a new message.
+ */
+export const RetireResponseSchema: GenMessage<RetireResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_device_v1_device, 12);
+
+/**
+ * ListRequest asks for a page of the devices that fulfil every condition given.
  *
  * @generated from message millwright.device.v1.ListRequest
  */
@@ -284,11 +480,61 @@ export type ListRequest = Message<"millwright.device.v1.ListRequest"> & {
   pageSize: number;
 
   /**
-   * From the response before.
+   * From the response before; the conditions must be the same.
    *
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
+
+  /**
+   * A part of the id, in any case.
+   *
+   * @generated from field: string query = 3;
+   */
+  query: string;
+
+  /**
+   * One of these types.
+   *
+   * @generated from field: repeated string device_types = 4;
+   */
+  deviceTypes: string[];
+
+  /**
+   * One of these; empty: all but retired.
+   *
+   * @generated from field: repeated millwright.device.v1.DeviceStatus statuses = 5;
+   */
+  statuses: DeviceStatus[];
+
+  /**
+   * @generated from field: string facility = 6;
+   */
+  facility: string;
+
+  /**
+   * @generated from field: string line = 7;
+   */
+  line: string;
+
+  /**
+   * @generated from field: string station = 8;
+   */
+  station: string;
+
+  /**
+   * Each a label that the device must have: `key` or `key=value`.
+   *
+   * @generated from field: repeated string labels = 9;
+   */
+  labels: string[];
+
+  /**
+   * The firmware, exactly.
+   *
+   * @generated from field: string firmware = 10;
+   */
+  firmware: string;
 };
 
 /**
@@ -296,7 +542,7 @@ export type ListRequest = Message<"millwright.device.v1.ListRequest"> & {
  * Use `create(ListRequestSchema)` to create a new message.
  */
 export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_device_v1_device, 8);
+  messageDesc(file_millwright_device_v1_device, 13);
 
 /**
  * ListResponse carries devices by id, without certificates.
@@ -317,11 +563,18 @@ export type ListResponse = Message<"millwright.device.v1.ListResponse"> & {
   nextPageToken: string;
 
   /**
-   * All devices of the tenant.
+   * How many devices fulfil the conditions. Counting stops at 10 000.
    *
    * @generated from field: int32 total = 3;
    */
   total: number;
+
+  /**
+   * There are more than total.
+   *
+   * @generated from field: bool total_is_minimum = 4;
+   */
+  totalIsMinimum: boolean;
 };
 
 /**
@@ -329,7 +582,7 @@ export type ListResponse = Message<"millwright.device.v1.ListResponse"> & {
  * Use `create(ListResponseSchema)` to create a new message.
  */
 export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_device_v1_device, 9);
+  messageDesc(file_millwright_device_v1_device, 14);
 
 /**
  * SuspendRequest names a device.
@@ -348,7 +601,7 @@ export type SuspendRequest = Message<"millwright.device.v1.SuspendRequest"> & {
  * Use `create(SuspendRequestSchema)` to create a new message.
  */
 export const SuspendRequestSchema: GenMessage<SuspendRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_device_v1_device, 10);
+  messageDesc(file_millwright_device_v1_device, 15);
 
 /**
  * SuspendResponse carries the device.
@@ -367,7 +620,7 @@ export type SuspendResponse = Message<"millwright.device.v1.SuspendResponse"> & 
  * Use `create(SuspendResponseSchema)` to create a new message.
  */
 export const SuspendResponseSchema: GenMessage<SuspendResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_device_v1_device, 11);
+  messageDesc(file_millwright_device_v1_device, 16);
 
 /**
  * ResumeRequest names a device.
@@ -386,7 +639,7 @@ export type ResumeRequest = Message<"millwright.device.v1.ResumeRequest"> & {
  * Use `create(ResumeRequestSchema)` to create a new message.
  */
 export const ResumeRequestSchema: GenMessage<ResumeRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_device_v1_device, 12);
+  messageDesc(file_millwright_device_v1_device, 17);
 
 /**
  * ResumeResponse carries the device.
@@ -405,7 +658,7 @@ export type ResumeResponse = Message<"millwright.device.v1.ResumeResponse"> & {
  * Use `create(ResumeResponseSchema)` to create a new message.
  */
 export const ResumeResponseSchema: GenMessage<ResumeResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_device_v1_device, 13);
+  messageDesc(file_millwright_device_v1_device, 18);
 
 /**
  * IssueCertificateRequest names a device and may carry its key.
@@ -431,7 +684,7 @@ export type IssueCertificateRequest = Message<"millwright.device.v1.IssueCertifi
  * Use `create(IssueCertificateRequestSchema)` to create a new message.
  */
 export const IssueCertificateRequestSchema: GenMessage<IssueCertificateRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_device_v1_device, 14);
+  messageDesc(file_millwright_device_v1_device, 19);
 
 /**
  * IssueCertificateResponse carries how the device connects.
@@ -450,7 +703,7 @@ export type IssueCertificateResponse = Message<"millwright.device.v1.IssueCertif
  * Use `create(IssueCertificateResponseSchema)` to create a new message.
  */
 export const IssueCertificateResponseSchema: GenMessage<IssueCertificateResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_device_v1_device, 15);
+  messageDesc(file_millwright_device_v1_device, 20);
 
 /**
  * RevokeCertificateRequest names a certificate of a device.
@@ -474,7 +727,7 @@ export type RevokeCertificateRequest = Message<"millwright.device.v1.RevokeCerti
  * Use `create(RevokeCertificateRequestSchema)` to create a new message.
  */
 export const RevokeCertificateRequestSchema: GenMessage<RevokeCertificateRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_device_v1_device, 16);
+  messageDesc(file_millwright_device_v1_device, 21);
 
 /**
  * RevokeCertificateResponse carries the device.
@@ -493,7 +746,7 @@ export type RevokeCertificateResponse = Message<"millwright.device.v1.RevokeCert
  * Use `create(RevokeCertificateResponseSchema)` to create a new message.
  */
 export const RevokeCertificateResponseSchema: GenMessage<RevokeCertificateResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_device_v1_device, 17);
+  messageDesc(file_millwright_device_v1_device, 22);
 
 /**
  * DeviceStatus says whether the gateway admits a device.
@@ -515,6 +768,13 @@ export enum DeviceStatus {
    * @generated from enum value: DEVICE_STATUS_SUSPENDED = 2;
    */
   SUSPENDED = 2,
+
+  /**
+   * Out of use for good; its history is kept.
+   *
+   * @generated from enum value: DEVICE_STATUS_RETIRED = 3;
+   */
+  RETIRED = 3,
 }
 
 /**
@@ -584,7 +844,7 @@ export const DeviceService: GenService<{
     output: typeof GetResponseSchema;
   },
   /**
-   * List returns devices by id.
+   * List returns the devices that a filter chooses, by id.
    *
    * @generated from rpc millwright.device.v1.DeviceService.List
    */
@@ -592,6 +852,28 @@ export const DeviceService: GenService<{
     methodKind: "unary";
     input: typeof ListRequestSchema;
     output: typeof ListResponseSchema;
+  },
+  /**
+   * Update changes what is known of a device. Fails with aborted when the device has changed since the version that the
+   * request names; the error's detail is a Conflict with both versions.
+   *
+   * @generated from rpc millwright.device.v1.DeviceService.Update
+   */
+  update: {
+    methodKind: "unary";
+    input: typeof UpdateRequestSchema;
+    output: typeof UpdateResponseSchema;
+  },
+  /**
+   * Retire takes a device out of use for good: its certificates are revoked, the gateway refuses it as retired, and its id
+   * is not given again, because its history stays under it. Doing so again changes nothing.
+   *
+   * @generated from rpc millwright.device.v1.DeviceService.Retire
+   */
+  retire: {
+    methodKind: "unary";
+    input: typeof RetireRequestSchema;
+    output: typeof RetireResponseSchema;
   },
   /**
    * Suspend makes the gateway refuse the device until it is resumed; live sessions are cut.

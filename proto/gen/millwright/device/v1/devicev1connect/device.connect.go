@@ -39,6 +39,10 @@ const (
 	DeviceServiceGetProcedure = "/millwright.device.v1.DeviceService/Get"
 	// DeviceServiceListProcedure is the fully-qualified name of the DeviceService's List RPC.
 	DeviceServiceListProcedure = "/millwright.device.v1.DeviceService/List"
+	// DeviceServiceUpdateProcedure is the fully-qualified name of the DeviceService's Update RPC.
+	DeviceServiceUpdateProcedure = "/millwright.device.v1.DeviceService/Update"
+	// DeviceServiceRetireProcedure is the fully-qualified name of the DeviceService's Retire RPC.
+	DeviceServiceRetireProcedure = "/millwright.device.v1.DeviceService/Retire"
 	// DeviceServiceSuspendProcedure is the fully-qualified name of the DeviceService's Suspend RPC.
 	DeviceServiceSuspendProcedure = "/millwright.device.v1.DeviceService/Suspend"
 	// DeviceServiceResumeProcedure is the fully-qualified name of the DeviceService's Resume RPC.
@@ -58,8 +62,14 @@ type DeviceServiceClient interface {
 	Create(context.Context, *v1.CreateRequest) (*v1.CreateResponse, error)
 	// Get returns a device with its certificates.
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
-	// List returns devices by id.
+	// List returns the devices that a filter chooses, by id.
 	List(context.Context, *v1.ListRequest) (*v1.ListResponse, error)
+	// Update changes what is known of a device. Fails with aborted when the device has changed since the version that the
+	// request names; the error's detail is a Conflict with both versions.
+	Update(context.Context, *v1.UpdateRequest) (*v1.UpdateResponse, error)
+	// Retire takes a device out of use for good: its certificates are revoked, the gateway refuses it as retired, and its id
+	// is not given again, because its history stays under it. Doing so again changes nothing.
+	Retire(context.Context, *v1.RetireRequest) (*v1.RetireResponse, error)
 	// Suspend makes the gateway refuse the device until it is resumed; live sessions are cut.
 	Suspend(context.Context, *v1.SuspendRequest) (*v1.SuspendResponse, error)
 	// Resume lifts a suspension.
@@ -99,6 +109,18 @@ func NewDeviceServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(deviceServiceMethods.ByName("List")),
 			connect.WithClientOptions(opts...),
 		),
+		update: connect.NewClient[v1.UpdateRequest, v1.UpdateResponse](
+			httpClient,
+			baseURL+DeviceServiceUpdateProcedure,
+			connect.WithSchema(deviceServiceMethods.ByName("Update")),
+			connect.WithClientOptions(opts...),
+		),
+		retire: connect.NewClient[v1.RetireRequest, v1.RetireResponse](
+			httpClient,
+			baseURL+DeviceServiceRetireProcedure,
+			connect.WithSchema(deviceServiceMethods.ByName("Retire")),
+			connect.WithClientOptions(opts...),
+		),
 		suspend: connect.NewClient[v1.SuspendRequest, v1.SuspendResponse](
 			httpClient,
 			baseURL+DeviceServiceSuspendProcedure,
@@ -131,6 +153,8 @@ type deviceServiceClient struct {
 	create            *connect.Client[v1.CreateRequest, v1.CreateResponse]
 	get               *connect.Client[v1.GetRequest, v1.GetResponse]
 	list              *connect.Client[v1.ListRequest, v1.ListResponse]
+	update            *connect.Client[v1.UpdateRequest, v1.UpdateResponse]
+	retire            *connect.Client[v1.RetireRequest, v1.RetireResponse]
 	suspend           *connect.Client[v1.SuspendRequest, v1.SuspendResponse]
 	resume            *connect.Client[v1.ResumeRequest, v1.ResumeResponse]
 	issueCertificate  *connect.Client[v1.IssueCertificateRequest, v1.IssueCertificateResponse]
@@ -158,6 +182,24 @@ func (c *deviceServiceClient) Get(ctx context.Context, req *v1.GetRequest) (*v1.
 // List calls millwright.device.v1.DeviceService.List.
 func (c *deviceServiceClient) List(ctx context.Context, req *v1.ListRequest) (*v1.ListResponse, error) {
 	response, err := c.list.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Update calls millwright.device.v1.DeviceService.Update.
+func (c *deviceServiceClient) Update(ctx context.Context, req *v1.UpdateRequest) (*v1.UpdateResponse, error) {
+	response, err := c.update.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Retire calls millwright.device.v1.DeviceService.Retire.
+func (c *deviceServiceClient) Retire(ctx context.Context, req *v1.RetireRequest) (*v1.RetireResponse, error) {
+	response, err := c.retire.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -207,8 +249,14 @@ type DeviceServiceHandler interface {
 	Create(context.Context, *v1.CreateRequest) (*v1.CreateResponse, error)
 	// Get returns a device with its certificates.
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
-	// List returns devices by id.
+	// List returns the devices that a filter chooses, by id.
 	List(context.Context, *v1.ListRequest) (*v1.ListResponse, error)
+	// Update changes what is known of a device. Fails with aborted when the device has changed since the version that the
+	// request names; the error's detail is a Conflict with both versions.
+	Update(context.Context, *v1.UpdateRequest) (*v1.UpdateResponse, error)
+	// Retire takes a device out of use for good: its certificates are revoked, the gateway refuses it as retired, and its id
+	// is not given again, because its history stays under it. Doing so again changes nothing.
+	Retire(context.Context, *v1.RetireRequest) (*v1.RetireResponse, error)
 	// Suspend makes the gateway refuse the device until it is resumed; live sessions are cut.
 	Suspend(context.Context, *v1.SuspendRequest) (*v1.SuspendResponse, error)
 	// Resume lifts a suspension.
@@ -244,6 +292,18 @@ func NewDeviceServiceHandler(svc DeviceServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(deviceServiceMethods.ByName("List")),
 		connect.WithHandlerOptions(opts...),
 	)
+	deviceServiceUpdateHandler := connect.NewUnaryHandlerSimple(
+		DeviceServiceUpdateProcedure,
+		svc.Update,
+		connect.WithSchema(deviceServiceMethods.ByName("Update")),
+		connect.WithHandlerOptions(opts...),
+	)
+	deviceServiceRetireHandler := connect.NewUnaryHandlerSimple(
+		DeviceServiceRetireProcedure,
+		svc.Retire,
+		connect.WithSchema(deviceServiceMethods.ByName("Retire")),
+		connect.WithHandlerOptions(opts...),
+	)
 	deviceServiceSuspendHandler := connect.NewUnaryHandlerSimple(
 		DeviceServiceSuspendProcedure,
 		svc.Suspend,
@@ -276,6 +336,10 @@ func NewDeviceServiceHandler(svc DeviceServiceHandler, opts ...connect.HandlerOp
 			deviceServiceGetHandler.ServeHTTP(w, r)
 		case DeviceServiceListProcedure:
 			deviceServiceListHandler.ServeHTTP(w, r)
+		case DeviceServiceUpdateProcedure:
+			deviceServiceUpdateHandler.ServeHTTP(w, r)
+		case DeviceServiceRetireProcedure:
+			deviceServiceRetireHandler.ServeHTTP(w, r)
 		case DeviceServiceSuspendProcedure:
 			deviceServiceSuspendHandler.ServeHTTP(w, r)
 		case DeviceServiceResumeProcedure:
@@ -303,6 +367,14 @@ func (UnimplementedDeviceServiceHandler) Get(context.Context, *v1.GetRequest) (*
 
 func (UnimplementedDeviceServiceHandler) List(context.Context, *v1.ListRequest) (*v1.ListResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.device.v1.DeviceService.List is not implemented"))
+}
+
+func (UnimplementedDeviceServiceHandler) Update(context.Context, *v1.UpdateRequest) (*v1.UpdateResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.device.v1.DeviceService.Update is not implemented"))
+}
+
+func (UnimplementedDeviceServiceHandler) Retire(context.Context, *v1.RetireRequest) (*v1.RetireResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.device.v1.DeviceService.Retire is not implemented"))
 }
 
 func (UnimplementedDeviceServiceHandler) Suspend(context.Context, *v1.SuspendRequest) (*v1.SuspendResponse, error) {

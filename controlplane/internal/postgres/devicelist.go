@@ -1,0 +1,100 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/millwright-io/millwright/controlplane/internal/device"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+// Devices implements device.Store. A statement has only the conditions that the filter has and is planned for their
+// values: a condition that is switched off by a parameter would keep Postgres from using an index. Benchmark:
+// BenchmarkDevices.
+func (s *Store) Devices(ctx context.Context, id tenancy.ID, page device.Page) (list device.List, err error) {
+	args := pgx.NamedArgs{"tenant": id, "after": page.After, "size": page.Size + 1, "most": device.CountAtMost + 1}
+	where := conditions(page.Filter, args)
+	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {
+		if err := set(ctx, tx, "plan_cache_mode", "force_custom_plan"); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, deviceColumns+where+" and d.id > @after order by d.id limit @size", args)
+		if err != nil {
+			return fmt.Errorf("list devices: %w", err)
+		}
+		if list.Devices, err = pgx.CollectRows(rows, scanDevice); err != nil {
+			return fmt.Errorf("list devices: %w", err)
+		}
+		if len(list.Devices) > page.Size {
+			list.Devices, list.More = list.Devices[:page.Size], true
+		}
+		if page.After == "" && !list.More {
+			list.Total = len(list.Devices)
+			return nil
+		}
+		return tx.QueryRow(ctx, "select count(*) from (select from devices d "+where+" limit @most) counted", args).Scan(&list.Total)
+	})
+	if list.Total > device.CountAtMost {
+		list.Total, list.Minimum = device.CountAtMost, true
+	}
+	return list, err
+}
+
+// conditions writes a filter down as SQL, its values in args.
+func conditions(f device.Filter, args pgx.NamedArgs) string {
+	var b strings.Builder
+	b.WriteString("where d.tenant_id = @tenant")
+	add := func(condition, name string, value any) {
+		args[name] = value
+		b.WriteString(" and " + condition)
+	}
+	if f.Query != "" {
+		add("strpos(lower(d.id), @query) > 0", "query", strings.ToLower(f.Query))
+	}
+	switch len(f.Types) {
+	case 0:
+	case 1:
+		add("d.type = @type", "type", f.Types[0])
+	default:
+		add("d.type = any(@types)", "types", f.Types)
+	}
+	switch len(f.Statuses) {
+	case 0:
+		b.WriteString(" and d.status <> 'retired'")
+	case 1:
+		add("d.status = @status", "status", string(f.Statuses[0]))
+	default:
+		add("d.status = any(@statuses)", "statuses", texts(words(f.Statuses)))
+	}
+	for _, c := range []struct{ column, value string }{
+		{"facility", f.Location.Facility}, {"line", f.Location.Line}, {"station", f.Location.Station}, {"firmware", f.Firmware},
+	} {
+		if c.value != "" {
+			add("d."+c.column+" = @"+c.column, c.column, c.value)
+		}
+	}
+	if len(f.Facilities) > 0 {
+		add("d.facility = any(@facilities)", "facilities", f.Facilities)
+	}
+	for i, l := range f.Labels {
+		key, value := fmt.Sprintf("key%d", i), fmt.Sprintf("value%d", i)
+		have := "exists (select from device_labels l where l.tenant_id = @tenant and l.device_id = d.id and l.key = @" + key
+		if !l.Any {
+			args[value] = l.Value
+			have += " and l.value = @" + value
+		}
+		add(have+")", key, l.Key)
+	}
+	return b.String()
+}
+
+func words[T ~string](list []T) []string {
+	out := make([]string, 0, len(list))
+	for _, w := range list {
+		out = append(out, string(w))
+	}
+	return out
+}
