@@ -108,8 +108,8 @@ func TestFromFoundingToUsage(t *testing.T) {
 			t.Errorf("a secret is in the audit log: %s", e.GetAfterJson())
 		}
 	}
-	want := "millwright.device.v1.DeviceService/Suspend device/press_01|millwright.device.v1.DeviceService/Create device/press_01"
-	if got := strings.Join(seen, "|"); !strings.HasPrefix(got, want) || len(seen) != 5 {
+	want := "millwright.device.v1.DeviceService/Suspend device/press_01|millwright.device.v1.DeviceService/Create device/press_01|millwright.device.v1.DeviceService/Create device_type/press"
+	if got := strings.Join(seen, "|"); !strings.HasPrefix(got, want) || len(seen) != 6 {
 		t.Errorf("audit log: %s", got)
 	}
 }

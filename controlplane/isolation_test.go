@@ -35,9 +35,12 @@ func TestNothingOfAnotherTenantIsInReach(t *testing.T) {
 	idA, keyA := s.found(t, marker, tenantv1.Role_ROLE_OWNER)
 	_, keyB := s.found(t, "mallory", tenantv1.Role_ROLE_OWNER)
 	dev, err := s.devices(keyA).Create(t.Context(), &devicev1.CreateRequest{
-		DeviceId: "press_01", DeviceType: marker + "_press", Location: &devicev1.Location{Facility: marker}, Labels: map[string]string{"owner": marker},
+		DeviceId: "press_01", DeviceType: "press", Location: &devicev1.Location{Facility: marker}, Labels: map[string]string{"owner": marker},
 	})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.types(keyA).Update(t.Context(), &devicetypev1.UpdateRequest{DeviceType: "press", Version: 1, Description: marker}); err != nil {
 		t.Fatal(err)
 	}
 	invited, err := s.members(keyA).Invite(t.Context(), &memberv1.InviteRequest{Email: marker + "@example.net", Role: tenantv1.Role_ROLE_VIEWER})
@@ -51,7 +54,7 @@ func TestNothingOfAnotherTenantIsInReach(t *testing.T) {
 	}
 	fields := map[string]any{
 		"tenantId": idA, "deviceId": "press_01", "serial": dev.GetCredentials().GetSerial(), "keyId": keys.GetKeys()[0].GetKeyId(),
-		"memberId": "identity-" + marker, "name": "n", "deviceType": marker + "_press", "version": 1, "firmware": "1", "role": "ROLE_VIEWER", "email": "carol@example.com",
+		"memberId": "identity-" + marker, "name": "n", "deviceType": "press", "version": 1, "firmware": "1", "role": "ROLE_VIEWER", "email": "carol@example.com",
 		"invitationId": invited.GetInvitation().GetInvitationId(), "token": token, "jobId": "nothing",
 	}
 	state := func() string {

@@ -18,6 +18,7 @@ import (
 	"github.com/millwright-io/millwright/migrations/pgtest"
 	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1/devicetypev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
@@ -161,6 +162,10 @@ func (s *stack) audit(a as) auditv1connect.AuditServiceClient {
 
 func (s *stack) devices(a as) devicev1connect.DeviceServiceClient {
 	return devicev1connect.NewDeviceServiceClient(&http.Client{Transport: a}, s.url)
+}
+
+func (s *stack) types(a as) devicetypev1connect.DeviceTypeServiceClient {
+	return devicetypev1connect.NewDeviceTypeServiceClient(&http.Client{Transport: a}, s.url)
 }
 
 func (s *stack) usage(a as) usagev1connect.UsageServiceClient {

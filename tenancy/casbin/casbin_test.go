@@ -19,6 +19,7 @@ var matrix = map[tenancy.Action][]tenancy.Role{
 	tenancy.ActionTenantWrite: {owner, admin}, tenancy.ActionDevicesWrite: {owner, admin},
 	tenancy.ActionMembersRead: {owner, admin}, tenancy.ActionMembersWrite: {owner, admin},
 	tenancy.ActionKeysRead: {owner, admin}, tenancy.ActionKeysWrite: {owner, admin},
+	tenancy.ActionJobsRead: {owner, admin, operator, maintenance}, tenancy.ActionJobsWrite: {owner, admin, operator, maintenance},
 	tenancy.ActionTenantOwn: {owner}, tenancy.ActionDeviceTypesWrite: {owner, admin}, tenancy.ActionFacilitiesWrite: {owner, admin},
 }
 

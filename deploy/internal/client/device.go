@@ -6,8 +6,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/millwright-io/millwright/deploy/internal/command"
 	"github.com/millwright-io/millwright/deploy/internal/rpc"
@@ -22,11 +24,23 @@ func deviceCommands() []command.Command {
 		Details: "Writes cert.pem, key.pem (for you alone) and ca.pem into --out. With --csr the key stays where it is.",
 		Prepare: verb(prepareCreate),
 	}, {
-		Name: "device list", Summary: "list the tenant's devices", Prepare: plain(listDevices),
+		Name: "device list", Summary: "list the devices that a filter chooses",
+		Details: "Every condition given must hold. Without --status, retired devices are left out.",
+		Prepare: verb(prepareList),
 	}, {
 		Name: "device get", Args: "NAME", Summary: "show a device and its certificates",
 		Prepare: plain(func(ctx context.Context, c *call) error {
 			answer, err := c.Devices.Get(ctx, &devicev1.GetRequest{DeviceId: c.args[0]})
+			return c.answer(answer, err, func(w io.Writer) { printDevice(w, answer.GetDevice()) })
+		}),
+	}, {
+		Name: "device update", Args: "NAME", Summary: "change a device's type, place, labels, notes or firmware",
+		Details: "What no flag names stays. Without --version the change is made from the version there is; with it, it is refused when\nsomebody else has changed the device since.",
+		Prepare: verb(prepareUpdate),
+	}, {
+		Name: "device retire", Args: "NAME", Summary: "take a device out of use for good; its certificates are revoked, its history stays",
+		Prepare: plain(func(ctx context.Context, c *call) error {
+			answer, err := c.Devices.Retire(ctx, &devicev1.RetireRequest{DeviceId: c.args[0]})
 			return c.answer(answer, err, func(w io.Writer) { printDevice(w, answer.GetDevice()) })
 		}),
 	}, {
@@ -73,6 +87,10 @@ func prepareCreate(fs *flag.FlagSet) func(context.Context, *call) error {
 	fs.StringVar(&place.Station, "station", "", "where it stands")
 	out := fs.String("out", "", "`DIR` for cert.pem, key.pem and ca.pem (required)")
 	csr := fs.String("csr", "", "PEM `FILE` of a certificate signing request; its key is used")
+	labels, metadata := pairs{}, pairs{}
+	fs.Var(labels, "label", "`KEY=VALUE` to find it by; may be repeated")
+	fs.Var(metadata, "metadata", "`KEY=VALUE` of a note; may be repeated")
+	firmware := fs.String("firmware", "", "the version of its software")
 	return func(ctx context.Context, c *call) error {
 		if *deviceType == "" || *out == "" {
 			return command.Usage("device create: --type and --out are required")
@@ -85,7 +103,7 @@ func prepareCreate(fs *flag.FlagSet) func(context.Context, *call) error {
 			return err
 		}
 		answer, err := c.Devices.Create(ctx, &devicev1.CreateRequest{
-			DeviceId: c.args[0], DeviceType: *deviceType, Location: place, CsrPem: request,
+			DeviceId: c.args[0], DeviceType: *deviceType, Location: place, CsrPem: request, Labels: labels, Metadata: metadata, Firmware: *firmware,
 		})
 		if err != nil {
 			return rpc.Explain(err)
@@ -178,28 +196,6 @@ func writeCredentials(dir string, credentials *devicev1.Credentials) error {
 	return nil
 }
 
-func listDevices(ctx context.Context, c *call) error {
-	all := &devicev1.ListResponse{}
-	for token := ""; ; {
-		page, err := c.Devices.List(ctx, &devicev1.ListRequest{PageSize: 1000, PageToken: token})
-		if err != nil {
-			return rpc.Explain(err)
-		}
-		all.Devices, all.Total = append(all.Devices, page.GetDevices()...), page.GetTotal()
-		if token = page.GetNextPageToken(); token == "" {
-			break
-		}
-	}
-	return c.answer(all, nil, func(w io.Writer) {
-		table(w, "DEVICE TYPE STATUS FACILITY LINE STATION CREATED", func(row func(...any)) {
-			for _, d := range all.GetDevices() {
-				row(d.GetDeviceId(), d.GetDeviceType(), word(d.GetStatus(), "DEVICE_STATUS_"), d.GetLocation().GetFacility(),
-					d.GetLocation().GetLine(), d.GetLocation().GetStation(), at(d.GetCreatedAt()))
-			}
-		})
-	})
-}
-
 func printDevice(w io.Writer, d *devicev1.Device) {
 	table(w, "FIELD VALUE", func(row func(...any)) {
 		row("device", d.GetDeviceId())
@@ -208,6 +204,14 @@ func printDevice(w io.Writer, d *devicev1.Device) {
 		row("facility", d.GetLocation().GetFacility())
 		row("line", d.GetLocation().GetLine())
 		row("station", d.GetLocation().GetStation())
+		row("firmware", d.GetFirmware())
+		for _, key := range slices.Sorted(maps.Keys(d.GetLabels())) {
+			row("label", key+"="+d.GetLabels()[key])
+		}
+		for _, key := range slices.Sorted(maps.Keys(d.GetMetadata())) {
+			row("metadata", key+"="+d.GetMetadata()[key])
+		}
+		row("version", d.GetVersion())
 		row("created", at(d.GetCreatedAt()))
 		for _, cert := range d.GetCertificates() {
 			row("certificate", fmt.Sprintf("%s %s until %s", cert.GetSerial(), word(cert.GetStatus(), "CERTIFICATE_STATUS_"), at(cert.GetNotAfter())))
