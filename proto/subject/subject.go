@@ -66,6 +66,7 @@ const (
 	KindDevice   Kind = "device"
 	KindType     Kind = "type"
 	KindKey      Kind = "key"
+	KindGroup    Kind = "group"
 	KindVerifier Kind = "verifier"
 )
 
@@ -83,13 +84,16 @@ func TypeKey(tenant, deviceType string) string { return string(KindType) + "." +
 // APIKeyKey is an API key's key in a catalog bucket.
 func APIKeyKey(tenant, key string) string { return string(KindKey) + "." + tenant + "." + key }
 
+// GroupKey is a group's key in a catalog bucket.
+func GroupKey(tenant, group string) string { return string(KindGroup) + "." + tenant + "." + group }
+
 // VerifierKey is the key of a public signing key in a catalog bucket.
 func VerifierKey(id string) string { return string(KindVerifier) + "." + id }
 
 // ParseCatalogKey splits a catalog key into its kind and the one or two names after it.
 func ParseCatalogKey(key string) (kind Kind, names []string, ok bool) {
 	parts := strings.Split(key, ".")
-	want := map[Kind]int{KindTenant: 2, KindDevice: 3, KindType: 3, KindKey: 3, KindVerifier: 2}
+	want := map[Kind]int{KindTenant: 2, KindDevice: 3, KindType: 3, KindKey: 3, KindGroup: 3, KindVerifier: 2}
 	kind = Kind(parts[0])
 	if want[kind] == 0 || want[kind] != len(parts) {
 		return "", nil, false

@@ -264,9 +264,14 @@ type Device struct {
 	Line         string                 `protobuf:"bytes,7,opt,name=line,proto3" json:"line,omitempty"`
 	Station      string                 `protobuf:"bytes,8,opt,name=station,proto3" json:"station,omitempty"`
 	// Out of use for good.
-	Retired       bool `protobuf:"varint,9,opt,name=retired,proto3" json:"retired,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Retired bool `protobuf:"varint,9,opt,name=retired,proto3" json:"retired,omitempty"`
+	// The groups that it is in; their policies hold for it.
+	Groups []string `protobuf:"bytes,20,rep,name=groups,proto3" json:"groups,omitempty"`
+	// The devices and groups that it may send for, if it is a gateway.
+	SpeaksForDevices []string `protobuf:"bytes,21,rep,name=speaks_for_devices,json=speaksForDevices,proto3" json:"speaks_for_devices,omitempty"`
+	SpeaksForGroups  []string `protobuf:"bytes,22,rep,name=speaks_for_groups,json=speaksForGroups,proto3" json:"speaks_for_groups,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Device) Reset() {
@@ -360,6 +365,27 @@ func (x *Device) GetRetired() bool {
 		return x.Retired
 	}
 	return false
+}
+
+func (x *Device) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *Device) GetSpeaksForDevices() []string {
+	if x != nil {
+		return x.SpeaksForDevices
+	}
+	return nil
+}
+
+func (x *Device) GetSpeaksForGroups() []string {
+	if x != nil {
+		return x.SpeaksForGroups
+	}
+	return nil
 }
 
 // DeviceType is an entry at `type.<tenant id>.<device type>`: what the gateway holds a device's measurements against.
@@ -501,6 +527,104 @@ func (x *Measurement) GetMaximum() float64 {
 	return 0
 }
 
+// Group is an entry at `group.<tenant id>.<group id>`: what its devices are held to. Who is in it stands at the devices,
+// so that a change of policy is one entry whatever the number of devices.
+type Group struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	TenantId string                 `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	GroupId  string                 `protobuf:"bytes,2,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
+	// MQTT filters; none: every topic.
+	Topics []string `protobuf:"bytes,3,rep,name=topics,proto3" json:"topics,omitempty"`
+	// 0: as the tenant's limit.
+	PayloadBytes int32 `protobuf:"varint,4,opt,name=payload_bytes,json=payloadBytes,proto3" json:"payload_bytes,omitempty"`
+	// Of all the group's devices together; 0: as the tenant's limit.
+	EventsPerSecond int32 `protobuf:"varint,5,opt,name=events_per_second,json=eventsPerSecond,proto3" json:"events_per_second,omitempty"`
+	// Only these commands may be sent to its devices, if commands_limited.
+	Commands        []string `protobuf:"bytes,6,rep,name=commands,proto3" json:"commands,omitempty"`
+	CommandsLimited bool     `protobuf:"varint,7,opt,name=commands_limited,json=commandsLimited,proto3" json:"commands_limited,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Group) Reset() {
+	*x = Group{}
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Group) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Group) ProtoMessage() {}
+
+func (x *Group) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Group.ProtoReflect.Descriptor instead.
+func (*Group) Descriptor() ([]byte, []int) {
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Group) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *Group) GetGroupId() string {
+	if x != nil {
+		return x.GroupId
+	}
+	return ""
+}
+
+func (x *Group) GetTopics() []string {
+	if x != nil {
+		return x.Topics
+	}
+	return nil
+}
+
+func (x *Group) GetPayloadBytes() int32 {
+	if x != nil {
+		return x.PayloadBytes
+	}
+	return 0
+}
+
+func (x *Group) GetEventsPerSecond() int32 {
+	if x != nil {
+		return x.EventsPerSecond
+	}
+	return 0
+}
+
+func (x *Group) GetCommands() []string {
+	if x != nil {
+		return x.Commands
+	}
+	return nil
+}
+
+func (x *Group) GetCommandsLimited() bool {
+	if x != nil {
+		return x.CommandsLimited
+	}
+	return false
+}
+
 // Certificate is one that the device was issued.
 type Certificate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -514,7 +638,7 @@ type Certificate struct {
 
 func (x *Certificate) Reset() {
 	*x = Certificate{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[5]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -526,7 +650,7 @@ func (x *Certificate) String() string {
 func (*Certificate) ProtoMessage() {}
 
 func (x *Certificate) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[5]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -539,7 +663,7 @@ func (x *Certificate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certificate.ProtoReflect.Descriptor instead.
 func (*Certificate) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{5}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Certificate) GetSerial() string {
@@ -579,7 +703,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[6]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -591,7 +715,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[6]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -604,7 +728,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{6}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Key) GetTenantId() string {
@@ -654,7 +778,7 @@ type Verifier struct {
 
 func (x *Verifier) Reset() {
 	*x = Verifier{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[7]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -666,7 +790,7 @@ func (x *Verifier) String() string {
 func (*Verifier) ProtoMessage() {}
 
 func (x *Verifier) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[7]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -679,7 +803,7 @@ func (x *Verifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verifier.ProtoReflect.Descriptor instead.
 func (*Verifier) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{7}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Verifier) GetKeyId() string {
@@ -707,7 +831,7 @@ type CellReport struct {
 
 func (x *CellReport) Reset() {
 	*x = CellReport{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[8]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -719,7 +843,7 @@ func (x *CellReport) String() string {
 func (*CellReport) ProtoMessage() {}
 
 func (x *CellReport) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[8]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -732,7 +856,7 @@ func (x *CellReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CellReport.ProtoReflect.Descriptor instead.
 func (*CellReport) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{8}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CellReport) GetProvisionedTenantId() string {
@@ -760,7 +884,7 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\rpayload_bytes\x18\x03 \x01(\x05R\fpayloadBytes\x126\n" +
 	"\x17measurements_per_device\x18\x04 \x01(\x05R\x15measurementsPerDevice\x12'\n" +
 	"\x0fhorizon_seconds\x18\x05 \x01(\x03R\x0ehorizonSeconds\x12.\n" +
-	"\x13requests_per_second\x18\x06 \x01(\x05R\x11requestsPerSecond\"\xad\x02\n" +
+	"\x13requests_per_second\x18\x06 \x01(\x05R\x11requestsPerSecond\"\x9f\x03\n" +
 	"\x06Device\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1b\n" +
 	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\x12\x1f\n" +
@@ -771,7 +895,10 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\bfacility\x18\x06 \x01(\tR\bfacility\x12\x12\n" +
 	"\x04line\x18\a \x01(\tR\x04line\x12\x18\n" +
 	"\astation\x18\b \x01(\tR\astation\x12\x18\n" +
-	"\aretired\x18\t \x01(\bR\aretired\"\xcc\x01\n" +
+	"\aretired\x18\t \x01(\bR\aretired\x12\x16\n" +
+	"\x06groups\x18\x14 \x03(\tR\x06groups\x12,\n" +
+	"\x12speaks_for_devices\x18\x15 \x03(\tR\x10speaksForDevices\x12*\n" +
+	"\x11speaks_for_groups\x18\x16 \x03(\tR\x0fspeaksForGroups\"\xcc\x01\n" +
 	"\n" +
 	"DeviceType\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1f\n" +
@@ -787,7 +914,15 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\n" +
 	"\b_minimumB\n" +
 	"\n" +
-	"\b_maximum\"x\n" +
+	"\b_maximum\"\xef\x01\n" +
+	"\x05Group\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x19\n" +
+	"\bgroup_id\x18\x02 \x01(\tR\agroupId\x12\x16\n" +
+	"\x06topics\x18\x03 \x03(\tR\x06topics\x12#\n" +
+	"\rpayload_bytes\x18\x04 \x01(\x05R\fpayloadBytes\x12*\n" +
+	"\x11events_per_second\x18\x05 \x01(\x05R\x0feventsPerSecond\x12\x1a\n" +
+	"\bcommands\x18\x06 \x03(\tR\bcommands\x12)\n" +
+	"\x10commands_limited\x18\a \x01(\bR\x0fcommandsLimited\"x\n" +
 	"\vCertificate\x12\x16\n" +
 	"\x06serial\x18\x01 \x01(\tR\x06serial\x12\x18\n" +
 	"\arevoked\x18\x02 \x01(\bR\arevoked\x127\n" +
@@ -825,7 +960,7 @@ func file_millwright_catalog_v1_catalog_proto_rawDescGZIP() []byte {
 }
 
 var file_millwright_catalog_v1_catalog_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_millwright_catalog_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_millwright_catalog_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_millwright_catalog_v1_catalog_proto_goTypes = []any{
 	(Unknown)(0),                  // 0: millwright.catalog.v1.Unknown
 	(*Tenant)(nil),                // 1: millwright.catalog.v1.Tenant
@@ -833,19 +968,20 @@ var file_millwright_catalog_v1_catalog_proto_goTypes = []any{
 	(*Device)(nil),                // 3: millwright.catalog.v1.Device
 	(*DeviceType)(nil),            // 4: millwright.catalog.v1.DeviceType
 	(*Measurement)(nil),           // 5: millwright.catalog.v1.Measurement
-	(*Certificate)(nil),           // 6: millwright.catalog.v1.Certificate
-	(*Key)(nil),                   // 7: millwright.catalog.v1.Key
-	(*Verifier)(nil),              // 8: millwright.catalog.v1.Verifier
-	(*CellReport)(nil),            // 9: millwright.catalog.v1.CellReport
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*Group)(nil),                 // 6: millwright.catalog.v1.Group
+	(*Certificate)(nil),           // 7: millwright.catalog.v1.Certificate
+	(*Key)(nil),                   // 8: millwright.catalog.v1.Key
+	(*Verifier)(nil),              // 9: millwright.catalog.v1.Verifier
+	(*CellReport)(nil),            // 10: millwright.catalog.v1.CellReport
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
 }
 var file_millwright_catalog_v1_catalog_proto_depIdxs = []int32{
 	2,  // 0: millwright.catalog.v1.Tenant.limits:type_name -> millwright.catalog.v1.Limits
-	6,  // 1: millwright.catalog.v1.Device.certificates:type_name -> millwright.catalog.v1.Certificate
+	7,  // 1: millwright.catalog.v1.Device.certificates:type_name -> millwright.catalog.v1.Certificate
 	5,  // 2: millwright.catalog.v1.DeviceType.measurements:type_name -> millwright.catalog.v1.Measurement
 	0,  // 3: millwright.catalog.v1.DeviceType.unknown:type_name -> millwright.catalog.v1.Unknown
-	10, // 4: millwright.catalog.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
-	10, // 5: millwright.catalog.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
+	11, // 4: millwright.catalog.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
+	11, // 5: millwright.catalog.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
 	6,  // [6:6] is the sub-list for method output_type
 	6,  // [6:6] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
@@ -865,7 +1001,7 @@ func file_millwright_catalog_v1_catalog_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_catalog_v1_catalog_proto_rawDesc), len(file_millwright_catalog_v1_catalog_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/catalog/v1/catalog.proto.
  */
 export const file_millwright_catalog_v1_catalog: GenFile = /*@__PURE__*/
-  fileDesc("CiNtaWxsd3JpZ2h0L2NhdGFsb2cvdjEvY2F0YWxvZy5wcm90bxIVbWlsbHdyaWdodC5jYXRhbG9nLnYxIpYBCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJc3VzcGVuZGVkGAMgASgIEi0KBmxpbWl0cxgEIAEoCzIdLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5MaW1pdHMSFwoPaW50ZXJtZWRpYXRlX2NhGAUgASgMEhAKCHJldmlzaW9uGAYgASgEIqcBCgZMaW1pdHMSGQoRZXZlbnRzX3Blcl9zZWNvbmQYASABKAUSFAoMZXZlbnRzX2J1cnN0GAIgASgFEhUKDXBheWxvYWRfYnl0ZXMYAyABKAUSHwoXbWVhc3VyZW1lbnRzX3Blcl9kZXZpY2UYBCABKAUSFwoPaG9yaXpvbl9zZWNvbmRzGAUgASgDEhsKE3JlcXVlc3RzX3Blcl9zZWNvbmQYBiABKAUi0gEKBkRldmljZRIRCgl0ZW5hbnRfaWQYASABKAkSEQoJZGV2aWNlX2lkGAIgASgJEhMKC2RldmljZV90eXBlGAMgASgJEhEKCXN1c3BlbmRlZBgEIAEoCBI4CgxjZXJ0aWZpY2F0ZXMYBSADKAsyIi5taWxsd3JpZ2h0LmNhdGFsb2cudjEuQ2VydGlmaWNhdGUSEAoIZmFjaWxpdHkYBiABKAkSDAoEbGluZRgHIAEoCRIPCgdzdGF0aW9uGAggASgJEg8KB3JldGlyZWQYCSABKAginwEKCkRldmljZVR5cGUSEQoJdGVuYW50X2lkGAEgASgJEhMKC2RldmljZV90eXBlGAIgASgJEjgKDG1lYXN1cmVtZW50cxgDIAMoCzIiLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5NZWFzdXJlbWVudBIvCgd1bmtub3duGAQgASgOMh4ubWlsbHdyaWdodC5jYXRhbG9nLnYxLlVua25vd24ibQoLTWVhc3VyZW1lbnQSDAoEbmFtZRgBIAEoCRIMCgR1bml0GAIgASgJEhQKB21pbmltdW0YAyABKAFIAIgBARIUCgdtYXhpbXVtGAQgASgBSAGIAQFCCgoIX21pbmltdW1CCgoIX21heGltdW0iXQoLQ2VydGlmaWNhdGUSDgoGc2VyaWFsGAEgASgJEg8KB3Jldm9rZWQYAiABKAgSLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ0CgNLZXkSEQoJdGVuYW50X2lkGAEgASgJEg4KBmtleV9pZBgCIAEoCRIMCgRoYXNoGAMgASgMEgwKBHJvbGUYBCABKAkSLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiLgoIVmVyaWZpZXISDgoGa2V5X2lkGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAwiKwoKQ2VsbFJlcG9ydBIdChVwcm92aXNpb25lZF90ZW5hbnRfaWQYASABKAkqYQoHVW5rbm93bhIXChNVTktOT1dOX1VOU1BFQ0lGSUVEEAASEgoOVU5LTk9XTl9BQ0NFUFQQARIQCgxVTktOT1dOX0RST1AQAhIXChNVTktOT1dOX0RFQURfTEVUVEVSEANCT1pNZ2l0aHViLmNvbS9taWxsd3JpZ2h0LWlvL21pbGx3cmlnaHQvcHJvdG8vZ2VuL21pbGx3cmlnaHQvY2F0YWxvZy92MTtjYXRhbG9ndjFiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("CiNtaWxsd3JpZ2h0L2NhdGFsb2cvdjEvY2F0YWxvZy5wcm90bxIVbWlsbHdyaWdodC5jYXRhbG9nLnYxIpYBCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJc3VzcGVuZGVkGAMgASgIEi0KBmxpbWl0cxgEIAEoCzIdLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5MaW1pdHMSFwoPaW50ZXJtZWRpYXRlX2NhGAUgASgMEhAKCHJldmlzaW9uGAYgASgEIqcBCgZMaW1pdHMSGQoRZXZlbnRzX3Blcl9zZWNvbmQYASABKAUSFAoMZXZlbnRzX2J1cnN0GAIgASgFEhUKDXBheWxvYWRfYnl0ZXMYAyABKAUSHwoXbWVhc3VyZW1lbnRzX3Blcl9kZXZpY2UYBCABKAUSFwoPaG9yaXpvbl9zZWNvbmRzGAUgASgDEhsKE3JlcXVlc3RzX3Blcl9zZWNvbmQYBiABKAUimQIKBkRldmljZRIRCgl0ZW5hbnRfaWQYASABKAkSEQoJZGV2aWNlX2lkGAIgASgJEhMKC2RldmljZV90eXBlGAMgASgJEhEKCXN1c3BlbmRlZBgEIAEoCBI4CgxjZXJ0aWZpY2F0ZXMYBSADKAsyIi5taWxsd3JpZ2h0LmNhdGFsb2cudjEuQ2VydGlmaWNhdGUSEAoIZmFjaWxpdHkYBiABKAkSDAoEbGluZRgHIAEoCRIPCgdzdGF0aW9uGAggASgJEg8KB3JldGlyZWQYCSABKAgSDgoGZ3JvdXBzGBQgAygJEhoKEnNwZWFrc19mb3JfZGV2aWNlcxgVIAMoCRIZChFzcGVha3NfZm9yX2dyb3VwcxgWIAMoCSKfAQoKRGV2aWNlVHlwZRIRCgl0ZW5hbnRfaWQYASABKAkSEwoLZGV2aWNlX3R5cGUYAiABKAkSOAoMbWVhc3VyZW1lbnRzGAMgAygLMiIubWlsbHdyaWdodC5jYXRhbG9nLnYxLk1lYXN1cmVtZW50Ei8KB3Vua25vd24YBCABKA4yHi5taWxsd3JpZ2h0LmNhdGFsb2cudjEuVW5rbm93biJtCgtNZWFzdXJlbWVudBIMCgRuYW1lGAEgASgJEgwKBHVuaXQYAiABKAkSFAoHbWluaW11bRgDIAEoAUgAiAEBEhQKB21heGltdW0YBCABKAFIAYgBAUIKCghfbWluaW11bUIKCghfbWF4aW11bSKaAQoFR3JvdXASEQoJdGVuYW50X2lkGAEgASgJEhAKCGdyb3VwX2lkGAIgASgJEg4KBnRvcGljcxgDIAMoCRIVCg1wYXlsb2FkX2J5dGVzGAQgASgFEhkKEWV2ZW50c19wZXJfc2Vjb25kGAUgASgFEhAKCGNvbW1hbmRzGAYgAygJEhgKEGNvbW1hbmRzX2xpbWl0ZWQYByABKAgiXQoLQ2VydGlmaWNhdGUSDgoGc2VyaWFsGAEgASgJEg8KB3Jldm9rZWQYAiABKAgSLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ0CgNLZXkSEQoJdGVuYW50X2lkGAEgASgJEg4KBmtleV9pZBgCIAEoCRIMCgRoYXNoGAMgASgMEgwKBHJvbGUYBCABKAkSLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiLgoIVmVyaWZpZXISDgoGa2V5X2lkGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAwiKwoKQ2VsbFJlcG9ydBIdChVwcm92aXNpb25lZF90ZW5hbnRfaWQYASABKAkqYQoHVW5rbm93bhIXChNVTktOT1dOX1VOU1BFQ0lGSUVEEAASEgoOVU5LTk9XTl9BQ0NFUFQQARIQCgxVTktOT1dOX0RST1AQAhIXChNVTktOT1dOX0RFQURfTEVUVEVSEANCT1pNZ2l0aHViLmNvbS9taWxsd3JpZ2h0LWlvL21pbGx3cmlnaHQvcHJvdG8vZ2VuL21pbGx3cmlnaHQvY2F0YWxvZy92MTtjYXRhbG9ndjFiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Tenant is an entry at `tenant.<tenant id>`.
@@ -162,6 +162,25 @@ export type Device = Message<"millwright.catalog.v1.Device"> & {
    * @generated from field: bool retired = 9;
    */
   retired: boolean;
+
+  /**
+   * The groups that it is in; their policies hold for it.
+   *
+   * @generated from field: repeated string groups = 20;
+   */
+  groups: string[];
+
+  /**
+   * The devices and groups that it may send for, if it is a gateway.
+   *
+   * @generated from field: repeated string speaks_for_devices = 21;
+   */
+  speaksForDevices: string[];
+
+  /**
+   * @generated from field: repeated string speaks_for_groups = 22;
+   */
+  speaksForGroups: string[];
 };
 
 /**
@@ -242,6 +261,64 @@ export const MeasurementSchema: GenMessage<Measurement> = /*@__PURE__*/
   messageDesc(file_millwright_catalog_v1_catalog, 4);
 
 /**
+ * Group is an entry at `group.<tenant id>.<group id>`: what its devices are held to. Who is in it stands at the devices,
+ * so that a change of policy is one entry whatever the number of devices.
+ *
+ * @generated from message millwright.catalog.v1.Group
+ */
+export type Group = Message<"millwright.catalog.v1.Group"> & {
+  /**
+   * @generated from field: string tenant_id = 1;
+   */
+  tenantId: string;
+
+  /**
+   * @generated from field: string group_id = 2;
+   */
+  groupId: string;
+
+  /**
+   * MQTT filters; none: every topic.
+   *
+   * @generated from field: repeated string topics = 3;
+   */
+  topics: string[];
+
+  /**
+   * 0: as the tenant's limit.
+   *
+   * @generated from field: int32 payload_bytes = 4;
+   */
+  payloadBytes: number;
+
+  /**
+   * Of all the group's devices together; 0: as the tenant's limit.
+   *
+   * @generated from field: int32 events_per_second = 5;
+   */
+  eventsPerSecond: number;
+
+  /**
+   * Only these commands may be sent to its devices, if commands_limited.
+   *
+   * @generated from field: repeated string commands = 6;
+   */
+  commands: string[];
+
+  /**
+   * @generated from field: bool commands_limited = 7;
+   */
+  commandsLimited: boolean;
+};
+
+/**
+ * Describes the message millwright.catalog.v1.Group.
+ * Use `create(GroupSchema)` to create a new message.
+ */
+export const GroupSchema: GenMessage<Group> = /*@__PURE__*/
+  messageDesc(file_millwright_catalog_v1_catalog, 5);
+
+/**
  * Certificate is one that the device was issued.
  *
  * @generated from message millwright.catalog.v1.Certificate
@@ -270,7 +347,7 @@ export type Certificate = Message<"millwright.catalog.v1.Certificate"> & {
  * Use `create(CertificateSchema)` to create a new message.
  */
 export const CertificateSchema: GenMessage<Certificate> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 5);
+  messageDesc(file_millwright_catalog_v1_catalog, 6);
 
 /**
  * Key is an entry at `key.<tenant id>.<key id>`.
@@ -313,7 +390,7 @@ export type Key = Message<"millwright.catalog.v1.Key"> & {
  * Use `create(KeySchema)` to create a new message.
  */
 export const KeySchema: GenMessage<Key> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 6);
+  messageDesc(file_millwright_catalog_v1_catalog, 7);
 
 /**
  * Verifier is an entry at `verifier.<key id>`: a public key that cell tokens are signed with.
@@ -339,7 +416,7 @@ export type Verifier = Message<"millwright.catalog.v1.Verifier"> & {
  * Use `create(VerifierSchema)` to create a new message.
  */
 export const VerifierSchema: GenMessage<Verifier> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 7);
+  messageDesc(file_millwright_catalog_v1_catalog, 8);
 
 /**
  * CellReport travels from the cell to the control plane.
@@ -360,7 +437,7 @@ export type CellReport = Message<"millwright.catalog.v1.CellReport"> & {
  * Use `create(CellReportSchema)` to create a new message.
  */
 export const CellReportSchema: GenMessage<CellReport> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 8);
+  messageDesc(file_millwright_catalog_v1_catalog, 9);
 
 /**
  * Unknown says what becomes of a measurement that the device's type does not list.
