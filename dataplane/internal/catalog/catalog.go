@@ -46,6 +46,11 @@ type Device struct {
 	Retired bool
 	// Certificates by serial, lower-case hexadecimal.
 	Certificates map[string]Certificate
+	// Groups whose policies hold for it.
+	Groups []string
+	// SpeaksForDevices and SpeaksForGroups are those that it may send for.
+	SpeaksForDevices []string
+	SpeaksForGroups  []string
 }
 
 // Certificate is one that the device was issued.
@@ -64,10 +69,12 @@ type Key struct {
 	ExpiresAt time.Time
 }
 
-// Change names what changed. Device is empty when the tenant as a whole did.
+// Change names what changed. Device is empty when the tenant as a whole did, or something that concerns many of its
+// devices: then Group is the group.
 type Change struct {
 	Tenant tenancy.ID
 	Device string
+	Group  string
 }
 
 type deviceKey struct {
@@ -75,11 +82,17 @@ type deviceKey struct {
 	device string
 }
 
+type groupKey struct {
+	tenant tenancy.ID
+	group  string
+}
+
 // Catalog is safe for concurrent use. Readers get copies of values whose maps and slices they must not modify.
 type Catalog struct {
 	mu        sync.RWMutex
 	tenants   map[tenancy.ID]Tenant
 	devices   map[deviceKey]Device
+	groups    map[groupKey]Group
 	keys      map[string]Key
 	verifiers map[string][]byte
 	listeners map[int]func(Change)
@@ -91,6 +104,7 @@ func New() *Catalog {
 	return &Catalog{
 		tenants:   map[tenancy.ID]Tenant{},
 		devices:   map[deviceKey]Device{},
+		groups:    map[groupKey]Group{},
 		keys:      map[string]Key{},
 		verifiers: map[string][]byte{},
 		listeners: map[int]func(Change){},

@@ -59,6 +59,7 @@ func TestPruneForgetsWhatIsGone(t *testing.T) {
 	for _, id := range []tenancy.ID{"kept", "gone"} {
 		c.SetTenant(Tenant{ID: id})
 		c.SetDevice(Device{Tenant: id, ID: "press"})
+		c.SetGroup(Group{Tenant: id, ID: "presses"})
 		c.SetKey(Key{Tenant: id, ID: "key_" + string(id)})
 		c.SetVerifier(string(id), []byte{1})
 	}
@@ -67,13 +68,14 @@ func TestPruneForgetsWhatIsGone(t *testing.T) {
 	c.Prune(Retain{
 		Tenant:   func(id tenancy.ID) bool { return id == "kept" },
 		Device:   func(id tenancy.ID, _ string) bool { return id == "kept" },
+		Group:    func(id tenancy.ID, _ string) bool { return id == "kept" },
 		Key:      func(id tenancy.ID, _ string) bool { return id == "kept" },
 		Verifier: func(id string) bool { return id == "kept" },
 	})
-	if !heard[Change{Tenant: "gone"}] || !heard[Change{Tenant: "gone", Device: "press"}] || len(heard) != 2 {
+	if !heard[Change{Tenant: "gone"}] || !heard[Change{Tenant: "gone", Device: "press"}] || !heard[Change{Tenant: "gone", Group: "presses"}] || len(heard) != 3 {
 		t.Errorf("heard %v", heard)
 	}
-	if len(c.tenants) != 1 || len(c.devices) != 1 || len(c.keys) != 1 || len(c.verifiers) != 1 {
+	if len(c.tenants) != 1 || len(c.devices) != 1 || len(c.groups) != 1 || len(c.keys) != 1 || len(c.verifiers) != 1 {
 		t.Errorf("left: %d tenants, %d devices, %d keys, %d verifiers", len(c.tenants), len(c.devices), len(c.keys), len(c.verifiers))
 	}
 }

@@ -6,11 +6,12 @@ import "github.com/millwright-io/millwright/tenancy"
 type Retain struct {
 	Tenant   func(tenancy.ID) bool
 	Device   func(tenancy.ID, string) bool
+	Group    func(tenancy.ID, string) bool
 	Key      func(tenancy.ID, string) bool
 	Verifier func(string) bool
 }
 
-// Prune forgets everything that does not exist any more; who listens hears of tenants and devices.
+// Prune forgets everything that does not exist any more; who listens hears of tenants, devices and groups.
 func (c *Catalog) Prune(exists Retain) {
 	var gone []Change
 	c.mu.RLock()
@@ -22,6 +23,11 @@ func (c *Catalog) Prune(exists Retain) {
 	for k := range c.devices {
 		if !exists.Device(k.tenant, k.device) {
 			gone = append(gone, Change{Tenant: k.tenant, Device: k.device})
+		}
+	}
+	for k := range c.groups {
+		if !exists.Group(k.tenant, k.group) {
+			gone = append(gone, Change{Tenant: k.tenant, Group: k.group})
 		}
 	}
 	var keys, verifiers []string
@@ -37,10 +43,13 @@ func (c *Catalog) Prune(exists Retain) {
 	}
 	c.mu.RUnlock()
 	for _, g := range gone {
-		if g.Device == "" {
-			c.RemoveTenant(g.Tenant)
-		} else {
+		switch {
+		case g.Group != "":
+			c.RemoveGroup(g.Tenant, g.Group)
+		case g.Device != "":
 			c.RemoveDevice(g.Tenant, g.Device)
+		default:
+			c.RemoveTenant(g.Tenant)
 		}
 	}
 	for _, id := range keys {

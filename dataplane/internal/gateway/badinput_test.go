@@ -137,7 +137,7 @@ func TestWrongTopics(t *testing.T) {
 	m := c.client(c.cert, 5).connected()
 	for topic, want := range map[string]string{
 		"sensors/a":                     "0x90 topic sensors/a is not known: publish to v1/telemetry",
-		"v1/devices/press_02/telemetry": "0x87 device press_01 may not send for device press_02: publish to v1/telemetry",
+		"v1/devices/press_02/telemetry": "0x87 device press_01 may not send for device press_02: publish to v1/telemetry, or make it a gateway for that device first",
 		"v1/devices//telemetry":         "0x90 topic v1/devices//telemetry is not known: publish to v1/telemetry",
 		"v1/telemetry/":                 "0x90 topic v1/telemetry/ is not known: publish to v1/telemetry",
 		"":                              "0x90 topic  is not known: publish to v1/telemetry",
@@ -221,9 +221,14 @@ func TestIdentities(t *testing.T) {
 // post sends a request as a device.
 func (c *cell) post(cert tls.Certificate, payload string, header ...string) (int, refusal, http.Header) {
 	c.t.Helper()
+	return c.postTo("/v1/telemetry", cert, payload, header...)
+}
+
+func (c *cell) postTo(path string, cert tls.Certificate, payload string, header ...string) (int, refusal, http.Header) {
+	c.t.Helper()
 	transport := &http.Transport{TLSClientConfig: c.tls(cert), ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodPost, "https://"+c.Addrs().HTTP+"/v1/telemetry", strings.NewReader(payload))
+	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodPost, "https://"+c.Addrs().HTTP+path, strings.NewReader(payload))
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -15,12 +15,16 @@ import (
 	"sync"
 	"time"
 
+	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
-// httpPath is where telemetry is posted.
-const httpPath = "/v1/telemetry"
+// Where telemetry is posted, one own and that of another device.
+const (
+	httpPath      = "/v1/telemetry"
+	httpOtherPath = "/v1/devices/{device}/telemetry"
+)
 
 // connection remembers who is on an HTTP connection: its chain of certificates is verified once.
 type connection struct {
@@ -37,11 +41,13 @@ func withConnection(ctx context.Context, _ net.Conn) context.Context {
 
 func (g *Gateway) httpServer() *http.Server {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+httpPath, g.post)
-	mux.HandleFunc(httpPath, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Allow", http.MethodPost)
-		reply(w, http.StatusMethodNotAllowed, refusal{Code: "invalid_argument", Message: "only POST is answered here"})
-	})
+	for _, path := range []string{httpPath, httpOtherPath} {
+		mux.HandleFunc("POST "+path, g.post)
+		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Allow", http.MethodPost)
+			reply(w, http.StatusMethodNotAllowed, refusal{Code: "invalid_argument", Message: "only POST is answered here"})
+		})
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, http.StatusNotFound, refusal{Code: "not_found", Message: "post telemetry to " + httpPath})
 	})
@@ -98,8 +104,16 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
 		g.refuseRequest(w, reasonOf(err), err)
 		return
 	}
+	policy, err := g.whose(&id, r)
+	if err != nil {
+		g.refuseRequest(w, reasonOf(err), err)
+		return
+	}
 	limit := min(g.cfg.PayloadBytes, max(id.Limits.PayloadBytes, 1))
 	payload, err := body(w, r, limit)
+	if err == nil {
+		err = held(policy, id.Device, r.URL.Path[1:], len(payload))
+	}
 	if err != nil {
 		g.refuseRequest(w, "payload", err)
 		return
@@ -112,6 +126,7 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
 	got := decoder.Decode(telemetry.Source{
 		Tenant: id.Tenant, Device: id.Device, Received: g.Now().UnixNano(), Horizon: id.Limits.Horizon,
 	}, payload)
+	noteGateway(got.Events, id.Via)
 	if _, err := g.Limiter.ReserveN(id.Tenant, len(got.Events)+len(got.Invalid), 0); err != nil {
 		g.Metrics.rejected.WithLabelValues(protocolHTTP, "rate").Add(float64(len(got.Events) + len(got.Invalid)))
 		g.refuseRequest(w, "rate", err)
@@ -126,6 +141,25 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, http.StatusAccepted, accepted{len(got.Events)})
+}
+
+// whose makes id the device that a request is for, and returns what that one is held to. The path without its first
+// slash is the topic; what a topic is refused for is said before the body is read.
+func (g *Gateway) whose(id *Identity, r *http.Request) (*catalog.Policy, error) {
+	var policy *catalog.Policy
+	if other := r.PathValue("device"); other != "" && other != id.Device {
+		if !deviceID.MatchString(other) {
+			return nil, barred("unknown_device", "the path names no device: post to %s or to /v1/devices/<device id>/telemetry", httpPath)
+		}
+		as, of, err := g.speaksFor(id, other)
+		if err != nil {
+			return nil, err
+		}
+		*id, policy = *as, of
+	} else if d, ok := g.Catalog.Device(id.Tenant, id.Device); ok {
+		policy = g.Catalog.Policy(d)
+	}
+	return policy, held(policy, id.Device, r.URL.Path[1:], 0)
 }
 
 // keep hands everything on and waits until it is durable.
@@ -224,6 +258,8 @@ func (g *Gateway) refuseRequest(w http.ResponseWriter, reason string, err error)
 	case errors.As(err, &large):
 		w.Header().Set("Connection", "close")
 		reply(w, http.StatusRequestEntityTooLarge, refusal{Code: "out_of_range", Message: err.Error()})
+	case errors.As(err, &limit) && limit.Limit == payloadLimit:
+		reply(w, http.StatusRequestEntityTooLarge, refusal{Code: "out_of_range", Message: err.Error() + ": send fewer events at once"})
 	case errors.As(err, &limit):
 		limitHeaders(w.Header(), limit)
 		reply(w, http.StatusTooManyRequests, refusal{Code: "resource_exhausted", Message: err.Error()})

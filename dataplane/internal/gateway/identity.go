@@ -20,6 +20,8 @@ type Identity struct {
 	Serial    string
 	NotAfter  time.Time
 	Partition int
+	// Via is the gateway device that sends for Device, if one does.
+	Via string
 	// Limits are the tenant's at the time of the check.
 	Limits catalog.Limits
 }

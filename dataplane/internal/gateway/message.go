@@ -26,14 +26,15 @@ func (s *session) publish(first byte, body []byte) bool {
 		s.end(packets.ErrPacketTooLarge, fmt.Sprintf("the payload is %d bytes and %d are allowed: send fewer events at once", len(p.payload), s.limit))
 		return false
 	}
-	if code, sentence := s.topics.check(&p, s.id.Device); code.Code != 0 {
-		return s.turnDown(&p, code, sentence)
+	id, going := s.whose(&p)
+	if id == nil {
+		return going
 	}
 	if !s.room(&p) {
 		return false
 	}
 	s.bytes.Add(float64(len(p.payload)))
-	return s.take(&p)
+	return s.take(id, &p)
 }
 
 // turnDown refuses a message: version 5 has an answer for that, version 3.1.1 only the end of the connection.
@@ -83,11 +84,12 @@ func (s *session) room(p *publish) bool {
 }
 
 // take decodes, admits and hands on.
-func (s *session) take(p *publish) bool {
+func (s *session) take(id *Identity, p *publish) bool {
 	now := s.g.Now()
 	got := s.decoder.Decode(telemetry.Source{
-		Tenant: s.id.Tenant, Device: s.id.Device, Received: now.UnixNano(), Horizon: s.id.Limits.Horizon,
+		Tenant: id.Tenant, Device: id.Device, Received: now.UnixNano(), Horizon: id.Limits.Horizon,
 	}, p.payload)
+	noteGateway(got.Events, id.Via)
 	if ok, going := s.admit(p, len(got.Events)+len(got.Invalid)); !ok {
 		return going
 	}
@@ -103,12 +105,12 @@ func (s *session) take(p *publish) bool {
 		}
 		token = s.expect(sl)
 	}
-	return s.hand(got, token)
+	return s.hand(id, got, token)
 }
 
-func (s *session) hand(got telemetry.Result, token uint64) bool {
+func (s *session) hand(id *Identity, got telemetry.Result, token uint64) bool {
 	if len(got.Events) > 0 {
-		if err := s.g.Publisher.Append(s.ctx, s.id.Partition, got.Events, s, token); err != nil {
+		if err := s.g.Publisher.Append(s.ctx, id.Partition, got.Events, s, token); err != nil {
 			s.end(packets.ErrServerBusy, unavailable(err))
 			return false
 		}
@@ -116,7 +118,7 @@ func (s *session) hand(got telemetry.Result, token uint64) bool {
 	}
 	for _, bad := range got.Invalid {
 		s.g.Metrics.rejected.WithLabelValues(s.protocol, string(bad.Reason)).Inc()
-		if err := s.g.DeadLetters.Append(s.ctx, s.g.letter(&s.id, bad, s.protocol), s, token); err != nil {
+		if err := s.g.DeadLetters.Append(s.ctx, s.g.letter(id, bad, s.protocol), s, token); err != nil {
 			s.end(packets.ErrServerBusy, unavailable(err))
 			return false
 		}

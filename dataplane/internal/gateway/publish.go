@@ -100,20 +100,18 @@ type topics struct {
 	aliases [aliasMaximum + 1]string
 }
 
-// check returns success for a topic of the device's own, else the code and a sentence.
-func (t *topics) check(p *publish, device string) (packets.Code, string) {
-	if p.alias > 0 {
-		if len(p.topic) > 0 {
-			t.aliases[p.alias] = t.keep(p.topic)
-		} else if t.aliases[p.alias] == "" {
-			return packets.ErrProtocolViolationNoTopic, "topic alias was not set before: send the topic with its first message"
-		}
-		return t.allowed(t.aliases[p.alias], device)
+// check returns the topic and the device that it is of: the session's own or another. A topic that is of none has a code
+// and a sentence.
+func (t *topics) check(p *publish, device string) (topic, of string, code packets.Code, sentence string) {
+	if p.alias == 0 {
+		return t.of(t.keep(p.topic), device)
 	}
-	if string(p.topic) == topicOwn || string(p.topic) == t.long {
-		return packets.CodeSuccess, ""
+	if len(p.topic) > 0 {
+		t.aliases[p.alias] = t.keep(p.topic)
+	} else if t.aliases[p.alias] == "" {
+		return "", "", packets.ErrProtocolViolationNoTopic, "topic alias was not set before: send the topic with its first message"
 	}
-	return t.allowed(string(p.topic), device)
+	return t.of(t.aliases[p.alias], device)
 }
 
 // keep spares the usual topics a copy of their own.
@@ -127,17 +125,17 @@ func (t *topics) keep(topic []byte) string {
 	return string(topic)
 }
 
-func (t *topics) allowed(topic, device string) (packets.Code, string) {
+func (t *topics) of(topic, device string) (string, string, packets.Code, string) {
 	if topic == topicOwn || topic == t.long {
-		return packets.CodeSuccess, ""
+		return topic, device, packets.CodeSuccess, ""
 	}
 	if other, ok := strings.CutPrefix(topic, topicBase); ok {
 		if other, ok = strings.CutSuffix(other, topicTail); ok && deviceID.MatchString(other) {
-			return packets.ErrNotAuthorized, "device " + device + " may not send for device " + other + ": publish to " + topicOwn
+			return topic, other, packets.CodeSuccess, ""
 		}
 	}
 	if len(topic) > 60 {
 		topic = strings.ToValidUTF8(topic[:60], "?") + "…"
 	}
-	return packets.ErrTopicNameInvalid, "topic " + strings.ToValidUTF8(topic, "?") + " is not known: publish to " + topicOwn
+	return "", "", packets.ErrTopicNameInvalid, "topic " + strings.ToValidUTF8(topic, "?") + " is not known: publish to " + topicOwn
 }

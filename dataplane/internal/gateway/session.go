@@ -14,6 +14,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
 	"github.com/millwright-io/millwright/tenancy"
 )
@@ -38,6 +39,7 @@ type session struct {
 	log       *slog.Logger
 	decoder   *telemetry.Decoder
 	topics    topics
+	policy    atomic.Pointer[catalog.Policy]
 	limit     int
 	idle      time.Duration
 	sentences bool

@@ -108,6 +108,8 @@ func (f *Feed) remove(kind subject.Kind, names []string) {
 		f.catalog.RemoveTenant(tenancy.ID(names[0]))
 	case subject.KindDevice:
 		f.catalog.RemoveDevice(tenancy.ID(names[0]), names[1])
+	case subject.KindGroup:
+		f.catalog.RemoveGroup(tenancy.ID(names[0]), names[1])
 	case subject.KindKey:
 		f.catalog.RemoveKey(names[1])
 	case subject.KindVerifier:
@@ -122,6 +124,8 @@ func (f *Feed) set(kind subject.Kind, names []string, value []byte) error {
 		return decode(value, &catalogv1.Tenant{}, func(t *catalogv1.Tenant) { f.catalog.SetTenant(tenantFromProto(names[0], t)) })
 	case subject.KindDevice:
 		return decode(value, &catalogv1.Device{}, func(d *catalogv1.Device) { f.catalog.SetDevice(deviceFromProto(names[0], names[1], d)) })
+	case subject.KindGroup:
+		return decode(value, &catalogv1.Group{}, func(g *catalogv1.Group) { f.catalog.SetGroup(groupFromProto(names[0], names[1], g)) })
 	case subject.KindKey:
 		return decode(value, &catalogv1.Key{}, func(k *catalogv1.Key) { f.catalog.SetKey(keyFromProto(names[0], names[1], k)) })
 	default:
@@ -145,6 +149,7 @@ func (f *Feed) prune(seen map[string]bool) {
 	f.catalog.Prune(catalog.Retain{
 		Tenant:   func(id tenancy.ID) bool { return seen[subject.TenantKey(string(id))] },
 		Device:   func(id tenancy.ID, device string) bool { return seen[subject.DeviceKey(string(id), device)] },
+		Group:    func(id tenancy.ID, group string) bool { return seen[subject.GroupKey(string(id), group)] },
 		Key:      func(id tenancy.ID, key string) bool { return seen[subject.APIKeyKey(string(id), key)] },
 		Verifier: func(id string) bool { return seen[subject.VerifierKey(id)] },
 	})
@@ -175,11 +180,19 @@ func deviceFromProto(tenant, id string, d *catalogv1.Device) catalog.Device {
 	out := catalog.Device{
 		Tenant: tenancy.ID(tenant), ID: id, Type: d.GetDeviceType(), Facility: d.GetFacility(), Suspended: d.GetSuspended(), Retired: d.GetRetired(),
 		Certificates: make(map[string]catalog.Certificate, len(d.GetCertificates())),
+		Groups:       d.GetGroups(), SpeaksForDevices: d.GetSpeaksForDevices(), SpeaksForGroups: d.GetSpeaksForGroups(),
 	}
 	for _, c := range d.GetCertificates() {
 		out.Certificates[c.GetSerial()] = catalog.Certificate{Revoked: c.GetRevoked(), NotAfter: c.GetNotAfter().AsTime()}
 	}
 	return out
+}
+
+func groupFromProto(tenant, id string, g *catalogv1.Group) catalog.Group {
+	return catalog.Group{
+		Tenant: tenancy.ID(tenant), ID: id, Topics: g.GetTopics(), PayloadBytes: int(g.GetPayloadBytes()),
+		EventsPerSecond: int(g.GetEventsPerSecond()), Commands: g.GetCommands(), CommandsLimited: g.GetCommandsLimited(),
+	}
 }
 
 func keyFromProto(tenant, id string, k *catalogv1.Key) catalog.Key {
