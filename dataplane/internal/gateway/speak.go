@@ -26,6 +26,8 @@ func (g *Gateway) speaksFor(id *Identity, other string) (*Identity, *catalog.Pol
 			id.Device, other, topicOwn)
 	case !known:
 		return nil, nil, barred("unknown_device", "device %s does not exist: create it first", other)
+	case device.Retired:
+		return nil, nil, barred("device_retired", "device %s is retired: create one with another id", other)
 	case device.Suspended:
 		return nil, nil, barred("device_suspended", "device %s is suspended: resume it to let it send", other)
 	}
