@@ -111,6 +111,7 @@ type letters struct {
 	store *clickhouse.Store
 	cell  string
 	log   *jetstream.Log
+	usage *letterUsage
 }
 
 // StoreDeadLetter implements jetstream.LetterStore.
@@ -128,5 +129,9 @@ func (l letters) StoreDeadLetter(ctx context.Context, sequence uint64, d telemet
 		Protocol: d.Protocol, Sequence: sequence,
 	}
 	token := fmt.Sprintf("%s/%s/dead_letters/%d", l.cell, l.log.ID(), sequence)
-	return l.store.InsertDeadLetters(ctx, d.Tenant, clickhouse.SourceGateway, 0, []clickhouse.DeadLetter{row}, token)
+	if err := l.store.InsertDeadLetters(ctx, d.Tenant, clickhouse.SourceGateway, 0, []clickhouse.DeadLetter{row}, token); err != nil {
+		return err
+	}
+	l.usage.stored(d.Tenant)
+	return nil
 }

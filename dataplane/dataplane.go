@@ -18,7 +18,9 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/gateway"
 	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
 	"github.com/millwright-io/millwright/dataplane/internal/live"
+	"github.com/millwright-io/millwright/dataplane/internal/selfaudit"
 	"github.com/millwright-io/millwright/migrations"
+	"github.com/millwright-io/millwright/tenancy"
 )
 
 // App is one cell.
@@ -34,6 +36,9 @@ type App struct {
 	tenants *provisioner
 	inserts *commit.Inserter
 	letters *jetstream.LetterMover
+	counted *letterUsage
+	totals  *selfaudit.Totals
+	auditor *selfaudit.Auditor
 	runners []*commit.Runner
 	hub     *live.Hub
 	metrics *metrics
@@ -80,6 +85,7 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.openEngine(ctx, a.nats); err != nil {
 		return err
 	}
+	a.openAudit()
 	if err := a.openGateway(a.nats); err != nil {
 		return err
 	}
@@ -132,7 +138,10 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 		return err
 	}
 	a.inserts = commit.NewInserter(store{a.store}, objects, a.cfg.InsertConcurrency, a.log)
-	a.letters = jetstream.NewLetterMover(js, a.cfg.Cell, letters{a.store, a.cfg.Cell, log}, a.log)
+	a.counted = &letterUsage{store: a.store, usage: jetstream.NewUsage(js, a.cfg.Cell), log: a.log, now: a.now, dirty: map[tenancy.ID]bool{}}
+	a.catalog.OnChange(a.counted.changed)
+	a.letters = jetstream.NewLetterMover(js, a.cfg.Cell, letters{a.store, a.cfg.Cell, log, a.counted}, a.log)
+	a.totals = selfaudit.NewTotals(jetstream.NewUsage(js, a.cfg.Cell), a.cfg.Partitions)
 	watch := &observer{hub: a.hub, metrics: a.metrics, trim: log.Trim, floor: make([]uint64, a.cfg.Partitions), log: a.log, now: a.now}
 	options := engine.DefaultOptions()
 	options.Measurements = a.cfg.MeasurementsPerDevice
@@ -142,7 +151,7 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 			CheckpointInterval: a.cfg.CheckpointInterval, Options: options,
 		}, commit.Deps{
 			Source: source{log, objects, a.log}, Ends: ends{commits}, Checkpoints: objects, Inserter: a.inserts,
-			Usage: jetstream.NewUsage(js, a.cfg.Cell), Observer: watch, Log: a.log, Now: a.now,
+			Usage: a.totals, Observer: watch, Log: a.log, Now: a.now,
 		}))
 	}
 	return nil

@@ -54,13 +54,13 @@ func (a *App) Run(ctx context.Context) (err error) {
 	case <-running.Done():
 		return nil
 	}
-	storing := []func(context.Context) error{a.inserts.Run, a.letters.Run}
+	storing := []func(context.Context) error{a.inserts.Run, a.letters.Run, a.counted.run}
 	for _, r := range a.runners {
 		storing = append(storing, r.Run)
 	}
 	stages = append(stages, begin(ctx, failed, storing...))
 	stages = append(stages, begin(ctx, failed, a.publisher.Run, a.deadLetters.Run))
-	stages = append(stages, begin(ctx, failed, a.gateway.Run, func(ctx context.Context) error { return serve(ctx, a.apiListener, a.api) }))
+	stages = append(stages, begin(ctx, failed, a.gateway.Run, a.auditor.Run, func(ctx context.Context) error { return serve(ctx, a.apiListener, a.api) }))
 	a.health.started.Store(true)
 	addrs := a.Addrs()
 	a.log.InfoContext(ctx, "cell ready", slog.String("cell", a.cfg.Cell), slog.String("api", addrs.API), slog.String("mqtt", addrs.MQTT),

@@ -104,6 +104,7 @@ func refuseBadInput(t *testing.T, s *stack.Stack) {
 			t.Fatalf("status %d: %s", status, answer)
 		}
 	})
+	t.Run("what was refused is counted", func(t *testing.T) { verifyCell(t, s) })
 	t.Run("unknown query parameters and bodies of the API", func(t *testing.T) {
 		for _, path := range []string{"/api/v1/devices/clumsy/metrics?colour=red", "/api/v1/devices/clumsy/metrics?limit=x", "/api/v1/devices/clumsy/metrics?limit=-1", "/api/v1/devices/%20/metrics"} {
 			req, err := http.NewRequest(http.MethodGet, s.Demo.CellURL+path, http.NoBody)

@@ -54,6 +54,7 @@ func TestKills(t *testing.T) {
 	}
 	verifyAcks(t, s, acks, n*2000)
 	usageEqualsStored(t, s)
+	verifyCell(t, s)
 }
 
 // waitForAcks waits until the file has n lines more, so that a kill always hits a working system.

@@ -21,6 +21,19 @@ func simulateAndVerify(t *testing.T, s *stack.Stack) {
 	s.Run(t, "simulate", "--devices", "6", "--rate", "600", "--duration", "3s", "--seed", "7", "--acks", acks)
 	verifyAcks(t, s, acks, 1000)
 	usageEqualsStored(t, s)
+	verifyCell(t, s)
+}
+
+var undrifted = regexp.MustCompile(`^windows [1-9]\d*, different 0; events [1-9]\d*, points \d+, dead letters \d+, bytes \d+, drift 0\n$`)
+
+// verifyCell recounts windows and usage from the stored events.
+func verifyCell(t *testing.T, s *stack.Stack) {
+	t.Helper()
+	out := s.Run(t, "verify", "cell", "--since", "2h")
+	if !undrifted.MatchString(out) {
+		t.Errorf("verify cell printed %q", out)
+	}
+	t.Log(strings.TrimSpace(out))
 }
 
 // verifyAcks runs `verify acks` and requires that at least so many events were acknowledged.

@@ -132,6 +132,7 @@ var procedures = map[string]Action{
 	"/millwright.telemetry.v1.TelemetryService/ListDeadLetters": ActionDeadLettersRead,
 	"/millwright.telemetry.v1.TelemetryService/GetStoreAccess":  ActionStoreRead,
 	"/millwright.telemetry.v1.TelemetryService/VerifyEvents":    ActionTelemetryRead,
+	"/millwright.telemetry.v1.TelemetryService/Recount":         ActionStoreRead,
 
 	"/millwright.usage.v1.UsageService/Get": ActionUsageRead,
 }

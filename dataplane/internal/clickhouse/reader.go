@@ -41,6 +41,11 @@ func (s *Store) Query(ctx context.Context, tenant tenancy.ID, text string, args 
 	return collect(ctx, r.conn, text, args, each)
 }
 
+// Quiet returns a context whose queries use one thread and stand back behind others.
+func Quiet(ctx context.Context) context.Context {
+	return clickhousego.Context(ctx, clickhousego.WithSettings(clickhousego.Settings{"max_threads": 1, "priority": 10}))
+}
+
 func collect(ctx context.Context, conn driver.Conn, text string, args []any, each func(Rows) error) error {
 	rows, err := conn.Query(ctx, text, args...)
 	if err != nil {

@@ -40,6 +40,20 @@ type Total struct {
 	Values  [meters]uint64
 }
 
+// Stored are the meters of what is stored as events.
+type Stored struct{ Events, Points, Bytes uint64 }
+
+// Stored returns what the total says of events.
+func (t Total) Stored() Stored {
+	return Stored{Events: t.Values[meterEvents], Points: t.Values[meterPoints], Bytes: t.Values[meterBytes]}
+}
+
+// DeadLetterTotal is the count of an hour in which nothing but dead letters was seen.
+func DeadLetterTotal(count uint64) (values [meters]uint64) {
+	values[meterDeadLetters] = count
+	return values
+}
+
 // hourOf is the hour that counts something received then. What claims to be from far off the log's time counts at the
 // log's time.
 func (s *State) hourOf(received int64) int64 {

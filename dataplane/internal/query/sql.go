@@ -30,7 +30,7 @@ func windowsSQL(r Request) (string, []any) {
 		args = append(args, r.Measurements)
 	}
 	return `select measurement, start, sum(count) as n, min(min) as lowest, max(max) as highest, sum(sum) / n as mean,
-    argMin(first, first_time) as opening, argMax(last, last_time) as closing
+    argMin(first, (first_time, segment)) as opening, argMax(last, (last_time, segment)) as closing
 from windows final
 where device = ? and start >= toDateTime(?, 'UTC') and start < toDateTime(?, 'UTC')` + where + `
 group by measurement, start

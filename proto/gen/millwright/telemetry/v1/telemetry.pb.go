@@ -1212,6 +1212,380 @@ func (x *VerifyEventsResponse) GetDuplicateExamples() []*EventKey {
 	return nil
 }
 
+// RecountRequest says which events: those that were received in [start, end), at most a day.
+type RecountRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Start         *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
+	End           *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end,proto3" json:"end,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecountRequest) Reset() {
+	*x = RecountRequest{}
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecountRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecountRequest) ProtoMessage() {}
+
+func (x *RecountRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecountRequest.ProtoReflect.Descriptor instead.
+func (*RecountRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *RecountRequest) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *RecountRequest) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+// WindowSummary is what is known of one measurement in one window.
+type WindowSummary struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Count         uint64                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	Sum           float64                `protobuf:"fixed64,2,opt,name=sum,proto3" json:"sum,omitempty"`
+	Min           float64                `protobuf:"fixed64,3,opt,name=min,proto3" json:"min,omitempty"`
+	Max           float64                `protobuf:"fixed64,4,opt,name=max,proto3" json:"max,omitempty"`
+	First         float64                `protobuf:"fixed64,5,opt,name=first,proto3" json:"first,omitempty"`
+	Last          float64                `protobuf:"fixed64,6,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WindowSummary) Reset() {
+	*x = WindowSummary{}
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WindowSummary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WindowSummary) ProtoMessage() {}
+
+func (x *WindowSummary) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WindowSummary.ProtoReflect.Descriptor instead.
+func (*WindowSummary) Descriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *WindowSummary) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *WindowSummary) GetSum() float64 {
+	if x != nil {
+		return x.Sum
+	}
+	return 0
+}
+
+func (x *WindowSummary) GetMin() float64 {
+	if x != nil {
+		return x.Min
+	}
+	return 0
+}
+
+func (x *WindowSummary) GetMax() float64 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
+func (x *WindowSummary) GetFirst() float64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *WindowSummary) GetLast() float64 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
+// WindowDifference is a window that is not what its events make.
+type WindowDifference struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	DeviceId    string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	Measurement string                 `protobuf:"bytes,2,opt,name=measurement,proto3" json:"measurement,omitempty"`
+	Start       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start,proto3" json:"start,omitempty"`
+	// What is stored; a count of 0: nothing.
+	Stored *WindowSummary `protobuf:"bytes,4,opt,name=stored,proto3" json:"stored,omitempty"`
+	// What the events make; a count of 0: there are none.
+	Recounted     *WindowSummary `protobuf:"bytes,5,opt,name=recounted,proto3" json:"recounted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WindowDifference) Reset() {
+	*x = WindowDifference{}
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WindowDifference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WindowDifference) ProtoMessage() {}
+
+func (x *WindowDifference) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WindowDifference.ProtoReflect.Descriptor instead.
+func (*WindowDifference) Descriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *WindowDifference) GetDeviceId() string {
+	if x != nil {
+		return x.DeviceId
+	}
+	return ""
+}
+
+func (x *WindowDifference) GetMeasurement() string {
+	if x != nil {
+		return x.Measurement
+	}
+	return ""
+}
+
+func (x *WindowDifference) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *WindowDifference) GetStored() *WindowSummary {
+	if x != nil {
+		return x.Stored
+	}
+	return nil
+}
+
+func (x *WindowDifference) GetRecounted() *WindowSummary {
+	if x != nil {
+		return x.Recounted
+	}
+	return nil
+}
+
+// HourCount is what is stored of the events that were received in one UTC hour.
+type HourCount struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Start  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
+	Events uint64                 `protobuf:"varint,2,opt,name=events,proto3" json:"events,omitempty"`
+	Points uint64                 `protobuf:"varint,3,opt,name=points,proto3" json:"points,omitempty"`
+	Bytes  uint64                 `protobuf:"varint,4,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// Those that the engine refused; the gateway's are counted apart.
+	EngineDeadLetters  uint64 `protobuf:"varint,5,opt,name=engine_dead_letters,json=engineDeadLetters,proto3" json:"engine_dead_letters,omitempty"`
+	GatewayDeadLetters uint64 `protobuf:"varint,6,opt,name=gateway_dead_letters,json=gatewayDeadLetters,proto3" json:"gateway_dead_letters,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *HourCount) Reset() {
+	*x = HourCount{}
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HourCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HourCount) ProtoMessage() {}
+
+func (x *HourCount) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HourCount.ProtoReflect.Descriptor instead.
+func (*HourCount) Descriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *HourCount) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *HourCount) GetEvents() uint64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *HourCount) GetPoints() uint64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+func (x *HourCount) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *HourCount) GetEngineDeadLetters() uint64 {
+	if x != nil {
+		return x.EngineDeadLetters
+	}
+	return 0
+}
+
+func (x *HourCount) GetGatewayDeadLetters() uint64 {
+	if x != nil {
+		return x.GatewayDeadLetters
+	}
+	return 0
+}
+
+// RecountResponse carries what was found.
+type RecountResponse struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Windows   uint64                 `protobuf:"varint,1,opt,name=windows,proto3" json:"windows,omitempty"`
+	Different uint64                 `protobuf:"varint,2,opt,name=different,proto3" json:"different,omitempty"`
+	// Up to 10.
+	Examples []*WindowDifference `protobuf:"bytes,3,rep,name=examples,proto3" json:"examples,omitempty"`
+	// Every hour that the range touches and that has something stored, oldest first; only what lies in the range counts.
+	Hours         []*HourCount `protobuf:"bytes,4,rep,name=hours,proto3" json:"hours,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecountResponse) Reset() {
+	*x = RecountResponse{}
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecountResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecountResponse) ProtoMessage() {}
+
+func (x *RecountResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecountResponse.ProtoReflect.Descriptor instead.
+func (*RecountResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *RecountResponse) GetWindows() uint64 {
+	if x != nil {
+		return x.Windows
+	}
+	return 0
+}
+
+func (x *RecountResponse) GetDifferent() uint64 {
+	if x != nil {
+		return x.Different
+	}
+	return 0
+}
+
+func (x *RecountResponse) GetExamples() []*WindowDifference {
+	if x != nil {
+		return x.Examples
+	}
+	return nil
+}
+
+func (x *RecountResponse) GetHours() []*HourCount {
+	if x != nil {
+		return x.Hours
+	}
+	return nil
+}
+
 var File_millwright_telemetry_v1_telemetry_proto protoreflect.FileDescriptor
 
 const file_millwright_telemetry_v1_telemetry_proto_rawDesc = "" +
@@ -1312,19 +1686,48 @@ const file_millwright_telemetry_v1_telemetry_proto_rawDesc = "" +
 	"\amissing\x18\x02 \x01(\x04R\amissing\x12\x1c\n" +
 	"\tduplicate\x18\x03 \x01(\x04R\tduplicate\x12L\n" +
 	"\x10missing_examples\x18\x04 \x03(\v2!.millwright.telemetry.v1.EventKeyR\x0fmissingExamples\x12P\n" +
-	"\x12duplicate_examples\x18\x05 \x03(\v2!.millwright.telemetry.v1.EventKeyR\x11duplicateExamples*S\n" +
+	"\x12duplicate_examples\x18\x05 \x03(\v2!.millwright.telemetry.v1.EventKeyR\x11duplicateExamples\"\x80\x01\n" +
+	"\x0eRecountRequest\x128\n" +
+	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05start\x124\n" +
+	"\x03end\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x03end\"\x85\x01\n" +
+	"\rWindowSummary\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x04R\x05count\x12\x10\n" +
+	"\x03sum\x18\x02 \x01(\x01R\x03sum\x12\x10\n" +
+	"\x03min\x18\x03 \x01(\x01R\x03min\x12\x10\n" +
+	"\x03max\x18\x04 \x01(\x01R\x03max\x12\x14\n" +
+	"\x05first\x18\x05 \x01(\x01R\x05first\x12\x12\n" +
+	"\x04last\x18\x06 \x01(\x01R\x04last\"\x89\x02\n" +
+	"\x10WindowDifference\x12\x1b\n" +
+	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x12 \n" +
+	"\vmeasurement\x18\x02 \x01(\tR\vmeasurement\x120\n" +
+	"\x05start\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12>\n" +
+	"\x06stored\x18\x04 \x01(\v2&.millwright.telemetry.v1.WindowSummaryR\x06stored\x12D\n" +
+	"\trecounted\x18\x05 \x01(\v2&.millwright.telemetry.v1.WindowSummaryR\trecounted\"\xe5\x01\n" +
+	"\tHourCount\x120\n" +
+	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12\x16\n" +
+	"\x06events\x18\x02 \x01(\x04R\x06events\x12\x16\n" +
+	"\x06points\x18\x03 \x01(\x04R\x06points\x12\x14\n" +
+	"\x05bytes\x18\x04 \x01(\x04R\x05bytes\x12.\n" +
+	"\x13engine_dead_letters\x18\x05 \x01(\x04R\x11engineDeadLetters\x120\n" +
+	"\x14gateway_dead_letters\x18\x06 \x01(\x04R\x12gatewayDeadLetters\"\xca\x01\n" +
+	"\x0fRecountResponse\x12\x18\n" +
+	"\awindows\x18\x01 \x01(\x04R\awindows\x12\x1c\n" +
+	"\tdifferent\x18\x02 \x01(\x04R\tdifferent\x12E\n" +
+	"\bexamples\x18\x03 \x03(\v2).millwright.telemetry.v1.WindowDifferenceR\bexamples\x128\n" +
+	"\x05hours\x18\x04 \x03(\v2\".millwright.telemetry.v1.HourCountR\x05hours*S\n" +
 	"\n" +
 	"Resolution\x12\x1a\n" +
 	"\x16RESOLUTION_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eRESOLUTION_RAW\x10\x01\x12\x15\n" +
-	"\x11RESOLUTION_MINUTE\x10\x022\xa5\x06\n" +
+	"\x11RESOLUTION_MINUTE\x10\x022\x9f\a\n" +
 	"\x10TelemetryService\x12\x86\x01\n" +
 	"\x05Query\x12%.millwright.telemetry.v1.QueryRequest\x1a&.millwright.telemetry.v1.QueryResponse\".\x82\xd3\xe4\x93\x02%\x12#/api/v1/devices/{device_id}/metrics\x90\x02\x01\x12t\n" +
 	"\x06Latest\x12&.millwright.telemetry.v1.LatestRequest\x1a'.millwright.telemetry.v1.LatestResponse\"\x19\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/latest\x90\x02\x01\x12X\n" +
 	"\x05Watch\x12%.millwright.telemetry.v1.WatchRequest\x1a&.millwright.telemetry.v1.WatchResponse0\x01\x12\x95\x01\n" +
 	"\x0fListDeadLetters\x12/.millwright.telemetry.v1.ListDeadLettersRequest\x1a0.millwright.telemetry.v1.ListDeadLettersResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/dead-letters\x90\x02\x01\x12\x8f\x01\n" +
 	"\x0eGetStoreAccess\x12..millwright.telemetry.v1.GetStoreAccessRequest\x1a/.millwright.telemetry.v1.GetStoreAccessResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/store-access\x12\x8d\x01\n" +
-	"\fVerifyEvents\x12,.millwright.telemetry.v1.VerifyEventsRequest\x1a-.millwright.telemetry.v1.VerifyEventsResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/api/v1/events:verifyBSZQgithub.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1;telemetryv1b\x06proto3"
+	"\fVerifyEvents\x12,.millwright.telemetry.v1.VerifyEventsRequest\x1a-.millwright.telemetry.v1.VerifyEventsResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/api/v1/events:verify\x12x\n" +
+	"\aRecount\x12'.millwright.telemetry.v1.RecountRequest\x1a(.millwright.telemetry.v1.RecountResponse\"\x1a\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/recount\x90\x02\x01BSZQgithub.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1;telemetryv1b\x06proto3"
 
 var (
 	file_millwright_telemetry_v1_telemetry_proto_rawDescOnce sync.Once
@@ -1339,7 +1742,7 @@ func file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP() []byte {
 }
 
 var file_millwright_telemetry_v1_telemetry_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_millwright_telemetry_v1_telemetry_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_millwright_telemetry_v1_telemetry_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_millwright_telemetry_v1_telemetry_proto_goTypes = []any{
 	(Resolution)(0),                 // 0: millwright.telemetry.v1.Resolution
 	(*Point)(nil),                   // 1: millwright.telemetry.v1.Point
@@ -1360,50 +1763,65 @@ var file_millwright_telemetry_v1_telemetry_proto_goTypes = []any{
 	(*EventKey)(nil),                // 16: millwright.telemetry.v1.EventKey
 	(*VerifyEventsRequest)(nil),     // 17: millwright.telemetry.v1.VerifyEventsRequest
 	(*VerifyEventsResponse)(nil),    // 18: millwright.telemetry.v1.VerifyEventsResponse
-	nil,                             // 19: millwright.telemetry.v1.DeviceLatest.ValuesEntry
-	nil,                             // 20: millwright.telemetry.v1.WatchResponse.ValuesEntry
-	(*timestamppb.Timestamp)(nil),   // 21: google.protobuf.Timestamp
+	(*RecountRequest)(nil),          // 19: millwright.telemetry.v1.RecountRequest
+	(*WindowSummary)(nil),           // 20: millwright.telemetry.v1.WindowSummary
+	(*WindowDifference)(nil),        // 21: millwright.telemetry.v1.WindowDifference
+	(*HourCount)(nil),               // 22: millwright.telemetry.v1.HourCount
+	(*RecountResponse)(nil),         // 23: millwright.telemetry.v1.RecountResponse
+	nil,                             // 24: millwright.telemetry.v1.DeviceLatest.ValuesEntry
+	nil,                             // 25: millwright.telemetry.v1.WatchResponse.ValuesEntry
+	(*timestamppb.Timestamp)(nil),   // 26: google.protobuf.Timestamp
 }
 var file_millwright_telemetry_v1_telemetry_proto_depIdxs = []int32{
-	21, // 0: millwright.telemetry.v1.Point.time:type_name -> google.protobuf.Timestamp
-	21, // 1: millwright.telemetry.v1.Window.start:type_name -> google.protobuf.Timestamp
+	26, // 0: millwright.telemetry.v1.Point.time:type_name -> google.protobuf.Timestamp
+	26, // 1: millwright.telemetry.v1.Window.start:type_name -> google.protobuf.Timestamp
 	1,  // 2: millwright.telemetry.v1.Series.points:type_name -> millwright.telemetry.v1.Point
 	2,  // 3: millwright.telemetry.v1.Series.windows:type_name -> millwright.telemetry.v1.Window
-	21, // 4: millwright.telemetry.v1.QueryRequest.start:type_name -> google.protobuf.Timestamp
-	21, // 5: millwright.telemetry.v1.QueryRequest.end:type_name -> google.protobuf.Timestamp
+	26, // 4: millwright.telemetry.v1.QueryRequest.start:type_name -> google.protobuf.Timestamp
+	26, // 5: millwright.telemetry.v1.QueryRequest.end:type_name -> google.protobuf.Timestamp
 	0,  // 6: millwright.telemetry.v1.QueryRequest.resolution:type_name -> millwright.telemetry.v1.Resolution
 	3,  // 7: millwright.telemetry.v1.QueryResponse.series:type_name -> millwright.telemetry.v1.Series
 	0,  // 8: millwright.telemetry.v1.QueryResponse.resolution:type_name -> millwright.telemetry.v1.Resolution
-	21, // 9: millwright.telemetry.v1.DeviceLatest.event_time:type_name -> google.protobuf.Timestamp
-	21, // 10: millwright.telemetry.v1.DeviceLatest.received_at:type_name -> google.protobuf.Timestamp
-	19, // 11: millwright.telemetry.v1.DeviceLatest.values:type_name -> millwright.telemetry.v1.DeviceLatest.ValuesEntry
+	26, // 9: millwright.telemetry.v1.DeviceLatest.event_time:type_name -> google.protobuf.Timestamp
+	26, // 10: millwright.telemetry.v1.DeviceLatest.received_at:type_name -> google.protobuf.Timestamp
+	24, // 11: millwright.telemetry.v1.DeviceLatest.values:type_name -> millwright.telemetry.v1.DeviceLatest.ValuesEntry
 	7,  // 12: millwright.telemetry.v1.LatestResponse.devices:type_name -> millwright.telemetry.v1.DeviceLatest
-	21, // 13: millwright.telemetry.v1.WatchResponse.event_time:type_name -> google.protobuf.Timestamp
-	21, // 14: millwright.telemetry.v1.WatchResponse.received_at:type_name -> google.protobuf.Timestamp
-	20, // 15: millwright.telemetry.v1.WatchResponse.values:type_name -> millwright.telemetry.v1.WatchResponse.ValuesEntry
-	21, // 16: millwright.telemetry.v1.DeadLetter.received_at:type_name -> google.protobuf.Timestamp
+	26, // 13: millwright.telemetry.v1.WatchResponse.event_time:type_name -> google.protobuf.Timestamp
+	26, // 14: millwright.telemetry.v1.WatchResponse.received_at:type_name -> google.protobuf.Timestamp
+	25, // 15: millwright.telemetry.v1.WatchResponse.values:type_name -> millwright.telemetry.v1.WatchResponse.ValuesEntry
+	26, // 16: millwright.telemetry.v1.DeadLetter.received_at:type_name -> google.protobuf.Timestamp
 	12, // 17: millwright.telemetry.v1.ListDeadLettersResponse.dead_letters:type_name -> millwright.telemetry.v1.DeadLetter
-	21, // 18: millwright.telemetry.v1.EventKey.event_time:type_name -> google.protobuf.Timestamp
+	26, // 18: millwright.telemetry.v1.EventKey.event_time:type_name -> google.protobuf.Timestamp
 	16, // 19: millwright.telemetry.v1.VerifyEventsRequest.events:type_name -> millwright.telemetry.v1.EventKey
 	16, // 20: millwright.telemetry.v1.VerifyEventsResponse.missing_examples:type_name -> millwright.telemetry.v1.EventKey
 	16, // 21: millwright.telemetry.v1.VerifyEventsResponse.duplicate_examples:type_name -> millwright.telemetry.v1.EventKey
-	4,  // 22: millwright.telemetry.v1.TelemetryService.Query:input_type -> millwright.telemetry.v1.QueryRequest
-	6,  // 23: millwright.telemetry.v1.TelemetryService.Latest:input_type -> millwright.telemetry.v1.LatestRequest
-	9,  // 24: millwright.telemetry.v1.TelemetryService.Watch:input_type -> millwright.telemetry.v1.WatchRequest
-	11, // 25: millwright.telemetry.v1.TelemetryService.ListDeadLetters:input_type -> millwright.telemetry.v1.ListDeadLettersRequest
-	14, // 26: millwright.telemetry.v1.TelemetryService.GetStoreAccess:input_type -> millwright.telemetry.v1.GetStoreAccessRequest
-	17, // 27: millwright.telemetry.v1.TelemetryService.VerifyEvents:input_type -> millwright.telemetry.v1.VerifyEventsRequest
-	5,  // 28: millwright.telemetry.v1.TelemetryService.Query:output_type -> millwright.telemetry.v1.QueryResponse
-	8,  // 29: millwright.telemetry.v1.TelemetryService.Latest:output_type -> millwright.telemetry.v1.LatestResponse
-	10, // 30: millwright.telemetry.v1.TelemetryService.Watch:output_type -> millwright.telemetry.v1.WatchResponse
-	13, // 31: millwright.telemetry.v1.TelemetryService.ListDeadLetters:output_type -> millwright.telemetry.v1.ListDeadLettersResponse
-	15, // 32: millwright.telemetry.v1.TelemetryService.GetStoreAccess:output_type -> millwright.telemetry.v1.GetStoreAccessResponse
-	18, // 33: millwright.telemetry.v1.TelemetryService.VerifyEvents:output_type -> millwright.telemetry.v1.VerifyEventsResponse
-	28, // [28:34] is the sub-list for method output_type
-	22, // [22:28] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	26, // 22: millwright.telemetry.v1.RecountRequest.start:type_name -> google.protobuf.Timestamp
+	26, // 23: millwright.telemetry.v1.RecountRequest.end:type_name -> google.protobuf.Timestamp
+	26, // 24: millwright.telemetry.v1.WindowDifference.start:type_name -> google.protobuf.Timestamp
+	20, // 25: millwright.telemetry.v1.WindowDifference.stored:type_name -> millwright.telemetry.v1.WindowSummary
+	20, // 26: millwright.telemetry.v1.WindowDifference.recounted:type_name -> millwright.telemetry.v1.WindowSummary
+	26, // 27: millwright.telemetry.v1.HourCount.start:type_name -> google.protobuf.Timestamp
+	21, // 28: millwright.telemetry.v1.RecountResponse.examples:type_name -> millwright.telemetry.v1.WindowDifference
+	22, // 29: millwright.telemetry.v1.RecountResponse.hours:type_name -> millwright.telemetry.v1.HourCount
+	4,  // 30: millwright.telemetry.v1.TelemetryService.Query:input_type -> millwright.telemetry.v1.QueryRequest
+	6,  // 31: millwright.telemetry.v1.TelemetryService.Latest:input_type -> millwright.telemetry.v1.LatestRequest
+	9,  // 32: millwright.telemetry.v1.TelemetryService.Watch:input_type -> millwright.telemetry.v1.WatchRequest
+	11, // 33: millwright.telemetry.v1.TelemetryService.ListDeadLetters:input_type -> millwright.telemetry.v1.ListDeadLettersRequest
+	14, // 34: millwright.telemetry.v1.TelemetryService.GetStoreAccess:input_type -> millwright.telemetry.v1.GetStoreAccessRequest
+	17, // 35: millwright.telemetry.v1.TelemetryService.VerifyEvents:input_type -> millwright.telemetry.v1.VerifyEventsRequest
+	19, // 36: millwright.telemetry.v1.TelemetryService.Recount:input_type -> millwright.telemetry.v1.RecountRequest
+	5,  // 37: millwright.telemetry.v1.TelemetryService.Query:output_type -> millwright.telemetry.v1.QueryResponse
+	8,  // 38: millwright.telemetry.v1.TelemetryService.Latest:output_type -> millwright.telemetry.v1.LatestResponse
+	10, // 39: millwright.telemetry.v1.TelemetryService.Watch:output_type -> millwright.telemetry.v1.WatchResponse
+	13, // 40: millwright.telemetry.v1.TelemetryService.ListDeadLetters:output_type -> millwright.telemetry.v1.ListDeadLettersResponse
+	15, // 41: millwright.telemetry.v1.TelemetryService.GetStoreAccess:output_type -> millwright.telemetry.v1.GetStoreAccessResponse
+	18, // 42: millwright.telemetry.v1.TelemetryService.VerifyEvents:output_type -> millwright.telemetry.v1.VerifyEventsResponse
+	23, // 43: millwright.telemetry.v1.TelemetryService.Recount:output_type -> millwright.telemetry.v1.RecountResponse
+	37, // [37:44] is the sub-list for method output_type
+	30, // [30:37] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_millwright_telemetry_v1_telemetry_proto_init() }
@@ -1417,7 +1835,7 @@ func file_millwright_telemetry_v1_telemetry_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_telemetry_v1_telemetry_proto_rawDesc), len(file_millwright_telemetry_v1_telemetry_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   20,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/telemetry/v1/telemetry.proto.
  */
 export const file_millwright_telemetry_v1_telemetry: GenFile = /*@__PURE__*/
-  fileDesc("CidtaWxsd3JpZ2h0L3RlbGVtZXRyeS92MS90ZWxlbWV0cnkucHJvdG8SF21pbGx3cmlnaHQudGVsZW1ldHJ5LnYxIkAKBVBvaW50EigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXZhbHVlGAIgASgBIocBCgZXaW5kb3cSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWNvdW50GAIgASgEEgsKA21pbhgDIAEoARILCgNtYXgYBCABKAESDAoEbWVhbhgFIAEoARINCgVmaXJzdBgGIAEoARIMCgRsYXN0GAcgASgBIn8KBlNlcmllcxITCgttZWFzdXJlbWVudBgBIAEoCRIuCgZwb2ludHMYAiADKAsyHi5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5Qb2ludBIwCgd3aW5kb3dzGAMgAygLMh8ubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuV2luZG93IqYCCgxRdWVyeVJlcXVlc3QSOgoJZGV2aWNlX2lkGAEgASgJQie6SCRyIjIgXltBLVphLXowLTldW0EtWmEtejAtOV8tXXswLDYyfSQSJwoMbWVhc3VyZW1lbnRzGAIgAygJQhG6SA6SAQsQZCIHcgUQARiAARIpCgVzdGFydBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoDZW5kGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJBCgpyZXNvbHV0aW9uGAUgASgOMiMubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuUmVzb2x1dGlvbkIIukgFggECEAESGgoFbGltaXQYBiABKAVCC7pICBoGGKCNBigAIowBCg1RdWVyeVJlc3BvbnNlEi8KBnNlcmllcxgBIAMoCzIfLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlNlcmllcxI3CgpyZXNvbHV0aW9uGAIgASgOMiMubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuUmVzb2x1dGlvbhIRCgl0cnVuY2F0ZWQYAyABKAgiVAoNTGF0ZXN0UmVxdWVzdBJDCgpkZXZpY2VfaWRzGAEgAygJQi+6SCySASkQ6AciJHIiMiBeW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9JCKmAgoMRGV2aWNlTGF0ZXN0EhEKCWRldmljZV9pZBgBIAEoCRIuCgpldmVudF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZWNlaXZlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASQQoGdmFsdWVzGAQgAygLMjEubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuRGV2aWNlTGF0ZXN0LlZhbHVlc0VudHJ5Eh0KFXNwYXJrbGluZV9tZWFzdXJlbWVudBgFIAEoCRIRCglzcGFya2xpbmUYBiADKAEaLQoLVmFsdWVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASJICg5MYXRlc3RSZXNwb25zZRI2CgdkZXZpY2VzGAEgAygLMiUubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuRGV2aWNlTGF0ZXN0IlQKDFdhdGNoUmVxdWVzdBJECgpkZXZpY2VfaWRzGAEgAygJQjC6SC2SASoIARBkIiRyIjIgXltBLVphLXowLTldW0EtWmEtejAtOV8tXXswLDYyfSQihgIKDVdhdGNoUmVzcG9uc2USEQoJZGV2aWNlX2lkGAEgASgJEi4KCmV2ZW50X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3JlY2VpdmVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJCCgZ2YWx1ZXMYBCADKAsyMi5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5XYXRjaFJlc3BvbnNlLlZhbHVlc0VudHJ5Eg4KBm1pc3NlZBgFIAEoBBotCgtWYWx1ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBIlMKFkxpc3REZWFkTGV0dGVyc1JlcXVlc3QSGgoJZGV2aWNlX2lkGAEgASgJQge6SARyAhg/Eh0KCXBhZ2Vfc2l6ZRgCIAEoBUIKukgHGgUY9AMoACKBAQoKRGVhZExldHRlchIRCglkZXZpY2VfaWQYASABKAkSLwoLcmVjZWl2ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgDIAEoCRIOCgZkZXRhaWwYBCABKAkSDwoHcGF5bG9hZBgFIAEoDCJUChdMaXN0RGVhZExldHRlcnNSZXNwb25zZRI5CgxkZWFkX2xldHRlcnMYASADKAsyIy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5EZWFkTGV0dGVyIhcKFUdldFN0b3JlQWNjZXNzUmVxdWVzdCJbChZHZXRTdG9yZUFjY2Vzc1Jlc3BvbnNlEgsKA3VybBgBIAEoCRIQCghkYXRhYmFzZRgCIAEoCRIQCgh1c2VybmFtZRgDIAEoCRIQCghwYXNzd29yZBgEIAEoCSJ2CghFdmVudEtleRIaCglkZXZpY2VfaWQYASABKAlCB7pIBHICGD8SHgoKbWVzc2FnZV9pZBgCIAEoCUIKukgHcgUQARiAARIuCgpldmVudF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJWChNWZXJpZnlFdmVudHNSZXF1ZXN0Ej8KBmV2ZW50cxgBIAMoCzIhLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkV2ZW50S2V5Qgy6SAmSAQYIARCgnAEixgEKFFZlcmlmeUV2ZW50c1Jlc3BvbnNlEg4KBnN0b3JlZBgBIAEoBBIPCgdtaXNzaW5nGAIgASgEEhEKCWR1cGxpY2F0ZRgDIAEoBBI7ChBtaXNzaW5nX2V4YW1wbGVzGAQgAygLMiEubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuRXZlbnRLZXkSPQoSZHVwbGljYXRlX2V4YW1wbGVzGAUgAygLMiEubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuRXZlbnRLZXkqUwoKUmVzb2x1dGlvbhIaChZSRVNPTFVUSU9OX1VOU1BFQ0lGSUVEEAASEgoOUkVTT0xVVElPTl9SQVcQARIVChFSRVNPTFVUSU9OX01JTlVURRACMqUGChBUZWxlbWV0cnlTZXJ2aWNlEoYBCgVRdWVyeRIlLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlF1ZXJ5UmVxdWVzdBomLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlF1ZXJ5UmVzcG9uc2UiLpACAYLT5JMCJRIjL2FwaS92MS9kZXZpY2VzL3tkZXZpY2VfaWR9L21ldHJpY3MSdAoGTGF0ZXN0EiYubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuTGF0ZXN0UmVxdWVzdBonLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkxhdGVzdFJlc3BvbnNlIhmQAgGC0+STAhASDi9hcGkvdjEvbGF0ZXN0ElgKBVdhdGNoEiUubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuV2F0Y2hSZXF1ZXN0GiYubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuV2F0Y2hSZXNwb25zZTABEpUBCg9MaXN0RGVhZExldHRlcnMSLy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5MaXN0RGVhZExldHRlcnNSZXF1ZXN0GjAubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuTGlzdERlYWRMZXR0ZXJzUmVzcG9uc2UiH5ACAYLT5JMCFhIUL2FwaS92MS9kZWFkLWxldHRlcnMSjwEKDkdldFN0b3JlQWNjZXNzEi4ubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuR2V0U3RvcmVBY2Nlc3NSZXF1ZXN0Gi8ubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuR2V0U3RvcmVBY2Nlc3NSZXNwb25zZSIcgtPkkwIWEhQvYXBpL3YxL3N0b3JlLWFjY2VzcxKNAQoMVmVyaWZ5RXZlbnRzEiwubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuVmVyaWZ5RXZlbnRzUmVxdWVzdBotLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlZlcmlmeUV2ZW50c1Jlc3BvbnNlIiCC0+STAho6ASoiFS9hcGkvdjEvZXZlbnRzOnZlcmlmeUJTWlFnaXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC90ZWxlbWV0cnkvdjE7dGVsZW1ldHJ5djFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("CidtaWxsd3JpZ2h0L3RlbGVtZXRyeS92MS90ZWxlbWV0cnkucHJvdG8SF21pbGx3cmlnaHQudGVsZW1ldHJ5LnYxIkAKBVBvaW50EigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXZhbHVlGAIgASgBIocBCgZXaW5kb3cSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWNvdW50GAIgASgEEgsKA21pbhgDIAEoARILCgNtYXgYBCABKAESDAoEbWVhbhgFIAEoARINCgVmaXJzdBgGIAEoARIMCgRsYXN0GAcgASgBIn8KBlNlcmllcxITCgttZWFzdXJlbWVudBgBIAEoCRIuCgZwb2ludHMYAiADKAsyHi5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5Qb2ludBIwCgd3aW5kb3dzGAMgAygLMh8ubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuV2luZG93IqYCCgxRdWVyeVJlcXVlc3QSOgoJZGV2aWNlX2lkGAEgASgJQie6SCRyIjIgXltBLVphLXowLTldW0EtWmEtejAtOV8tXXswLDYyfSQSJwoMbWVhc3VyZW1lbnRzGAIgAygJQhG6SA6SAQsQZCIHcgUQARiAARIpCgVzdGFydBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoDZW5kGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJBCgpyZXNvbHV0aW9uGAUgASgOMiMubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuUmVzb2x1dGlvbkIIukgFggECEAESGgoFbGltaXQYBiABKAVCC7pICBoGGKCNBigAIowBCg1RdWVyeVJlc3BvbnNlEi8KBnNlcmllcxgBIAMoCzIfLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlNlcmllcxI3CgpyZXNvbHV0aW9uGAIgASgOMiMubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuUmVzb2x1dGlvbhIRCgl0cnVuY2F0ZWQYAyABKAgiVAoNTGF0ZXN0UmVxdWVzdBJDCgpkZXZpY2VfaWRzGAEgAygJQi+6SCySASkQ6AciJHIiMiBeW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9JCKmAgoMRGV2aWNlTGF0ZXN0EhEKCWRldmljZV9pZBgBIAEoCRIuCgpldmVudF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZWNlaXZlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASQQoGdmFsdWVzGAQgAygLMjEubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuRGV2aWNlTGF0ZXN0LlZhbHVlc0VudHJ5Eh0KFXNwYXJrbGluZV9tZWFzdXJlbWVudBgFIAEoCRIRCglzcGFya2xpbmUYBiADKAEaLQoLVmFsdWVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASJICg5MYXRlc3RSZXNwb25zZRI2CgdkZXZpY2VzGAEgAygLMiUubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuRGV2aWNlTGF0ZXN0IlQKDFdhdGNoUmVxdWVzdBJECgpkZXZpY2VfaWRzGAEgAygJQjC6SC2SASoIARBkIiRyIjIgXltBLVphLXowLTldW0EtWmEtejAtOV8tXXswLDYyfSQihgIKDVdhdGNoUmVzcG9uc2USEQoJZGV2aWNlX2lkGAEgASgJEi4KCmV2ZW50X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3JlY2VpdmVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJCCgZ2YWx1ZXMYBCADKAsyMi5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5XYXRjaFJlc3BvbnNlLlZhbHVlc0VudHJ5Eg4KBm1pc3NlZBgFIAEoBBotCgtWYWx1ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBIlMKFkxpc3REZWFkTGV0dGVyc1JlcXVlc3QSGgoJZGV2aWNlX2lkGAEgASgJQge6SARyAhg/Eh0KCXBhZ2Vfc2l6ZRgCIAEoBUIKukgHGgUY9AMoACKBAQoKRGVhZExldHRlchIRCglkZXZpY2VfaWQYASABKAkSLwoLcmVjZWl2ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgDIAEoCRIOCgZkZXRhaWwYBCABKAkSDwoHcGF5bG9hZBgFIAEoDCJUChdMaXN0RGVhZExldHRlcnNSZXNwb25zZRI5CgxkZWFkX2xldHRlcnMYASADKAsyIy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5EZWFkTGV0dGVyIhcKFUdldFN0b3JlQWNjZXNzUmVxdWVzdCJbChZHZXRTdG9yZUFjY2Vzc1Jlc3BvbnNlEgsKA3VybBgBIAEoCRIQCghkYXRhYmFzZRgCIAEoCRIQCgh1c2VybmFtZRgDIAEoCRIQCghwYXNzd29yZBgEIAEoCSJ2CghFdmVudEtleRIaCglkZXZpY2VfaWQYASABKAlCB7pIBHICGD8SHgoKbWVzc2FnZV9pZBgCIAEoCUIKukgHcgUQARiAARIuCgpldmVudF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJWChNWZXJpZnlFdmVudHNSZXF1ZXN0Ej8KBmV2ZW50cxgBIAMoCzIhLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkV2ZW50S2V5Qgy6SAmSAQYIARCgnAEixgEKFFZlcmlmeUV2ZW50c1Jlc3BvbnNlEg4KBnN0b3JlZBgBIAEoBBIPCgdtaXNzaW5nGAIgASgEEhEKCWR1cGxpY2F0ZRgDIAEoBBI7ChBtaXNzaW5nX2V4YW1wbGVzGAQgAygLMiEubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuRXZlbnRLZXkSPQoSZHVwbGljYXRlX2V4YW1wbGVzGAUgAygLMiEubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuRXZlbnRLZXkidAoOUmVjb3VudFJlcXVlc3QSMQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESLwoDZW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBImIKDVdpbmRvd1N1bW1hcnkSDQoFY291bnQYASABKAQSCwoDc3VtGAIgASgBEgsKA21pbhgDIAEoARILCgNtYXgYBCABKAESDQoFZmlyc3QYBSABKAESDAoEbGFzdBgGIAEoASLYAQoQV2luZG93RGlmZmVyZW5jZRIRCglkZXZpY2VfaWQYASABKAkSEwoLbWVhc3VyZW1lbnQYAiABKAkSKQoFc3RhcnQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKBnN0b3JlZBgEIAEoCzImLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLldpbmRvd1N1bW1hcnkSOQoJcmVjb3VudGVkGAUgASgLMiYubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuV2luZG93U3VtbWFyeSKgAQoJSG91ckNvdW50EikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZldmVudHMYAiABKAQSDgoGcG9pbnRzGAMgASgEEg0KBWJ5dGVzGAQgASgEEhsKE2VuZ2luZV9kZWFkX2xldHRlcnMYBSABKAQSHAoUZ2F0ZXdheV9kZWFkX2xldHRlcnMYBiABKAQipQEKD1JlY291bnRSZXNwb25zZRIPCgd3aW5kb3dzGAEgASgEEhEKCWRpZmZlcmVudBgCIAEoBBI7CghleGFtcGxlcxgDIAMoCzIpLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLldpbmRvd0RpZmZlcmVuY2USMQoFaG91cnMYBCADKAsyIi5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5Ib3VyQ291bnQqUwoKUmVzb2x1dGlvbhIaChZSRVNPTFVUSU9OX1VOU1BFQ0lGSUVEEAASEgoOUkVTT0xVVElPTl9SQVcQARIVChFSRVNPTFVUSU9OX01JTlVURRACMp8HChBUZWxlbWV0cnlTZXJ2aWNlEoYBCgVRdWVyeRIlLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlF1ZXJ5UmVxdWVzdBomLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlF1ZXJ5UmVzcG9uc2UiLpACAYLT5JMCJRIjL2FwaS92MS9kZXZpY2VzL3tkZXZpY2VfaWR9L21ldHJpY3MSdAoGTGF0ZXN0EiYubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuTGF0ZXN0UmVxdWVzdBonLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkxhdGVzdFJlc3BvbnNlIhmQAgGC0+STAhASDi9hcGkvdjEvbGF0ZXN0ElgKBVdhdGNoEiUubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuV2F0Y2hSZXF1ZXN0GiYubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuV2F0Y2hSZXNwb25zZTABEpUBCg9MaXN0RGVhZExldHRlcnMSLy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5MaXN0RGVhZExldHRlcnNSZXF1ZXN0GjAubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuTGlzdERlYWRMZXR0ZXJzUmVzcG9uc2UiH5ACAYLT5JMCFhIUL2FwaS92MS9kZWFkLWxldHRlcnMSjwEKDkdldFN0b3JlQWNjZXNzEi4ubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuR2V0U3RvcmVBY2Nlc3NSZXF1ZXN0Gi8ubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuR2V0U3RvcmVBY2Nlc3NSZXNwb25zZSIcgtPkkwIWEhQvYXBpL3YxL3N0b3JlLWFjY2VzcxKNAQoMVmVyaWZ5RXZlbnRzEiwubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuVmVyaWZ5RXZlbnRzUmVxdWVzdBotLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlZlcmlmeUV2ZW50c1Jlc3BvbnNlIiCC0+STAho6ASoiFS9hcGkvdjEvZXZlbnRzOnZlcmlmeRJ4CgdSZWNvdW50EicubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuUmVjb3VudFJlcXVlc3QaKC5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5SZWNvdW50UmVzcG9uc2UiGpACAYLT5JMCERIPL2FwaS92MS9yZWNvdW50QlNaUWdpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L3RlbGVtZXRyeS92MTt0ZWxlbWV0cnl2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * Point is one measurement at one time.
@@ -592,6 +592,201 @@ export const VerifyEventsResponseSchema: GenMessage<VerifyEventsResponse> = /*@_
   messageDesc(file_millwright_telemetry_v1_telemetry, 17);
 
 /**
+ * RecountRequest says which events: those that were received in [start, end), at most a day.
+ *
+ * @generated from message millwright.telemetry.v1.RecountRequest
+ */
+export type RecountRequest = Message<"millwright.telemetry.v1.RecountRequest"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp start = 1;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp end = 2;
+   */
+  end?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message millwright.telemetry.v1.RecountRequest.
+ * Use `create(RecountRequestSchema)` to create a new message.
+ */
+export const RecountRequestSchema: GenMessage<RecountRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_telemetry_v1_telemetry, 18);
+
+/**
+ * WindowSummary is what is known of one measurement in one window.
+ *
+ * @generated from message millwright.telemetry.v1.WindowSummary
+ */
+export type WindowSummary = Message<"millwright.telemetry.v1.WindowSummary"> & {
+  /**
+   * @generated from field: uint64 count = 1;
+   */
+  count: bigint;
+
+  /**
+   * @generated from field: double sum = 2;
+   */
+  sum: number;
+
+  /**
+   * @generated from field: double min = 3;
+   */
+  min: number;
+
+  /**
+   * @generated from field: double max = 4;
+   */
+  max: number;
+
+  /**
+   * @generated from field: double first = 5;
+   */
+  first: number;
+
+  /**
+   * @generated from field: double last = 6;
+   */
+  last: number;
+};
+
+/**
+ * Describes the message millwright.telemetry.v1.WindowSummary.
+ * Use `create(WindowSummarySchema)` to create a new message.
+ */
+export const WindowSummarySchema: GenMessage<WindowSummary> = /*@__PURE__*/
+  messageDesc(file_millwright_telemetry_v1_telemetry, 19);
+
+/**
+ * WindowDifference is a window that is not what its events make.
+ *
+ * @generated from message millwright.telemetry.v1.WindowDifference
+ */
+export type WindowDifference = Message<"millwright.telemetry.v1.WindowDifference"> & {
+  /**
+   * @generated from field: string device_id = 1;
+   */
+  deviceId: string;
+
+  /**
+   * @generated from field: string measurement = 2;
+   */
+  measurement: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp start = 3;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * What is stored; a count of 0: nothing.
+   *
+   * @generated from field: millwright.telemetry.v1.WindowSummary stored = 4;
+   */
+  stored?: WindowSummary | undefined;
+
+  /**
+   * What the events make; a count of 0: there are none.
+   *
+   * @generated from field: millwright.telemetry.v1.WindowSummary recounted = 5;
+   */
+  recounted?: WindowSummary | undefined;
+};
+
+/**
+ * Describes the message millwright.telemetry.v1.WindowDifference.
+ * Use `create(WindowDifferenceSchema)` to create a new message.
+ */
+export const WindowDifferenceSchema: GenMessage<WindowDifference> = /*@__PURE__*/
+  messageDesc(file_millwright_telemetry_v1_telemetry, 20);
+
+/**
+ * HourCount is what is stored of the events that were received in one UTC hour.
+ *
+ * @generated from message millwright.telemetry.v1.HourCount
+ */
+export type HourCount = Message<"millwright.telemetry.v1.HourCount"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp start = 1;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * @generated from field: uint64 events = 2;
+   */
+  events: bigint;
+
+  /**
+   * @generated from field: uint64 points = 3;
+   */
+  points: bigint;
+
+  /**
+   * @generated from field: uint64 bytes = 4;
+   */
+  bytes: bigint;
+
+  /**
+   * Those that the engine refused; the gateway's are counted apart.
+   *
+   * @generated from field: uint64 engine_dead_letters = 5;
+   */
+  engineDeadLetters: bigint;
+
+  /**
+   * @generated from field: uint64 gateway_dead_letters = 6;
+   */
+  gatewayDeadLetters: bigint;
+};
+
+/**
+ * Describes the message millwright.telemetry.v1.HourCount.
+ * Use `create(HourCountSchema)` to create a new message.
+ */
+export const HourCountSchema: GenMessage<HourCount> = /*@__PURE__*/
+  messageDesc(file_millwright_telemetry_v1_telemetry, 21);
+
+/**
+ * RecountResponse carries what was found.
+ *
+ * @generated from message millwright.telemetry.v1.RecountResponse
+ */
+export type RecountResponse = Message<"millwright.telemetry.v1.RecountResponse"> & {
+  /**
+   * @generated from field: uint64 windows = 1;
+   */
+  windows: bigint;
+
+  /**
+   * @generated from field: uint64 different = 2;
+   */
+  different: bigint;
+
+  /**
+   * Up to 10.
+   *
+   * @generated from field: repeated millwright.telemetry.v1.WindowDifference examples = 3;
+   */
+  examples: WindowDifference[];
+
+  /**
+   * Every hour that the range touches and that has something stored, oldest first; only what lies in the range counts.
+   *
+   * @generated from field: repeated millwright.telemetry.v1.HourCount hours = 4;
+   */
+  hours: HourCount[];
+};
+
+/**
+ * Describes the message millwright.telemetry.v1.RecountResponse.
+ * Use `create(RecountResponseSchema)` to create a new message.
+ */
+export const RecountResponseSchema: GenMessage<RecountResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_telemetry_v1_telemetry, 22);
+
+/**
  * Resolution is the width of the windows that a query answers with.
  *
  * @generated from enum millwright.telemetry.v1.Resolution
@@ -692,6 +887,17 @@ export const TelemetryService: GenService<{
     methodKind: "unary";
     input: typeof VerifyEventsRequestSchema;
     output: typeof VerifyEventsResponseSchema;
+  },
+  /**
+   * Recount computes windows and counts again from the stored events that were received in a range, and compares the
+   * windows with those that the engine stored. The counts are for comparing with the usage ledger.
+   *
+   * @generated from rpc millwright.telemetry.v1.TelemetryService.Recount
+   */
+  recount: {
+    methodKind: "unary";
+    input: typeof RecountRequestSchema;
+    output: typeof RecountResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_millwright_telemetry_v1_telemetry, 0);

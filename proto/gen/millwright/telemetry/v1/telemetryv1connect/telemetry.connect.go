@@ -48,6 +48,9 @@ const (
 	// TelemetryServiceVerifyEventsProcedure is the fully-qualified name of the TelemetryService's
 	// VerifyEvents RPC.
 	TelemetryServiceVerifyEventsProcedure = "/millwright.telemetry.v1.TelemetryService/VerifyEvents"
+	// TelemetryServiceRecountProcedure is the fully-qualified name of the TelemetryService's Recount
+	// RPC.
+	TelemetryServiceRecountProcedure = "/millwright.telemetry.v1.TelemetryService/Recount"
 )
 
 // TelemetryServiceClient is a client for the millwright.telemetry.v1.TelemetryService service.
@@ -66,6 +69,9 @@ type TelemetryServiceClient interface {
 	GetStoreAccess(context.Context, *v1.GetStoreAccessRequest) (*v1.GetStoreAccessResponse, error)
 	// VerifyEvents compares a list of acknowledged events with what is stored: each must be there exactly once.
 	VerifyEvents(context.Context, *v1.VerifyEventsRequest) (*v1.VerifyEventsResponse, error)
+	// Recount computes windows and counts again from the stored events that were received in a range, and compares the
+	// windows with those that the engine stored. The counts are for comparing with the usage ledger.
+	Recount(context.Context, *v1.RecountRequest) (*v1.RecountResponse, error)
 }
 
 // NewTelemetryServiceClient constructs a client for the millwright.telemetry.v1.TelemetryService
@@ -118,6 +124,13 @@ func NewTelemetryServiceClient(httpClient connect.HTTPClient, baseURL string, op
 			connect.WithSchema(telemetryServiceMethods.ByName("VerifyEvents")),
 			connect.WithClientOptions(opts...),
 		),
+		recount: connect.NewClient[v1.RecountRequest, v1.RecountResponse](
+			httpClient,
+			baseURL+TelemetryServiceRecountProcedure,
+			connect.WithSchema(telemetryServiceMethods.ByName("Recount")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -129,6 +142,7 @@ type telemetryServiceClient struct {
 	listDeadLetters *connect.Client[v1.ListDeadLettersRequest, v1.ListDeadLettersResponse]
 	getStoreAccess  *connect.Client[v1.GetStoreAccessRequest, v1.GetStoreAccessResponse]
 	verifyEvents    *connect.Client[v1.VerifyEventsRequest, v1.VerifyEventsResponse]
+	recount         *connect.Client[v1.RecountRequest, v1.RecountResponse]
 }
 
 // Query calls millwright.telemetry.v1.TelemetryService.Query.
@@ -181,6 +195,15 @@ func (c *telemetryServiceClient) VerifyEvents(ctx context.Context, req *v1.Verif
 	return nil, err
 }
 
+// Recount calls millwright.telemetry.v1.TelemetryService.Recount.
+func (c *telemetryServiceClient) Recount(ctx context.Context, req *v1.RecountRequest) (*v1.RecountResponse, error) {
+	response, err := c.recount.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // TelemetryServiceHandler is an implementation of the millwright.telemetry.v1.TelemetryService
 // service.
 type TelemetryServiceHandler interface {
@@ -198,6 +221,9 @@ type TelemetryServiceHandler interface {
 	GetStoreAccess(context.Context, *v1.GetStoreAccessRequest) (*v1.GetStoreAccessResponse, error)
 	// VerifyEvents compares a list of acknowledged events with what is stored: each must be there exactly once.
 	VerifyEvents(context.Context, *v1.VerifyEventsRequest) (*v1.VerifyEventsResponse, error)
+	// Recount computes windows and counts again from the stored events that were received in a range, and compares the
+	// windows with those that the engine stored. The counts are for comparing with the usage ledger.
+	Recount(context.Context, *v1.RecountRequest) (*v1.RecountResponse, error)
 }
 
 // NewTelemetryServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -246,6 +272,13 @@ func NewTelemetryServiceHandler(svc TelemetryServiceHandler, opts ...connect.Han
 		connect.WithSchema(telemetryServiceMethods.ByName("VerifyEvents")),
 		connect.WithHandlerOptions(opts...),
 	)
+	telemetryServiceRecountHandler := connect.NewUnaryHandlerSimple(
+		TelemetryServiceRecountProcedure,
+		svc.Recount,
+		connect.WithSchema(telemetryServiceMethods.ByName("Recount")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/millwright.telemetry.v1.TelemetryService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case TelemetryServiceQueryProcedure:
@@ -260,6 +293,8 @@ func NewTelemetryServiceHandler(svc TelemetryServiceHandler, opts ...connect.Han
 			telemetryServiceGetStoreAccessHandler.ServeHTTP(w, r)
 		case TelemetryServiceVerifyEventsProcedure:
 			telemetryServiceVerifyEventsHandler.ServeHTTP(w, r)
+		case TelemetryServiceRecountProcedure:
+			telemetryServiceRecountHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -291,4 +326,8 @@ func (UnimplementedTelemetryServiceHandler) GetStoreAccess(context.Context, *v1.
 
 func (UnimplementedTelemetryServiceHandler) VerifyEvents(context.Context, *v1.VerifyEventsRequest) (*v1.VerifyEventsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.telemetry.v1.TelemetryService.VerifyEvents is not implemented"))
+}
+
+func (UnimplementedTelemetryServiceHandler) Recount(context.Context, *v1.RecountRequest) (*v1.RecountResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.telemetry.v1.TelemetryService.Recount is not implemented"))
 }

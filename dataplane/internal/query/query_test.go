@@ -1,0 +1,203 @@
+package query_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/millwright-io/millwright/dataplane/internal/clickhouse"
+	"github.com/millwright-io/millwright/dataplane/internal/engine"
+	"github.com/millwright-io/millwright/dataplane/internal/query"
+	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
+	"github.com/millwright-io/millwright/migrations/chtest"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+var start = time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
+
+// bundle is a tenant's database on the real store, filled by a real engine, and the service over it.
+type bundle struct {
+	store   *clickhouse.Store
+	server  *chtest.Server
+	tenant  tenancy.ID
+	service *query.Service
+	state   *engine.State
+	frames  uint64
+}
+
+type reader struct{ *clickhouse.Store }
+
+func (r reader) Query(ctx context.Context, tenant tenancy.ID, text string, args []any, each func(query.Row) error) error {
+	return r.Store.Query(ctx, tenant, text, args, func(rows clickhouse.Rows) error { return each(rows) })
+}
+
+func setup(t *testing.T) *bundle {
+	t.Helper()
+	server := chtest.New(t)
+	store, err := clickhouse.New(clickhouse.Config{URL: server.URL, User: server.User, Password: server.Password, Secret: []byte(strings.Repeat("s", 32))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	b := &bundle{store: store, server: server, tenant: tenancy.NewID(), state: engine.New(engine.DefaultOptions())}
+	if err := store.Provision(t.Context(), b.tenant); err != nil {
+		t.Fatal(err)
+	}
+	b.service = query.New(reader{store}, func() time.Time { return start.Add(time.Hour) })
+	return b
+}
+
+// send runs events through the engine at a time of the log and stores what follows.
+func (b *bundle) send(t *testing.T, at time.Time, events ...telemetry.Event) {
+	t.Helper()
+	b.frames++
+	out := &engine.Outputs{}
+	for i := range events {
+		events[i].Tenant, events[i].Received, events[i].Size = b.tenant, at.UnixNano(), 100
+	}
+	b.state.Step(engine.Frame{Sequence: b.frames, Time: at.UnixNano(), Events: events}, out)
+	for _, rows := range out.Tenants {
+		token := fmt.Sprint(b.frames)
+		if len(rows.Events) > 0 {
+			if err := b.store.InsertEvents(t.Context(), b.tenant, 0, rows.Events, token); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(rows.Windows) == 0 {
+			continue
+		}
+		if err := b.store.InsertWindows(t.Context(), b.tenant, rows.Windows, token); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// settle lets the log's time pass until every window is stored.
+func (b *bundle) settle(t *testing.T, at time.Time) {
+	t.Helper()
+	for ; b.state.Dirty(); at = at.Add(time.Second) {
+		b.send(t, at)
+	}
+}
+
+func press(i int, at time.Time, temperature float64) telemetry.Event {
+	return telemetry.Event{
+		Device: "press_01", Time: at.UnixNano(), HasSequence: true, Epoch: "boot", Sequence: uint64(i + 1),
+		Names: []string{"temperature", "vibration.x"}, Values: []float64{temperature, -temperature},
+	}
+}
+
+func TestSeriesComeRawAndByWindow(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for i := range 120 { // a value a second for two minutes
+		at := start.Add(time.Duration(i) * time.Second)
+		b.send(t, at, press(i, at, float64(i)))
+	}
+	b.settle(t, start.Add(2*time.Minute))
+	request := query.Request{Device: "press_01", Measurements: []string{"temperature"}, Start: start, End: start.Add(time.Hour), Limit: 1000}
+	raw, err := b.service.Series(t.Context(), b.tenant, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(raw.Series) != 1 || len(raw.Series[0].Points) != 120 || raw.Resolution != query.Raw || raw.Truncated {
+		t.Fatalf("raw: %+v", raw)
+	}
+	if p := raw.Series[0].Points[7]; p != (query.Point{Time: start.Add(7 * time.Second), Value: 7}) {
+		t.Errorf("the eighth point is %+v", p)
+	}
+	request.Limit = 50 // does not fit: windows
+	windows, err := b.service.Series(t.Context(), b.tenant, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := query.Result{Resolution: query.Minute, Series: []query.Series{{Measurement: "temperature", Windows: []query.Window{
+		{Start: start, Count: 60, Min: 0, Max: 59, Mean: 29.5, First: 0, Last: 59},
+		{Start: start.Add(time.Minute), Count: 60, Min: 60, Max: 119, Mean: 89.5, First: 60, Last: 119},
+	}}}}
+	if diff := cmp.Diff(want, windows); diff != "" {
+		t.Errorf("windows differ (-want +got):\n%s", diff)
+	}
+	request.Resolution = query.Raw
+	newest, err := b.service.Series(t.Context(), b.tenant, request)
+	if err != nil || !newest.Truncated || len(newest.Series[0].Points) != 50 || newest.Series[0].Points[49].Value != 119 {
+		t.Errorf("the newest 50: %+v, error %v", newest, err)
+	}
+	if other, err := b.service.Series(t.Context(), b.tenant, query.Request{Device: "nobody", Start: start, End: start.Add(time.Hour), Limit: 10}); err != nil || len(other.Series) != 0 {
+		t.Errorf("a device without events: %+v, error %v", other, err)
+	}
+}
+
+func TestLatestIsTheNewestByEventTime(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	now := start.Add(time.Hour)
+	b.send(t, now.Add(-20*time.Minute), press(0, now.Add(-20*time.Minute), 1))
+	b.settle(t, now.Add(-19*time.Minute))
+	b.send(t, now.Add(-2*time.Second), press(1, now.Add(-2*time.Second), 2))
+	b.send(t, now.Add(-time.Second), press(2, now.Add(-10*time.Minute), 3)) // received last, measured before
+	got, err := b.service.Latest(t.Context(), b.tenant, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 1 || !got[0].Time.Equal(now.Add(-2*time.Second)) || got[0].Values["temperature"] != 2 || !got[0].Received.Equal(now.Add(-time.Second)) {
+		t.Errorf("latest: %+v", got)
+	}
+}
+
+func TestARecountAgreesWithTheEngine(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	log := start
+	events := uint64(0)
+	for i := range 400 {
+		log = log.Add(time.Duration(random.IntN(3000)) * time.Millisecond)
+		// Late by up to ten minutes, with equal times now and then, and with values that do not add up exactly.
+		at := log.Add(-time.Duration(random.IntN(600)) * time.Second).Truncate(time.Second)
+		e := press(i, at, random.NormFloat64()*math.Exp(random.Float64()*20))
+		b.send(t, log, e, e) // the second is a duplicate
+		events++
+	}
+	b.settle(t, log)
+	from, to := start, log.Add(time.Minute)
+	got, err := b.service.Recount(t.Context(), b.tenant, from, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Windows < 10 || got.Different != 0 || len(got.Examples) != 0 {
+		t.Errorf("%d windows, %d differ: %+v", got.Windows, got.Different, got.Examples)
+	}
+	if want := []query.Count{{Start: start, Events: events, Points: 2 * events, Bytes: 100 * events}}; !cmp.Equal(want, got.Counts) {
+		t.Errorf("counts %+v, want %+v", got.Counts, want)
+	}
+	if empty, err := b.service.Recount(t.Context(), b.tenant, to, to.Add(time.Hour)); err != nil || empty.Windows != 0 || len(empty.Counts) != 0 {
+		t.Errorf("an hour without events: %+v, error %v", empty, err)
+	}
+	b.forge(t)
+	got, err = b.service.Recount(t.Context(), b.tenant, from, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Different != 2 || len(got.Examples) != 2 || got.Counts[0].Events != events+1 {
+		t.Errorf("after one row was put in by hand: %d differ, %+v, %+v", got.Different, got.Examples, got.Counts)
+	}
+}
+
+// forge stores a row behind the engine's back.
+func (b *bundle) forge(t *testing.T) {
+	t.Helper()
+	at := start.Add(time.Minute)
+	e := press(9999, at, 1e9)
+	e.Tenant, e.Received, e.Size = b.tenant, at.UnixNano(), 100
+	rows := []engine.EventRow{{Event: &e, Sequence: 1 << 40}}
+	if err := b.store.InsertEvents(t.Context(), b.tenant, 0, rows, "forged"); err != nil {
+		t.Fatal(err)
+	}
+}

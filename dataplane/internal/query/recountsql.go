@@ -1,0 +1,56 @@
+package query
+
+import (
+	"fmt"
+	"time"
+)
+
+// sumError is how much the sum of a window may differ from the recount, as a part of the sum of the values' sizes: the
+// order of additions is not the same. 2^-40 allows 2^12 roundings of 2^-52.
+const sumError = 1.0 / (1 << 40)
+
+// recountWindowsSQL selects, once the windows that events received in [from, to) belong to are computed again from all
+// of their events, how many there are, how many differ from the stored ones, and some that do. Without any window it
+// selects nothing. Equal times are ordered by the place in the log, as the engine does; a later segment of a window
+// comes later in the log.
+func recountWindowsSQL(from, to time.Time) (string, []any) {
+	return fmt.Sprintf(`with
+touched as (
+    select distinct device, toStartOfMinute(time) as start from events
+    where received >= fromUnixTimestamp64Nano(?, 'UTC') and received < fromUnixTimestamp64Nano(?, 'UTC')),
+recounted as (
+    select device, measurement, start, count() as n, sum(value) as total, sum(abs(value)) as size, min(value) as lowest, max(value) as highest,
+        argMin(value, (time, log_sequence, log_index)) as opening, argMax(value, (time, log_sequence, log_index)) as closing
+    from (select device, time, toStartOfMinute(time) as start, log_sequence, log_index, names, values from events
+        where (device, toStartOfMinute(time)) in (select device, start from touched)
+            and time >= (select min(start) from touched) and time < (select max(start) from touched) + interval 1 minute)
+    array join names as measurement, values as value
+    group by device, measurement, start),
+stored as (
+    select device, measurement, start, sum(count) as n, sum(sum) as total, min(min) as lowest, max(max) as highest,
+        argMin(first, (first_time, segment)) as opening, argMax(last, (last_time, segment)) as closing
+    from windows final
+    where (device, toDateTime64(start, 9, 'UTC')) in (select device, toDateTime64(start, 9, 'UTC') from touched)
+    group by device, measurement, start),
+compared as (
+    select device, measurement, start, s.n as sn, s.total as st, s.lowest as sl, s.highest as sh, s.opening as so, s.closing as sc,
+        r.n as rn, r.total as rt, r.lowest as rl, r.highest as rh, r.opening as ro, r.closing as rc,
+        sn != rn or sl != rl or sh != rh or so != ro or sc != rc or abs(st - rt) > r.size * %g as differs
+    from recounted as r full outer join stored as s using (device, measurement, start))
+select count() over () as windows, countIf(differs) over () as different, differs,
+    device, measurement, start, sn, st, sl, sh, so, sc, rn, rt, rl, rh, ro, rc
+from compared order by differs desc, start, device, measurement limit %d`, sumError, examples), []any{from.UnixNano(), to.UnixNano()}
+}
+
+// recountHoursSQL counts what is stored of the events and dead letters that were received in [from, to), by UTC hour.
+func recountHoursSQL(from, to time.Time) (string, []any) {
+	received := "received >= fromUnixTimestamp64Nano(?, 'UTC') and received < fromUnixTimestamp64Nano(?, 'UTC')"
+	a, b := from.UnixNano(), to.UnixNano()
+	return `select hour, sum(e), sum(p), sum(b), sum(engine), sum(gateway) from (
+    select toStartOfHour(received) as hour, count() as e, sum(length(names)) as p, sum(size) as b, 0 as engine, 0 as gateway
+    from events where ` + received + ` group by hour
+    union all
+    select toStartOfHour(received) as hour, 0, 0, 0, countIf(source = 'engine'), countIf(source != 'engine')
+    from dead_letters where ` + received + ` group by hour)
+group by hour order by hour`, []any{a, b, a, b}
+}

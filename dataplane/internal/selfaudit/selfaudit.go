@@ -1,0 +1,166 @@
+// Package selfaudit holds a cell against its own promise, all the time and at low priority: windows against a recount of
+// the stored events, usage totals against the number of rows. The composition root runs it.
+package selfaudit
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/millwright-io/millwright/dataplane/internal/query"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+const (
+	// settle is how long after its receipt an event's windows and totals are stored, at the latest.
+	settle = 90 * time.Second
+	// again is how long a difference must last to be believed.
+	again = 30 * time.Second
+	// history is how far back a start begins, chunk how much is compared at once.
+	history = time.Hour
+	chunk   = 10 * time.Minute
+	// rest is how many times the duration of a recount passes before the next: a twentieth of one core at most.
+	rest = 19
+	// pause is the least time between two recounts.
+	pause = time.Second
+)
+
+// Recounter computes again what is stored.
+type Recounter interface {
+	Recount(ctx context.Context, tenant tenancy.ID, from, to time.Time) (query.Recounted, error)
+	Counts(ctx context.Context, tenant tenancy.ID, from, to time.Time) ([]query.Count, error)
+}
+
+// Tenants lists those that the cell serves.
+type Tenants interface{ Tenants() []tenancy.ID }
+
+// Observer is told what was found; every method returns at once.
+type Observer interface {
+	Windows(compared, different uint64)
+	Hours(compared, different uint64)
+}
+
+// Deps are what an auditor works with.
+type Deps struct {
+	Recounter Recounter
+	Tenants   Tenants
+	Totals    *Totals
+	Observer  Observer
+	Log       *slog.Logger
+	Now       func() time.Time
+}
+
+// Auditor goes through the tenants in turn. Run it once.
+type Auditor struct {
+	deps Deps
+	// through is up to when a tenant's windows were compared, hours up to when its usage was.
+	through, hours map[tenancy.ID]time.Time
+	// spent is how long the last tenant's recounts took.
+	spent time.Duration
+}
+
+// New returns an auditor, which does nothing before Run.
+func New(deps Deps) *Auditor {
+	return &Auditor{deps: deps, through: map[tenancy.ID]time.Time{}, hours: map[tenancy.ID]time.Time{}}
+}
+
+// Run compares until ctx is done.
+func (a *Auditor) Run(ctx context.Context) error {
+	begun := a.deps.Now()
+	for wait(ctx, pause) {
+		for _, tenant := range a.deps.Tenants.Tenants() {
+			a.spent = 0
+			if err := a.audit(ctx, tenant, begun); err != nil {
+				a.deps.Log.DebugContext(ctx, "recount not possible now", slog.String("tenant", string(tenant)), slog.Any("error", err))
+			}
+			if !wait(ctx, rest*a.spent) {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// audit compares the tenant's next chunk, and the next whole hour, when they are settled.
+func (a *Auditor) audit(ctx context.Context, tenant tenancy.ID, begun time.Time) error {
+	settled := a.deps.Now().Add(-settle)
+	from, ok := a.through[tenant]
+	if !ok {
+		from = begun.Add(-history)
+	}
+	if to := from.Add(chunk); !to.After(settled) {
+		if err := a.windows(ctx, tenant, from, to); err != nil {
+			return err
+		}
+		a.through[tenant] = to
+	}
+	hour, ok := a.hours[tenant]
+	if !ok {
+		hour = begun.Add(-history).Truncate(time.Hour)
+	}
+	if end := hour.Add(time.Hour); !end.After(settled) {
+		if err := a.usage(ctx, tenant, hour, end); err != nil {
+			return err
+		}
+		a.hours[tenant] = end
+	}
+	return nil
+}
+
+func (a *Auditor) windows(ctx context.Context, tenant tenancy.ID, from, to time.Time) error {
+	r, err := a.recount(ctx, tenant, from, to)
+	if err == nil && r.Different > 0 && wait(ctx, again) {
+		r, err = a.recount(ctx, tenant, from, to)
+	}
+	if err != nil {
+		return err
+	}
+	a.deps.Observer.Windows(r.Windows, r.Different)
+	if r.Different > 0 {
+		d := r.Examples[0]
+		a.deps.Log.ErrorContext(ctx, "stored windows differ from their events", slog.String("tenant", string(tenant)),
+			slog.Uint64("different", r.Different), slog.Uint64("windows", r.Windows), slog.String("device", d.Device),
+			slog.String("measurement", d.Measurement), slog.Time("start", d.Start))
+	}
+	return nil
+}
+
+func (a *Auditor) recount(ctx context.Context, tenant tenancy.ID, from, to time.Time) (query.Recounted, error) {
+	start := a.deps.Now()
+	defer func() { a.spent += a.deps.Now().Sub(start) }()
+	return a.deps.Recounter.Recount(ctx, tenant, from, to)
+}
+
+func (a *Auditor) usage(ctx context.Context, tenant tenancy.ID, from, to time.Time) error {
+	counted, known := a.deps.Totals.Hour(tenant, from)
+	if !known {
+		return nil
+	}
+	counts, err := a.deps.Recounter.Counts(ctx, tenant, from, to)
+	if err != nil {
+		return err
+	}
+	var stored query.Count
+	if len(counts) > 0 {
+		stored = counts[0]
+	}
+	different := uint64(0)
+	if counted.Events != stored.Events || counted.Points != stored.Points || counted.Bytes != stored.Bytes {
+		different = 1
+		a.deps.Log.ErrorContext(ctx, "usage totals differ from stored rows", slog.String("tenant", string(tenant)), slog.Time("hour", from),
+			slog.Uint64("counted_events", counted.Events), slog.Uint64("stored_events", stored.Events),
+			slog.Uint64("counted_points", counted.Points), slog.Uint64("stored_points", stored.Points))
+	}
+	a.deps.Observer.Hours(1, different)
+	return nil
+}
+
+// wait reports whether d passed before ctx was done.
+func wait(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
