@@ -8,16 +8,16 @@ import (
 	"net/mail"
 	"net/url"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 
+	"github.com/millwright-io/millwright/controlplane/internal/cell"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 )
 
 // Cell is where a cell listens, as its users see it.
 type Cell struct {
-	// Name is the cell's name, the same in the cell and on every subject: lower-case letters, digits and _.
+	// Name is the cell's name, the same in the cell and on every subject: lower-case letters, digits, _ and -.
 	Name string `json:"name"`
 	// Region tells people where the cell is.
 	Region string `json:"region"`
@@ -29,6 +29,24 @@ type Cell struct {
 	MQTTAddress string `json:"mqtt_address"`
 	// MQTTWebSocketURL is e.g. wss://127.0.0.1:8884/mqtt.
 	MQTTWebSocketURL string `json:"mqtt_websocket_url"`
+	// MaxDatabases bounds the tenants that live there; 0: 500.
+	MaxDatabases int `json:"max_databases"`
+	// MaxEventsPerSecond is the rate at which it counts as full when new tenants are placed; 0: 50000.
+	MaxEventsPerSecond int `json:"max_events_per_second"`
+}
+
+// noun is the cell as the registry keeps it.
+func (c Cell) noun() cell.Cell {
+	capacity := cell.DefaultCapacity
+	if c.MaxDatabases > 0 {
+		capacity.Databases = c.MaxDatabases
+	}
+	if c.MaxEventsPerSecond > 0 {
+		capacity.EventsPerSecond = c.MaxEventsPerSecond
+	}
+	return cell.Cell{Name: c.Name, Region: c.Region, Capacity: capacity, Addresses: cell.Addresses{
+		URL: c.URL, IngestURL: c.IngestURL, MQTTAddress: c.MQTTAddress, MQTTWebSocketURL: c.MQTTWebSocketURL,
+	}}
 }
 
 // Config is everything the control plane is told. Secrets are named by file.
@@ -83,10 +101,10 @@ type Config struct {
 	// GatewayHosts are names and addresses in the gateway's certificate, besides localhost, 127.0.0.1 and ::1.
 	GatewayHosts []string
 
-	// Cells are where tenants may live; new ones go to the cell with the fewest tenants.
+	// Cells are where tenants may live; new ones go to the active cell of their region with the most headroom.
 	Cells []Cell
 	// CellsFile holds a JSON array of cells ({"name", "region", "url", "ingest_url", "mqtt_address",
-	// "mqtt_websocket_url"}), in addition to Cells.
+	// "mqtt_websocket_url", "max_databases", "max_events_per_second"}), in addition to Cells.
 	CellsFile string
 	// PlanLimits replaces limits of the plan of every tenant, each as name=value, e.g. events_per_second=1000000. The names
 	// are devices, events_per_second, events_burst, events_per_day, payload_bytes, measurements_per_device, keys, members
@@ -101,8 +119,6 @@ func DefaultConfig() Config {
 		NATSURL: "nats://127.0.0.1:4222", Replicas: 1, KratosPublicURL: "http://127.0.0.1:4433",
 	}
 }
-
-var cellName = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
 
 // Validate returns everything that is wrong, joined, each as one sentence.
 func (c Config) Validate() error {
@@ -137,11 +153,13 @@ func (c Config) Validate() error {
 	check(err == nil, "%w", err)
 	check(err != nil || len(cells) > 0, "cells: there must be at least one, in cells or in the cells file")
 	seen := make(map[string]bool)
-	for _, cell := range cells {
-		check(cellName.MatchString(cell.Name), "cell %q: want a name of 1 to 32 lower-case letters, digits or _", cell.Name)
-		check(!seen[cell.Name], "cell %q is there twice", cell.Name)
-		check(isURL(cell.URL), "url %q of cell %q: want an http or https URL", cell.URL, cell.Name)
-		seen[cell.Name] = true
+	for _, c := range cells {
+		check(cell.ValidName(c.Name), "cell %q: want a name of 1 to 32 lower-case letters, digits, _ or -, not beginning with _ or -", c.Name)
+		check(cell.ValidName(c.Region), "region %q of cell %q: want a name of the form of a cell's", c.Region, c.Name)
+		check(!seen[c.Name], "cell %q is there twice", c.Name)
+		check(isURL(c.URL), "url %q of cell %q: want an http or https URL", c.URL, c.Name)
+		check(c.MaxDatabases >= 0 && c.MaxEventsPerSecond >= 0, "cell %q: max_databases and max_events_per_second must not be below 0", c.Name)
+		seen[c.Name] = true
 	}
 	_, err = c.limits()
 	check(err == nil, "%w", err)

@@ -21,6 +21,7 @@ import (
 	billingpostgres "github.com/millwright-io/millwright/billing/postgres"
 	"github.com/millwright-io/millwright/controlplane/internal/authority"
 	"github.com/millwright-io/millwright/controlplane/internal/caller"
+	"github.com/millwright-io/millwright/controlplane/internal/cell"
 	"github.com/millwright-io/millwright/controlplane/internal/distribute"
 	"github.com/millwright-io/millwright/controlplane/internal/job"
 	"github.com/millwright-io/millwright/controlplane/internal/mail"
@@ -56,7 +57,9 @@ type App struct {
 	jobs        *job.Service
 	runner      *job.Runner
 	distributor *distribute.Distributor
+	cells       *cell.Service
 	reports     *nats.Reports
+	heartbeats  *nats.Heartbeats
 	collector   *collect.Collector
 
 	api, metrics           *http.Server
@@ -91,10 +94,14 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	if a.limiter, err = ratelimit.New(a.now); err != nil {
 		return nil, err
 	}
-	names := make([]string, 0, len(cells))
+	names, known := make([]string, 0, len(cells)), make([]cell.Cell, 0, len(cells))
 	for _, c := range cells {
-		names = append(names, c.Name)
+		names, known = append(names, c.Name), append(known, c.noun())
 	}
+	if err := a.store.RegisterCells(ctx, known, a.now()); err != nil {
+		return nil, err
+	}
+	a.cells = cell.NewService(a.store, names, a.now)
 	tenants := tenant.NewService(a.store, a.keys, names, a.now)
 	tokenID, tokenKey := a.keys.TokenKey()
 	a.distributor = distribute.New(a.store, nats.NewCatalog(a.nats, cfg.Replicas), names, tokenID, publicKey(tokenKey), log)
@@ -105,6 +112,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	a.jobs = job.NewService(a.store, a.vault, a.now)
 	a.runner = job.NewRunner(a.store, map[job.Kind]job.Worker{}, a.vault, log, a.now)
 	a.reports = nats.NewReports(a.nats, tenants, log)
+	a.heartbeats = nats.NewHeartbeats(a.nats, a.cells, log)
 	a.collector = collect.New(billingpostgres.New(a.store.Pool()), a.log)
 	handler, err := a.handler(cells, tenants)
 	if err != nil {
@@ -199,6 +207,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	g.Go(func() error { return a.runner.Run(ctx) })
 	g.Go(func() error { return a.reports.Run(ctx) })
+	g.Go(func() error { return a.heartbeats.Run(ctx) })
 	g.Go(func() error { return billingnats.Consume(ctx, a.nats.JetStream(), a.collector, a.log) })
 	if dir := a.cfg.GatewayCertificateDir; dir != "" {
 		g.Go(func() error { return a.keys.KeepServerCertificate(ctx, dir, a.cfg.GatewayHosts, a.log) })

@@ -12,7 +12,6 @@ import (
 	billingpostgres "github.com/millwright-io/millwright/billing/postgres"
 	billingrpc "github.com/millwright-io/millwright/billing/rpc"
 	"github.com/millwright-io/millwright/controlplane/internal/audit"
-	"github.com/millwright-io/millwright/controlplane/internal/cell"
 	"github.com/millwright-io/millwright/controlplane/internal/device"
 	"github.com/millwright-io/millwright/controlplane/internal/devicetype"
 	"github.com/millwright-io/millwright/controlplane/internal/key"
@@ -130,7 +129,7 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 	memberPath, memberHandler := memberv1connect.NewMemberServiceHandler(&rpc.Members{
 		Members: member.NewService(a.store, a.now), Invitations: member.NewInvitations(a.store, a.courier != nil, a.now), Tenants: tenantRPC,
 	}, c.Options()...)
-	cellPath, cellHandler := cellv1connect.NewCellServiceHandler(&rpc.Cells{Cells: registered(cells)}, c.Options()...)
+	cellPath, cellHandler := cellv1connect.NewCellServiceHandler(&rpc.Cells{Cells: a.cells}, c.Options()...)
 	devicePath, deviceHandler := devicev1connect.NewDeviceServiceHandler(&rpc.Devices{
 		Devices: device.NewService(a.store, a.keys, a.now), Now: a.now,
 	}, c.Options()...)
@@ -149,17 +148,6 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 		{Path: typePath, Handler: typeHandler},
 		{Path: usagePath, Handler: usageHandler},
 	}
-}
-
-// registered are the configured cells as the noun.
-func registered(cells []Cell) []cell.Cell {
-	list := make([]cell.Cell, 0, len(cells))
-	for _, c := range cells {
-		list = append(list, cell.Cell{Name: c.Name, Region: c.Region, Addresses: cell.Addresses{
-			URL: c.URL, IngestURL: c.IngestURL, MQTTAddress: c.MQTTAddress, MQTTWebSocketURL: c.MQTTWebSocketURL,
-		}})
-	}
-	return list
 }
 
 // plans tells the ledger's API what a tenant's plan includes.

@@ -51,7 +51,7 @@ func setup(t *testing.T, change ...func(*controlplane.Config)) *stack {
 	s.cfg.Address, s.cfg.PostgresDSNFile, s.cfg.NATSURL = "127.0.0.1:0", dsn, s.nats.URL
 	s.cfg.KratosPublicURL = identity.URL
 	s.cfg.KEKFile, s.cfg.GatewayCertificateDir = filepath.Join(dir, "kek"), filepath.Join(dir, "gateway")
-	s.cfg.Cells = []controlplane.Cell{{Name: cell, URL: "http://127.0.0.1:8081", MQTTAddress: "127.0.0.1:8883"}}
+	s.cfg.Cells = []controlplane.Cell{{Name: cell, Region: cell, URL: "http://127.0.0.1:8081", MQTTAddress: "127.0.0.1:8883"}}
 	s.cfg.Operators = []string{"Ops@example.com", "hasty@example.com"}
 	s.mails = mailServer(t)
 	s.cfg.MailURLFile, s.cfg.MailFrom = filepath.Join(dir, "mail-url"), "millwright@example.com"

@@ -14,8 +14,10 @@ import (
 
 // Config is everything a cell is told. Secrets are named by file.
 type Config struct {
-	// Cell is the cell's name, the same in the control plane and on every subject: lower-case letters, digits and _.
+	// Cell is the cell's name, the same in the control plane and on every subject: lower-case letters, digits, _ and -.
 	Cell string
+	// Version is the program's, for the control plane's eyes.
+	Version string
 
 	// APIAddress serves Connect, REST and WebSocket, host:port.
 	APIAddress string
@@ -108,7 +110,7 @@ func DefaultConfig() Config {
 	}
 }
 
-var cellName = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
+var cellName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
 
 // Validate returns everything that is wrong, joined, each as one sentence.
 func (c Config) Validate() error {
@@ -118,7 +120,7 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	check(cellName.MatchString(c.Cell), "cell %q: want 1 to 32 lower-case letters, digits or _", c.Cell)
+	check(cellName.MatchString(c.Cell), "cell %q: want 1 to 32 lower-case letters, digits, _ or -, not beginning with _ or -", c.Cell)
 	for _, a := range []struct{ name, address string }{
 		{"api address", c.APIAddress},
 		{"ingest address", c.IngestAddress},

@@ -41,8 +41,10 @@ type App struct {
 	auditor *selfaudit.Auditor
 	runners []*commit.Runner
 	hub     *live.Hub
+	watch   *observer
 	metrics *metrics
 	health  *health
+	heart   *heart
 
 	publisher                    *jetstream.Publisher
 	deadLetters                  *jetstream.DeadLetters
@@ -137,12 +139,13 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 	if err != nil {
 		return err
 	}
+	a.heart = &heart{app: a, sender: jetstream.NewHeart(js, a.cfg.Cell), events: log}
 	a.inserts = commit.NewInserter(store{a.store}, objects, a.cfg.InsertConcurrency, a.log)
 	a.counted = &letterUsage{store: a.store, usage: jetstream.NewUsage(js, a.cfg.Cell), log: a.log, now: a.now, dirty: map[tenancy.ID]bool{}}
 	a.catalog.OnChange(a.counted.changed)
 	a.letters = jetstream.NewLetterMover(js, a.cfg.Cell, letters{a.store, a.cfg.Cell, log, a.counted}, a.log)
 	a.totals = selfaudit.NewTotals(jetstream.NewUsage(js, a.cfg.Cell), a.cfg.Partitions)
-	watch := &observer{hub: a.hub, metrics: a.metrics, trim: log.Trim, floor: make([]uint64, a.cfg.Partitions), log: a.log, now: a.now}
+	a.watch = &observer{hub: a.hub, metrics: a.metrics, trim: log.Trim, floor: make([]uint64, a.cfg.Partitions), log: a.log, now: a.now}
 	options := engine.DefaultOptions()
 	options.Measurements = a.cfg.MeasurementsPerDevice
 	for partition := range a.cfg.Partitions {
@@ -151,7 +154,7 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 			CheckpointInterval: a.cfg.CheckpointInterval, Options: options,
 		}, commit.Deps{
 			Source: source{log, objects, a.log}, Ends: ends{commits}, Checkpoints: objects, Inserter: a.inserts,
-			Usage: a.totals, Observer: watch, Log: a.log, Now: a.now,
+			Usage: a.totals, Observer: a.watch, Log: a.log, Now: a.now,
 		}))
 	}
 	return nil

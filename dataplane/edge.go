@@ -29,6 +29,7 @@ func (a *App) openGateway(js *jetstream.Conn) error {
 	if err != nil {
 		return fmt.Errorf("gateway metrics: %w", err)
 	}
+	a.heart.stored = measured.Stored
 	a.publisher = jetstream.NewPublisher(js, publishing, measured, a.log, a.now)
 	a.deadLetters = jetstream.NewDeadLetters(js, a.cfg.Cell, instance, a.log)
 	a.space = &space{

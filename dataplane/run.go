@@ -48,7 +48,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 			err = errors.Join(err, stages[i].end())
 		}
 	}()
-	stages = append(stages, begin(ctx, failed, a.feed.Run, a.tenants.run, a.serveMetrics, a.space.run))
+	stages = append(stages, begin(ctx, failed, a.feed.Run, a.tenants.run, a.serveMetrics, a.space.run, a.heart.run))
 	select {
 	case <-a.feed.Ready():
 	case <-running.Done():

@@ -21,11 +21,17 @@ const mostMargin = 64 << 20
 
 // FreeSpace is how many bytes of path's file system are free for this process.
 func FreeSpace(path string) (uint64, error) {
+	free, _, err := diskSpace(path)
+	return free, err
+}
+
+// diskSpace is how many bytes of path's file system are free for this process, and how many there are.
+func diskSpace(path string) (free, whole uint64, err error) {
 	var stat syscall.Statfs_t
 	if err := syscall.Statfs(path, &stat); err != nil {
-		return 0, fmt.Errorf("ask for the free space of %s: %w", path, err)
+		return 0, 0, fmt.Errorf("ask for the free space of %s: %w", path, err)
 	}
-	return stat.Bavail * uint64(stat.Bsize), nil
+	return stat.Bavail * uint64(stat.Bsize), stat.Blocks * uint64(stat.Bsize), nil
 }
 
 // space stands before the log and the dead letters and takes nothing new while the disk that they and the store are on

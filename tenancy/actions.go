@@ -90,6 +90,9 @@ var procedures = map[string]Action{
 	"/millwright.tenant.v1.TenantService/IssueCellToken": ActionCellEnter,
 
 	"/millwright.cell.v1.CellService/List":        ActionPlatformRead,
+	"/millwright.cell.v1.CellService/Get":         ActionPlatformRead,
+	"/millwright.cell.v1.CellService/Drain":       ActionPlatformCells,
+	"/millwright.cell.v1.CellService/Undrain":     ActionPlatformCells,
 	"/millwright.cell.v1.CellService/ListRegions": ActionAccountRead,
 
 	"/millwright.member.v1.MemberService/List":             ActionMembersRead,

@@ -98,7 +98,7 @@ func Launch(t testing.TB, opts Options) *Stack {
 		opts.Data = TempDir(t)
 	}
 	if opts.PortBase == 0 {
-		opts.PortBase = freePorts(t, 8)
+		opts.PortBase = freePorts(t, 8+5*furtherCells(opts.Args))
 	}
 	s := &Stack{Data: opts.Data, PortBase: opts.PortBase, opts: opts, exited: make(chan struct{}), output: &lockedBuffer{}}
 	args := append([]string{"up", "--data", opts.Data, "--port-base", fmt.Sprint(opts.PortBase), "--demo", opts.Demo}, opts.Args...)
@@ -344,6 +344,16 @@ func Eventually(t testing.TB, limit time.Duration, what string, ok func() error)
 		case <-tick.C:
 		}
 	}
+}
+
+// furtherCells is how many cells run besides the first.
+func furtherCells(args []string) int {
+	for i, arg := range args {
+		if arg == "--cells" && i+1 < len(args) {
+			return strings.Count(args[i+1], ",")
+		}
+	}
+	return 0
 }
 
 func freePorts(t testing.TB, n int) int {

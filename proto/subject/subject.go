@@ -21,6 +21,12 @@ func Usage(cell string) string { return "usage." + cell }
 // Report is where a cell publishes reports.
 func Report(cell string) string { return "report." + cell }
 
+// Heartbeat is where a cell says how it fares, without a stream behind it: an old heartbeat is worth nothing.
+func Heartbeat(cell string) string { return "heartbeat." + cell }
+
+// HeartbeatAll matches every cell's heartbeats.
+const HeartbeatAll = "heartbeat.*"
+
 // UsageAll and ReportAll match every cell's subject.
 const (
 	UsageAll  = "usage.*"

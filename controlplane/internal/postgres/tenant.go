@@ -11,18 +11,6 @@ import (
 	"github.com/millwright-io/millwright/tenancy"
 )
 
-// placementLock serializes placing, so that two tenants founded at once see each other.
-const placementLock = 7_310_001
-
-// The cell of the configured ones with the fewest tenants.
-const selectCell = `
-select c.name
-from unnest(@cells::text[]) with ordinality as c (name, position)
-left join placements p on p.cell = c.name
-group by c.name, c.position
-order by count(p.tenant_id), c.position
-limit 1`
-
 const insertTenant = `
 insert into tenants (id, name, slug, status, plan, cell, revision, created_at)
 values (@id, @name, @slug, @status, @plan, @cell, @revision, @created_at)`
@@ -31,13 +19,11 @@ values (@id, @name, @slug, @status, @plan, @cell, @revision, @created_at)`
 func (s *Store) InsertTenant(ctx context.Context, f tenant.Founding) (tenant.Tenant, error) {
 	t := f.Tenant
 	err := s.inTenant(ctx, t.ID, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", placementLock); err != nil {
-			return fmt.Errorf("lock placement: %w", err)
+		var err error
+		if t.Cell, err = place(ctx, tx, f); err != nil {
+			return err
 		}
-		if err := tx.QueryRow(ctx, selectCell, pgx.NamedArgs{"cells": f.Cells}).Scan(&t.Cell); err != nil {
-			return fmt.Errorf("choose cell: %w", err)
-		}
-		_, err := tx.Exec(ctx, insertTenant, pgx.NamedArgs{
+		_, err = tx.Exec(ctx, insertTenant, pgx.NamedArgs{
 			"id": t.ID, "name": t.Name, "slug": t.Slug, "status": t.Status, "plan": t.Plan, "cell": t.Cell,
 			"revision": t.Revision, "created_at": t.CreatedAt,
 		})

@@ -18,9 +18,11 @@ type Founding struct {
 	Person    string
 	Email     string
 	SealedKey []byte
-	// Cells the tenant may live in; the store takes the one with the fewest tenants and sets it in the tenant.
+	// Cells are the configured ones; the store takes the one that cell.Place chooses and sets it in the tenant.
 	Cells []string
-	Audit audit.Entry
+	// Region is where the tenant may live; empty: anywhere.
+	Region string
+	Audit  audit.Entry
 }
 
 // Store keeps tenants.

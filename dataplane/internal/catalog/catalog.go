@@ -130,6 +130,13 @@ func (c *Catalog) Tenants() []Tenant {
 	return all
 }
 
+// Size is how many tenants and devices there are.
+func (c *Catalog) Size() (tenants, devices int) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return len(c.tenants), len(c.devices)
+}
+
 // Device returns the device if it exists.
 func (c *Catalog) Device(tenant tenancy.ID, device string) (Device, bool) {
 	c.mu.RLock()

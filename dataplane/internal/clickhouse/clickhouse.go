@@ -144,6 +144,16 @@ func (s *Store) Provision(ctx context.Context, tenant tenancy.ID) error {
 	return nil
 }
 
+// Databases is how many tenants' databases there are.
+func (s *Store) Databases(ctx context.Context) (int, error) {
+	var n uint64
+	err := s.admin.QueryRow(ctx, "select count() from system.databases where startsWith(name, 'tenant_')").Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count databases: %w", err)
+	}
+	return int(n), nil //nolint:gosec // a count
+}
+
 // Password is that of the tenant's own user, whose name is the database's.
 func (s *Store) Password(tenant tenancy.ID) string {
 	mac := hmac.New(sha256.New, s.cfg.Secret)

@@ -46,8 +46,8 @@ type Usage interface {
 type Observer interface {
 	// Stepped is called after each frame with the tenant rows it added, before they are stored.
 	Stepped(rows []engine.EventRow)
-	// Committed is called when a range is stored; oldest is the log's time of its first frame.
-	Committed(partition int, out *engine.Outputs, oldest time.Time)
+	// Committed is called when a range is stored, up to a sequence; oldest is the log's time of its first frame.
+	Committed(partition int, through uint64, out *engine.Outputs, oldest time.Time)
 	// Checkpointed is called when everything up to through is stored and never needed from the log again.
 	Checkpointed(ctx context.Context, partition int, through uint64, bytes int)
 }
@@ -419,7 +419,7 @@ func (r *Runner) finish(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.deps.Observer.Committed(r.cfg.Partition, j.out, j.oldest)
+		r.deps.Observer.Committed(r.cfg.Partition, j.through, j.out, j.oldest)
 		if len(j.totals) > 0 {
 			if err := r.deps.Usage.Publish(ctx, r.cfg.Partition, j.totals); err != nil {
 				// They are absolute: the next publication has all that changed since the last that arrived.

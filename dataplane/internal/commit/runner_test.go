@@ -160,11 +160,11 @@ func (w *world) StoredEvents(_ context.Context, _ tenancy.ID, _ uint16, from, to
 func (w *world) StoredDeadLetters(context.Context, tenancy.ID, uint16, uint64, uint64) (map[Place]int, error) {
 	return map[Place]int{}, nil
 }
-func (w *world) Refused(err error) bool                         { return errors.Is(err, errRefused) }
-func (w *world) NotProvisioned(error) bool                      { return false }
-func (w *world) Stepped([]engine.EventRow)                      {}
-func (w *world) Committed(int, *engine.Outputs, time.Time)      {}
-func (w *world) Checkpointed(context.Context, int, uint64, int) {}
+func (w *world) Refused(err error) bool                            { return errors.Is(err, errRefused) }
+func (w *world) NotProvisioned(error) bool                         { return false }
+func (w *world) Stepped([]engine.EventRow)                         {}
+func (w *world) Committed(int, uint64, *engine.Outputs, time.Time) {}
+func (w *world) Checkpointed(context.Context, int, uint64, int)    {}
 
 func (w *world) Publish(_ context.Context, _ int, totals []engine.Total) error {
 	return w.call(func() {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,6 +20,7 @@ type Metrics struct {
 	frameEvents prometheus.Counter
 	frameTime   prometheus.Histogram
 	framesLost  prometheus.Counter
+	stored      atomic.Uint64
 }
 
 // NewMetrics registers the gateway's figures; it returns the error of a name that is taken.
@@ -62,11 +64,15 @@ func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
 
 // FramePublished counts a stored frame.
 func (m *Metrics) FramePublished(events, bytes int, took time.Duration) {
+	m.stored.Add(uint64(events)) //nolint:gosec // a count
 	m.frames.Inc()
 	m.frameEvents.Add(float64(events))
 	m.frameBytes.Add(float64(bytes))
 	m.frameTime.Observe(took.Seconds())
 }
+
+// Stored is how many events were made durable since the start.
+func (m *Metrics) Stored() uint64 { return m.stored.Load() }
 
 // FrameFailed counts a frame that was given up.
 func (m *Metrics) FrameFailed(int) { m.framesLost.Inc() }

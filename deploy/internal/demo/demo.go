@@ -67,6 +67,8 @@ type Demo struct {
 	http *http.Client
 	// client calls as the demo's key, once there is one.
 	client *rpc.Client
+	// mqtt is where the tenant's cell takes devices.
+	mqtt string
 }
 
 // New returns a demo; it does nothing yet.
@@ -94,6 +96,7 @@ func (d *Demo) Tenant(ctx context.Context) error {
 		return err
 	}
 	access.fill(d.cfg, found)
+	d.mqtt = access.MQTTAddress
 	if err := d.storeAccess(ctx, &access); err != nil {
 		return err
 	}
@@ -103,6 +106,9 @@ func (d *Demo) Tenant(ctx context.Context) error {
 	d.log.InfoContext(ctx, "tenant "+tenant+" is there", slog.String("in", d.since(begun)))
 	return nil
 }
+
+// MQTTAddress is where the tenant's devices connect, after Tenant.
+func (d *Demo) MQTTAddress() string { return d.mqtt }
 
 func (d *Demo) since(begun time.Time) string {
 	return d.now().Sub(begun).Round(time.Millisecond).String()

@@ -17,7 +17,9 @@ const cell = "local"
 
 func start(t *testing.T, dir string) *nats.Server {
 	t.Helper()
-	s, err := nats.Start(nats.Config{StoreDir: dir, Cell: cell, ControlPlanePassword: "cp", CellPassword: "ce"}, slog.New(slog.DiscardHandler))
+	s, err := nats.Start(nats.Config{
+		StoreDir: dir, ControlPlanePassword: "cp", Cells: []nats.Cell{{Name: cell, User: nats.UserCell, Password: "ce"}, {Name: "eu-1", User: "cell-eu-1", Password: "eu"}},
+	}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,8 +84,42 @@ func TestEachUserDoesItsWorkAndNoMore(t *testing.T) {
 	if _, err := control.Publish(t.Context(), subject.Ingest(cell, 0), nil); err == nil {
 		t.Fatal("the control plane wrote to the log")
 	}
+	other := connect(t, s, "cell-eu-1", "eu")
+	if _, err := other.KeyValue(t.Context(), subject.CatalogBucket(cell)); err == nil {
+		t.Fatal("another cell read the catalog")
+	}
+	if _, err := other.Publish(t.Context(), subject.Ingest(cell, 0), nil); err == nil {
+		t.Fatal("another cell wrote to the log")
+	}
+	if _, err := other.Publish(t.Context(), subject.Usage(cell), nil); err == nil {
+		t.Fatal("another cell reported usage in this one's name")
+	}
+	hear(t, s)
 	if _, err := client.Connect(s.URL()); !errors.Is(err, client.ErrAuthorization) {
 		t.Fatalf("a stranger got %v", err)
+	}
+}
+
+// hear proves that the control plane hears a cell's heartbeat and no other that is sent in the cell's name.
+func hear(t *testing.T, s *nats.Server) {
+	t.Helper()
+	dial := func(user, password string) *client.Conn {
+		nc, err := client.Connect(s.URL(), client.UserInfo(user, password), client.ErrorHandler(func(*client.Conn, *client.Subscription, error) {}))
+		check(t, err)
+		t.Cleanup(nc.Close)
+		return nc
+	}
+	control := dial(nats.UserControlPlane, "cp")
+	heard, err := control.QueueSubscribeSync(subject.HeartbeatAll, "controlplane")
+	check(t, err)
+	check(t, control.Flush())
+	for user, password := range map[string]string{"cell-eu-1": "eu", nats.UserCell: "ce"} {
+		nc := dial(user, password)
+		check(t, nc.Publish(subject.Heartbeat(cell), []byte(user)))
+		check(t, nc.Flush())
+	}
+	if msg, err := heard.NextMsg(5 * time.Second); err != nil || string(msg.Data) != nats.UserCell {
+		t.Fatalf("heard %v, %v", msg, err)
 	}
 }
 

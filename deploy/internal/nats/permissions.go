@@ -11,11 +11,14 @@ import (
 // Who may do what. The control plane writes the catalog and reads usage and reports; the cell owns its log, dead letters,
 // commits and checkpoints, reads the catalog, and reports usage. Neither can touch the other's streams, so that a taken
 // cell cannot rewrite the catalog that says who may connect to it.
-func controlPlanePermissions(cell string) *server.Permissions {
-	return permissions(
-		manages("KV_"+subject.CatalogBucket(cell)), manages(subject.UsageStream), manages(subject.ReportStream),
-		[]string{"$KV." + subject.CatalogBucket(cell) + ".>"},
-	)
+func controlPlanePermissions(cells []Cell) *server.Permissions {
+	publish := [][]string{manages(subject.UsageStream), manages(subject.ReportStream)}
+	for _, c := range cells {
+		publish = append(publish, manages("KV_"+subject.CatalogBucket(c.Name)), []string{"$KV." + subject.CatalogBucket(c.Name) + ".>"})
+	}
+	p := permissions(publish...)
+	p.Subscribe.Allow = append(p.Subscribe.Allow, subject.HeartbeatAll)
+	return p
 }
 
 func cellPermissions(cell string) *server.Permissions {
@@ -24,7 +27,7 @@ func cellPermissions(cell string) *server.Permissions {
 		manages("KV_"+subject.CommitBucket(cell)), manages("OBJ_"+subject.CheckpointBucket(cell)),
 		reads("KV_"+subject.CatalogBucket(cell)),
 		[]string{
-			subject.IngestAll(cell), subject.DeadLetterAll(cell), subject.Usage(cell), subject.Report(cell),
+			subject.IngestAll(cell), subject.DeadLetterAll(cell), subject.Usage(cell), subject.Report(cell), subject.Heartbeat(cell),
 			"$KV." + subject.CommitBucket(cell) + ".>", "$O." + subject.CheckpointBucket(cell) + ".>",
 			"$JS.API.STREAM.INFO." + subject.UsageStream, "$JS.API.STREAM.INFO." + subject.ReportStream,
 		},

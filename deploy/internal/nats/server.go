@@ -1,6 +1,6 @@
 // Package nats runs a NATS server with JetStream inside `millwright up`. Everything acknowledged is on disk: the file
-// store syncs each write. Two users meet on it, the control plane and one cell, each confined to the subjects of its
-// work. Package up imports it.
+// store syncs each write. The control plane and each cell meet on it, each a user confined to the subjects of its work.
+// Package up imports it.
 package nats
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// The users.
+// The users; a second cell's is called after it.
 const (
 	UserControlPlane = "controlplane"
 	UserCell         = "cell"
@@ -23,12 +23,14 @@ const (
 type Config struct {
 	// StoreDir holds the streams.
 	StoreDir string
-	// Cell is the name of the one cell, part of its subjects.
-	Cell string
-	// ControlPlanePassword and CellPassword are the users' passwords.
+	// ControlPlanePassword is that of the control plane's user.
 	ControlPlanePassword string
-	CellPassword         string
+	// Cells each have a user of their own.
+	Cells []Cell
 }
+
+// Cell is a cell's user. Name is the cell's, part of its subjects.
+type Cell struct{ Name, User, Password string }
 
 const (
 	// maxPayload bounds one message: a frame of events or a checkpoint's chunk.
@@ -47,17 +49,21 @@ type Server struct {
 
 // Start starts the server on a loopback port that the system picks and returns once it serves.
 func Start(cfg Config, log *slog.Logger) (*Server, error) {
-	if cfg.ControlPlanePassword == "" || cfg.CellPassword == "" || cfg.Cell == "" {
-		return nil, errors.New("nats: a password and the cell's name are required")
+	if cfg.ControlPlanePassword == "" || len(cfg.Cells) == 0 {
+		return nil, errors.New("nats: a password and a cell are required")
+	}
+	users := []*server.User{{Username: UserControlPlane, Password: cfg.ControlPlanePassword, Permissions: controlPlanePermissions(cfg.Cells)}}
+	for _, c := range cfg.Cells {
+		if c.Name == "" || c.User == "" || c.Password == "" {
+			return nil, errors.New("nats: a cell's name, user and password are required")
+		}
+		users = append(users, &server.User{Username: c.User, Password: c.Password, Permissions: cellPermissions(c.Name)})
 	}
 	options := &server.Options{
 		ServerName: "millwright", Host: "127.0.0.1", Port: server.RANDOM_PORT, DontListen: false,
 		NoSigs: true, NoSystemAccount: false, JetStream: true, StoreDir: cfg.StoreDir, SyncAlways: true,
 		JetStreamMaxMemory: 64 << 20, JetStreamMaxStore: maxStore, MaxPayload: maxPayload, MaxPending: maxPending, MaxControlLine: 4096,
-		Users: []*server.User{
-			{Username: UserControlPlane, Password: cfg.ControlPlanePassword, Permissions: controlPlanePermissions(cfg.Cell)},
-			{Username: UserCell, Password: cfg.CellPassword, Permissions: cellPermissions(cfg.Cell)},
-		},
+		Users: users,
 	}
 	srv, err := server.NewServer(options)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/millwright-io/millwright/deploy/internal/command"
 	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/cell/v1/cellv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1/telemetryv1connect"
@@ -46,6 +47,7 @@ type Client struct {
 	Usage   usagev1connect.UsageServiceClient
 	Audit   auditv1connect.AuditServiceClient
 	Members memberv1connect.MemberServiceClient
+	Cells   cellv1connect.CellServiceClient
 
 	http   *http.Client
 	auth   connect.Option
@@ -90,6 +92,7 @@ func dial(server string, auth header) (*Client, error) {
 		Usage:   usagev1connect.NewUsageServiceClient(client, server, option),
 		Audit:   auditv1connect.NewAuditServiceClient(client, server, option),
 		Members: memberv1connect.NewMemberServiceClient(client, server, option),
+		Cells:   cellv1connect.NewCellServiceClient(client, server, option),
 		http:    client, auth: option, server: strings.TrimRight(server, "/"), header: auth,
 	}, nil
 }

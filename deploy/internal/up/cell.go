@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"github.com/millwright-io/millwright/dataplane"
-	"github.com/millwright-io/millwright/deploy/internal/nats"
 	"github.com/millwright-io/millwright/deploy/internal/role"
 )
 
@@ -14,28 +13,28 @@ const (
 	smallestLog = 64 << 20
 )
 
-// cellPart runs the gateway, the engine and the cell's API.
-func (s *site) cellPart() (*part, error) {
-	_, natsPassword, err := s.dir.secret("nats-cell", 24)
+// cellPart runs the gateway, the engine and the API of a cell.
+func (s *site) cellPart(c *cell) (*part, error) {
+	_, natsPassword, err := s.dir.secret(c.called("nats-cell"), 24)
 	if err != nil {
 		return nil, err
 	}
-	_, clickhousePassword, err := s.dir.secret("clickhouse-admin", 24)
+	_, clickhousePassword, err := s.dir.secret(c.called("clickhouse-admin"), 24)
 	if err != nil {
 		return nil, err
 	}
-	_, store, err := s.dir.secret("store", 32)
+	_, store, err := s.dir.secret(c.called("store"), 32)
 	if err != nil {
 		return nil, err
 	}
 	cfg := dataplane.DefaultConfig()
-	cfg.Cell = cellName
-	cfg.APIAddress, cfg.IngestAddress = s.cfg.CellAddress, s.cfg.IngestAddress
-	cfg.MQTTAddress, cfg.MQTTWebSocketAddress = s.cfg.MQTTAddress, s.cfg.MQTTWebSocketAddress
-	cfg.MetricsAddress = loopback(s.ports.cellMetrics)
+	cfg.Cell, cfg.Version = c.name, s.cfg.Version
+	cfg.APIAddress, cfg.IngestAddress = c.address, c.ingest
+	cfg.MQTTAddress, cfg.MQTTWebSocketAddress = c.mqtt, c.mqttWebSocket
+	cfg.MetricsAddress = loopback(c.metricsPort)
 	cfg.GatewayCertificateDir = s.dir.at("gateway")
-	cfg.NATSURL, cfg.NATSUser, cfg.NATSPasswordFile = s.nats.URL(), nats.UserCell, natsPassword
-	cfg.ClickHouseURL, cfg.ClickHouseUser = "http://"+s.cfg.ClickHouseAddress, clickhouseAdmin
+	cfg.NATSURL, cfg.NATSUser, cfg.NATSPasswordFile = s.nats.URL(), c.natsUser(), natsPassword
+	cfg.ClickHouseURL, cfg.ClickHouseUser = "http://"+c.clickhouseStore, clickhouseAdmin
 	cfg.ClickHousePasswordFile, cfg.StoreSecretFile = clickhousePassword, store
 	cfg.ConsoleOrigins = s.origins()
 	cfg.SpaceDirectory = s.dir.path
@@ -46,9 +45,9 @@ func (s *site) cellPart() (*part, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.LogMaxBytes = logSize(free)
+	cfg.LogMaxBytes = logSize(free / uint64(len(s.cfg.cells)))
 	args := role.Arguments(cfg, dataplane.DefaultConfig())
-	return childPart(s.child(s.roleSpec("cell", args, answers("http://"+cfg.MetricsAddress+"/readyz")))), nil
+	return childPart(s.child(s.roleSpec(c.called("cell"), "cell", args, answers("http://"+cfg.MetricsAddress+"/readyz")))), nil
 }
 
 // logSize is the size of the log on a disk with that much free: it may not fill the disk.

@@ -21,7 +21,8 @@ func Commands(version string) []command.Command {
 			cfg := Config{Version: version}
 			lists, verbose := flags(fs, &cfg)
 			return func(ctx context.Context, e command.Env, _ []string) error {
-				cfg.Hosts, cfg.PlanLimits, cfg.Operators = words(lists.hosts), words(lists.limits), words(lists.operators)
+				cfg.Hosts, cfg.PlanLimits = words(lists.hosts), words(lists.limits)
+				cfg.Operators, cfg.Cells = words(lists.operators), words(lists.cells)
 				executable, err := os.Executable()
 				if err != nil {
 					return fmt.Errorf("find this binary: %w", err)
@@ -46,6 +47,7 @@ func flags(fs *flag.FlagSet, cfg *Config) (given *lists, verbose *bool) {
 	}
 	fs.StringVar(&cfg.Origin, "origin", "", "`URL` that browsers see the console at (default http:// and the control address)")
 	fs.StringVar(&given.hosts, "hosts", "", "further names and addresses, separated by commas, that devices reach the gateway by; they go into its certificate")
+	fs.StringVar(&given.cells, "cells", "", "cells to run, separated by commas, each NAME or NAME=REGION, e.g. eu-1,us-1; the first has the addresses below, each further one five ports after the port base's seven, or those of the first plus 100, 200, … (default one, local)")
 	fs.StringVar(&given.operators, "operators", "", "e-mail addresses, separated by commas, of the people who run the installation: they manage its cells and see its tenants (default: the demo's person, or nobody with --demo none)")
 	fs.StringVar(&cfg.MailURLFile, "mail-url-file", "", "`FILE` with the mail server's URL, e.g. smtps://user:password@mail.example.com:465 (default: a mailbox for development, at /mailbox of the console)")
 	fs.StringVar(&cfg.MailFrom, "mail-from", "", "address that e-mails come from")
@@ -61,7 +63,7 @@ func flags(fs *flag.FlagSet, cfg *Config) (given *lists, verbose *bool) {
 }
 
 // lists are flags that hold several words.
-type lists struct{ hosts, limits, operators string }
+type lists struct{ hosts, limits, operators, cells string }
 
 func words(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })

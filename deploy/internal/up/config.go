@@ -19,7 +19,7 @@ import (
 type Config struct {
 	// Data is the data directory.
 	Data string
-	// PortBase is the first of seven public ports; 0 means each address' own default.
+	// PortBase is the first of seven public ports, and of five more for each cell after the first; 0 means each address' own default.
 	PortBase int
 	// Demo is plant, empty or none.
 	Demo string
@@ -38,6 +38,10 @@ type Config struct {
 	Origin string
 	// Hosts are further names and addresses that devices reach the gateway by, for its certificate.
 	Hosts []string
+
+	// Cells are the cells to run, each NAME or NAME=REGION; empty: one.
+	Cells []string
+	cells []*cell
 
 	// Operators are the e-mail addresses of who runs the installation; the demo's person when there is one and none is named.
 	Operators []string
@@ -93,8 +97,11 @@ func (c *Config) complete(executable string) error {
 			return command.Usage("--%s %q: %s", a.flag, *a.value, err)
 		}
 	}
-	if c.PortBase < 0 || c.PortBase > 65535-6 {
-		return command.Usage("--port-base %d: want 1 to %d", c.PortBase, 65535-6)
+	if err := c.completeCells(); err != nil {
+		return err
+	}
+	if most := 65536 - len(c.addresses()) - len(c.further()); c.PortBase < 0 || c.PortBase > most {
+		return command.Usage("--port-base %d: want 1 to %d", c.PortBase, most)
 	}
 	if c.Demo != "plant" && c.Demo != "empty" && c.Demo != "none" {
 		return command.Usage("--demo %q: want plant, empty or none", c.Demo)

@@ -1,8 +1,6 @@
 package up
 
 import (
-	"encoding/json"
-	"fmt"
 	"net"
 
 	"github.com/millwright-io/millwright/controlplane"
@@ -43,23 +41,7 @@ func (s *site) controlPlanePart() (*part, error) {
 	cfg.GatewayCertificateDir, cfg.GatewayHosts = s.dir.at("gateway"), s.cfg.Hosts
 	cfg.CellsFile, cfg.PlanLimits, cfg.Operators = cells, s.cfg.PlanLimits, s.cfg.Operators
 	args := role.Arguments(cfg, controlplane.DefaultConfig())
-	return childPart(s.child(s.roleSpec("controlplane", args, answers("http://"+cfg.MetricsAddress+"/readyz")))), nil
-}
-
-// writeCells tells the control plane where the cell listens, as its users see it.
-func (s *site) writeCells() (string, error) {
-	text, err := json.MarshalIndent([]controlplane.Cell{{
-		Name: cellName, Region: "local",
-		URL:              "http://" + s.reachable(s.cfg.CellAddress),
-		IngestURL:        "https://" + s.reachable(s.cfg.IngestAddress) + "/v1/telemetry",
-		MQTTAddress:      s.reachable(s.cfg.MQTTAddress),
-		MQTTWebSocketURL: "wss://" + s.reachable(s.cfg.MQTTWebSocketAddress) + "/mqtt",
-	}}, "", "  ")
-	if err != nil {
-		return "", fmt.Errorf("encode the list of cells: %w", err)
-	}
-	path := s.dir.at("cells.json")
-	return path, durable.WriteFile(path, append(text, '\n'), 0o600)
+	return childPart(s.child(s.roleSpec("controlplane", "controlplane", args, answers("http://"+cfg.MetricsAddress+"/readyz")))), nil
 }
 
 // reachable is an address as others reach it: one that listens everywhere is reached by the first of the hosts.

@@ -40,7 +40,7 @@ func (s *site) startDemo(ctx context.Context, t *tree) error {
 		return err
 	}
 	begun := s.now()
-	if err := t.start(ctx, s.plantPart()); err != nil {
+	if err := t.start(ctx, s.plantPart(d.MQTTAddress())); err != nil {
 		return err
 	}
 	if err := d.WaitSending(ctx, begun); err != nil {
@@ -51,9 +51,9 @@ func (s *site) startDemo(ctx context.Context, t *tree) error {
 }
 
 // plantPart is the simulator with the demo's devices.
-func (s *site) plantPart() *part {
-	spec := s.roleSpec("simulate", []string{
-		"--devices-dir", s.dir.at("devices"), "--mqtt-address", s.reachable(s.cfg.MQTTAddress),
+func (s *site) plantPart(address string) *part {
+	spec := s.roleSpec("simulate", "simulate", []string{
+		"--devices-dir", s.dir.at("devices"), "--mqtt-address", address,
 		"--seed", strconv.Itoa(demo.Seed), "--backfill", demoHistory.String(),
 	}, nil)
 	return childPart(s.child(spec))

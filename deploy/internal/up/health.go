@@ -26,11 +26,14 @@ func watchTree(t *tree, s *site, started *atomic.Bool) health.Tree {
 			return checks
 		},
 		Sources: func() []health.Source {
-			return []health.Source{
+			sources := []health.Source{
 				{Process: "controlplane", URL: "http://" + loopback(s.ports.controlMetrics) + "/metrics"},
-				{Process: "cell", URL: "http://" + loopback(s.ports.cellMetrics) + "/metrics"},
 				{Process: "kratos", URL: s.kratos.AdminURL() + "/admin/metrics/prometheus"},
 			}
+			for _, c := range s.cfg.cells {
+				sources = append(sources, health.Source{Process: c.called("cell"), URL: "http://" + loopback(c.metricsPort) + "/metrics"})
+			}
+			return sources
 		},
 		Own: func(ctx context.Context, m *health.Metrics) { ownMetrics(ctx, t, s, started.Load(), m) },
 	}

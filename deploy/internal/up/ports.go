@@ -12,7 +12,7 @@ import (
 // checkPorts explains a public address that cannot be listened on.
 func (c *Config) checkPorts(ctx context.Context) error {
 	seen := map[string]string{}
-	for _, a := range c.addresses() {
+	for _, a := range append(c.addresses(), c.further()...) {
 		if other := seen[*a.value]; other != "" {
 			return fmt.Errorf("--%s and --%s are both %s: give each its own port", other, a.flag, *a.value)
 		}

@@ -16,9 +16,6 @@ import (
 	"github.com/millwright-io/millwright/deploy/internal/supervise"
 )
 
-// cellName is the name of the one cell that runs here.
-const cellName = "local"
-
 // site is the data directory with all that its parts share: ports, secrets and addresses.
 type site struct {
 	cfg        Config
@@ -27,7 +24,7 @@ type site struct {
 	now        func() time.Time
 	executable string
 
-	ports struct{ postgres, kratosPublic, kratosAdmin, controlMetrics, cellMetrics, mail, mailbox int }
+	ports struct{ postgres, kratosPublic, kratosAdmin, controlMetrics, mail, mailbox int }
 
 	postgres *postgres.Server
 	nats     *nats.Server
@@ -41,11 +38,15 @@ type site struct {
 
 func newSite(ctx context.Context, cfg Config, dir *directory, executable string, log *slog.Logger, now func() time.Time) (*site, error) {
 	s := &site{cfg: cfg, dir: dir, log: log, now: now, executable: executable}
-	ports, err := freePorts(ctx, 7)
+	wanted := []*int{&s.ports.postgres, &s.ports.kratosPublic, &s.ports.kratosAdmin, &s.ports.controlMetrics, &s.ports.mail, &s.ports.mailbox}
+	for _, c := range cfg.cells {
+		wanted = append(wanted, &c.metricsPort)
+	}
+	ports, err := freePorts(ctx, len(wanted))
 	if err != nil {
 		return nil, err
 	}
-	for i, p := range []*int{&s.ports.postgres, &s.ports.kratosPublic, &s.ports.kratosAdmin, &s.ports.controlMetrics, &s.ports.cellMetrics, &s.ports.mail, &s.ports.mailbox} {
+	for i, p := range wanted {
 		*p = ports[i]
 	}
 	if err := s.preparePostgres(ctx); err != nil {
@@ -102,13 +103,13 @@ func (s *site) logPath(name string) string { return s.dir.at("logs", name+".log"
 
 func (s *site) child(spec supervise.Spec) *supervise.Child { return supervise.New(spec, s.log, s.now) }
 
-// roleSpec is a child that is this binary in one of its roles. It inherits nothing of the environment, so that variables
+// roleSpec is a child, called name, that is this binary in one of its roles. It inherits nothing of the environment, so that variables
 // meant for `up` do not reach it.
-func (s *site) roleSpec(role string, args []string, ready func(context.Context) error) supervise.Spec {
+func (s *site) roleSpec(name, role string, args []string, ready func(context.Context) error) supervise.Spec {
 	return supervise.Spec{
-		Name: role, Path: s.executable, Args: append([]string{role}, args...), Dir: s.dir.path,
+		Name: name, Path: s.executable, Args: append([]string{role}, args...), Dir: s.dir.path,
 		Env:   []string{"PATH=/usr/bin:/bin", "HOME=" + s.dir.path, "TZ=UTC"},
-		Ready: ready, ReadyWithin: time.Minute, Grace: 15 * time.Second, LogPath: s.logPath(role), Notable: notable,
+		Ready: ready, ReadyWithin: time.Minute, Grace: 15 * time.Second, LogPath: s.logPath(name), Notable: notable,
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/millwright-io/millwright/deploy/internal/nats"
@@ -51,13 +52,15 @@ func (s *site) natsPart() *part {
 			if err != nil {
 				return err
 			}
-			cell, _, err := s.dir.secret("nats-cell", 24)
-			if err != nil {
-				return err
+			cfg := nats.Config{StoreDir: s.dir.at("nats"), ControlPlanePassword: control}
+			for _, c := range s.cfg.cells {
+				password, _, err := s.dir.secret(c.called("nats-cell"), 24)
+				if err != nil {
+					return err
+				}
+				cfg.Cells = append(cfg.Cells, nats.Cell{Name: c.name, User: c.natsUser(), Password: password})
 			}
-			s.nats, err = nats.Start(nats.Config{
-				StoreDir: s.dir.at("nats"), Cell: cellName, ControlPlanePassword: control, CellPassword: cell,
-			}, s.log)
+			s.nats, err = nats.Start(cfg, s.log)
 			if err == nil {
 				s.say("nats", "ready", begun)
 			}
@@ -77,17 +80,20 @@ func (s *site) natsPart() *part {
 	}
 }
 
-// clickhousePart runs the engine in a process of its own: its crash takes nothing else down.
-func (s *site) clickhousePart() (*part, error) {
-	_, password, err := s.dir.secret("clickhouse-admin", 24)
+// clickhousePart runs a cell's engine in a process of its own: its crash takes nothing else down.
+func (s *site) clickhousePart(c *cell) (*part, error) {
+	_, password, err := s.dir.secret(c.called("clickhouse-admin"), 24)
 	if err != nil {
 		return nil, err
 	}
+	if err := os.MkdirAll(s.dir.at(c.called("clickhouse")), 0o700); err != nil {
+		return nil, fmt.Errorf("make %s: %w", s.dir.at(c.called("clickhouse")), plain(err))
+	}
 	args := role.Arguments(warehouse.Config{
-		Address: s.cfg.ClickHouseAddress, DataDir: s.dir.at("clickhouse"), Library: s.cfg.Library,
+		Address: c.clickhouseStore, DataDir: s.dir.at(c.called("clickhouse")), Library: s.cfg.Library,
 		AdminUser: clickhouseAdmin, AdminPasswordFile: password,
 	}, warehouse.Config{})
-	return childPart(s.child(s.roleSpec("clickhouse", args, answers("http://"+s.cfg.ClickHouseAddress+"/ping")))), nil
+	return childPart(s.child(s.roleSpec(c.called("clickhouse"), "clickhouse", args, answers("http://"+c.clickhouseStore+"/ping")))), nil
 }
 
 // clickhouseAdmin is the user that the cell works as.

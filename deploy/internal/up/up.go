@@ -27,6 +27,9 @@ func Run(ctx context.Context, cfg Config, executable string, out io.Writer, log 
 		return err
 	}
 	defer dir.close()
+	if err := cfg.checkCells(dir); err != nil {
+		return err
+	}
 	if err := cfg.checkPorts(ctx); err != nil {
 		return err
 	}
@@ -64,11 +67,15 @@ func (s *site) startAll(ctx context.Context, t *tree, started *atomic.Bool) erro
 			return err
 		}
 	}
-	clickhouse, err := s.clickhousePart()
-	if err != nil {
-		return err
+	stores := []*part{s.postgresPart(), s.natsPart()}
+	for _, c := range s.cfg.cells {
+		clickhouse, err := s.clickhousePart(c)
+		if err != nil {
+			return err
+		}
+		stores = append(stores, clickhouse)
 	}
-	if err := t.start(ctx, s.postgresPart(), s.natsPart(), clickhouse); err != nil {
+	if err := t.start(ctx, stores...); err != nil {
 		return err
 	}
 	if err := t.start(ctx, s.kratosPart()); err != nil {
@@ -81,11 +88,15 @@ func (s *site) startAll(ctx context.Context, t *tree, started *atomic.Bool) erro
 	if err := t.start(ctx, control); err != nil {
 		return err
 	}
-	cell, err := s.cellPart()
-	if err != nil {
-		return err
+	var cells []*part
+	for _, c := range s.cfg.cells {
+		part, err := s.cellPart(c)
+		if err != nil {
+			return err
+		}
+		cells = append(cells, part)
 	}
-	if err := t.start(ctx, cell); err != nil {
+	if err := t.start(ctx, cells...); err != nil {
 		return err
 	}
 	return s.startDemo(ctx, t)

@@ -866,6 +866,131 @@ func (x *CellReport) GetProvisionedTenantId() string {
 	return ""
 }
 
+// CellHeartbeat is what a cell says of itself every few seconds.
+type CellHeartbeat struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The program's version.
+	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	// Events made durable a second, since the heartbeat before.
+	EventsPerSecond float64 `protobuf:"fixed64,2,opt,name=events_per_second,json=eventsPerSecond,proto3" json:"events_per_second,omitempty"`
+	// Tenants and devices of its catalog.
+	Tenants int32 `protobuf:"varint,3,opt,name=tenants,proto3" json:"tenants,omitempty"`
+	Devices int32 `protobuf:"varint,4,opt,name=devices,proto3" json:"devices,omitempty"`
+	// Tenants' databases in its store.
+	Databases int32 `protobuf:"varint,5,opt,name=databases,proto3" json:"databases,omitempty"`
+	// Free and whole size of the disk of log and store; 0 when they are elsewhere.
+	DiskFreeBytes uint64 `protobuf:"varint,6,opt,name=disk_free_bytes,json=diskFreeBytes,proto3" json:"disk_free_bytes,omitempty"`
+	DiskBytes     uint64 `protobuf:"varint,7,opt,name=disk_bytes,json=diskBytes,proto3" json:"disk_bytes,omitempty"`
+	// Size of the log now, and its bound.
+	LogBytes    uint64 `protobuf:"varint,8,opt,name=log_bytes,json=logBytes,proto3" json:"log_bytes,omitempty"`
+	MaxLogBytes uint64 `protobuf:"varint,9,opt,name=max_log_bytes,json=maxLogBytes,proto3" json:"max_log_bytes,omitempty"`
+	// From the log's time of an event to its row being stored: the slowest since the heartbeat before, or, while nothing is
+	// stored though events wait, how long that has been so.
+	LagSeconds    float64 `protobuf:"fixed64,10,opt,name=lag_seconds,json=lagSeconds,proto3" json:"lag_seconds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CellHeartbeat) Reset() {
+	*x = CellHeartbeat{}
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CellHeartbeat) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CellHeartbeat) ProtoMessage() {}
+
+func (x *CellHeartbeat) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CellHeartbeat.ProtoReflect.Descriptor instead.
+func (*CellHeartbeat) Descriptor() ([]byte, []int) {
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *CellHeartbeat) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *CellHeartbeat) GetEventsPerSecond() float64 {
+	if x != nil {
+		return x.EventsPerSecond
+	}
+	return 0
+}
+
+func (x *CellHeartbeat) GetTenants() int32 {
+	if x != nil {
+		return x.Tenants
+	}
+	return 0
+}
+
+func (x *CellHeartbeat) GetDevices() int32 {
+	if x != nil {
+		return x.Devices
+	}
+	return 0
+}
+
+func (x *CellHeartbeat) GetDatabases() int32 {
+	if x != nil {
+		return x.Databases
+	}
+	return 0
+}
+
+func (x *CellHeartbeat) GetDiskFreeBytes() uint64 {
+	if x != nil {
+		return x.DiskFreeBytes
+	}
+	return 0
+}
+
+func (x *CellHeartbeat) GetDiskBytes() uint64 {
+	if x != nil {
+		return x.DiskBytes
+	}
+	return 0
+}
+
+func (x *CellHeartbeat) GetLogBytes() uint64 {
+	if x != nil {
+		return x.LogBytes
+	}
+	return 0
+}
+
+func (x *CellHeartbeat) GetMaxLogBytes() uint64 {
+	if x != nil {
+		return x.MaxLogBytes
+	}
+	return 0
+}
+
+func (x *CellHeartbeat) GetLagSeconds() float64 {
+	if x != nil {
+		return x.LagSeconds
+	}
+	return 0
+}
+
 var File_millwright_catalog_v1_catalog_proto protoreflect.FileDescriptor
 
 const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
@@ -940,7 +1065,21 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"public_key\x18\x02 \x01(\fR\tpublicKey\"@\n" +
 	"\n" +
 	"CellReport\x122\n" +
-	"\x15provisioned_tenant_id\x18\x01 \x01(\tR\x13provisionedTenantId*a\n" +
+	"\x15provisioned_tenant_id\x18\x01 \x01(\tR\x13provisionedTenantId\"\xd0\x02\n" +
+	"\rCellHeartbeat\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\tR\aversion\x12*\n" +
+	"\x11events_per_second\x18\x02 \x01(\x01R\x0feventsPerSecond\x12\x18\n" +
+	"\atenants\x18\x03 \x01(\x05R\atenants\x12\x18\n" +
+	"\adevices\x18\x04 \x01(\x05R\adevices\x12\x1c\n" +
+	"\tdatabases\x18\x05 \x01(\x05R\tdatabases\x12&\n" +
+	"\x0fdisk_free_bytes\x18\x06 \x01(\x04R\rdiskFreeBytes\x12\x1d\n" +
+	"\n" +
+	"disk_bytes\x18\a \x01(\x04R\tdiskBytes\x12\x1b\n" +
+	"\tlog_bytes\x18\b \x01(\x04R\blogBytes\x12\"\n" +
+	"\rmax_log_bytes\x18\t \x01(\x04R\vmaxLogBytes\x12\x1f\n" +
+	"\vlag_seconds\x18\n" +
+	" \x01(\x01R\n" +
+	"lagSeconds*a\n" +
 	"\aUnknown\x12\x17\n" +
 	"\x13UNKNOWN_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eUNKNOWN_ACCEPT\x10\x01\x12\x10\n" +
@@ -960,7 +1099,7 @@ func file_millwright_catalog_v1_catalog_proto_rawDescGZIP() []byte {
 }
 
 var file_millwright_catalog_v1_catalog_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_millwright_catalog_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_millwright_catalog_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_millwright_catalog_v1_catalog_proto_goTypes = []any{
 	(Unknown)(0),                  // 0: millwright.catalog.v1.Unknown
 	(*Tenant)(nil),                // 1: millwright.catalog.v1.Tenant
@@ -973,15 +1112,16 @@ var file_millwright_catalog_v1_catalog_proto_goTypes = []any{
 	(*Key)(nil),                   // 8: millwright.catalog.v1.Key
 	(*Verifier)(nil),              // 9: millwright.catalog.v1.Verifier
 	(*CellReport)(nil),            // 10: millwright.catalog.v1.CellReport
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*CellHeartbeat)(nil),         // 11: millwright.catalog.v1.CellHeartbeat
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
 }
 var file_millwright_catalog_v1_catalog_proto_depIdxs = []int32{
 	2,  // 0: millwright.catalog.v1.Tenant.limits:type_name -> millwright.catalog.v1.Limits
 	7,  // 1: millwright.catalog.v1.Device.certificates:type_name -> millwright.catalog.v1.Certificate
 	5,  // 2: millwright.catalog.v1.DeviceType.measurements:type_name -> millwright.catalog.v1.Measurement
 	0,  // 3: millwright.catalog.v1.DeviceType.unknown:type_name -> millwright.catalog.v1.Unknown
-	11, // 4: millwright.catalog.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
-	11, // 5: millwright.catalog.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
+	12, // 4: millwright.catalog.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
+	12, // 5: millwright.catalog.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
 	6,  // [6:6] is the sub-list for method output_type
 	6,  // [6:6] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
@@ -1001,7 +1141,7 @@ func file_millwright_catalog_v1_catalog_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_catalog_v1_catalog_proto_rawDesc), len(file_millwright_catalog_v1_catalog_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -7,9 +7,11 @@
 package cellv1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -21,6 +23,114 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// CellState says whether a cell takes new tenants.
+type CellState int32
+
+const (
+	CellState_CELL_STATE_UNSPECIFIED CellState = 0
+	// Takes new tenants.
+	CellState_CELL_STATE_ACTIVE CellState = 1
+	// Serves those it has and takes no new ones.
+	CellState_CELL_STATE_DRAINING CellState = 2
+)
+
+// Enum value maps for CellState.
+var (
+	CellState_name = map[int32]string{
+		0: "CELL_STATE_UNSPECIFIED",
+		1: "CELL_STATE_ACTIVE",
+		2: "CELL_STATE_DRAINING",
+	}
+	CellState_value = map[string]int32{
+		"CELL_STATE_UNSPECIFIED": 0,
+		"CELL_STATE_ACTIVE":      1,
+		"CELL_STATE_DRAINING":    2,
+	}
+)
+
+func (x CellState) Enum() *CellState {
+	p := new(CellState)
+	*p = x
+	return p
+}
+
+func (x CellState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CellState) Descriptor() protoreflect.EnumDescriptor {
+	return file_millwright_cell_v1_cell_proto_enumTypes[0].Descriptor()
+}
+
+func (CellState) Type() protoreflect.EnumType {
+	return &file_millwright_cell_v1_cell_proto_enumTypes[0]
+}
+
+func (x CellState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CellState.Descriptor instead.
+func (CellState) EnumDescriptor() ([]byte, []int) {
+	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{0}
+}
+
+// CellHealth says whether a cell is heard.
+type CellHealth int32
+
+const (
+	CellHealth_CELL_HEALTH_UNSPECIFIED CellHealth = 0
+	// Heard within the last ten seconds.
+	CellHealth_CELL_HEALTH_LIVE CellHealth = 1
+	// Heard before, and not within the last ten seconds.
+	CellHealth_CELL_HEALTH_STALE CellHealth = 2
+	// Not heard yet.
+	CellHealth_CELL_HEALTH_SILENT CellHealth = 3
+)
+
+// Enum value maps for CellHealth.
+var (
+	CellHealth_name = map[int32]string{
+		0: "CELL_HEALTH_UNSPECIFIED",
+		1: "CELL_HEALTH_LIVE",
+		2: "CELL_HEALTH_STALE",
+		3: "CELL_HEALTH_SILENT",
+	}
+	CellHealth_value = map[string]int32{
+		"CELL_HEALTH_UNSPECIFIED": 0,
+		"CELL_HEALTH_LIVE":        1,
+		"CELL_HEALTH_STALE":       2,
+		"CELL_HEALTH_SILENT":      3,
+	}
+)
+
+func (x CellHealth) Enum() *CellHealth {
+	p := new(CellHealth)
+	*p = x
+	return p
+}
+
+func (x CellHealth) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CellHealth) Descriptor() protoreflect.EnumDescriptor {
+	return file_millwright_cell_v1_cell_proto_enumTypes[1].Descriptor()
+}
+
+func (CellHealth) Type() protoreflect.EnumType {
+	return &file_millwright_cell_v1_cell_proto_enumTypes[1]
+}
+
+func (x CellHealth) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CellHealth.Descriptor instead.
+func (CellHealth) EnumDescriptor() ([]byte, []int) {
+	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{1}
+}
 
 // Cell is one data plane: a gateway, a log and a store, in a region.
 type Cell struct {
@@ -35,9 +145,19 @@ type Cell struct {
 	// Host and port of MQTT over TLS.
 	MqttAddress string `protobuf:"bytes,5,opt,name=mqtt_address,json=mqttAddress,proto3" json:"mqtt_address,omitempty"`
 	// URL of MQTT over WebSocket.
-	MqttWebsocketUrl string `protobuf:"bytes,6,opt,name=mqtt_websocket_url,json=mqttWebsocketUrl,proto3" json:"mqtt_websocket_url,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	MqttWebsocketUrl string     `protobuf:"bytes,6,opt,name=mqtt_websocket_url,json=mqttWebsocketUrl,proto3" json:"mqtt_websocket_url,omitempty"`
+	State            CellState  `protobuf:"varint,7,opt,name=state,proto3,enum=millwright.cell.v1.CellState" json:"state,omitempty"`
+	Health           CellHealth `protobuf:"varint,8,opt,name=health,proto3,enum=millwright.cell.v1.CellHealth" json:"health,omitempty"`
+	// When it was last heard; unset: never.
+	HeardAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=heard_at,json=heardAt,proto3" json:"heard_at,omitempty"`
+	Version string                 `protobuf:"bytes,10,opt,name=version,proto3" json:"version,omitempty"`
+	Load    *Load                  `protobuf:"bytes,11,opt,name=load,proto3" json:"load,omitempty"`
+	// Tenants that were placed there.
+	PlacedTenants int32 `protobuf:"varint,12,opt,name=placed_tenants,json=placedTenants,proto3" json:"placed_tenants,omitempty"`
+	// The configuration names it; else it is one of the past.
+	Configured    bool `protobuf:"varint,13,opt,name=configured,proto3" json:"configured,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Cell) Reset() {
@@ -112,17 +232,197 @@ func (x *Cell) GetMqttWebsocketUrl() string {
 	return ""
 }
 
+func (x *Cell) GetState() CellState {
+	if x != nil {
+		return x.State
+	}
+	return CellState_CELL_STATE_UNSPECIFIED
+}
+
+func (x *Cell) GetHealth() CellHealth {
+	if x != nil {
+		return x.Health
+	}
+	return CellHealth_CELL_HEALTH_UNSPECIFIED
+}
+
+func (x *Cell) GetHeardAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HeardAt
+	}
+	return nil
+}
+
+func (x *Cell) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Cell) GetLoad() *Load {
+	if x != nil {
+		return x.Load
+	}
+	return nil
+}
+
+func (x *Cell) GetPlacedTenants() int32 {
+	if x != nil {
+		return x.PlacedTenants
+	}
+	return 0
+}
+
+func (x *Cell) GetConfigured() bool {
+	if x != nil {
+		return x.Configured
+	}
+	return false
+}
+
+// Load is what a cell does, and what it can do, as of its last heartbeat.
+type Load struct {
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	EventsPerSecond    float64                `protobuf:"fixed64,1,opt,name=events_per_second,json=eventsPerSecond,proto3" json:"events_per_second,omitempty"`
+	MaxEventsPerSecond int32                  `protobuf:"varint,2,opt,name=max_events_per_second,json=maxEventsPerSecond,proto3" json:"max_events_per_second,omitempty"`
+	Databases          int32                  `protobuf:"varint,3,opt,name=databases,proto3" json:"databases,omitempty"`
+	MaxDatabases       int32                  `protobuf:"varint,4,opt,name=max_databases,json=maxDatabases,proto3" json:"max_databases,omitempty"`
+	Devices            int32                  `protobuf:"varint,5,opt,name=devices,proto3" json:"devices,omitempty"`
+	DiskFreeBytes      uint64                 `protobuf:"varint,6,opt,name=disk_free_bytes,json=diskFreeBytes,proto3" json:"disk_free_bytes,omitempty"`
+	DiskBytes          uint64                 `protobuf:"varint,7,opt,name=disk_bytes,json=diskBytes,proto3" json:"disk_bytes,omitempty"`
+	LogBytes           uint64                 `protobuf:"varint,8,opt,name=log_bytes,json=logBytes,proto3" json:"log_bytes,omitempty"`
+	MaxLogBytes        uint64                 `protobuf:"varint,9,opt,name=max_log_bytes,json=maxLogBytes,proto3" json:"max_log_bytes,omitempty"`
+	// How far storing is behind.
+	LagSeconds float64 `protobuf:"fixed64,10,opt,name=lag_seconds,json=lagSeconds,proto3" json:"lag_seconds,omitempty"`
+	// What is left of the scarcest of these, 0 to 1; new tenants go where it is highest.
+	Headroom      float64 `protobuf:"fixed64,11,opt,name=headroom,proto3" json:"headroom,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Load) Reset() {
+	*x = Load{}
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Load) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Load) ProtoMessage() {}
+
+func (x *Load) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Load.ProtoReflect.Descriptor instead.
+func (*Load) Descriptor() ([]byte, []int) {
+	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Load) GetEventsPerSecond() float64 {
+	if x != nil {
+		return x.EventsPerSecond
+	}
+	return 0
+}
+
+func (x *Load) GetMaxEventsPerSecond() int32 {
+	if x != nil {
+		return x.MaxEventsPerSecond
+	}
+	return 0
+}
+
+func (x *Load) GetDatabases() int32 {
+	if x != nil {
+		return x.Databases
+	}
+	return 0
+}
+
+func (x *Load) GetMaxDatabases() int32 {
+	if x != nil {
+		return x.MaxDatabases
+	}
+	return 0
+}
+
+func (x *Load) GetDevices() int32 {
+	if x != nil {
+		return x.Devices
+	}
+	return 0
+}
+
+func (x *Load) GetDiskFreeBytes() uint64 {
+	if x != nil {
+		return x.DiskFreeBytes
+	}
+	return 0
+}
+
+func (x *Load) GetDiskBytes() uint64 {
+	if x != nil {
+		return x.DiskBytes
+	}
+	return 0
+}
+
+func (x *Load) GetLogBytes() uint64 {
+	if x != nil {
+		return x.LogBytes
+	}
+	return 0
+}
+
+func (x *Load) GetMaxLogBytes() uint64 {
+	if x != nil {
+		return x.MaxLogBytes
+	}
+	return 0
+}
+
+func (x *Load) GetLagSeconds() float64 {
+	if x != nil {
+		return x.LagSeconds
+	}
+	return 0
+}
+
+func (x *Load) GetHeadroom() float64 {
+	if x != nil {
+		return x.Headroom
+	}
+	return 0
+}
+
 // Region is a place where a tenant's data may live.
 type Region struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Region        string                 `protobuf:"bytes,1,opt,name=region,proto3" json:"region,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Region string                 `protobuf:"bytes,1,opt,name=region,proto3" json:"region,omitempty"`
+	// A new tenant can be placed there now.
+	Open bool `protobuf:"varint,2,opt,name=open,proto3" json:"open,omitempty"`
+	// Why not, when it is not open.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Region) Reset() {
 	*x = Region{}
-	mi := &file_millwright_cell_v1_cell_proto_msgTypes[1]
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -134,7 +434,7 @@ func (x *Region) String() string {
 func (*Region) ProtoMessage() {}
 
 func (x *Region) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_cell_v1_cell_proto_msgTypes[1]
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -147,12 +447,26 @@ func (x *Region) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Region.ProtoReflect.Descriptor instead.
 func (*Region) Descriptor() ([]byte, []int) {
-	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{1}
+	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Region) GetRegion() string {
 	if x != nil {
 		return x.Region
+	}
+	return ""
+}
+
+func (x *Region) GetOpen() bool {
+	if x != nil {
+		return x.Open
+	}
+	return false
+}
+
+func (x *Region) GetReason() string {
+	if x != nil {
+		return x.Reason
 	}
 	return ""
 }
@@ -166,7 +480,7 @@ type ListRequest struct {
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_millwright_cell_v1_cell_proto_msgTypes[2]
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -178,7 +492,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_cell_v1_cell_proto_msgTypes[2]
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -191,7 +505,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{2}
+	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{3}
 }
 
 // ListResponse carries the cells in the order of their names.
@@ -204,7 +518,7 @@ type ListResponse struct {
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_millwright_cell_v1_cell_proto_msgTypes[3]
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -216,7 +530,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_cell_v1_cell_proto_msgTypes[3]
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -229,12 +543,282 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{3}
+	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListResponse) GetCells() []*Cell {
 	if x != nil {
 		return x.Cells
+	}
+	return nil
+}
+
+// GetRequest names the cell.
+type GetRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cell          string                 `protobuf:"bytes,1,opt,name=cell,proto3" json:"cell,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRequest) Reset() {
+	*x = GetRequest{}
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRequest) ProtoMessage() {}
+
+func (x *GetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
+func (*GetRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *GetRequest) GetCell() string {
+	if x != nil {
+		return x.Cell
+	}
+	return ""
+}
+
+// GetResponse carries the cell.
+type GetResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cell          *Cell                  `protobuf:"bytes,1,opt,name=cell,proto3" json:"cell,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetResponse) Reset() {
+	*x = GetResponse{}
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetResponse) ProtoMessage() {}
+
+func (x *GetResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetResponse.ProtoReflect.Descriptor instead.
+func (*GetResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *GetResponse) GetCell() *Cell {
+	if x != nil {
+		return x.Cell
+	}
+	return nil
+}
+
+// DrainRequest names the cell.
+type DrainRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cell          string                 `protobuf:"bytes,1,opt,name=cell,proto3" json:"cell,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrainRequest) Reset() {
+	*x = DrainRequest{}
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrainRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrainRequest) ProtoMessage() {}
+
+func (x *DrainRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrainRequest.ProtoReflect.Descriptor instead.
+func (*DrainRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *DrainRequest) GetCell() string {
+	if x != nil {
+		return x.Cell
+	}
+	return ""
+}
+
+// DrainResponse carries the cell after the change.
+type DrainResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cell          *Cell                  `protobuf:"bytes,1,opt,name=cell,proto3" json:"cell,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrainResponse) Reset() {
+	*x = DrainResponse{}
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrainResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrainResponse) ProtoMessage() {}
+
+func (x *DrainResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrainResponse.ProtoReflect.Descriptor instead.
+func (*DrainResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *DrainResponse) GetCell() *Cell {
+	if x != nil {
+		return x.Cell
+	}
+	return nil
+}
+
+// UndrainRequest names the cell.
+type UndrainRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cell          string                 `protobuf:"bytes,1,opt,name=cell,proto3" json:"cell,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UndrainRequest) Reset() {
+	*x = UndrainRequest{}
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UndrainRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UndrainRequest) ProtoMessage() {}
+
+func (x *UndrainRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UndrainRequest.ProtoReflect.Descriptor instead.
+func (*UndrainRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UndrainRequest) GetCell() string {
+	if x != nil {
+		return x.Cell
+	}
+	return ""
+}
+
+// UndrainResponse carries the cell after the change.
+type UndrainResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cell          *Cell                  `protobuf:"bytes,1,opt,name=cell,proto3" json:"cell,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UndrainResponse) Reset() {
+	*x = UndrainResponse{}
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UndrainResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UndrainResponse) ProtoMessage() {}
+
+func (x *UndrainResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UndrainResponse.ProtoReflect.Descriptor instead.
+func (*UndrainResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *UndrainResponse) GetCell() *Cell {
+	if x != nil {
+		return x.Cell
 	}
 	return nil
 }
@@ -248,7 +832,7 @@ type ListRegionsRequest struct {
 
 func (x *ListRegionsRequest) Reset() {
 	*x = ListRegionsRequest{}
-	mi := &file_millwright_cell_v1_cell_proto_msgTypes[4]
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -260,7 +844,7 @@ func (x *ListRegionsRequest) String() string {
 func (*ListRegionsRequest) ProtoMessage() {}
 
 func (x *ListRegionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_cell_v1_cell_proto_msgTypes[4]
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -273,7 +857,7 @@ func (x *ListRegionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRegionsRequest.ProtoReflect.Descriptor instead.
 func (*ListRegionsRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{4}
+	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{11}
 }
 
 // ListRegionsResponse carries the regions in the order of their names.
@@ -286,7 +870,7 @@ type ListRegionsResponse struct {
 
 func (x *ListRegionsResponse) Reset() {
 	*x = ListRegionsResponse{}
-	mi := &file_millwright_cell_v1_cell_proto_msgTypes[5]
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -298,7 +882,7 @@ func (x *ListRegionsResponse) String() string {
 func (*ListRegionsResponse) ProtoMessage() {}
 
 func (x *ListRegionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_cell_v1_cell_proto_msgTypes[5]
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -311,7 +895,7 @@ func (x *ListRegionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRegionsResponse.ProtoReflect.Descriptor instead.
 func (*ListRegionsResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{5}
+	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListRegionsResponse) GetRegions() []*Region {
@@ -325,7 +909,7 @@ var File_millwright_cell_v1_cell_proto protoreflect.FileDescriptor
 
 const file_millwright_cell_v1_cell_proto_rawDesc = "" +
 	"\n" +
-	"\x1dmillwright/cell/v1/cell.proto\x12\x12millwright.cell.v1\x1a\x1cgoogle/api/annotations.proto\"\xb4\x01\n" +
+	"\x1dmillwright/cell/v1/cell.proto\x12\x12millwright.cell.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x03\n" +
 	"\x04Cell\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06region\x18\x02 \x01(\tR\x06region\x12\x10\n" +
@@ -333,17 +917,70 @@ const file_millwright_cell_v1_cell_proto_rawDesc = "" +
 	"\n" +
 	"ingest_url\x18\x04 \x01(\tR\tingestUrl\x12!\n" +
 	"\fmqtt_address\x18\x05 \x01(\tR\vmqttAddress\x12,\n" +
-	"\x12mqtt_websocket_url\x18\x06 \x01(\tR\x10mqttWebsocketUrl\" \n" +
+	"\x12mqtt_websocket_url\x18\x06 \x01(\tR\x10mqttWebsocketUrl\x123\n" +
+	"\x05state\x18\a \x01(\x0e2\x1d.millwright.cell.v1.CellStateR\x05state\x126\n" +
+	"\x06health\x18\b \x01(\x0e2\x1e.millwright.cell.v1.CellHealthR\x06health\x125\n" +
+	"\bheard_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\aheardAt\x12\x18\n" +
+	"\aversion\x18\n" +
+	" \x01(\tR\aversion\x12,\n" +
+	"\x04load\x18\v \x01(\v2\x18.millwright.cell.v1.LoadR\x04load\x12%\n" +
+	"\x0eplaced_tenants\x18\f \x01(\x05R\rplacedTenants\x12\x1e\n" +
+	"\n" +
+	"configured\x18\r \x01(\bR\n" +
+	"configured\"\x87\x03\n" +
+	"\x04Load\x12*\n" +
+	"\x11events_per_second\x18\x01 \x01(\x01R\x0feventsPerSecond\x121\n" +
+	"\x15max_events_per_second\x18\x02 \x01(\x05R\x12maxEventsPerSecond\x12\x1c\n" +
+	"\tdatabases\x18\x03 \x01(\x05R\tdatabases\x12#\n" +
+	"\rmax_databases\x18\x04 \x01(\x05R\fmaxDatabases\x12\x18\n" +
+	"\adevices\x18\x05 \x01(\x05R\adevices\x12&\n" +
+	"\x0fdisk_free_bytes\x18\x06 \x01(\x04R\rdiskFreeBytes\x12\x1d\n" +
+	"\n" +
+	"disk_bytes\x18\a \x01(\x04R\tdiskBytes\x12\x1b\n" +
+	"\tlog_bytes\x18\b \x01(\x04R\blogBytes\x12\"\n" +
+	"\rmax_log_bytes\x18\t \x01(\x04R\vmaxLogBytes\x12\x1f\n" +
+	"\vlag_seconds\x18\n" +
+	" \x01(\x01R\n" +
+	"lagSeconds\x12\x1a\n" +
+	"\bheadroom\x18\v \x01(\x01R\bheadroom\"L\n" +
 	"\x06Region\x12\x16\n" +
-	"\x06region\x18\x01 \x01(\tR\x06region\"\r\n" +
+	"\x06region\x18\x01 \x01(\tR\x06region\x12\x12\n" +
+	"\x04open\x18\x02 \x01(\bR\x04open\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\r\n" +
 	"\vListRequest\">\n" +
 	"\fListResponse\x12.\n" +
-	"\x05cells\x18\x01 \x03(\v2\x18.millwright.cell.v1.CellR\x05cells\"\x14\n" +
+	"\x05cells\x18\x01 \x03(\v2\x18.millwright.cell.v1.CellR\x05cells\"+\n" +
+	"\n" +
+	"GetRequest\x12\x1d\n" +
+	"\x04cell\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 R\x04cell\";\n" +
+	"\vGetResponse\x12,\n" +
+	"\x04cell\x18\x01 \x01(\v2\x18.millwright.cell.v1.CellR\x04cell\"-\n" +
+	"\fDrainRequest\x12\x1d\n" +
+	"\x04cell\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 R\x04cell\"=\n" +
+	"\rDrainResponse\x12,\n" +
+	"\x04cell\x18\x01 \x01(\v2\x18.millwright.cell.v1.CellR\x04cell\"/\n" +
+	"\x0eUndrainRequest\x12\x1d\n" +
+	"\x04cell\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 R\x04cell\"?\n" +
+	"\x0fUndrainResponse\x12,\n" +
+	"\x04cell\x18\x01 \x01(\v2\x18.millwright.cell.v1.CellR\x04cell\"\x14\n" +
 	"\x12ListRegionsRequest\"K\n" +
 	"\x13ListRegionsResponse\x124\n" +
-	"\aregions\x18\x01 \x03(\v2\x1a.millwright.cell.v1.RegionR\aregions2\xf1\x01\n" +
+	"\aregions\x18\x01 \x03(\v2\x1a.millwright.cell.v1.RegionR\aregions*W\n" +
+	"\tCellState\x12\x1a\n" +
+	"\x16CELL_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11CELL_STATE_ACTIVE\x10\x01\x12\x17\n" +
+	"\x13CELL_STATE_DRAINING\x10\x02*n\n" +
+	"\n" +
+	"CellHealth\x12\x1b\n" +
+	"\x17CELL_HEALTH_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10CELL_HEALTH_LIVE\x10\x01\x12\x15\n" +
+	"\x11CELL_HEALTH_STALE\x10\x02\x12\x16\n" +
+	"\x12CELL_HEALTH_SILENT\x10\x032\xe5\x04\n" +
 	"\vCellService\x12i\n" +
-	"\x04List\x12\x1f.millwright.cell.v1.ListRequest\x1a .millwright.cell.v1.ListResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/platform/cells\x12w\n" +
+	"\x04List\x12\x1f.millwright.cell.v1.ListRequest\x1a .millwright.cell.v1.ListResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/platform/cells\x12m\n" +
+	"\x03Get\x12\x1e.millwright.cell.v1.GetRequest\x1a\x1f.millwright.cell.v1.GetResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/platform/cells/{cell}\x12|\n" +
+	"\x05Drain\x12 .millwright.cell.v1.DrainRequest\x1a!.millwright.cell.v1.DrainResponse\".\x82\xd3\xe4\x93\x02(:\x01*\"#/api/v1/platform/cells/{cell}:drain\x12\x84\x01\n" +
+	"\aUndrain\x12\".millwright.cell.v1.UndrainRequest\x1a#.millwright.cell.v1.UndrainResponse\"0\x82\xd3\xe4\x93\x02*:\x01*\"%/api/v1/platform/cells/{cell}:undrain\x12w\n" +
 	"\vListRegions\x12&.millwright.cell.v1.ListRegionsRequest\x1a'.millwright.cell.v1.ListRegionsResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/regionsBIZGgithub.com/millwright-io/millwright/proto/gen/millwright/cell/v1;cellv1b\x06proto3"
 
 var (
@@ -358,27 +995,51 @@ func file_millwright_cell_v1_cell_proto_rawDescGZIP() []byte {
 	return file_millwright_cell_v1_cell_proto_rawDescData
 }
 
-var file_millwright_cell_v1_cell_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_millwright_cell_v1_cell_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_millwright_cell_v1_cell_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_millwright_cell_v1_cell_proto_goTypes = []any{
-	(*Cell)(nil),                // 0: millwright.cell.v1.Cell
-	(*Region)(nil),              // 1: millwright.cell.v1.Region
-	(*ListRequest)(nil),         // 2: millwright.cell.v1.ListRequest
-	(*ListResponse)(nil),        // 3: millwright.cell.v1.ListResponse
-	(*ListRegionsRequest)(nil),  // 4: millwright.cell.v1.ListRegionsRequest
-	(*ListRegionsResponse)(nil), // 5: millwright.cell.v1.ListRegionsResponse
+	(CellState)(0),                // 0: millwright.cell.v1.CellState
+	(CellHealth)(0),               // 1: millwright.cell.v1.CellHealth
+	(*Cell)(nil),                  // 2: millwright.cell.v1.Cell
+	(*Load)(nil),                  // 3: millwright.cell.v1.Load
+	(*Region)(nil),                // 4: millwright.cell.v1.Region
+	(*ListRequest)(nil),           // 5: millwright.cell.v1.ListRequest
+	(*ListResponse)(nil),          // 6: millwright.cell.v1.ListResponse
+	(*GetRequest)(nil),            // 7: millwright.cell.v1.GetRequest
+	(*GetResponse)(nil),           // 8: millwright.cell.v1.GetResponse
+	(*DrainRequest)(nil),          // 9: millwright.cell.v1.DrainRequest
+	(*DrainResponse)(nil),         // 10: millwright.cell.v1.DrainResponse
+	(*UndrainRequest)(nil),        // 11: millwright.cell.v1.UndrainRequest
+	(*UndrainResponse)(nil),       // 12: millwright.cell.v1.UndrainResponse
+	(*ListRegionsRequest)(nil),    // 13: millwright.cell.v1.ListRegionsRequest
+	(*ListRegionsResponse)(nil),   // 14: millwright.cell.v1.ListRegionsResponse
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
 }
 var file_millwright_cell_v1_cell_proto_depIdxs = []int32{
-	0, // 0: millwright.cell.v1.ListResponse.cells:type_name -> millwright.cell.v1.Cell
-	1, // 1: millwright.cell.v1.ListRegionsResponse.regions:type_name -> millwright.cell.v1.Region
-	2, // 2: millwright.cell.v1.CellService.List:input_type -> millwright.cell.v1.ListRequest
-	4, // 3: millwright.cell.v1.CellService.ListRegions:input_type -> millwright.cell.v1.ListRegionsRequest
-	3, // 4: millwright.cell.v1.CellService.List:output_type -> millwright.cell.v1.ListResponse
-	5, // 5: millwright.cell.v1.CellService.ListRegions:output_type -> millwright.cell.v1.ListRegionsResponse
-	4, // [4:6] is the sub-list for method output_type
-	2, // [2:4] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	0,  // 0: millwright.cell.v1.Cell.state:type_name -> millwright.cell.v1.CellState
+	1,  // 1: millwright.cell.v1.Cell.health:type_name -> millwright.cell.v1.CellHealth
+	15, // 2: millwright.cell.v1.Cell.heard_at:type_name -> google.protobuf.Timestamp
+	3,  // 3: millwright.cell.v1.Cell.load:type_name -> millwright.cell.v1.Load
+	2,  // 4: millwright.cell.v1.ListResponse.cells:type_name -> millwright.cell.v1.Cell
+	2,  // 5: millwright.cell.v1.GetResponse.cell:type_name -> millwright.cell.v1.Cell
+	2,  // 6: millwright.cell.v1.DrainResponse.cell:type_name -> millwright.cell.v1.Cell
+	2,  // 7: millwright.cell.v1.UndrainResponse.cell:type_name -> millwright.cell.v1.Cell
+	4,  // 8: millwright.cell.v1.ListRegionsResponse.regions:type_name -> millwright.cell.v1.Region
+	5,  // 9: millwright.cell.v1.CellService.List:input_type -> millwright.cell.v1.ListRequest
+	7,  // 10: millwright.cell.v1.CellService.Get:input_type -> millwright.cell.v1.GetRequest
+	9,  // 11: millwright.cell.v1.CellService.Drain:input_type -> millwright.cell.v1.DrainRequest
+	11, // 12: millwright.cell.v1.CellService.Undrain:input_type -> millwright.cell.v1.UndrainRequest
+	13, // 13: millwright.cell.v1.CellService.ListRegions:input_type -> millwright.cell.v1.ListRegionsRequest
+	6,  // 14: millwright.cell.v1.CellService.List:output_type -> millwright.cell.v1.ListResponse
+	8,  // 15: millwright.cell.v1.CellService.Get:output_type -> millwright.cell.v1.GetResponse
+	10, // 16: millwright.cell.v1.CellService.Drain:output_type -> millwright.cell.v1.DrainResponse
+	12, // 17: millwright.cell.v1.CellService.Undrain:output_type -> millwright.cell.v1.UndrainResponse
+	14, // 18: millwright.cell.v1.CellService.ListRegions:output_type -> millwright.cell.v1.ListRegionsResponse
+	14, // [14:19] is the sub-list for method output_type
+	9,  // [9:14] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_millwright_cell_v1_cell_proto_init() }
@@ -391,13 +1052,14 @@ func file_millwright_cell_v1_cell_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_cell_v1_cell_proto_rawDesc), len(file_millwright_cell_v1_cell_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   6,
+			NumEnums:      2,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_millwright_cell_v1_cell_proto_goTypes,
 		DependencyIndexes: file_millwright_cell_v1_cell_proto_depIdxs,
+		EnumInfos:         file_millwright_cell_v1_cell_proto_enumTypes,
 		MessageInfos:      file_millwright_cell_v1_cell_proto_msgTypes,
 	}.Build()
 	File_millwright_cell_v1_cell_proto = out.File

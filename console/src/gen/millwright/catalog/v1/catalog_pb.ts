@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/catalog/v1/catalog.proto.
  */
 export const file_millwright_catalog_v1_catalog: GenFile = /*@__PURE__*/
-  fileDesc("CiNtaWxsd3JpZ2h0L2NhdGFsb2cvdjEvY2F0YWxvZy5wcm90bxIVbWlsbHdyaWdodC5jYXRhbG9nLnYxIpYBCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJc3VzcGVuZGVkGAMgASgIEi0KBmxpbWl0cxgEIAEoCzIdLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5MaW1pdHMSFwoPaW50ZXJtZWRpYXRlX2NhGAUgASgMEhAKCHJldmlzaW9uGAYgASgEIqcBCgZMaW1pdHMSGQoRZXZlbnRzX3Blcl9zZWNvbmQYASABKAUSFAoMZXZlbnRzX2J1cnN0GAIgASgFEhUKDXBheWxvYWRfYnl0ZXMYAyABKAUSHwoXbWVhc3VyZW1lbnRzX3Blcl9kZXZpY2UYBCABKAUSFwoPaG9yaXpvbl9zZWNvbmRzGAUgASgDEhsKE3JlcXVlc3RzX3Blcl9zZWNvbmQYBiABKAUimQIKBkRldmljZRIRCgl0ZW5hbnRfaWQYASABKAkSEQoJZGV2aWNlX2lkGAIgASgJEhMKC2RldmljZV90eXBlGAMgASgJEhEKCXN1c3BlbmRlZBgEIAEoCBI4CgxjZXJ0aWZpY2F0ZXMYBSADKAsyIi5taWxsd3JpZ2h0LmNhdGFsb2cudjEuQ2VydGlmaWNhdGUSEAoIZmFjaWxpdHkYBiABKAkSDAoEbGluZRgHIAEoCRIPCgdzdGF0aW9uGAggASgJEg8KB3JldGlyZWQYCSABKAgSDgoGZ3JvdXBzGBQgAygJEhoKEnNwZWFrc19mb3JfZGV2aWNlcxgVIAMoCRIZChFzcGVha3NfZm9yX2dyb3VwcxgWIAMoCSKfAQoKRGV2aWNlVHlwZRIRCgl0ZW5hbnRfaWQYASABKAkSEwoLZGV2aWNlX3R5cGUYAiABKAkSOAoMbWVhc3VyZW1lbnRzGAMgAygLMiIubWlsbHdyaWdodC5jYXRhbG9nLnYxLk1lYXN1cmVtZW50Ei8KB3Vua25vd24YBCABKA4yHi5taWxsd3JpZ2h0LmNhdGFsb2cudjEuVW5rbm93biJtCgtNZWFzdXJlbWVudBIMCgRuYW1lGAEgASgJEgwKBHVuaXQYAiABKAkSFAoHbWluaW11bRgDIAEoAUgAiAEBEhQKB21heGltdW0YBCABKAFIAYgBAUIKCghfbWluaW11bUIKCghfbWF4aW11bSKaAQoFR3JvdXASEQoJdGVuYW50X2lkGAEgASgJEhAKCGdyb3VwX2lkGAIgASgJEg4KBnRvcGljcxgDIAMoCRIVCg1wYXlsb2FkX2J5dGVzGAQgASgFEhkKEWV2ZW50c19wZXJfc2Vjb25kGAUgASgFEhAKCGNvbW1hbmRzGAYgAygJEhgKEGNvbW1hbmRzX2xpbWl0ZWQYByABKAgiXQoLQ2VydGlmaWNhdGUSDgoGc2VyaWFsGAEgASgJEg8KB3Jldm9rZWQYAiABKAgSLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ0CgNLZXkSEQoJdGVuYW50X2lkGAEgASgJEg4KBmtleV9pZBgCIAEoCRIMCgRoYXNoGAMgASgMEgwKBHJvbGUYBCABKAkSLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiLgoIVmVyaWZpZXISDgoGa2V5X2lkGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAwiKwoKQ2VsbFJlcG9ydBIdChVwcm92aXNpb25lZF90ZW5hbnRfaWQYASABKAkqYQoHVW5rbm93bhIXChNVTktOT1dOX1VOU1BFQ0lGSUVEEAASEgoOVU5LTk9XTl9BQ0NFUFQQARIQCgxVTktOT1dOX0RST1AQAhIXChNVTktOT1dOX0RFQURfTEVUVEVSEANCT1pNZ2l0aHViLmNvbS9taWxsd3JpZ2h0LWlvL21pbGx3cmlnaHQvcHJvdG8vZ2VuL21pbGx3cmlnaHQvY2F0YWxvZy92MTtjYXRhbG9ndjFiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("CiNtaWxsd3JpZ2h0L2NhdGFsb2cvdjEvY2F0YWxvZy5wcm90bxIVbWlsbHdyaWdodC5jYXRhbG9nLnYxIpYBCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJc3VzcGVuZGVkGAMgASgIEi0KBmxpbWl0cxgEIAEoCzIdLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5MaW1pdHMSFwoPaW50ZXJtZWRpYXRlX2NhGAUgASgMEhAKCHJldmlzaW9uGAYgASgEIqcBCgZMaW1pdHMSGQoRZXZlbnRzX3Blcl9zZWNvbmQYASABKAUSFAoMZXZlbnRzX2J1cnN0GAIgASgFEhUKDXBheWxvYWRfYnl0ZXMYAyABKAUSHwoXbWVhc3VyZW1lbnRzX3Blcl9kZXZpY2UYBCABKAUSFwoPaG9yaXpvbl9zZWNvbmRzGAUgASgDEhsKE3JlcXVlc3RzX3Blcl9zZWNvbmQYBiABKAUimQIKBkRldmljZRIRCgl0ZW5hbnRfaWQYASABKAkSEQoJZGV2aWNlX2lkGAIgASgJEhMKC2RldmljZV90eXBlGAMgASgJEhEKCXN1c3BlbmRlZBgEIAEoCBI4CgxjZXJ0aWZpY2F0ZXMYBSADKAsyIi5taWxsd3JpZ2h0LmNhdGFsb2cudjEuQ2VydGlmaWNhdGUSEAoIZmFjaWxpdHkYBiABKAkSDAoEbGluZRgHIAEoCRIPCgdzdGF0aW9uGAggASgJEg8KB3JldGlyZWQYCSABKAgSDgoGZ3JvdXBzGBQgAygJEhoKEnNwZWFrc19mb3JfZGV2aWNlcxgVIAMoCRIZChFzcGVha3NfZm9yX2dyb3VwcxgWIAMoCSKfAQoKRGV2aWNlVHlwZRIRCgl0ZW5hbnRfaWQYASABKAkSEwoLZGV2aWNlX3R5cGUYAiABKAkSOAoMbWVhc3VyZW1lbnRzGAMgAygLMiIubWlsbHdyaWdodC5jYXRhbG9nLnYxLk1lYXN1cmVtZW50Ei8KB3Vua25vd24YBCABKA4yHi5taWxsd3JpZ2h0LmNhdGFsb2cudjEuVW5rbm93biJtCgtNZWFzdXJlbWVudBIMCgRuYW1lGAEgASgJEgwKBHVuaXQYAiABKAkSFAoHbWluaW11bRgDIAEoAUgAiAEBEhQKB21heGltdW0YBCABKAFIAYgBAUIKCghfbWluaW11bUIKCghfbWF4aW11bSKaAQoFR3JvdXASEQoJdGVuYW50X2lkGAEgASgJEhAKCGdyb3VwX2lkGAIgASgJEg4KBnRvcGljcxgDIAMoCRIVCg1wYXlsb2FkX2J5dGVzGAQgASgFEhkKEWV2ZW50c19wZXJfc2Vjb25kGAUgASgFEhAKCGNvbW1hbmRzGAYgAygJEhgKEGNvbW1hbmRzX2xpbWl0ZWQYByABKAgiXQoLQ2VydGlmaWNhdGUSDgoGc2VyaWFsGAEgASgJEg8KB3Jldm9rZWQYAiABKAgSLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ0CgNLZXkSEQoJdGVuYW50X2lkGAEgASgJEg4KBmtleV9pZBgCIAEoCRIMCgRoYXNoGAMgASgMEgwKBHJvbGUYBCABKAkSLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiLgoIVmVyaWZpZXISDgoGa2V5X2lkGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAwiKwoKQ2VsbFJlcG9ydBIdChVwcm92aXNpb25lZF90ZW5hbnRfaWQYASABKAki3AEKDUNlbGxIZWFydGJlYXQSDwoHdmVyc2lvbhgBIAEoCRIZChFldmVudHNfcGVyX3NlY29uZBgCIAEoARIPCgd0ZW5hbnRzGAMgASgFEg8KB2RldmljZXMYBCABKAUSEQoJZGF0YWJhc2VzGAUgASgFEhcKD2Rpc2tfZnJlZV9ieXRlcxgGIAEoBBISCgpkaXNrX2J5dGVzGAcgASgEEhEKCWxvZ19ieXRlcxgIIAEoBBIVCg1tYXhfbG9nX2J5dGVzGAkgASgEEhMKC2xhZ19zZWNvbmRzGAogASgBKmEKB1Vua25vd24SFwoTVU5LTk9XTl9VTlNQRUNJRklFRBAAEhIKDlVOS05PV05fQUNDRVBUEAESEAoMVU5LTk9XTl9EUk9QEAISFwoTVU5LTk9XTl9ERUFEX0xFVFRFUhADQk9aTWdpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L2NhdGFsb2cvdjE7Y2F0YWxvZ3YxYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * Tenant is an entry at `tenant.<tenant id>`.
@@ -438,6 +438,85 @@ export type CellReport = Message<"millwright.catalog.v1.CellReport"> & {
  */
 export const CellReportSchema: GenMessage<CellReport> = /*@__PURE__*/
   messageDesc(file_millwright_catalog_v1_catalog, 9);
+
+/**
+ * CellHeartbeat is what a cell says of itself every few seconds.
+ *
+ * @generated from message millwright.catalog.v1.CellHeartbeat
+ */
+export type CellHeartbeat = Message<"millwright.catalog.v1.CellHeartbeat"> & {
+  /**
+   * The program's version.
+   *
+   * @generated from field: string version = 1;
+   */
+  version: string;
+
+  /**
+   * Events made durable a second, since the heartbeat before.
+   *
+   * @generated from field: double events_per_second = 2;
+   */
+  eventsPerSecond: number;
+
+  /**
+   * Tenants and devices of its catalog.
+   *
+   * @generated from field: int32 tenants = 3;
+   */
+  tenants: number;
+
+  /**
+   * @generated from field: int32 devices = 4;
+   */
+  devices: number;
+
+  /**
+   * Tenants' databases in its store.
+   *
+   * @generated from field: int32 databases = 5;
+   */
+  databases: number;
+
+  /**
+   * Free and whole size of the disk of log and store; 0 when they are elsewhere.
+   *
+   * @generated from field: uint64 disk_free_bytes = 6;
+   */
+  diskFreeBytes: bigint;
+
+  /**
+   * @generated from field: uint64 disk_bytes = 7;
+   */
+  diskBytes: bigint;
+
+  /**
+   * Size of the log now, and its bound.
+   *
+   * @generated from field: uint64 log_bytes = 8;
+   */
+  logBytes: bigint;
+
+  /**
+   * @generated from field: uint64 max_log_bytes = 9;
+   */
+  maxLogBytes: bigint;
+
+  /**
+   * From the log's time of an event to its row being stored: the slowest since the heartbeat before, or, while nothing is
+   * stored though events wait, how long that has been so.
+   *
+   * @generated from field: double lag_seconds = 10;
+   */
+  lagSeconds: number;
+};
+
+/**
+ * Describes the message millwright.catalog.v1.CellHeartbeat.
+ * Use `create(CellHeartbeatSchema)` to create a new message.
+ */
+export const CellHeartbeatSchema: GenMessage<CellHeartbeat> = /*@__PURE__*/
+  messageDesc(file_millwright_catalog_v1_catalog, 10);
 
 /**
  * Unknown says what becomes of a measurement that the device's type does not list.

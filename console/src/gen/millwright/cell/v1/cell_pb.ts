@@ -2,16 +2,19 @@
 // @generated from file millwright/cell/v1/cell.proto (package millwright.cell.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_buf_validate_validate } from "../../../buf/validate/validate_pb";
 import { file_google_api_annotations } from "../../../google/api/annotations_pb";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file millwright/cell/v1/cell.proto.
  */
 export const file_millwright_cell_v1_cell: GenFile = /*@__PURE__*/
-  fileDesc("Ch1taWxsd3JpZ2h0L2NlbGwvdjEvY2VsbC5wcm90bxISbWlsbHdyaWdodC5jZWxsLnYxIncKBENlbGwSDAoEbmFtZRgBIAEoCRIOCgZyZWdpb24YAiABKAkSCwoDdXJsGAMgASgJEhIKCmluZ2VzdF91cmwYBCABKAkSFAoMbXF0dF9hZGRyZXNzGAUgASgJEhoKEm1xdHRfd2Vic29ja2V0X3VybBgGIAEoCSIYCgZSZWdpb24SDgoGcmVnaW9uGAEgASgJIg0KC0xpc3RSZXF1ZXN0IjcKDExpc3RSZXNwb25zZRInCgVjZWxscxgBIAMoCzIYLm1pbGx3cmlnaHQuY2VsbC52MS5DZWxsIhQKEkxpc3RSZWdpb25zUmVxdWVzdCJCChNMaXN0UmVnaW9uc1Jlc3BvbnNlEisKB3JlZ2lvbnMYASADKAsyGi5taWxsd3JpZ2h0LmNlbGwudjEuUmVnaW9uMvEBCgtDZWxsU2VydmljZRJpCgRMaXN0Eh8ubWlsbHdyaWdodC5jZWxsLnYxLkxpc3RSZXF1ZXN0GiAubWlsbHdyaWdodC5jZWxsLnYxLkxpc3RSZXNwb25zZSIegtPkkwIYEhYvYXBpL3YxL3BsYXRmb3JtL2NlbGxzEncKC0xpc3RSZWdpb25zEiYubWlsbHdyaWdodC5jZWxsLnYxLkxpc3RSZWdpb25zUmVxdWVzdBonLm1pbGx3cmlnaHQuY2VsbC52MS5MaXN0UmVnaW9uc1Jlc3BvbnNlIheC0+STAhESDy9hcGkvdjEvcmVnaW9uc0JJWkdnaXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC9jZWxsL3YxO2NlbGx2MWIGcHJvdG8z", [file_google_api_annotations]);
+  fileDesc("Ch1taWxsd3JpZ2h0L2NlbGwvdjEvY2VsbC5wcm90bxISbWlsbHdyaWdodC5jZWxsLnYxIugCCgRDZWxsEgwKBG5hbWUYASABKAkSDgoGcmVnaW9uGAIgASgJEgsKA3VybBgDIAEoCRISCgppbmdlc3RfdXJsGAQgASgJEhQKDG1xdHRfYWRkcmVzcxgFIAEoCRIaChJtcXR0X3dlYnNvY2tldF91cmwYBiABKAkSLAoFc3RhdGUYByABKA4yHS5taWxsd3JpZ2h0LmNlbGwudjEuQ2VsbFN0YXRlEi4KBmhlYWx0aBgIIAEoDjIeLm1pbGx3cmlnaHQuY2VsbC52MS5DZWxsSGVhbHRoEiwKCGhlYXJkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGAogASgJEiYKBGxvYWQYCyABKAsyGC5taWxsd3JpZ2h0LmNlbGwudjEuTG9hZBIWCg5wbGFjZWRfdGVuYW50cxgMIAEoBRISCgpjb25maWd1cmVkGA0gASgIIvkBCgRMb2FkEhkKEWV2ZW50c19wZXJfc2Vjb25kGAEgASgBEh0KFW1heF9ldmVudHNfcGVyX3NlY29uZBgCIAEoBRIRCglkYXRhYmFzZXMYAyABKAUSFQoNbWF4X2RhdGFiYXNlcxgEIAEoBRIPCgdkZXZpY2VzGAUgASgFEhcKD2Rpc2tfZnJlZV9ieXRlcxgGIAEoBBISCgpkaXNrX2J5dGVzGAcgASgEEhEKCWxvZ19ieXRlcxgIIAEoBBIVCg1tYXhfbG9nX2J5dGVzGAkgASgEEhMKC2xhZ19zZWNvbmRzGAogASgBEhAKCGhlYWRyb29tGAsgASgBIjYKBlJlZ2lvbhIOCgZyZWdpb24YASABKAkSDAoEb3BlbhgCIAEoCBIOCgZyZWFzb24YAyABKAkiDQoLTGlzdFJlcXVlc3QiNwoMTGlzdFJlc3BvbnNlEicKBWNlbGxzGAEgAygLMhgubWlsbHdyaWdodC5jZWxsLnYxLkNlbGwiJQoKR2V0UmVxdWVzdBIXCgRjZWxsGAEgASgJQgm6SAZyBBABGCAiNQoLR2V0UmVzcG9uc2USJgoEY2VsbBgBIAEoCzIYLm1pbGx3cmlnaHQuY2VsbC52MS5DZWxsIicKDERyYWluUmVxdWVzdBIXCgRjZWxsGAEgASgJQgm6SAZyBBABGCAiNwoNRHJhaW5SZXNwb25zZRImCgRjZWxsGAEgASgLMhgubWlsbHdyaWdodC5jZWxsLnYxLkNlbGwiKQoOVW5kcmFpblJlcXVlc3QSFwoEY2VsbBgBIAEoCUIJukgGcgQQARggIjkKD1VuZHJhaW5SZXNwb25zZRImCgRjZWxsGAEgASgLMhgubWlsbHdyaWdodC5jZWxsLnYxLkNlbGwiFAoSTGlzdFJlZ2lvbnNSZXF1ZXN0IkIKE0xpc3RSZWdpb25zUmVzcG9uc2USKwoHcmVnaW9ucxgBIAMoCzIaLm1pbGx3cmlnaHQuY2VsbC52MS5SZWdpb24qVwoJQ2VsbFN0YXRlEhoKFkNFTExfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFDRUxMX1NUQVRFX0FDVElWRRABEhcKE0NFTExfU1RBVEVfRFJBSU5JTkcQAipuCgpDZWxsSGVhbHRoEhsKF0NFTExfSEVBTFRIX1VOU1BFQ0lGSUVEEAASFAoQQ0VMTF9IRUFMVEhfTElWRRABEhUKEUNFTExfSEVBTFRIX1NUQUxFEAISFgoSQ0VMTF9IRUFMVEhfU0lMRU5UEAMy5QQKC0NlbGxTZXJ2aWNlEmkKBExpc3QSHy5taWxsd3JpZ2h0LmNlbGwudjEuTGlzdFJlcXVlc3QaIC5taWxsd3JpZ2h0LmNlbGwudjEuTGlzdFJlc3BvbnNlIh6C0+STAhgSFi9hcGkvdjEvcGxhdGZvcm0vY2VsbHMSbQoDR2V0Eh4ubWlsbHdyaWdodC5jZWxsLnYxLkdldFJlcXVlc3QaHy5taWxsd3JpZ2h0LmNlbGwudjEuR2V0UmVzcG9uc2UiJYLT5JMCHxIdL2FwaS92MS9wbGF0Zm9ybS9jZWxscy97Y2VsbH0SfAoFRHJhaW4SIC5taWxsd3JpZ2h0LmNlbGwudjEuRHJhaW5SZXF1ZXN0GiEubWlsbHdyaWdodC5jZWxsLnYxLkRyYWluUmVzcG9uc2UiLoLT5JMCKDoBKiIjL2FwaS92MS9wbGF0Zm9ybS9jZWxscy97Y2VsbH06ZHJhaW4ShAEKB1VuZHJhaW4SIi5taWxsd3JpZ2h0LmNlbGwudjEuVW5kcmFpblJlcXVlc3QaIy5taWxsd3JpZ2h0LmNlbGwudjEuVW5kcmFpblJlc3BvbnNlIjCC0+STAio6ASoiJS9hcGkvdjEvcGxhdGZvcm0vY2VsbHMve2NlbGx9OnVuZHJhaW4SdwoLTGlzdFJlZ2lvbnMSJi5taWxsd3JpZ2h0LmNlbGwudjEuTGlzdFJlZ2lvbnNSZXF1ZXN0GicubWlsbHdyaWdodC5jZWxsLnYxLkxpc3RSZWdpb25zUmVzcG9uc2UiF4LT5JMCERIPL2FwaS92MS9yZWdpb25zQklaR2dpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L2NlbGwvdjE7Y2VsbHYxYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * Cell is one data plane: a gateway, a log and a store, in a region.
@@ -58,6 +61,47 @@ export type Cell = Message<"millwright.cell.v1.Cell"> & {
    * @generated from field: string mqtt_websocket_url = 6;
    */
   mqttWebsocketUrl: string;
+
+  /**
+   * @generated from field: millwright.cell.v1.CellState state = 7;
+   */
+  state: CellState;
+
+  /**
+   * @generated from field: millwright.cell.v1.CellHealth health = 8;
+   */
+  health: CellHealth;
+
+  /**
+   * When it was last heard; unset: never.
+   *
+   * @generated from field: google.protobuf.Timestamp heard_at = 9;
+   */
+  heardAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string version = 10;
+   */
+  version: string;
+
+  /**
+   * @generated from field: millwright.cell.v1.Load load = 11;
+   */
+  load?: Load | undefined;
+
+  /**
+   * Tenants that were placed there.
+   *
+   * @generated from field: int32 placed_tenants = 12;
+   */
+  placedTenants: number;
+
+  /**
+   * The configuration names it; else it is one of the past.
+   *
+   * @generated from field: bool configured = 13;
+   */
+  configured: boolean;
 };
 
 /**
@@ -66,6 +110,79 @@ export type Cell = Message<"millwright.cell.v1.Cell"> & {
  */
 export const CellSchema: GenMessage<Cell> = /*@__PURE__*/
   messageDesc(file_millwright_cell_v1_cell, 0);
+
+/**
+ * Load is what a cell does, and what it can do, as of its last heartbeat.
+ *
+ * @generated from message millwright.cell.v1.Load
+ */
+export type Load = Message<"millwright.cell.v1.Load"> & {
+  /**
+   * @generated from field: double events_per_second = 1;
+   */
+  eventsPerSecond: number;
+
+  /**
+   * @generated from field: int32 max_events_per_second = 2;
+   */
+  maxEventsPerSecond: number;
+
+  /**
+   * @generated from field: int32 databases = 3;
+   */
+  databases: number;
+
+  /**
+   * @generated from field: int32 max_databases = 4;
+   */
+  maxDatabases: number;
+
+  /**
+   * @generated from field: int32 devices = 5;
+   */
+  devices: number;
+
+  /**
+   * @generated from field: uint64 disk_free_bytes = 6;
+   */
+  diskFreeBytes: bigint;
+
+  /**
+   * @generated from field: uint64 disk_bytes = 7;
+   */
+  diskBytes: bigint;
+
+  /**
+   * @generated from field: uint64 log_bytes = 8;
+   */
+  logBytes: bigint;
+
+  /**
+   * @generated from field: uint64 max_log_bytes = 9;
+   */
+  maxLogBytes: bigint;
+
+  /**
+   * How far storing is behind.
+   *
+   * @generated from field: double lag_seconds = 10;
+   */
+  lagSeconds: number;
+
+  /**
+   * What is left of the scarcest of these, 0 to 1; new tenants go where it is highest.
+   *
+   * @generated from field: double headroom = 11;
+   */
+  headroom: number;
+};
+
+/**
+ * Describes the message millwright.cell.v1.Load.
+ * Use `create(LoadSchema)` to create a new message.
+ */
+export const LoadSchema: GenMessage<Load> = /*@__PURE__*/
+  messageDesc(file_millwright_cell_v1_cell, 1);
 
 /**
  * Region is a place where a tenant's data may live.
@@ -77,6 +194,20 @@ export type Region = Message<"millwright.cell.v1.Region"> & {
    * @generated from field: string region = 1;
    */
   region: string;
+
+  /**
+   * A new tenant can be placed there now.
+   *
+   * @generated from field: bool open = 2;
+   */
+  open: boolean;
+
+  /**
+   * Why not, when it is not open.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
 };
 
 /**
@@ -84,7 +215,7 @@ export type Region = Message<"millwright.cell.v1.Region"> & {
  * Use `create(RegionSchema)` to create a new message.
  */
 export const RegionSchema: GenMessage<Region> = /*@__PURE__*/
-  messageDesc(file_millwright_cell_v1_cell, 1);
+  messageDesc(file_millwright_cell_v1_cell, 2);
 
 /**
  * ListRequest asks for every cell.
@@ -99,7 +230,7 @@ export type ListRequest = Message<"millwright.cell.v1.ListRequest"> & {
  * Use `create(ListRequestSchema)` to create a new message.
  */
 export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_cell_v1_cell, 2);
+  messageDesc(file_millwright_cell_v1_cell, 3);
 
 /**
  * ListResponse carries the cells in the order of their names.
@@ -118,7 +249,121 @@ export type ListResponse = Message<"millwright.cell.v1.ListResponse"> & {
  * Use `create(ListResponseSchema)` to create a new message.
  */
 export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_cell_v1_cell, 3);
+  messageDesc(file_millwright_cell_v1_cell, 4);
+
+/**
+ * GetRequest names the cell.
+ *
+ * @generated from message millwright.cell.v1.GetRequest
+ */
+export type GetRequest = Message<"millwright.cell.v1.GetRequest"> & {
+  /**
+   * @generated from field: string cell = 1;
+   */
+  cell: string;
+};
+
+/**
+ * Describes the message millwright.cell.v1.GetRequest.
+ * Use `create(GetRequestSchema)` to create a new message.
+ */
+export const GetRequestSchema: GenMessage<GetRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_cell_v1_cell, 5);
+
+/**
+ * GetResponse carries the cell.
+ *
+ * @generated from message millwright.cell.v1.GetResponse
+ */
+export type GetResponse = Message<"millwright.cell.v1.GetResponse"> & {
+  /**
+   * @generated from field: millwright.cell.v1.Cell cell = 1;
+   */
+  cell?: Cell | undefined;
+};
+
+/**
+ * Describes the message millwright.cell.v1.GetResponse.
+ * Use `create(GetResponseSchema)` to create a new message.
+ */
+export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_cell_v1_cell, 6);
+
+/**
+ * DrainRequest names the cell.
+ *
+ * @generated from message millwright.cell.v1.DrainRequest
+ */
+export type DrainRequest = Message<"millwright.cell.v1.DrainRequest"> & {
+  /**
+   * @generated from field: string cell = 1;
+   */
+  cell: string;
+};
+
+/**
+ * Describes the message millwright.cell.v1.DrainRequest.
+ * Use `create(DrainRequestSchema)` to create a new message.
+ */
+export const DrainRequestSchema: GenMessage<DrainRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_cell_v1_cell, 7);
+
+/**
+ * DrainResponse carries the cell after the change.
+ *
+ * @generated from message millwright.cell.v1.DrainResponse
+ */
+export type DrainResponse = Message<"millwright.cell.v1.DrainResponse"> & {
+  /**
+   * @generated from field: millwright.cell.v1.Cell cell = 1;
+   */
+  cell?: Cell | undefined;
+};
+
+/**
+ * Describes the message millwright.cell.v1.DrainResponse.
+ * Use `create(DrainResponseSchema)` to create a new message.
+ */
+export const DrainResponseSchema: GenMessage<DrainResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_cell_v1_cell, 8);
+
+/**
+ * UndrainRequest names the cell.
+ *
+ * @generated from message millwright.cell.v1.UndrainRequest
+ */
+export type UndrainRequest = Message<"millwright.cell.v1.UndrainRequest"> & {
+  /**
+   * @generated from field: string cell = 1;
+   */
+  cell: string;
+};
+
+/**
+ * Describes the message millwright.cell.v1.UndrainRequest.
+ * Use `create(UndrainRequestSchema)` to create a new message.
+ */
+export const UndrainRequestSchema: GenMessage<UndrainRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_cell_v1_cell, 9);
+
+/**
+ * UndrainResponse carries the cell after the change.
+ *
+ * @generated from message millwright.cell.v1.UndrainResponse
+ */
+export type UndrainResponse = Message<"millwright.cell.v1.UndrainResponse"> & {
+  /**
+   * @generated from field: millwright.cell.v1.Cell cell = 1;
+   */
+  cell?: Cell | undefined;
+};
+
+/**
+ * Describes the message millwright.cell.v1.UndrainResponse.
+ * Use `create(UndrainResponseSchema)` to create a new message.
+ */
+export const UndrainResponseSchema: GenMessage<UndrainResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_cell_v1_cell, 10);
 
 /**
  * ListRegionsRequest asks for the regions.
@@ -133,7 +378,7 @@ export type ListRegionsRequest = Message<"millwright.cell.v1.ListRegionsRequest"
  * Use `create(ListRegionsRequestSchema)` to create a new message.
  */
 export const ListRegionsRequestSchema: GenMessage<ListRegionsRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_cell_v1_cell, 4);
+  messageDesc(file_millwright_cell_v1_cell, 11);
 
 /**
  * ListRegionsResponse carries the regions in the order of their names.
@@ -152,7 +397,78 @@ export type ListRegionsResponse = Message<"millwright.cell.v1.ListRegionsRespons
  * Use `create(ListRegionsResponseSchema)` to create a new message.
  */
 export const ListRegionsResponseSchema: GenMessage<ListRegionsResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_cell_v1_cell, 5);
+  messageDesc(file_millwright_cell_v1_cell, 12);
+
+/**
+ * CellState says whether a cell takes new tenants.
+ *
+ * @generated from enum millwright.cell.v1.CellState
+ */
+export enum CellState {
+  /**
+   * @generated from enum value: CELL_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Takes new tenants.
+   *
+   * @generated from enum value: CELL_STATE_ACTIVE = 1;
+   */
+  ACTIVE = 1,
+
+  /**
+   * Serves those it has and takes no new ones.
+   *
+   * @generated from enum value: CELL_STATE_DRAINING = 2;
+   */
+  DRAINING = 2,
+}
+
+/**
+ * Describes the enum millwright.cell.v1.CellState.
+ */
+export const CellStateSchema: GenEnum<CellState> = /*@__PURE__*/
+  enumDesc(file_millwright_cell_v1_cell, 0);
+
+/**
+ * CellHealth says whether a cell is heard.
+ *
+ * @generated from enum millwright.cell.v1.CellHealth
+ */
+export enum CellHealth {
+  /**
+   * @generated from enum value: CELL_HEALTH_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Heard within the last ten seconds.
+   *
+   * @generated from enum value: CELL_HEALTH_LIVE = 1;
+   */
+  LIVE = 1,
+
+  /**
+   * Heard before, and not within the last ten seconds.
+   *
+   * @generated from enum value: CELL_HEALTH_STALE = 2;
+   */
+  STALE = 2,
+
+  /**
+   * Not heard yet.
+   *
+   * @generated from enum value: CELL_HEALTH_SILENT = 3;
+   */
+  SILENT = 3,
+}
+
+/**
+ * Describes the enum millwright.cell.v1.CellHealth.
+ */
+export const CellHealthSchema: GenEnum<CellHealth> = /*@__PURE__*/
+  enumDesc(file_millwright_cell_v1_cell, 1);
 
 /**
  * CellService tells where tenants live. All but ListRegions is for operators of the installation: no role of a tenant and
@@ -170,6 +486,36 @@ export const CellService: GenService<{
     methodKind: "unary";
     input: typeof ListRequestSchema;
     output: typeof ListResponseSchema;
+  },
+  /**
+   * Get returns one cell.
+   *
+   * @generated from rpc millwright.cell.v1.CellService.Get
+   */
+  get: {
+    methodKind: "unary";
+    input: typeof GetRequestSchema;
+    output: typeof GetResponseSchema;
+  },
+  /**
+   * Drain closes a cell for new tenants; those that live there are served as before.
+   *
+   * @generated from rpc millwright.cell.v1.CellService.Drain
+   */
+  drain: {
+    methodKind: "unary";
+    input: typeof DrainRequestSchema;
+    output: typeof DrainResponseSchema;
+  },
+  /**
+   * Undrain opens it again.
+   *
+   * @generated from rpc millwright.cell.v1.CellService.Undrain
+   */
+  undrain: {
+    methodKind: "unary";
+    input: typeof UndrainRequestSchema;
+    output: typeof UndrainResponseSchema;
   },
   /**
    * ListRegions returns the regions that a new tenant may choose from; for everybody who is signed in.

@@ -35,6 +35,12 @@ const (
 const (
 	// CellServiceListProcedure is the fully-qualified name of the CellService's List RPC.
 	CellServiceListProcedure = "/millwright.cell.v1.CellService/List"
+	// CellServiceGetProcedure is the fully-qualified name of the CellService's Get RPC.
+	CellServiceGetProcedure = "/millwright.cell.v1.CellService/Get"
+	// CellServiceDrainProcedure is the fully-qualified name of the CellService's Drain RPC.
+	CellServiceDrainProcedure = "/millwright.cell.v1.CellService/Drain"
+	// CellServiceUndrainProcedure is the fully-qualified name of the CellService's Undrain RPC.
+	CellServiceUndrainProcedure = "/millwright.cell.v1.CellService/Undrain"
 	// CellServiceListRegionsProcedure is the fully-qualified name of the CellService's ListRegions RPC.
 	CellServiceListRegionsProcedure = "/millwright.cell.v1.CellService/ListRegions"
 )
@@ -43,6 +49,12 @@ const (
 type CellServiceClient interface {
 	// List returns every cell.
 	List(context.Context, *v1.ListRequest) (*v1.ListResponse, error)
+	// Get returns one cell.
+	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
+	// Drain closes a cell for new tenants; those that live there are served as before.
+	Drain(context.Context, *v1.DrainRequest) (*v1.DrainResponse, error)
+	// Undrain opens it again.
+	Undrain(context.Context, *v1.UndrainRequest) (*v1.UndrainResponse, error)
 	// ListRegions returns the regions that a new tenant may choose from; for everybody who is signed in.
 	ListRegions(context.Context, *v1.ListRegionsRequest) (*v1.ListRegionsResponse, error)
 }
@@ -64,6 +76,24 @@ func NewCellServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(cellServiceMethods.ByName("List")),
 			connect.WithClientOptions(opts...),
 		),
+		get: connect.NewClient[v1.GetRequest, v1.GetResponse](
+			httpClient,
+			baseURL+CellServiceGetProcedure,
+			connect.WithSchema(cellServiceMethods.ByName("Get")),
+			connect.WithClientOptions(opts...),
+		),
+		drain: connect.NewClient[v1.DrainRequest, v1.DrainResponse](
+			httpClient,
+			baseURL+CellServiceDrainProcedure,
+			connect.WithSchema(cellServiceMethods.ByName("Drain")),
+			connect.WithClientOptions(opts...),
+		),
+		undrain: connect.NewClient[v1.UndrainRequest, v1.UndrainResponse](
+			httpClient,
+			baseURL+CellServiceUndrainProcedure,
+			connect.WithSchema(cellServiceMethods.ByName("Undrain")),
+			connect.WithClientOptions(opts...),
+		),
 		listRegions: connect.NewClient[v1.ListRegionsRequest, v1.ListRegionsResponse](
 			httpClient,
 			baseURL+CellServiceListRegionsProcedure,
@@ -76,12 +106,42 @@ func NewCellServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 // cellServiceClient implements CellServiceClient.
 type cellServiceClient struct {
 	list        *connect.Client[v1.ListRequest, v1.ListResponse]
+	get         *connect.Client[v1.GetRequest, v1.GetResponse]
+	drain       *connect.Client[v1.DrainRequest, v1.DrainResponse]
+	undrain     *connect.Client[v1.UndrainRequest, v1.UndrainResponse]
 	listRegions *connect.Client[v1.ListRegionsRequest, v1.ListRegionsResponse]
 }
 
 // List calls millwright.cell.v1.CellService.List.
 func (c *cellServiceClient) List(ctx context.Context, req *v1.ListRequest) (*v1.ListResponse, error) {
 	response, err := c.list.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Get calls millwright.cell.v1.CellService.Get.
+func (c *cellServiceClient) Get(ctx context.Context, req *v1.GetRequest) (*v1.GetResponse, error) {
+	response, err := c.get.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Drain calls millwright.cell.v1.CellService.Drain.
+func (c *cellServiceClient) Drain(ctx context.Context, req *v1.DrainRequest) (*v1.DrainResponse, error) {
+	response, err := c.drain.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Undrain calls millwright.cell.v1.CellService.Undrain.
+func (c *cellServiceClient) Undrain(ctx context.Context, req *v1.UndrainRequest) (*v1.UndrainResponse, error) {
+	response, err := c.undrain.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -101,6 +161,12 @@ func (c *cellServiceClient) ListRegions(ctx context.Context, req *v1.ListRegions
 type CellServiceHandler interface {
 	// List returns every cell.
 	List(context.Context, *v1.ListRequest) (*v1.ListResponse, error)
+	// Get returns one cell.
+	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
+	// Drain closes a cell for new tenants; those that live there are served as before.
+	Drain(context.Context, *v1.DrainRequest) (*v1.DrainResponse, error)
+	// Undrain opens it again.
+	Undrain(context.Context, *v1.UndrainRequest) (*v1.UndrainResponse, error)
 	// ListRegions returns the regions that a new tenant may choose from; for everybody who is signed in.
 	ListRegions(context.Context, *v1.ListRegionsRequest) (*v1.ListRegionsResponse, error)
 }
@@ -118,6 +184,24 @@ func NewCellServiceHandler(svc CellServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(cellServiceMethods.ByName("List")),
 		connect.WithHandlerOptions(opts...),
 	)
+	cellServiceGetHandler := connect.NewUnaryHandlerSimple(
+		CellServiceGetProcedure,
+		svc.Get,
+		connect.WithSchema(cellServiceMethods.ByName("Get")),
+		connect.WithHandlerOptions(opts...),
+	)
+	cellServiceDrainHandler := connect.NewUnaryHandlerSimple(
+		CellServiceDrainProcedure,
+		svc.Drain,
+		connect.WithSchema(cellServiceMethods.ByName("Drain")),
+		connect.WithHandlerOptions(opts...),
+	)
+	cellServiceUndrainHandler := connect.NewUnaryHandlerSimple(
+		CellServiceUndrainProcedure,
+		svc.Undrain,
+		connect.WithSchema(cellServiceMethods.ByName("Undrain")),
+		connect.WithHandlerOptions(opts...),
+	)
 	cellServiceListRegionsHandler := connect.NewUnaryHandlerSimple(
 		CellServiceListRegionsProcedure,
 		svc.ListRegions,
@@ -128,6 +212,12 @@ func NewCellServiceHandler(svc CellServiceHandler, opts ...connect.HandlerOption
 		switch r.URL.Path {
 		case CellServiceListProcedure:
 			cellServiceListHandler.ServeHTTP(w, r)
+		case CellServiceGetProcedure:
+			cellServiceGetHandler.ServeHTTP(w, r)
+		case CellServiceDrainProcedure:
+			cellServiceDrainHandler.ServeHTTP(w, r)
+		case CellServiceUndrainProcedure:
+			cellServiceUndrainHandler.ServeHTTP(w, r)
 		case CellServiceListRegionsProcedure:
 			cellServiceListRegionsHandler.ServeHTTP(w, r)
 		default:
@@ -141,6 +231,18 @@ type UnimplementedCellServiceHandler struct{}
 
 func (UnimplementedCellServiceHandler) List(context.Context, *v1.ListRequest) (*v1.ListResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.cell.v1.CellService.List is not implemented"))
+}
+
+func (UnimplementedCellServiceHandler) Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.cell.v1.CellService.Get is not implemented"))
+}
+
+func (UnimplementedCellServiceHandler) Drain(context.Context, *v1.DrainRequest) (*v1.DrainResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.cell.v1.CellService.Drain is not implemented"))
+}
+
+func (UnimplementedCellServiceHandler) Undrain(context.Context, *v1.UndrainRequest) (*v1.UndrainResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.cell.v1.CellService.Undrain is not implemented"))
 }
 
 func (UnimplementedCellServiceHandler) ListRegions(context.Context, *v1.ListRegionsRequest) (*v1.ListRegionsResponse, error) {
