@@ -18,8 +18,10 @@ const (
 )
 
 // platformTables hold no tenant's data and have no row-level security.
-var platformTables = map[string]bool{"placements": true, "outbox": true, "mail_outbox": true, "job_queue": true, "platform_keys": true,
-	"cells": true, "platform_audit": true, "schema_versions": true}
+var platformTables = map[string]bool{
+	"placements": true, "outbox": true, "mail_outbox": true, "job_queue": true, "platform_keys": true,
+	"cells": true, "platform_audit": true, "schema_versions": true,
+}
 
 func TestPostgresIsIdempotentAndSafeAtOnce(t *testing.T) {
 	t.Parallel()

@@ -90,8 +90,11 @@ func (c *Config) cellAt(i int, name, region string) *cell {
 		value *string
 		like  string
 	}{
-		{&place.address, "cell-address"}, {&place.ingest, "ingest-address"}, {&place.mqtt, "mqtt-address"},
-		{&place.mqttWebSocket, "mqtt-websocket-address"}, {&place.clickhouseStore, "clickhouse-address"},
+		{&place.address, "cell-address"},
+		{&place.ingest, "ingest-address"},
+		{&place.mqtt, "mqtt-address"},
+		{&place.mqttWebSocket, "mqtt-websocket-address"},
+		{&place.clickhouseStore, "clickhouse-address"},
 	} {
 		at := slices.IndexFunc(own, func(a address) bool { return a.flag == p.like })
 		port := own[at].standard + i*cellStride
@@ -113,8 +116,11 @@ func (c *Config) further() (list []address) {
 			value *string
 			what  string
 		}{
-			{&place.address, "the API"}, {&place.ingest, "devices over HTTPS"}, {&place.mqtt, "devices over MQTT"},
-			{&place.mqttWebSocket, "devices over MQTT in WebSocket"}, {&place.clickhouseStore, "the ClickHouse endpoint"},
+			{&place.address, "the API"},
+			{&place.ingest, "devices over HTTPS"},
+			{&place.mqtt, "devices over MQTT"},
+			{&place.mqttWebSocket, "devices over MQTT in WebSocket"},
+			{&place.clickhouseStore, "the ClickHouse endpoint"},
 		} {
 			list = append(list, address{value: a.value, flag: "cells", serves: a.what + " of cell " + place.name})
 		}
