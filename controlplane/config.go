@@ -10,9 +10,12 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/millwright-io/millwright/controlplane/internal/cell"
+	"github.com/millwright-io/millwright/controlplane/internal/limit"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
+	"github.com/millwright-io/millwright/tenancy"
 )
 
 // Cell is where a cell listens, as its users see it.
@@ -106,10 +109,13 @@ type Config struct {
 	// CellsFile holds a JSON array of cells ({"name", "region", "url", "ingest_url", "mqtt_address",
 	// "mqtt_websocket_url", "max_databases", "max_events_per_second"}), in addition to Cells.
 	CellsFile string
-	// PlanLimits replaces limits of the plan of every tenant, each as name=value, e.g. events_per_second=1000000. The names
-	// are devices, events_per_second, events_burst, events_per_day, payload_bytes, measurements_per_device, keys, members
-	// and requests_per_second.
+	// PlanLimits replaces limits of every plan, each as name=value, e.g. events_per_second=1000000. docs/limits.md has the
+	// names.
 	PlanLimits []string
+	// LimitsEvery is how often every tenant's use is held against its limits.
+	LimitsEvery time.Duration
+	// OverDay is what happens above events_per_day: refuse, or take; empty: as the plan says.
+	OverDay string
 }
 
 // DefaultConfig is right for one machine; secrets, the identity server and the cells are left to the caller.
@@ -117,8 +123,14 @@ func DefaultConfig() Config {
 	return Config{
 		Address: "127.0.0.1:8080", MetricsAddress: "127.0.0.1:0", PublicURL: "http://127.0.0.1:8080", Migrate: true,
 		NATSURL: "nats://127.0.0.1:4222", Replicas: 1, KratosPublicURL: "http://127.0.0.1:4433",
+		LimitsEvery: limit.Every,
 	}
 }
+
+const (
+	overDayRefuse = "refuse"
+	overDayTake   = "take"
+)
 
 // Validate returns everything that is wrong, joined, each as one sentence.
 func (c Config) Validate() error {
@@ -161,7 +173,9 @@ func (c Config) Validate() error {
 		check(c.MaxDatabases >= 0 && c.MaxEventsPerSecond >= 0, "cell %q: max_databases and max_events_per_second must not be below 0", c.Name)
 		seen[c.Name] = true
 	}
-	_, err = c.limits()
+	check(c.LimitsEvery > 0, "limits every %s: want above 0", c.LimitsEvery)
+	check(c.OverDay == "" || c.OverDay == overDayRefuse || c.OverDay == overDayTake, "over day %q: want refuse or take, or nothing", c.OverDay)
+	_, err = c.plans()
 	check(err == nil, "%w", err)
 	return errors.Join(errs...)
 }
@@ -188,19 +202,28 @@ func (c Config) cells() ([]Cell, error) {
 	return append(cells, more...), nil
 }
 
-func (c Config) limits() (tenant.Limits, error) {
+// plans are the limits of every plan, with those of the configuration.
+func (c Config) plans() (map[string]tenant.Limits, error) {
 	overrides := make(map[string]int64)
 	for _, text := range c.PlanLimits {
 		name, value, ok := strings.Cut(text, "=")
 		n, err := strconv.ParseInt(value, 10, 64)
 		if !ok || err != nil {
-			return tenant.Limits{}, fmt.Errorf("plan limit %q: want name=number", text)
+			return nil, fmt.Errorf("plan limit %q: want name=number", text)
 		}
 		overrides[name] = n
 	}
-	l, err := tenant.TeamLimits().With(overrides)
-	if err != nil {
-		return tenant.Limits{}, fmt.Errorf("plan limits: %w", err)
+	plans := make(map[string]tenant.Limits)
+	for _, p := range tenancy.Plans() {
+		l, _ := tenant.PlanLimits(p.Name)
+		l, err := l.With(overrides)
+		if err != nil {
+			return nil, fmt.Errorf("plan limits: %w", err)
+		}
+		if c.OverDay != "" {
+			l.RefuseOverDay = c.OverDay == overDayRefuse
+		}
+		plans[p.Name] = l
 	}
-	return l, nil
+	return plans, nil
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/cell"
 	"github.com/millwright-io/millwright/controlplane/internal/distribute"
 	"github.com/millwright-io/millwright/controlplane/internal/job"
+	"github.com/millwright-io/millwright/controlplane/internal/limit"
 	"github.com/millwright-io/millwright/controlplane/internal/mail"
 	"github.com/millwright-io/millwright/controlplane/internal/nats"
 	"github.com/millwright-io/millwright/controlplane/internal/postgres"
@@ -31,6 +32,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	"github.com/millwright-io/millwright/migrations"
 	"github.com/millwright-io/millwright/tenancy/ratelimit"
+	"github.com/millwright-io/millwright/tenancy/tally"
 )
 
 const (
@@ -45,12 +47,17 @@ type App struct {
 	cfg     Config
 	log     *slog.Logger
 	now     func() time.Time
-	limits  tenant.Limits
+	plans   map[string]tenant.Limits
 	store   *postgres.Store
 	nats    *nats.Conn
 	limiter *ratelimit.Limiter
 	vault   *authority.Vault
 	keys    *authority.Authority
+
+	requests *limit.Requests
+	tally    *tally.Tally
+	watcher  *limit.Watcher
+	uses     *nats.Uses
 
 	callers     *caller.Memory
 	courier     *mail.Courier
@@ -113,6 +120,8 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	a.runner = job.NewRunner(a.store, map[job.Kind]job.Worker{}, a.vault, log, a.now)
 	a.reports = nats.NewReports(a.nats, tenants, log)
 	a.heartbeats = nats.NewHeartbeats(a.nats, a.cells, log)
+	a.requests, a.tally = limit.NewRequests(a.store, a.now), tally.New(a.now)
+	a.watcher, a.uses = limit.NewWatcher(a.store, a.cfg.LimitsEvery, log, a.now), nats.NewUses(a.nats, a.store, log)
 	a.collector = collect.New(billingpostgres.New(a.store.Pool()), a.log)
 	handler, err := a.handler(cells, tenants)
 	if err != nil {
@@ -132,10 +141,10 @@ func (a *App) openStore(ctx context.Context) error {
 			return err
 		}
 	}
-	if a.limits, err = a.cfg.limits(); err != nil {
+	if a.plans, err = a.cfg.plans(); err != nil {
 		return err
 	}
-	a.store, err = postgres.Open(ctx, dsn, map[string]tenant.Limits{tenant.PlanTeam: a.limits})
+	a.store, err = postgres.Open(ctx, dsn, a.plans)
 	return err
 }
 
@@ -208,6 +217,9 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.runner.Run(ctx) })
 	g.Go(func() error { return a.reports.Run(ctx) })
 	g.Go(func() error { return a.heartbeats.Run(ctx) })
+	g.Go(func() error { return a.uses.Run(ctx) })
+	g.Go(func() error { return a.watcher.Run(ctx) })
+	g.Go(func() error { return a.recordUses(ctx) })
 	g.Go(func() error { return billingnats.Consume(ctx, a.nats.JetStream(), a.collector, a.log) })
 	if dir := a.cfg.GatewayCertificateDir; dir != "" {
 		g.Go(func() error { return a.keys.KeepServerCertificate(ctx, dir, a.cfg.GatewayHosts, a.log) })

@@ -24,7 +24,7 @@ func TestEveryRoleMayDoWhatTheTableSays(t *testing.T) {
 	fields := map[string]any{
 		"deviceId": "nothing", "serial": "00", "keyId": "nothing", "memberId": "nothing", "invitationId": "nothing", "jobId": "nothing", "tenantId": strings.Repeat("a", 16),
 		"token": strings.Repeat("a", 48), "name": " ", "slug": "ada-works", "deviceType": "press", "version": 1, "firmware": "1", "csrPem": "rubbish", "role": "ROLE_VIEWER",
-		"email": "ada@example.com", "start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z",
+		"email": "ada@example.com", "limit": "devices", "maximum": 7, "reason": "for a test", "start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z",
 	}
 	cases := 0
 	for _, template := range tenancy.Roles() {

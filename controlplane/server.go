@@ -3,6 +3,7 @@ package controlplane
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/device"
 	"github.com/millwright-io/millwright/controlplane/internal/devicetype"
 	"github.com/millwright-io/millwright/controlplane/internal/key"
+	"github.com/millwright-io/millwright/controlplane/internal/limit"
 	"github.com/millwright-io/millwright/controlplane/internal/member"
 	"github.com/millwright-io/millwright/controlplane/internal/rpc"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
@@ -24,6 +26,7 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1/devicetypev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/job/v1/jobv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/limit/v1/limitv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/usage/v1/usagev1connect"
@@ -31,6 +34,7 @@ import (
 	"github.com/millwright-io/millwright/tenancy/casbin"
 	"github.com/millwright-io/millwright/tenancy/ory"
 	chain "github.com/millwright-io/millwright/tenancy/rpc"
+	"github.com/millwright-io/millwright/tenancy/tally"
 	"github.com/millwright-io/millwright/tenancy/token"
 )
 
@@ -110,7 +114,7 @@ func (a *App) chain(identity *ory.Client, keys *key.Service) (*chain.Chain, erro
 		operators = append(operators, tenancy.NormalizeEmail(address))
 	}
 	return chain.New(chain.Deps{
-		Authenticate: rpc.Authenticator(identity, keys, a.callers, operators), Limit: a.limit, Authorize: authorizer, Refused: a.refused,
+		Authenticate: rpc.Authenticator(identity, keys, a.callers, operators), Limit: a.limit, Authorize: authorizer, Refused: a.refused, OverLimit: a.overLimit,
 		Log: a.log, Now: a.now,
 	}), nil
 }
@@ -135,6 +139,7 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 	}, c.Options()...)
 	jobPath, jobHandler := jobv1connect.NewJobServiceHandler(&rpc.Jobs{Jobs: a.jobs}, c.Options()...)
 	typePath, typeHandler := devicetypev1connect.NewDeviceTypeServiceHandler(&rpc.DeviceTypes{Types: devicetype.NewService(a.store, a.now)}, c.Options()...)
+	limitPath, limitHandler := limitv1connect.NewLimitServiceHandler(&rpc.Limits{Limits: limit.NewService(a.store, a.now)}, c.Options()...)
 	auditPath, auditHandler := auditv1connect.NewAuditServiceHandler(&rpc.Audit{Log: a.store}, c.Options()...)
 	usagePath, usageHandler := usagev1connect.NewUsageServiceHandler(
 		billingrpc.New(billingpostgres.New(a.store.Pool()), plans{tenants}, a.now), c.Options()...)
@@ -147,6 +152,7 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 		{Path: jobPath, Handler: jobHandler},
 		{Path: typePath, Handler: typeHandler},
 		{Path: usagePath, Handler: usageHandler},
+		{Path: limitPath, Handler: limitHandler},
 	}
 }
 
@@ -160,11 +166,34 @@ func (p plans) Plan(ctx context.Context, id tenancy.ID) (string, int64, error) {
 
 // limit counts a request against the share of its tenant, or of the person who has none yet.
 func (a *App) limit(ctx context.Context, p tenancy.Principal) error {
+	usual := a.plans[tenant.PlanTeam].RequestsPerSecond
 	if p.Tenant == "" {
-		return a.limiter.Take(ctx, "person/"+p.Subject, "person", int(a.limits.RequestsPerSecond))
+		_, err := a.limiter.Take(ctx, "person/"+p.Subject, "person", int(usual))
+		return err
 	}
-	return a.limiter.Take(ctx, "tenant/"+string(p.Tenant), "tenant", int(a.limits.RequestsPerSecond))
+	perSecond := a.requests.PerSecond(ctx, p.Tenant, usual)
+	used, err := a.limiter.Take(ctx, "tenant/"+string(p.Tenant), tenancy.ScopeTenant, int(perSecond))
+	a.tally.Use(p.Tenant, tenancy.LimitRequestsPerSecond, used, perSecond)
+	return err
 }
+
+// overLimit counts a limit's refusal for the tenant's record.
+func (a *App) overLimit(p tenancy.Principal, err *tenancy.LimitError) {
+	a.tally.Refuse(p.Tenant, err, 1)
+}
+
+// recordUses writes what this process counted, until ctx is done.
+func (a *App) recordUses(ctx context.Context) error {
+	source := "controlplane/" + rand.Text()
+	a.tally.Run(ctx, useInterval, func(ctx context.Context, totals []tally.Total) error {
+		_, err := a.store.RecordUses(ctx, "", source, totals)
+		return err
+	}, func(err error) { a.log.WarnContext(ctx, "cannot record uses of limits", slog.Any("error", err)) })
+	return nil
+}
+
+// useInterval is how soon a refusal can be read by its tenant.
+const useInterval = 2 * time.Second
 
 // auditTimeout bounds the entry of a refusal; the caller waits no longer for it.
 const auditTimeout = 2 * time.Second

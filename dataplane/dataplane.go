@@ -4,6 +4,7 @@ package dataplane
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,6 +22,7 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/selfaudit"
 	"github.com/millwright-io/millwright/migrations"
 	"github.com/millwright-io/millwright/tenancy"
+	"github.com/millwright-io/millwright/tenancy/tally"
 )
 
 // App is one cell.
@@ -45,6 +47,9 @@ type App struct {
 	metrics *metrics
 	health  *health
 	heart   *heart
+	tally   *tally.Tally
+	// instance is new with every start: no two share message ids, or rows of what they counted.
+	instance string
 
 	publisher                    *jetstream.Publisher
 	deadLetters                  *jetstream.DeadLetters
@@ -61,7 +66,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*App, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("cell configuration: %w", err)
 	}
-	a := &App{cfg: cfg, log: log, now: time.Now, catalog: catalog.New(), hub: live.New()}
+	a := &App{cfg: cfg, log: log, now: time.Now, catalog: catalog.New(), hub: live.New(), tally: tally.New(time.Now), instance: rand.Text()}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
@@ -145,7 +150,7 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 	a.catalog.OnChange(a.counted.changed)
 	a.letters = jetstream.NewLetterMover(js, a.cfg.Cell, letters{a.store, a.cfg.Cell, log, a.counted}, a.log)
 	a.totals = selfaudit.NewTotals(jetstream.NewUsage(js, a.cfg.Cell), a.cfg.Partitions)
-	a.watch = &observer{hub: a.hub, metrics: a.metrics, trim: log.Trim, floor: make([]uint64, a.cfg.Partitions), log: a.log, now: a.now}
+	a.watch = &observer{hub: a.hub, metrics: a.metrics, trim: log.Trim, refused: a.overMeasurements, floor: make([]uint64, a.cfg.Partitions), log: a.log, now: a.now}
 	options := engine.DefaultOptions()
 	options.Measurements = a.cfg.MeasurementsPerDevice
 	for partition := range a.cfg.Partitions {

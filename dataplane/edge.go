@@ -2,7 +2,6 @@ package dataplane
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -22,16 +21,15 @@ import (
 
 // openGateway listens for devices.
 func (a *App) openGateway(js *jetstream.Conn) error {
-	instance := rand.Text() // no two runs share message ids
 	publishing := jetstream.DefaultPublisherConfig()
-	publishing.Cell, publishing.Partitions, publishing.Instance = a.cfg.Cell, a.cfg.Partitions, instance
+	publishing.Cell, publishing.Partitions, publishing.Instance = a.cfg.Cell, a.cfg.Partitions, a.instance
 	measured, err := gateway.NewMetrics(a.metrics.registry)
 	if err != nil {
 		return fmt.Errorf("gateway metrics: %w", err)
 	}
 	a.heart.stored = measured.Stored
 	a.publisher = jetstream.NewPublisher(js, publishing, measured, a.log, a.now)
-	a.deadLetters = jetstream.NewDeadLetters(js, a.cfg.Cell, instance, a.log)
+	a.deadLetters = jetstream.NewDeadLetters(js, a.cfg.Cell, a.instance, a.log)
 	a.space = &space{
 		Publisher: a.publisher, letters: a.deadLetters, dir: a.cfg.SpaceDirectory, reserve: uint64(a.cfg.SpaceReserveBytes), //nolint:gosec // validated
 		free: FreeSpace, log: a.log,
@@ -46,7 +44,7 @@ func (a *App) openGateway(js *jetstream.Conn) error {
 	cfg.CertificateDir, cfg.PayloadBytes = a.cfg.GatewayCertificateDir, a.cfg.PayloadBytes
 	a.gateway, err = gateway.New(gateway.Deps{
 		Catalog: a.catalog, Publisher: a.space, DeadLetters: deadLetters{a.space}, Limiter: admission.New(a.catalog, a.now),
-		Metrics: measured, Log: a.log, Now: a.now,
+		Refused: a.tally.Refuse, Metrics: measured, Log: a.log, Now: a.now,
 	}, cfg)
 	return err
 }
@@ -71,7 +69,7 @@ func (a *App) openAPI(ctx context.Context) error {
 		Access: func(t tenancy.ID) rpc.Access {
 			return rpc.Access{URL: public, Database: t.Database(), Username: t.Database(), Password: a.store.Password(t)}
 		},
-		Authorizer: authorizer, Limiter: limiter, Origins: a.cfg.ConsoleOrigins, Log: a.log, Now: a.now,
+		Authorizer: authorizer, Limiter: limiter, Slots: admission.NewSlots(tenancy.LimitQueryConcurrency, time.Second), Tally: a.tally, Origins: a.cfg.ConsoleOrigins, Log: a.log, Now: a.now,
 	})
 	if err != nil {
 		return err

@@ -57,6 +57,7 @@ type observer struct {
 	hub     *live.Hub
 	metrics *metrics
 	trim    func(ctx context.Context, through uint64) error
+	refused func(*engine.Outputs)
 	log     *slog.Logger
 	now     func() time.Time
 
@@ -84,6 +85,9 @@ func (o *observer) Committed(_ int, through uint64, out *engine.Outputs, oldest 
 	o.metrics.events.WithLabelValues("duplicate").Add(float64(out.Duplicates))
 	o.metrics.events.WithLabelValues("dead_letter").Add(float64(out.DeadLetters))
 	o.metrics.early.Add(float64(out.EarlyWindows))
+	if out.DeadLetters > 0 {
+		o.refused(out)
+	}
 	if out.Events > 0 {
 		o.metrics.lag.Observe(o.now().Sub(oldest).Seconds())
 	}

@@ -48,7 +48,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 			err = errors.Join(err, stages[i].end())
 		}
 	}()
-	stages = append(stages, begin(ctx, failed, a.feed.Run, a.tenants.run, a.serveMetrics, a.space.run, a.heart.run))
+	stages = append(stages, begin(ctx, failed, a.feed.Run, a.tenants.run, a.serveMetrics, a.space.run, a.heart.run, a.reportUses))
 	select {
 	case <-a.feed.Ready():
 	case <-running.Done():
@@ -60,7 +60,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	}
 	stages = append(stages, begin(ctx, failed, storing...))
 	stages = append(stages, begin(ctx, failed, a.publisher.Run, a.deadLetters.Run))
-	stages = append(stages, begin(ctx, failed, a.gateway.Run, a.auditor.Run, func(ctx context.Context) error { return serve(ctx, a.apiListener, a.api) }))
+	stages = append(stages, begin(ctx, failed, a.gateway.Run, a.auditor.Run, a.sampleUses, func(ctx context.Context) error { return serve(ctx, a.apiListener, a.api) }))
 	a.health.started.Store(true)
 	addrs := a.Addrs()
 	a.log.InfoContext(ctx, "cell ready", slog.String("cell", a.cfg.Cell), slog.String("api", addrs.API), slog.String("mqtt", addrs.MQTT),

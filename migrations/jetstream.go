@@ -29,6 +29,8 @@ func DefaultJetStreamOptions() JetStreamOptions {
 const (
 	// usageMaxAge is how long totals wait for the ledger; a cell publishes absolute totals, so the newest replaces all.
 	usageMaxAge = 30 * 24 * time.Hour
+	// limitMaxAge is how long the control plane shows how limits were used.
+	limitMaxAge = 8 * 24 * time.Hour
 	// frameDuplicates is how long a frame's id is remembered, for the gateway's own retries.
 	frameDuplicates = 2 * time.Minute
 )
@@ -70,6 +72,11 @@ func CellJetStream(ctx context.Context, js jetstream.JetStream, cell string, opt
 	}); err != nil {
 		return err
 	}
+	if err := bucket(ctx, js, jetstream.KeyValueConfig{
+		Bucket: subject.DayBucket(cell), Description: "What each tenant sent today.", History: 1, Replicas: opts.Replicas, TTL: 48 * time.Hour,
+	}); err != nil {
+		return err
+	}
 	checkpoints := jetstream.ObjectStoreConfig{
 		Bucket: subject.CheckpointBucket(cell), Description: "Snapshots of the engine's state.", Replicas: opts.Replicas,
 	}
@@ -93,6 +100,9 @@ func sharedStreams(replicas int) []jetstream.StreamConfig {
 	}, {
 		Name: subject.ReportStream, Subjects: []string{subject.ReportAll}, Description: "What cells tell the control plane.",
 		Replicas: replicas, MaxBytes: 64 << 20, MaxAge: usageMaxAge, Discard: jetstream.DiscardOld,
+	}, {
+		Name: subject.LimitStream, Subjects: []string{subject.LimitAll}, Description: "How limits were used, minute by minute.",
+		Replicas: replicas, MaxBytes: 64 << 20, MaxAge: limitMaxAge, Discard: jetstream.DiscardOld,
 	}}
 }
 

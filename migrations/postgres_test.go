@@ -80,7 +80,7 @@ func TestATenantSeesItsOwnRowsOnly(t *testing.T) {
 	}
 	exec(t, conn, "set role "+migrations.AppRole)
 	columns := map[string]string{"tenants": "id"}
-	for _, table := range []string{"tenants", "limit_overrides", "members", "session_tenants", "keys", "authorities", "invitations", "device_types", "devices", "device_labels", "certificates", "audit_entries", "audit_heads", "usage_totals", "jobs", "job_items", "job_results"} {
+	for _, table := range []string{"tenants", "limit_overrides", "members", "session_tenants", "keys", "authorities", "invitations", "device_types", "devices", "device_labels", "certificates", "audit_entries", "audit_heads", "usage_totals", "jobs", "job_items", "job_results", "limit_uses", "limit_notices"} {
 		if n := countOf(t, conn, "select count(*) from "+table); n != 0 {
 			t.Errorf("%s: %d rows visible without a tenant", table, n)
 		}
@@ -122,7 +122,8 @@ func TestTheApplicationMayDoLittle(t *testing.T) {
 		"update audit_heads set number = 0",
 		"delete from audit_heads",
 		"insert into audit_heads values ('" + tenantA + "', 7, '')",
-		"update limit_overrides set value = 1",
+		"update limit_notices set used = 1",
+		"insert into limit_overrides (tenant_id, name, value) values ('" + tenantA + "', 'keys', 1)",
 		"delete from tenants",
 		"delete from usage_totals",
 		"update authorities set sealed_key = ''",
@@ -147,11 +148,43 @@ func TestTheApplicationMayDoLittle(t *testing.T) {
 	}
 }
 
+// TestOnlyAnOperatorChangesLimits: a transaction that names no operator changes none, and one that does changes those of the
+// tenant that it names only.
+func TestOnlyAnOperatorChangesLimits(t *testing.T) {
+	t.Parallel()
+	conn := connect(t, pgtest.New(t))
+	fill(t, conn, tenantA)
+	fill(t, conn, tenantB)
+	exec(t, conn, "set role "+migrations.AppRole)
+	exec(t, conn, "select set_config('millwright.tenant', '"+tenantA+"', false)")
+	changed := func(statement string) int64 {
+		tag, err := conn.Exec(t.Context(), statement)
+		if err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+		return tag.RowsAffected()
+	}
+	for _, statement := range []string{"update limit_overrides set value = 7", "delete from limit_overrides"} {
+		if n := changed(statement); n != 0 {
+			t.Errorf("%s: changed %d rows without an operator", statement, n)
+		}
+	}
+	exec(t, conn, "select set_config('millwright.operator', 'ops@example.com', false)")
+	if n := changed("update limit_overrides set value = 7"); n != 1 {
+		t.Errorf("an operator changed %d rows, want tenant A's one", n)
+	}
+	if n := changed("update limit_overrides set value = 7 where tenant_id = '" + tenantB + "'"); n != 0 {
+		t.Errorf("an operator changed %d rows of a tenant that was not named", n)
+	}
+}
+
 func fill(t *testing.T, conn *pgx.Conn, id string) {
 	t.Helper()
 	for _, statement := range []string{
 		"insert into tenants (id, name, slug, status, plan, cell, created_at) values ('ID', 'n', 'slug-ID', 'active', 'team', 'c', now())",
 		"insert into limit_overrides values ('ID', 'devices', 1)",
+		"insert into limit_uses values ('ID', 'devices', 'tenant', now(), 's', 1, 1, 0)",
+		"insert into limit_notices values ('ID', 'devices', now(), 80, 1, 1, now())",
 		"insert into members values ('ID', 'person-ID', 'e', 'owner', now())",
 		"insert into session_tenants values ('session-ID', 'person-ID', 'ID', now())",
 		"insert into keys values ('key-ID', 'ID', 'n', 'p', sha256('x'), 'owner', 'me', now(), null)",

@@ -138,6 +138,14 @@ var procedures = map[string]Action{
 	"/millwright.telemetry.v1.TelemetryService/Recount":         ActionStoreRead,
 
 	"/millwright.usage.v1.UsageService/Get": ActionUsageRead,
+
+	"/millwright.limit.v1.LimitService/List":           ActionUsageRead,
+	"/millwright.limit.v1.LimitService/History":        ActionUsageRead,
+	"/millwright.limit.v1.LimitService/ListRefusals":   ActionUsageRead,
+	"/millwright.limit.v1.LimitService/ListNotices":    ActionUsageRead,
+	"/millwright.limit.v1.LimitService/ListTenant":     ActionPlatformRead,
+	"/millwright.limit.v1.LimitService/SetOverride":    ActionPlatformTenants,
+	"/millwright.limit.v1.LimitService/RemoveOverride": ActionPlatformTenants,
 }
 
 // ActionOf returns what a procedure (with its leading slash) needs; false means that nobody may call it.

@@ -13,6 +13,8 @@ const (
 	UsageStream = "USAGE"
 	// ReportStream carries catalogv1.CellReport from cells to the control plane.
 	ReportStream = "REPORT"
+	// LimitStream carries limitv1.Totals from cells to the control plane.
+	LimitStream = "LIMIT"
 )
 
 // Usage is where a cell publishes totals.
@@ -27,10 +29,20 @@ func Heartbeat(cell string) string { return "heartbeat." + cell }
 // HeartbeatAll matches every cell's heartbeats.
 const HeartbeatAll = "heartbeat.*"
 
-// UsageAll and ReportAll match every cell's subject.
+// Limit is where a cell publishes how its limits were used.
+func Limit(cell string) string { return "limit." + cell }
+
+// Share is where the processes of a cell tell each other what they admitted. Nothing is kept of it.
+func Share(cell string) string { return "share." + cell }
+
+// DayBucket is the KV bucket of what each tenant sent today, one key a tenant.
+func DayBucket(cell string) string { return "days_" + cell }
+
+// UsageAll, ReportAll and LimitAll match every cell's subject.
 const (
 	UsageAll  = "usage.*"
 	ReportAll = "report.*"
+	LimitAll  = "limit.*"
 )
 
 // IngestStream is the cell's log of frames.
@@ -85,7 +97,9 @@ func DeviceKey(tenant, device string) string {
 }
 
 // TypeKey is a device type's key in a catalog bucket.
-func TypeKey(tenant, deviceType string) string { return string(KindType) + "." + tenant + "." + deviceType }
+func TypeKey(tenant, deviceType string) string {
+	return string(KindType) + "." + tenant + "." + deviceType
+}
 
 // APIKeyKey is an API key's key in a catalog bucket.
 func APIKeyKey(tenant, key string) string { return string(KindKey) + "." + tenant + "." + key }

@@ -43,9 +43,10 @@ func New(now func() time.Time) (*Limiter, error) {
 // Close frees the store; every later Take fails.
 func (l *Limiter) Close(ctx context.Context) error { return l.store.Close(ctx) }
 
-// Take counts one request of a key against its limit per second (0 means Maximum; more is cut to Maximum). It returns a
-// *tenancy.LimitError when the second's share is used up; scope is how that error names the key.
-func (l *Limiter) Take(ctx context.Context, key, scope string, perSecond int) error {
+// Take counts one request of a key against its limit per second (0 means Maximum; more is cut to Maximum) and returns how
+// many of this second there are now. It returns a *tenancy.LimitError when the second's share is used up; scope is how
+// that error names the key.
+func (l *Limiter) Take(ctx context.Context, key, scope string, perSecond int) (used int64, err error) {
 	limit := uint64(Maximum)
 	if perSecond > 0 && perSecond < Maximum {
 		limit = uint64(perSecond)
@@ -58,14 +59,15 @@ func (l *Limiter) Take(ctx context.Context, key, scope string, perSecond int) er
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("count request: %w", err)
+		return 0, fmt.Errorf("count request: %w", err)
 	}
+	used = int64(limit - remaining) //nolint:gosec // both are at most Maximum
 	if ok {
-		return nil
+		return used, nil
 	}
 	wait := max(time.Unix(0, int64(reset)).Sub(l.now()), time.Millisecond)
-	return &tenancy.LimitError{
-		Limit: "requests_per_second", Scope: scope, Current: int64(limit - remaining), Maximum: int64(limit),
+	return used, &tenancy.LimitError{
+		Limit: tenancy.LimitRequestsPerSecond, Scope: scope, Current: used, Maximum: int64(limit),
 		RetryAfter: min(wait, interval),
 	}
 }

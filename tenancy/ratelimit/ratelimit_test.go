@@ -18,7 +18,7 @@ func TestTakeRefusesAboveTheLimitOfItsKeyAndSaysWhy(t *testing.T) {
 	defer func() { _ = l.Close(t.Context()) }()
 	take := func(key string, limit, n int) (refused int, last error) {
 		for range n {
-			if err := l.Take(t.Context(), key, "tenant", limit); err != nil {
+			if _, err := l.Take(t.Context(), key, "tenant", limit); err != nil {
 				refused, last = refused+1, err
 			}
 		}

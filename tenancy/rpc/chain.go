@@ -5,6 +5,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -32,8 +33,10 @@ type Deps struct {
 	Authorize tenancy.Authorizer
 	// Refused is told of every refused authorization, for the audit log. Optional.
 	Refused func(ctx context.Context, p tenancy.Principal, err error)
-	Log     *slog.Logger
-	Now     func() time.Time
+	// OverLimit is told of every request of a verified caller that a limit refused, for the tenant's record. Optional.
+	OverLimit func(p tenancy.Principal, err *tenancy.LimitError)
+	Log       *slog.Logger
+	Now       func() time.Time
 }
 
 // Chain is what a request passes on its way to a handler.
@@ -97,6 +100,17 @@ func (c *Chain) guard(ctx context.Context, f func() error) (err error) {
 	return f()
 }
 
+// tell notes a limit's refusal; ctx is the one that admit returned.
+func (c *Chain) tell(ctx context.Context, err error) {
+	le := (*tenancy.LimitError)(nil)
+	if c.deps.OverLimit == nil || !errors.As(err, &le) {
+		return
+	}
+	if p, perr := tenancy.PrincipalFrom(ctx); perr == nil {
+		c.deps.OverLimit(p, le)
+	}
+}
+
 type interceptor struct{ chain *Chain }
 
 func (i interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
@@ -115,6 +129,7 @@ func (i interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 			return err
 		})
 		log(ctx, err)
+		i.chain.tell(ctx, err)
 		if err != nil {
 			return nil, toConnect(err, id)
 		}
@@ -139,6 +154,7 @@ func (i interceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc) con
 			return next(ctx, conn)
 		})
 		log(ctx, err)
+		i.chain.tell(ctx, err)
 		if err != nil {
 			return toConnect(err, id)
 		}

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -88,7 +85,7 @@ func toConnect(err error, requestID string) *connect.Error {
 
 // explainLimit says in headers and details which limit refused, as google.rpc does.
 func explainLimit(out *connect.Error, le *tenancy.LimitError) {
-	setLimitHeaders(out.Meta(), le)
+	le.SetHeaders(out.Meta())
 	details := []proto.Message{
 		&errdetails.QuotaFailure{Violations: []*errdetails.QuotaFailure_Violation{{Subject: le.Scope, Description: le.Error()}}},
 		&errdetails.ErrorInfo{Reason: "LIMIT_EXCEEDED", Domain: "millwright", Metadata: map[string]string{
@@ -102,15 +99,5 @@ func explainLimit(out *connect.Error, le *tenancy.LimitError) {
 		if d, err := connect.NewErrorDetail(m); err == nil {
 			out.AddDetail(d)
 		}
-	}
-}
-
-func setLimitHeaders(h http.Header, le *tenancy.LimitError) {
-	h.Set("X-Ratelimit-Limit", strconv.FormatInt(le.Maximum, 10))
-	h.Set("X-Ratelimit-Remaining", strconv.FormatInt(max(0, le.Maximum-le.Current), 10))
-	if le.RetryAfter > 0 {
-		seconds := strconv.FormatInt(int64(math.Ceil(le.RetryAfter.Seconds())), 10)
-		h.Set("Retry-After", seconds)
-		h.Set("X-Ratelimit-Reset", strconv.FormatInt(int64(le.RetryAfter/time.Second)+1, 10))
 	}
 }

@@ -29,6 +29,7 @@ func (c *Chain) HTTP(name string, action tenancy.Action, next http.Handler) http
 			return nil
 		})
 		log(ctx, err)
+		c.tell(ctx, err)
 		if err != nil && !admitted {
 			WriteError(ctx, w, err)
 		}
@@ -38,13 +39,15 @@ func (c *Chain) HTTP(name string, action tenancy.Action, next http.Handler) http
 // WriteError answers a plain HTTP request with an error as the chain maps it; internal errors go bare.
 func WriteError(ctx context.Context, w http.ResponseWriter, err error) {
 	ce := toConnect(err, tenancy.CallFrom(ctx).RequestID)
+	body := map[string]any{"code": ce.Code().String(), "message": ce.Message()}
 	if le := (*tenancy.LimitError)(nil); errors.As(err, &le) {
-		setLimitHeaders(w.Header(), le)
+		le.SetHeaders(w.Header())
+		body["limit"] = le
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(statusOf(ce.Code()))
-	_ = json.NewEncoder(w).Encode(map[string]any{"code": ce.Code().String(), "message": ce.Message()})
+	_ = json.NewEncoder(w).Encode(body)
 }
 
 func statusOf(code connect.Code) int {

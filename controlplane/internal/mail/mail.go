@@ -28,6 +28,8 @@ type Queue interface {
 	// NextInvitation calls send with the first invitation whose e-mail is due, and keeps what came of it: the hash of its
 	// token, or the time of the next attempt. more is false when none was due.
 	NextInvitation(ctx context.Context, now time.Time, send func(ctx context.Context, organisation string, i member.Invitation) (hash []byte, err error)) (more bool, err error)
+	// NextNotice calls send with the first notice of a limit whose e-mail is due, and keeps what came of it.
+	NextNotice(ctx context.Context, now time.Time, send func(ctx context.Context, n Notice) error) (more bool, err error)
 	// Mail wakes the courier after a transaction of this process queued something.
 	Mail() <-chan struct{}
 }
@@ -67,11 +69,15 @@ func (c *Courier) Run(ctx context.Context) error {
 // drain sends what is due. A failure of the queue ends the round; the next one begins again.
 func (c *Courier) drain(ctx context.Context) {
 	for ctx.Err() == nil {
-		more, err := c.queue.NextInvitation(ctx, c.now(), c.invite)
+		invited, err := c.queue.NextInvitation(ctx, c.now(), c.invite)
+		noticed := false
+		if err == nil {
+			noticed, err = c.queue.NextNotice(ctx, c.now(), c.notify)
+		}
 		if err != nil && ctx.Err() == nil {
 			c.log.WarnContext(ctx, "cannot work on the e-mail queue", slog.Any("error", err))
 		}
-		if err != nil || !more {
+		if err != nil || !invited && !noticed {
 			return
 		}
 	}

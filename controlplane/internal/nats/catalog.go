@@ -180,6 +180,9 @@ func tenantToProto(t tenant.Tenant) *catalogv1.Tenant {
 			EventsPerSecond: int32(t.Limits.EventsPerSecond), EventsBurst: int32(t.Limits.EventsBurst),
 			PayloadBytes: int32(t.Limits.PayloadBytes), MeasurementsPerDevice: int32(t.Limits.MeasurementsPerDevice),
 			HorizonSeconds: int64(horizon / time.Second), RequestsPerSecond: int32(t.Limits.RequestsPerSecond),
+			EventsPerDay: t.Limits.EventsPerDay, RefuseOverDay: t.Limits.RefuseOverDay,
+			DeviceEventsPerSecond: int32(t.Limits.DeviceEventsPerSecond), DeviceEventsBurst: int32(t.Limits.DeviceEventsBurst),
+			Connections: int32(t.Limits.Connections), LiveSessions: int32(t.Limits.LiveSessions), QueryConcurrency: int32(t.Limits.QueryConcurrency),
 		},
 	}
 }

@@ -61,7 +61,8 @@ func (s *Store) fillTenant(ctx context.Context, tx pgx.Tx, f tenant.Founding, t 
 
 const selectTenant = `
 select t.id, t.name, t.slug, t.status, t.plan, t.cell, t.revision, t.created_at,
-  coalesce((select jsonb_object_agg(o.name, o.value) from limit_overrides o where o.tenant_id = t.id), '{}')
+  coalesce((select jsonb_object_agg(o.name, o.value) from limit_overrides o
+    where o.tenant_id = t.id and (o.expires_at is null or o.expires_at > now())), '{}')
 from tenants t`
 
 func (s *Store) scanTenant(row pgx.Row, more ...any) (t tenant.Tenant, err error) {
@@ -103,7 +104,8 @@ func (s *Store) lockTenant(ctx context.Context, tx pgx.Tx, id tenancy.ID) (tenan
 
 const selectMemberships = `
 select t.id, t.name, t.slug, t.status, t.plan, t.cell, t.revision, t.created_at,
-  coalesce((select jsonb_object_agg(o.name, o.value) from limit_overrides o where o.tenant_id = t.id), '{}'), m.role, m.facilities
+  coalesce((select jsonb_object_agg(o.name, o.value) from limit_overrides o
+    where o.tenant_id = t.id and (o.expires_at is null or o.expires_at > now())), '{}'), m.role, m.facilities
 from members m
 join tenants t on t.id = m.tenant_id
 where m.person_id = @person

@@ -3,7 +3,6 @@
 package tenant
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 	"time"
@@ -22,7 +21,7 @@ const (
 )
 
 // PlanTeam is the plan that every tenant starts with.
-const PlanTeam = "team"
+const PlanTeam = tenancy.PlanTeam
 
 // Tenant is a customer organisation.
 type Tenant struct {
@@ -55,55 +54,6 @@ type Standing struct {
 	Tenant     tenancy.ID
 	Role       tenancy.Role
 	Facilities []string
-}
-
-// Limits are a tenant's maxima.
-type Limits struct {
-	Devices               int64 `json:"devices"`
-	EventsPerSecond       int64 `json:"events_per_second"`
-	EventsBurst           int64 `json:"events_burst"`
-	EventsPerDay          int64 `json:"events_per_day"`
-	PayloadBytes          int64 `json:"payload_bytes"`
-	MeasurementsPerDevice int64 `json:"measurements_per_device"`
-	Keys                  int64 `json:"keys"`
-	Members               int64 `json:"members"`
-	RequestsPerSecond     int64 `json:"requests_per_second"`
-}
-
-// TeamLimits are those of the plan `team`.
-func TeamLimits() Limits {
-	return Limits{
-		Devices: 10_000, EventsPerSecond: 5_000, EventsBurst: 10_000, EventsPerDay: 50_000_000, PayloadBytes: 256 << 10,
-		MeasurementsPerDevice: 1_000, Keys: 50, Members: 100, RequestsPerSecond: 200,
-	}
-}
-
-// fields names each limit as overrides and error messages do.
-func (l *Limits) fields() map[string]*int64 {
-	return map[string]*int64{
-		"devices": &l.Devices, "events_per_second": &l.EventsPerSecond, "events_burst": &l.EventsBurst,
-		"events_per_day": &l.EventsPerDay, "payload_bytes": &l.PayloadBytes, "measurements_per_device": &l.MeasurementsPerDevice,
-		"keys": &l.Keys, "members": &l.Members, "requests_per_second": &l.RequestsPerSecond,
-	}
-}
-
-// maximum is what the wire carries.
-const maximum = 1<<31 - 1
-
-// With returns the limits with some of them replaced. A name that is no limit, or a value out of range, is an ErrInvalid.
-func (l Limits) With(overrides map[string]int64) (Limits, error) {
-	fields := l.fields()
-	for name, value := range overrides {
-		f, ok := fields[name]
-		if !ok {
-			return Limits{}, fmt.Errorf("limit %q is unknown: %w", name, tenancy.ErrInvalid)
-		}
-		if value < 0 || (value > maximum && name != "events_per_day") {
-			return Limits{}, fmt.Errorf("limit %s of %d: want 0 to %d: %w", name, value, maximum, tenancy.ErrInvalid)
-		}
-		*f = value
-	}
-	return l, nil
 }
 
 var slugForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$`)

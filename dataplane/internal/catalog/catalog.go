@@ -24,7 +24,7 @@ type Tenant struct {
 	IntermediateCA []byte
 }
 
-// Limits are those that the cell enforces; every one is above zero.
+// Limits are those that the cell enforces; every one is above zero but those that say otherwise.
 type Limits struct {
 	EventsPerSecond       int
 	EventsBurst           int
@@ -33,6 +33,14 @@ type Limits struct {
 	// Horizon is how old an event may be when it is received.
 	Horizon           time.Duration
 	RequestsPerSecond int
+	// EventsPerDay are those of a UTC day; what comes above is refused when RefuseOverDay says so. Zero: no limit.
+	EventsPerDay  int64
+	RefuseOverDay bool
+	// DeviceEventsPerSecond and DeviceEventsBurst are what each device may send. Zero: no limit of its own.
+	DeviceEventsPerSecond, DeviceEventsBurst int
+	Connections                              int
+	LiveSessions                             int
+	QueryConcurrency                         int
 }
 
 // Device is one that may connect.

@@ -45,9 +45,11 @@ type Deps struct {
 	Publisher   Publisher
 	DeadLetters DeadLetters
 	Limiter     Limiter
-	Metrics     *Metrics
-	Log         *slog.Logger
-	Now         func() time.Time
+	// Refused is told how many events, or connections, of a tenant a limit refused.
+	Refused func(tenant tenancy.ID, err *tenancy.LimitError, n int)
+	Metrics *Metrics
+	Log     *slog.Logger
+	Now     func() time.Time
 }
 
 // Gateway serves devices.
@@ -92,6 +94,16 @@ func New(deps Deps, cfg Config) (*Gateway, error) {
 	}
 	return g, nil
 }
+
+// overLimit notes the refusal of n events, if it was a limit that refused them.
+func (g *Gateway) overLimit(tenant tenancy.ID, err error, n int) {
+	if limit := (*tenancy.LimitError)(nil); errors.As(err, &limit) {
+		g.Refused(tenant, limit, n)
+	}
+}
+
+// Connections counts the open MQTT sessions of each tenant that has any.
+func (g *Gateway) Connections() map[tenancy.ID]int { return g.sessions.count() }
 
 func (g *Gateway) close() {
 	for _, l := range []net.Listener{g.mqtt, g.websocket, g.http} {

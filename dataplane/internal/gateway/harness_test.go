@@ -242,7 +242,7 @@ func (c *cell) start(cfg Config) {
 	c.held = &heldPublisher{Publisher: c.publisher}
 	letters := jetstream.NewDeadLetters(c.js, testCell, pc.Instance, log)
 	limiter := admission.New(c.catalog, time.Now)
-	deps := Deps{Catalog: c.catalog, Publisher: c.publisher, DeadLetters: letters, Limiter: limiter, Metrics: metrics, Log: log, Now: time.Now}
+	deps := Deps{Catalog: c.catalog, Publisher: c.publisher, DeadLetters: letters, Limiter: limiter, Refused: func(tenancy.ID, *tenancy.LimitError, int) {}, Metrics: metrics, Log: log, Now: time.Now}
 	if _, bench := c.t.(*testing.B); !bench {
 		deps.Publisher = c.held
 	}
@@ -268,7 +268,7 @@ func (c *cell) start(cfg Config) {
 func (c *cell) tenant(id tenancy.ID) catalog.Tenant {
 	return catalog.Tenant{ID: id, IntermediateCA: c.ca[id].cert.Raw, Limits: catalog.Limits{
 		EventsPerSecond: 10_000_000, EventsBurst: 10_000_000,
-		PayloadBytes: 256 << 10, MeasurementsPerDevice: 512, Horizon: 10 * 365 * 24 * time.Hour, RequestsPerSecond: 100,
+		PayloadBytes: 256 << 10, MeasurementsPerDevice: 512, Horizon: 10 * 365 * 24 * time.Hour, RequestsPerSecond: 100, Connections: 10_000,
 	}}
 }
 

@@ -8,10 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
@@ -67,6 +65,8 @@ type refusal struct {
 	Message  string   `json:"message"`
 	Accepted int      `json:"accepted"`
 	Details  []detail `json:"details,omitempty"`
+	// Limit is the one that refused.
+	Limit *tenancy.LimitError `json:"limit,omitempty"`
 }
 
 type detail struct {
@@ -115,6 +115,11 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
 		err = held(policy, id.Device, r.URL.Path[1:], len(payload))
 	}
 	if err != nil {
+		var large tooLarge
+		if errors.As(err, &large) {
+			g.Refused(id.Tenant, oversize(id.Device, large.size, large.limit), 1)
+		}
+		g.overLimit(id.Tenant, err, 1)
 		g.refuseRequest(w, "payload", err)
 		return
 	}
@@ -129,6 +134,7 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
 	noteGateway(got.Events, id.Via)
 	if _, err := g.Limiter.ReserveN(id.Tenant, len(got.Events)+len(got.Invalid), 0); err != nil {
 		g.Metrics.rejected.WithLabelValues(protocolHTTP, "rate").Add(float64(len(got.Events) + len(got.Invalid)))
+		g.overLimit(id.Tenant, err, len(got.Events)+len(got.Invalid))
 		g.refuseRequest(w, "rate", err)
 		return
 	}
@@ -201,17 +207,22 @@ func (r *receipt) Flush()                     {}
 
 var errEncoding = fmt.Errorf("content encoding is not gzip or identity: %w", tenancy.ErrInvalid)
 
-// tooLarge is a body over the limit.
-type tooLarge struct{ limit int }
+// tooLarge is a body over the limit; size is the least that it can be.
+type tooLarge struct{ size, limit int64 }
 
 func (e tooLarge) Error() string {
 	return fmt.Sprintf("the payload is larger than %d bytes: send fewer events at once", e.limit)
 }
 
+// oversize is a payload over the limit, for the tenant's record.
+func oversize(device string, size, limit int64) *tenancy.LimitError {
+	return &tenancy.LimitError{Limit: tenancy.LimitPayloadBytes, Scope: "device " + device, Current: size, Maximum: limit}
+}
+
 // body reads a request's body, unpacked, up to the limit.
 func body(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error) {
 	if r.ContentLength > int64(limit) {
-		return nil, tooLarge{limit}
+		return nil, tooLarge{r.ContentLength, int64(limit)}
 	}
 	src := io.Reader(http.MaxBytesReader(w, r.Body, int64(limit)))
 	switch r.Header.Get("Content-Encoding") {
@@ -234,7 +245,7 @@ func body(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error) {
 	var over *http.MaxBytesError
 	switch {
 	case n > int64(limit) || errors.As(err, &over):
-		return nil, tooLarge{limit}
+		return nil, tooLarge{int64(limit) + 1, int64(limit)}
 	case err != nil:
 		return nil, fmt.Errorf("the body ended early or is damaged: send it again: %w", tenancy.ErrInvalid)
 	}
@@ -257,12 +268,12 @@ func (g *Gateway) refuseRequest(w http.ResponseWriter, reason string, err error)
 	switch {
 	case errors.As(err, &large):
 		w.Header().Set("Connection", "close")
-		reply(w, http.StatusRequestEntityTooLarge, refusal{Code: "out_of_range", Message: err.Error()})
+		reply(w, http.StatusRequestEntityTooLarge, refusal{Code: "out_of_range", Message: err.Error(), Limit: oversize("", large.size, large.limit)})
 	case errors.As(err, &limit) && limit.Limit == payloadLimit:
-		reply(w, http.StatusRequestEntityTooLarge, refusal{Code: "out_of_range", Message: err.Error() + ": send fewer events at once"})
+		reply(w, http.StatusRequestEntityTooLarge, refusal{Code: "out_of_range", Message: err.Error() + ": send fewer events at once", Limit: limit})
 	case errors.As(err, &limit):
-		limitHeaders(w.Header(), limit)
-		reply(w, http.StatusTooManyRequests, refusal{Code: "resource_exhausted", Message: err.Error()})
+		limit.SetHeaders(w.Header())
+		reply(w, http.StatusTooManyRequests, refusal{Code: "resource_exhausted", Message: err.Error(), Limit: limit})
 	case errors.Is(err, tenancy.ErrUnauthenticated):
 		reply(w, http.StatusUnauthorized, refusal{Code: "unauthenticated", Message: err.Error()})
 	case errors.Is(err, tenancy.ErrForbidden):
@@ -275,12 +286,4 @@ func (g *Gateway) refuseRequest(w http.ResponseWriter, reason string, err error)
 		w.Header().Set("Retry-After", "5")
 		reply(w, http.StatusServiceUnavailable, refusal{Code: "unavailable", Message: unavailable(err)})
 	}
-}
-
-func limitHeaders(h http.Header, limit *tenancy.LimitError) {
-	seconds := strconv.Itoa(int(math.Ceil(limit.RetryAfter.Seconds())))
-	h.Set("Retry-After", seconds)
-	h.Set("X-RateLimit-Limit", strconv.FormatInt(limit.Maximum, 10))
-	h.Set("X-RateLimit-Remaining", strconv.FormatInt(max(limit.Maximum-limit.Current, 0), 10))
-	h.Set("X-RateLimit-Reset", seconds)
 }

@@ -23,6 +23,7 @@ func (s *session) publish(first byte, body []byte) bool {
 		s.end(packets.ErrQosNotSupported, "QoS 2 is not spoken here: publish with QoS 1")
 		return false
 	case len(p.payload) > s.limit:
+		s.g.Refused(s.id.Tenant, oversize(s.id.Device, int64(len(p.payload)), int64(s.limit)), 1)
 		s.end(packets.ErrPacketTooLarge, fmt.Sprintf("the payload is %d bytes and %d are allowed: send fewer events at once", len(p.payload), s.limit))
 		return false
 	}
@@ -145,10 +146,13 @@ func summary(got telemetry.Result) string {
 // admit asks the tenant's rate. A sender slightly over it is held back; beyond that, version 5 is told, and version
 // 3.1.1, which cannot be told, is held back longer.
 func (s *session) admit(p *publish, n int) (ok, going bool) {
-	for {
+	for held := false; ; held = true {
 		wait, err := s.g.Limiter.ReserveN(s.id.Tenant, n, s.g.cfg.AdmissionWait)
 		if err == nil {
 			return s.pause(wait), false
+		}
+		if !held {
+			s.g.overLimit(s.id.Tenant, err, n)
 		}
 		var limit *tenancy.LimitError
 		if !errors.As(err, &limit) || s.version == 5 {

@@ -221,13 +221,13 @@ func (s *session) accept(pk *packets.Packet, chain []*x509.Certificate) bool {
 		return false
 	}
 	s.out = append(s.out, buf.Bytes()...)
-	old, ok := s.g.sessions.add(s, s.g.cfg.ConnectionsPerTenant)
+	most := min(s.g.cfg.ConnectionsPerTenant, id.Limits.Connections)
+	old, ok := s.g.sessions.add(s, most)
 	if !ok {
 		s.out = nil
-		s.refuse(pk, packets.ErrQuotaExceeded, (&tenancy.LimitError{
-			Limit: "connections", Scope: "tenant",
-			Current: int64(s.g.cfg.ConnectionsPerTenant), Maximum: int64(s.g.cfg.ConnectionsPerTenant),
-		}).Error()+": close some")
+		limit := &tenancy.LimitError{Limit: tenancy.LimitConnections, Scope: tenancy.ScopeTenant, Current: int64(most), Maximum: int64(most)}
+		s.g.Refused(id.Tenant, limit, 1)
+		s.refuse(pk, packets.ErrQuotaExceeded, limit.Error()+": close some")
 		return false
 	}
 	if old != nil {

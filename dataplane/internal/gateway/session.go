@@ -316,6 +316,16 @@ func (r *sessions) all() []*session {
 	return all
 }
 
+func (r *sessions) count() map[tenancy.ID]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	counts := make(map[tenancy.ID]int, len(r.by))
+	for tenant, of := range r.by {
+		counts[tenant] = len(of)
+	}
+	return counts
+}
+
 // of returns a tenant's sessions, or those of one device of it.
 func (r *sessions) of(tenant tenancy.ID, device string) []*session {
 	r.mu.Lock()

@@ -172,6 +172,13 @@ func tenantFromProto(id string, t *catalogv1.Tenant) catalog.Tenant {
 			MeasurementsPerDevice: positive(int(l.GetMeasurementsPerDevice()), 512),
 			Horizon:               time.Duration(positive(int(l.GetHorizonSeconds()), 10*365*24*3600)) * time.Second,
 			RequestsPerSecond:     positive(int(l.GetRequestsPerSecond()), 100),
+			EventsPerDay:          l.GetEventsPerDay(),
+			RefuseOverDay:         l.GetRefuseOverDay(),
+			DeviceEventsPerSecond: int(l.GetDeviceEventsPerSecond()),
+			DeviceEventsBurst:     positive(int(l.GetDeviceEventsBurst()), int(l.GetDeviceEventsPerSecond())),
+			Connections:           positive(int(l.GetConnections()), 10_000),
+			LiveSessions:          positive(int(l.GetLiveSessions()), 500),
+			QueryConcurrency:      positive(int(l.GetQueryConcurrency()), 32),
 		},
 	}
 }

@@ -4,8 +4,10 @@ package live
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/millwright-io/millwright/dataplane/internal/engine"
 	"github.com/millwright-io/millwright/tenancy"
@@ -14,8 +16,8 @@ import (
 const (
 	// buffered is how many updates wait for a watcher.
 	buffered = 256
-	// perTenant is how many watchers a tenant may have at once.
-	perTenant = 500
+	// again is when to try again who is refused: a session ends when somebody leaves a page.
+	again = 5 * time.Second
 )
 
 // Update is one event. Names and Values are shared: read only.
@@ -60,13 +62,22 @@ type Watch struct {
 // Updates yields events in order.
 func (w *Watch) Updates() <-chan Update { return w.updates }
 
-// Watch subscribes to devices of a tenant.
-func (h *Hub) Watch(tenant tenancy.ID, devices []string) (*Watch, error) {
+// Sessions counts the watchers of each tenant that has any.
+func (h *Hub) Sessions() map[tenancy.ID]int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return maps.Clone(h.tenants)
+}
+
+// Watch subscribes to devices of a tenant that may have most watchers at once.
+func (h *Hub) Watch(tenant tenancy.ID, devices []string, most int) (*Watch, error) {
 	w := &Watch{hub: h, updates: make(chan Update, buffered)}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if n := h.tenants[tenant]; n >= perTenant {
-		return nil, fmt.Errorf("watch: %w", &tenancy.LimitError{Limit: "live_sessions", Scope: "tenant", Current: int64(n), Maximum: perTenant})
+	if n := h.tenants[tenant]; n >= most {
+		return nil, fmt.Errorf("watch: %w", &tenancy.LimitError{
+			Limit: tenancy.LimitLiveSessions, Scope: tenancy.ScopeTenant, Current: int64(n), Maximum: int64(most), RetryAfter: again,
+		})
 	}
 	h.tenants[tenant]++
 	h.count.Add(1)

@@ -9,6 +9,8 @@ import (
 	"github.com/millwright-io/millwright/tenancy"
 )
 
+const perTenant = 500
+
 func rows(tenant tenancy.ID, device string, n int) []engine.EventRow {
 	var out []engine.EventRow
 	for i := range n {
@@ -19,7 +21,7 @@ func rows(tenant tenancy.ID, device string, n int) []engine.EventRow {
 
 func watch(t *testing.T, h *Hub, tenant tenancy.ID, devices ...string) *Watch {
 	t.Helper()
-	w, err := h.Watch(tenant, devices)
+	w, err := h.Watch(tenant, devices, perTenant)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +63,7 @@ func TestWatchersOfATenantAreLimited(t *testing.T) {
 	for range perTenant {
 		watch(t, h, "a", "press")
 	}
-	if _, err := h.Watch("a", []string{"press"}); !errors.Is(err, tenancy.ErrOverLimit) {
+	if _, err := h.Watch("a", []string{"press"}, perTenant); !errors.Is(err, tenancy.ErrOverLimit) {
 		t.Errorf("error %v, want over limit", err)
 	}
 	watch(t, h, "b", "press").Close()

@@ -46,8 +46,9 @@ func (h *liveHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		tenancyrpc.WriteError(ctx, w, err)
 		return
 	}
-	watch, err := h.deps.Hub.Watch(p.Tenant, []string{device})
+	watch, err := h.deps.watch(p.Tenant, []string{device})
 	if err != nil {
+		h.deps.refused(p.Tenant, err)
 		tenancyrpc.WriteError(ctx, w, err)
 		return
 	}

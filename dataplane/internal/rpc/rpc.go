@@ -6,12 +6,14 @@ package rpc
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/millwright-io/millwright/dataplane/internal/admission"
 	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/live"
 	"github.com/millwright-io/millwright/dataplane/internal/query"
@@ -19,6 +21,7 @@ import (
 	"github.com/millwright-io/millwright/tenancy"
 	"github.com/millwright-io/millwright/tenancy/ratelimit"
 	tenancyrpc "github.com/millwright-io/millwright/tenancy/rpc"
+	"github.com/millwright-io/millwright/tenancy/tally"
 	"github.com/millwright-io/millwright/tenancy/token"
 )
 
@@ -37,6 +40,9 @@ type Deps struct {
 	Access     func(tenancy.ID) Access
 	Authorizer tenancy.Authorizer
 	Limiter    *ratelimit.Limiter
+	// Slots are the queries at once.
+	Slots *admission.Slots
+	Tally *tally.Tally
 	// Origins may call from a browser.
 	Origins []string
 	Log     *slog.Logger
@@ -47,6 +53,7 @@ type Deps struct {
 func Handler(deps Deps) (http.Handler, error) {
 	chain := tenancyrpc.New(tenancyrpc.Deps{
 		Authenticate: authenticator(deps), Limit: limit(deps), Authorize: deps.Authorizer, Log: deps.Log, Now: deps.Now,
+		OverLimit: func(p tenancy.Principal, err *tenancy.LimitError) { deps.Tally.Refuse(p.Tenant, err, 1) },
 	})
 	path, handler := telemetryv1connect.NewTelemetryServiceHandler(&telemetryService{deps}, chain.Options()...)
 	rest, err := tenancyrpc.REST(tenancyrpc.Service{Path: path, Handler: handler})
@@ -118,7 +125,30 @@ func limit(deps Deps) func(context.Context, tenancy.Principal) error {
 		if !ok {
 			return nil
 		}
-		return deps.Limiter.Take(ctx, string(p.Tenant), "tenant", t.Limits.RequestsPerSecond)
+		used, err := deps.Limiter.Take(ctx, string(p.Tenant), tenancy.ScopeTenant, t.Limits.RequestsPerSecond)
+		deps.Tally.Use(p.Tenant, tenancy.LimitRequestsPerSecond, used, int64(t.Limits.RequestsPerSecond))
+		return err
+	}
+}
+
+// query takes one of the tenant's slots; give it back with release.
+func (d Deps) query(tenant tenancy.ID) (release func(), err error) {
+	t, _ := d.Catalog.Tenant(tenant)
+	used, release, err := d.Slots.Take(tenant, t.Limits.QueryConcurrency)
+	d.Tally.Use(tenant, tenancy.LimitQueryConcurrency, int64(used), int64(t.Limits.QueryConcurrency))
+	return release, err
+}
+
+// watch subscribes to devices within the tenant's live sessions.
+func (d Deps) watch(tenant tenancy.ID, devices []string) (*live.Watch, error) {
+	t, _ := d.Catalog.Tenant(tenant)
+	return d.Hub.Watch(tenant, devices, t.Limits.LiveSessions)
+}
+
+// refused notes a refusal of a handler that answers by itself.
+func (d Deps) refused(tenant tenancy.ID, err error) {
+	if le := (*tenancy.LimitError)(nil); errors.As(err, &le) {
+		d.Tally.Refuse(tenant, le, 1)
 	}
 }
 
@@ -138,7 +168,7 @@ func cors(origins []string, next http.Handler) http.Handler {
 		}
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", origin)
-		h.Set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, X-Ratelimit-Limit, X-Ratelimit-Remaining")
+		h.Set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, X-Ratelimit-Limit, X-Ratelimit-Remaining, X-Ratelimit-Reset, Ratelimit, Ratelimit-Policy")
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 			h.Set("Access-Control-Allow-Methods", "GET, POST")
 			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Connect-Protocol-Version, Connect-Timeout-Ms, X-Request-Id, X-User-Agent")

@@ -62,6 +62,11 @@ func (s *telemetryService) Query(ctx context.Context, req *telemetryv1.QueryRequ
 	if err != nil {
 		return nil, err
 	}
+	release, err := s.deps.query(p.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	result, err := s.deps.Queries.Series(ctx, p.Tenant, r)
 	if err != nil {
 		return nil, err
@@ -126,6 +131,11 @@ func (s *telemetryService) Latest(ctx context.Context, req *telemetryv1.LatestRe
 	if !some {
 		return out, nil
 	}
+	release, err := s.deps.query(p.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	devices, err := s.deps.Queries.Latest(ctx, p.Tenant, ids)
 	if err != nil {
 		return nil, err
@@ -150,7 +160,7 @@ func (s *telemetryService) Watch(ctx context.Context, req *telemetryv1.WatchRequ
 			return err
 		}
 	}
-	watch, err := s.deps.Hub.Watch(p.Tenant, req.GetDeviceIds())
+	watch, err := s.deps.watch(p.Tenant, req.GetDeviceIds())
 	if err != nil {
 		return err
 	}
@@ -200,6 +210,11 @@ func (s *telemetryService) ListDeadLetters(ctx context.Context, req *telemetryv1
 			return nil, err
 		}
 	}
+	release, err := s.deps.query(p.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	letters, err := s.deps.Queries.DeadLetters(ctx, p.Tenant, req.GetDeviceId(), limit)
 	if err != nil {
 		return nil, err
@@ -242,6 +257,11 @@ func (s *telemetryService) VerifyEvents(ctx context.Context, req *telemetryv1.Ve
 		}
 		keys = append(keys, k)
 	}
+	release, err := s.deps.query(p.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	v, err := s.deps.Queries.Verify(ctx, p.Tenant, keys)
 	if err != nil {
 		return nil, err

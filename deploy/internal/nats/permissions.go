@@ -12,7 +12,7 @@ import (
 // commits and checkpoints, reads the catalog, and reports usage. Neither can touch the other's streams, so that a taken
 // cell cannot rewrite the catalog that says who may connect to it.
 func controlPlanePermissions(cells []Cell) *server.Permissions {
-	publish := [][]string{manages(subject.UsageStream), manages(subject.ReportStream)}
+	publish := [][]string{manages(subject.UsageStream), manages(subject.ReportStream), manages(subject.LimitStream)}
 	for _, c := range cells {
 		publish = append(publish, manages("KV_"+subject.CatalogBucket(c.Name)), []string{"$KV." + subject.CatalogBucket(c.Name) + ".>"})
 	}
@@ -22,16 +22,18 @@ func controlPlanePermissions(cells []Cell) *server.Permissions {
 }
 
 func cellPermissions(cell string) *server.Permissions {
-	return permissions(
+	allowed := permissions(
 		manages(subject.IngestStream(cell)), manages(subject.DeadLetterStream(cell)),
-		manages("KV_"+subject.CommitBucket(cell)), manages("OBJ_"+subject.CheckpointBucket(cell)),
+		manages("KV_"+subject.CommitBucket(cell)), manages("KV_"+subject.DayBucket(cell)), manages("OBJ_"+subject.CheckpointBucket(cell)),
 		reads("KV_"+subject.CatalogBucket(cell)),
 		[]string{
-			subject.IngestAll(cell), subject.DeadLetterAll(cell), subject.Usage(cell), subject.Report(cell), subject.Heartbeat(cell),
-			"$KV." + subject.CommitBucket(cell) + ".>", "$O." + subject.CheckpointBucket(cell) + ".>",
+			subject.IngestAll(cell), subject.DeadLetterAll(cell), subject.Usage(cell), subject.Report(cell), subject.Heartbeat(cell), subject.Limit(cell), subject.Share(cell),
+			"$KV." + subject.CommitBucket(cell) + ".>", "$KV." + subject.DayBucket(cell) + ".>", "$O." + subject.CheckpointBucket(cell) + ".>",
 			"$JS.API.STREAM.INFO." + subject.UsageStream, "$JS.API.STREAM.INFO." + subject.ReportStream,
 		},
 	)
+	allowed.Subscribe.Allow = append(allowed.Subscribe.Allow, subject.Share(cell))
+	return allowed
 }
 
 func permissions(publish ...[]string) *server.Permissions {

@@ -176,8 +176,19 @@ type Limits struct {
 	HorizonSeconds int64 `protobuf:"varint,5,opt,name=horizon_seconds,json=horizonSeconds,proto3" json:"horizon_seconds,omitempty"`
 	// Requests a second to the cell's API.
 	RequestsPerSecond int32 `protobuf:"varint,6,opt,name=requests_per_second,json=requestsPerSecond,proto3" json:"requests_per_second,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	EventsPerDay      int64 `protobuf:"varint,7,opt,name=events_per_day,json=eventsPerDay,proto3" json:"events_per_day,omitempty"`
+	// Events above events_per_day are refused until midnight UTC; otherwise they are taken.
+	RefuseOverDay bool `protobuf:"varint,8,opt,name=refuse_over_day,json=refuseOverDay,proto3" json:"refuse_over_day,omitempty"`
+	// What each device may send, unless its group says otherwise; zero: no limit of its own.
+	DeviceEventsPerSecond int32 `protobuf:"varint,9,opt,name=device_events_per_second,json=deviceEventsPerSecond,proto3" json:"device_events_per_second,omitempty"`
+	DeviceEventsBurst     int32 `protobuf:"varint,10,opt,name=device_events_burst,json=deviceEventsBurst,proto3" json:"device_events_burst,omitempty"`
+	// MQTT connections at once.
+	Connections int32 `protobuf:"varint,11,opt,name=connections,proto3" json:"connections,omitempty"`
+	// Live sessions and queries at the cell's API at once.
+	LiveSessions     int32 `protobuf:"varint,12,opt,name=live_sessions,json=liveSessions,proto3" json:"live_sessions,omitempty"`
+	QueryConcurrency int32 `protobuf:"varint,13,opt,name=query_concurrency,json=queryConcurrency,proto3" json:"query_concurrency,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Limits) Reset() {
@@ -248,6 +259,55 @@ func (x *Limits) GetHorizonSeconds() int64 {
 func (x *Limits) GetRequestsPerSecond() int32 {
 	if x != nil {
 		return x.RequestsPerSecond
+	}
+	return 0
+}
+
+func (x *Limits) GetEventsPerDay() int64 {
+	if x != nil {
+		return x.EventsPerDay
+	}
+	return 0
+}
+
+func (x *Limits) GetRefuseOverDay() bool {
+	if x != nil {
+		return x.RefuseOverDay
+	}
+	return false
+}
+
+func (x *Limits) GetDeviceEventsPerSecond() int32 {
+	if x != nil {
+		return x.DeviceEventsPerSecond
+	}
+	return 0
+}
+
+func (x *Limits) GetDeviceEventsBurst() int32 {
+	if x != nil {
+		return x.DeviceEventsBurst
+	}
+	return 0
+}
+
+func (x *Limits) GetConnections() int32 {
+	if x != nil {
+		return x.Connections
+	}
+	return 0
+}
+
+func (x *Limits) GetLiveSessions() int32 {
+	if x != nil {
+		return x.LiveSessions
+	}
+	return 0
+}
+
+func (x *Limits) GetQueryConcurrency() int32 {
+	if x != nil {
+		return x.QueryConcurrency
 	}
 	return 0
 }
@@ -1002,14 +1062,22 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\tsuspended\x18\x03 \x01(\bR\tsuspended\x125\n" +
 	"\x06limits\x18\x04 \x01(\v2\x1d.millwright.catalog.v1.LimitsR\x06limits\x12'\n" +
 	"\x0fintermediate_ca\x18\x05 \x01(\fR\x0eintermediateCa\x12\x1a\n" +
-	"\brevision\x18\x06 \x01(\x04R\brevision\"\x8d\x02\n" +
+	"\brevision\x18\x06 \x01(\x04R\brevision\"\xb8\x04\n" +
 	"\x06Limits\x12*\n" +
 	"\x11events_per_second\x18\x01 \x01(\x05R\x0feventsPerSecond\x12!\n" +
 	"\fevents_burst\x18\x02 \x01(\x05R\veventsBurst\x12#\n" +
 	"\rpayload_bytes\x18\x03 \x01(\x05R\fpayloadBytes\x126\n" +
 	"\x17measurements_per_device\x18\x04 \x01(\x05R\x15measurementsPerDevice\x12'\n" +
 	"\x0fhorizon_seconds\x18\x05 \x01(\x03R\x0ehorizonSeconds\x12.\n" +
-	"\x13requests_per_second\x18\x06 \x01(\x05R\x11requestsPerSecond\"\x9f\x03\n" +
+	"\x13requests_per_second\x18\x06 \x01(\x05R\x11requestsPerSecond\x12$\n" +
+	"\x0eevents_per_day\x18\a \x01(\x03R\feventsPerDay\x12&\n" +
+	"\x0frefuse_over_day\x18\b \x01(\bR\rrefuseOverDay\x127\n" +
+	"\x18device_events_per_second\x18\t \x01(\x05R\x15deviceEventsPerSecond\x12.\n" +
+	"\x13device_events_burst\x18\n" +
+	" \x01(\x05R\x11deviceEventsBurst\x12 \n" +
+	"\vconnections\x18\v \x01(\x05R\vconnections\x12#\n" +
+	"\rlive_sessions\x18\f \x01(\x05R\fliveSessions\x12+\n" +
+	"\x11query_concurrency\x18\r \x01(\x05R\x10queryConcurrency\"\x9f\x03\n" +
 	"\x06Device\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1b\n" +
 	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\x12\x1f\n" +

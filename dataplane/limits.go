@@ -1,0 +1,80 @@
+package dataplane
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/millwright-io/millwright/dataplane/internal/engine"
+	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+const (
+	// useInterval is how soon a tenant can read of a refusal.
+	useInterval = 2 * time.Second
+	// sampleInterval is how often what is open is counted.
+	sampleInterval = time.Second
+)
+
+// reportUses tells the control plane how limits are used, until ctx is done.
+func (a *App) reportUses(ctx context.Context) error {
+	uses := jetstream.NewUses(a.nats, a.cfg.Cell, a.cfg.Cell+"/"+a.instance)
+	a.tally.Run(ctx, useInterval, uses.Send, func(err error) {
+		a.log.WarnContext(ctx, "uses of limits not reported, the next round tries again", slog.Any("error", err))
+	})
+	return nil
+}
+
+// sampleUses counts what is open now and what was admitted, once a second.
+func (a *App) sampleUses(ctx context.Context) error {
+	tick := time.NewTicker(sampleInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		for tenant, n := range a.gateway.Connections() {
+			a.use(tenant, tenancy.LimitConnections, int64(n))
+		}
+		for tenant, n := range a.hub.Sessions() {
+			a.use(tenant, tenancy.LimitLiveSessions, int64(n))
+		}
+	}
+}
+
+// use notes a use against the limit that the catalog has now.
+func (a *App) use(tenant tenancy.ID, limit string, used int64) {
+	t, ok := a.catalog.Tenant(tenant)
+	if !ok {
+		return
+	}
+	maximum := int64(0)
+	switch limit {
+	case tenancy.LimitConnections:
+		maximum = int64(t.Limits.Connections)
+	case tenancy.LimitLiveSessions:
+		maximum = int64(t.Limits.LiveSessions)
+	case tenancy.LimitEventsPerSecond:
+		maximum = int64(t.Limits.EventsPerSecond)
+	case tenancy.LimitEventsPerDay:
+		maximum = t.Limits.EventsPerDay
+	}
+	a.tally.Use(tenant, limit, used, maximum)
+}
+
+// overMeasurements notes the events that the engine refused for bringing too many names.
+func (a *App) overMeasurements(out *engine.Outputs) {
+	for _, rows := range out.Tenants {
+		for _, letter := range rows.DeadLetters {
+			if letter.Reason == engine.ReasonMeasurementLimit {
+				a.tally.Refuse(rows.Tenant, &tenancy.LimitError{
+					Limit: tenancy.LimitMeasurementsPerDevice, Scope: "device " + letter.Event.Device,
+					Current: int64(a.cfg.MeasurementsPerDevice), Maximum: int64(a.cfg.MeasurementsPerDevice),
+				}, 1)
+			}
+		}
+	}
+}

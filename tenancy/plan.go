@@ -1,0 +1,73 @@
+package tenancy
+
+import (
+	"maps"
+	"slices"
+)
+
+// The plans.
+const (
+	PlanFree       = "free"
+	PlanTeam       = "team"
+	PlanPlant      = "plant"
+	PlanEnterprise = "enterprise"
+)
+
+// Plan is what a tenant's limits begin with; an override replaces one of them for one tenant.
+type Plan struct {
+	Name string
+	// Limits has a value for every limit but that of groups, which each group's policy sets.
+	Limits map[string]int64
+	// RefusesOverDay: events above events_per_day are refused until midnight UTC. Otherwise they are taken.
+	RefusesOverDay bool
+}
+
+const (
+	kib = 1 << 10
+	day = 24 * 60 * 60
+)
+
+var plans = []Plan{
+	{PlanFree, map[string]int64{
+		LimitDevices: 10, LimitGroups: 5, LimitRules: 10, LimitMembers: 3, LimitKeys: 5, LimitPointsRetained: 10_000_000,
+		LimitEventsPerSecond: 50, LimitEventsBurst: 200, LimitEventsPerDay: 1_000_000,
+		LimitDeviceEventsPerSecond: 20, LimitDeviceEventsBurst: 100, LimitPayloadBytes: 64 * kib, LimitMeasurementsPerDevice: 512,
+		LimitConnections: 20, LimitRequestsPerSecond: 20, LimitLiveSessions: 10, LimitQueryConcurrency: 4,
+	}, true},
+	{PlanTeam, map[string]int64{
+		LimitDevices: 10_000, LimitGroups: 200, LimitRules: 200, LimitMembers: 100, LimitKeys: 50, LimitPointsRetained: 10_000_000_000,
+		LimitEventsPerSecond: 5_000, LimitEventsBurst: 10_000, LimitEventsPerDay: 50_000_000,
+		LimitDeviceEventsPerSecond: 0, LimitDeviceEventsBurst: 0, LimitPayloadBytes: 256 * kib, LimitMeasurementsPerDevice: 512,
+		LimitConnections: 10_000, LimitRequestsPerSecond: 200, LimitLiveSessions: 500, LimitQueryConcurrency: 32,
+	}, false},
+	{PlanPlant, map[string]int64{
+		LimitDevices: 100_000, LimitGroups: 1_000, LimitRules: 1_000, LimitMembers: 500, LimitKeys: 200, LimitPointsRetained: 100_000_000_000,
+		LimitEventsPerSecond: 20_000, LimitEventsBurst: 40_000, LimitEventsPerDay: 20_000 * day / 2,
+		LimitDeviceEventsPerSecond: 0, LimitDeviceEventsBurst: 0, LimitPayloadBytes: 256 * kib, LimitMeasurementsPerDevice: 512,
+		LimitConnections: 20_000, LimitRequestsPerSecond: 500, LimitLiveSessions: 1_000, LimitQueryConcurrency: 64,
+	}, false},
+	{PlanEnterprise, map[string]int64{
+		LimitDevices: 500_000, LimitGroups: 5_000, LimitRules: 5_000, LimitMembers: 5_000, LimitKeys: 1_000, LimitPointsRetained: 1_000_000_000_000,
+		LimitEventsPerSecond: 100_000, LimitEventsBurst: 200_000, LimitEventsPerDay: 100_000 * day / 2,
+		LimitDeviceEventsPerSecond: 0, LimitDeviceEventsBurst: 0, LimitPayloadBytes: 1024 * kib, LimitMeasurementsPerDevice: 512,
+		LimitConnections: 20_000, LimitRequestsPerSecond: 2_000, LimitLiveSessions: 5_000, LimitQueryConcurrency: 128,
+	}, false},
+}
+
+// Plans returns every plan, smallest first.
+func Plans() []Plan {
+	all := slices.Clone(plans)
+	for i := range all {
+		all[i].Limits = maps.Clone(all[i].Limits)
+	}
+	return all
+}
+
+// PlanNamed returns the plan of that name.
+func PlanNamed(name string) (Plan, bool) {
+	i := slices.IndexFunc(plans, func(p Plan) bool { return p.Name == name })
+	if i < 0 {
+		return Plan{}, false
+	}
+	return Plans()[i], true
+}
