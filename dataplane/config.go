@@ -66,6 +66,10 @@ type Config struct {
 	// Replicas of the cell's streams and buckets: 1 on one server, 3 in a cluster.
 	Replicas int
 
+	// CatalogDirectory takes the cell's own copy of its catalog, with which a new process serves while the control plane or
+	// the catalog's bucket is away. Empty: none is kept.
+	CatalogDirectory string
+
 	// PayloadBytes is the largest message that the gateway takes.
 	PayloadBytes int
 	// MeasurementsPerDevice is how many names a device may use; a tenant's own limit may be lower.

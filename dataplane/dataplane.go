@@ -19,6 +19,7 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/gateway"
 	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
 	"github.com/millwright-io/millwright/dataplane/internal/live"
+	"github.com/millwright-io/millwright/dataplane/internal/localcopy"
 	"github.com/millwright-io/millwright/dataplane/internal/selfaudit"
 	"github.com/millwright-io/millwright/migrations"
 	"github.com/millwright-io/millwright/tenancy"
@@ -86,7 +87,9 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.health = &health{nats: a.nats, store: a.store}
 	a.metrics = newMetrics()
-	a.feed = jetstream.NewFeed(a.nats, a.cfg.Cell, a.catalog, a.log)
+	if err := a.openFeed(); err != nil {
+		return err
+	}
 	a.tenants = newProvisioner(a.store, jetstream.NewReports(a.nats, a.cfg.Cell), a.log)
 	a.catalog.OnChange(a.tenants.changed)
 	if err := a.openEngine(ctx, a.nats); err != nil {
@@ -109,6 +112,21 @@ func (a *App) openNATS() error {
 		return err
 	}
 	a.closers = append(a.closers, func() error { a.nats.Close(); return nil })
+	return nil
+}
+
+// openFeed prepares what fills the catalog.
+func (a *App) openFeed() error {
+	if a.cfg.CatalogDirectory == "" {
+		a.feed = jetstream.NewFeed(a.nats, a.cfg.Cell, a.catalog, nil, a.log)
+		return nil
+	}
+	local, err := localcopy.New(a.cfg.CatalogDirectory, a.cfg.Cell)
+	if err != nil {
+		return err
+	}
+	a.closers = append(a.closers, local.Close)
+	a.feed = jetstream.NewFeed(a.nats, a.cfg.Cell, a.catalog, local, a.log)
 	return nil
 }
 

@@ -1,9 +1,12 @@
 package jetstream
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
@@ -11,39 +14,60 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/millwright-io/millwright/dataplane/internal/catalog"
+	"github.com/millwright-io/millwright/dataplane/internal/localcopy"
 	catalogv1 "github.com/millwright-io/millwright/proto/gen/millwright/catalog/v1"
 	"github.com/millwright-io/millwright/proto/subject"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
-// Feed follows the cell's catalog bucket into a catalog.Catalog. While NATS or the control plane is away the catalog
-// keeps what it last knew.
+// Copy keeps what the feed read on the cell's own disk.
+type Copy interface {
+	Load(apply func(localcopy.Entry)) (localcopy.Version, bool, error)
+	Begin(bucket string) error
+	Add(localcopy.Entry) error
+	Complete(revision uint64) error
+	Sync() error
+	Due() bool
+}
+
+// syncInterval is how long a change may be in the copy's memory alone; after a power cut NATS tells it again.
+const syncInterval = time.Second
+
+// Feed follows the cell's catalog bucket into a catalog.Catalog: first the local copy, then the changes since. While NATS
+// or the control plane is away the catalog keeps what it last knew.
 type Feed struct {
 	js      jetstream.JetStream
 	cell    string
 	catalog *catalog.Catalog
+	copy    Copy // nil: none is kept
 	log     *slog.Logger
+
+	// at is what the catalog holds; of no bucket before the first read.
+	at localcopy.Version
 
 	ready chan struct{}
 	once  sync.Once
 }
 
-// NewFeed returns a feed, which reads nothing before Run.
-func NewFeed(js jetstream.JetStream, cell string, c *catalog.Catalog, log *slog.Logger) *Feed {
-	return &Feed{js: js, cell: cell, catalog: c, log: log, ready: make(chan struct{})}
+// NewFeed returns a feed, which reads nothing before Run. c may be nil.
+func NewFeed(js jetstream.JetStream, cell string, into *catalog.Catalog, c Copy, log *slog.Logger) *Feed {
+	return &Feed{js: js, cell: cell, catalog: into, copy: c, log: log, ready: make(chan struct{})}
 }
 
-// Ready is closed when the catalog holds all that the bucket held at the start.
+// Ready is closed when the catalog holds the local copy, or, without one, all that the bucket held at the start.
 func (f *Feed) Ready() <-chan struct{} { return f.ready }
 
 // Run follows the bucket until ctx is done.
 func (f *Feed) Run(ctx context.Context) error {
+	f.load(ctx)
 	for {
 		err := f.follow(ctx)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it was told to stop
 		}
-		f.log.WarnContext(ctx, "catalog interrupted, following again", slog.Any("error", err))
+		if !errors.Is(err, errOutgrown) {
+			f.log.WarnContext(ctx, "catalog interrupted, following again", slog.Any("error", err))
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -52,53 +76,148 @@ func (f *Feed) Run(ctx context.Context) error {
 	}
 }
 
-// follow reads the bucket from the start, then its changes. What the catalog holds and the bucket no longer does is
-// removed at the end of the first read.
+// load takes the local copy.
+func (f *Feed) load(ctx context.Context) {
+	if f.copy == nil {
+		return
+	}
+	begun := time.Now()
+	entries := 0
+	at, ok, err := f.copy.Load(func(e localcopy.Entry) {
+		entries++
+		f.take(ctx, e)
+	})
+	if err != nil {
+		f.log.ErrorContext(ctx, "the local copy of the catalog cannot be used, reading it from nats", slog.Any("error", err))
+	}
+	if !ok {
+		return
+	}
+	f.at = at
+	f.log.InfoContext(ctx, "catalog read from the local copy", slog.Int("records", entries), slog.Uint64("revision", at.Revision),
+		slog.Duration("in", time.Since(begun)))
+	f.once.Do(func() { close(f.ready) })
+}
+
+// errOutgrown says that the copy is due for a new snapshot.
+var errOutgrown = errors.New("the local copy is due for a new snapshot")
+
+// follow reads the changes since what the catalog holds when the bucket still has that state, else everything; then what
+// the catalog holds and the bucket no longer does is removed.
 func (f *Feed) follow(ctx context.Context) error {
 	kv, err := f.js.KeyValue(ctx, subject.CatalogBucket(f.cell))
 	if err != nil {
 		return fmt.Errorf("open catalog bucket: %w", err)
 	}
-	watch, err := kv.WatchAll(ctx)
+	bucket, options := f.since(ctx, kv)
+	watch, err := kv.WatchAll(ctx, options...)
 	if err != nil {
 		return fmt.Errorf("watch catalog bucket: %w", err)
 	}
 	defer func() { _ = watch.Stop() }() // the connection's end stops it too
-	seen := map[string]bool{}
+	at, seen := f.at, map[string]bool(nil)
+	if len(options) == 0 {
+		at, seen = localcopy.Version{Bucket: bucket}, map[string]bool{}
+		f.at = localcopy.Version{} // whoever breaks off begins anew
+		f.keep(ctx, "begin", func() error { return f.copy.Begin(bucket) })
+	}
+	tick := time.NewTicker(syncInterval)
+	defer tick.Stop()
+	dirty := false
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case entry, ok := <-watch.Updates():
-			if !ok {
-				return fmt.Errorf("watch of the catalog bucket ended")
+		case <-tick.C:
+			if dirty {
+				dirty = false
+				f.keep(ctx, "sync", func() error { return f.copy.Sync() })
 			}
-			if entry == nil {
-				f.prune(seen)
-				seen = nil
+			if seen == nil && f.copy != nil && f.copy.Due() {
+				f.at = localcopy.Version{}
+				return errOutgrown
+			}
+		case update, ok := <-watch.Updates():
+			if !ok {
+				return errors.New("watch of the catalog bucket ended")
+			}
+			if update == nil {
+				if seen != nil {
+					f.prune(seen)
+					seen = nil
+					f.keep(ctx, "complete", func() error { return f.copy.Complete(at.Revision) })
+				}
+				f.at = at
 				f.once.Do(func() { close(f.ready) })
 				continue
 			}
-			f.apply(ctx, entry)
-			if seen != nil && entry.Operation() == jetstream.KeyValuePut {
-				seen[entry.Key()] = true
+			e := entryOf(update)
+			f.take(ctx, e)
+			if at.Revision, at.Key, at.Value = e.Revision, e.Key, e.Value; seen == nil {
+				f.at = at
+			}
+			f.keep(ctx, "add", func() error { return f.copy.Add(e) })
+			dirty = f.copy != nil
+			if seen != nil && e.Value != nil {
+				seen[e.Key] = true
 			}
 		}
 	}
 }
 
-func (f *Feed) apply(ctx context.Context, entry jetstream.KeyValueEntry) {
-	kind, names, ok := subject.ParseCatalogKey(entry.Key())
-	if !ok {
-		f.log.WarnContext(ctx, "catalog key not understood", slog.String("key", entry.Key()))
+// since says how to watch: from the revision after the one that the catalog holds, when the bucket is the same and still
+// has that very entry; else from its start.
+func (f *Feed) since(ctx context.Context, kv jetstream.KeyValue) (bucket string, options []jetstream.WatchOpt) {
+	status, err := kv.Status(ctx)
+	if err != nil {
+		return "", nil // the watch will say so too
+	}
+	if full, ok := status.(*jetstream.KeyValueBucketStatus); ok {
+		bucket = strconv.FormatInt(full.StreamInfo().Created.UnixNano(), 36)
+	}
+	if bucket == "" || f.at.Bucket != bucket || f.at.Value == nil {
+		return bucket, nil
+	}
+	entry, err := kv.GetRevision(ctx, f.at.Key, f.at.Revision)
+	if err != nil || !bytes.Equal(entry.Value(), f.at.Value) {
+		return bucket, nil
+	}
+	return bucket, []jetstream.WatchOpt{jetstream.ResumeFromRevision(f.at.Revision + 1)}
+}
+
+// keep does something to the copy. The catalog goes on without it when its disk fails.
+func (f *Feed) keep(ctx context.Context, what string, do func() error) {
+	if f.copy == nil {
 		return
 	}
-	if entry.Operation() != jetstream.KeyValuePut {
+	if err := do(); err != nil {
+		f.log.ErrorContext(ctx, "no local copy of the catalog is kept any more, a restart needs nats", slog.String("step", what), slog.Any("error", err))
+		f.copy = nil
+	}
+}
+
+func entryOf(update jetstream.KeyValueEntry) localcopy.Entry {
+	e := localcopy.Entry{Key: update.Key(), Revision: update.Revision()}
+	if update.Operation() == jetstream.KeyValuePut {
+		if e.Value = update.Value(); e.Value == nil {
+			e.Value = []byte{}
+		}
+	}
+	return e
+}
+
+func (f *Feed) take(ctx context.Context, e localcopy.Entry) {
+	kind, names, ok := subject.ParseCatalogKey(e.Key)
+	if !ok {
+		f.log.WarnContext(ctx, "catalog key not understood", slog.String("key", e.Key))
+		return
+	}
+	if e.Value == nil {
 		f.remove(kind, names)
 		return
 	}
-	if err := f.set(kind, names, entry.Value()); err != nil {
-		f.log.ErrorContext(ctx, "catalog entry not understood, keeping what was known", slog.String("key", entry.Key()), slog.Any("error", err))
+	if err := f.set(kind, names, e.Value); err != nil {
+		f.log.ErrorContext(ctx, "catalog entry not understood, keeping what was known", slog.String("key", e.Key), slog.Any("error", err))
 	}
 }
 

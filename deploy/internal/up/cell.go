@@ -37,7 +37,7 @@ func (s *site) cellPart(c *cell) (*part, error) {
 	cfg.ClickHouseURL, cfg.ClickHouseUser = "http://"+c.clickhouseStore, clickhouseAdmin
 	cfg.ClickHousePasswordFile, cfg.StoreSecretFile = clickhousePassword, store
 	cfg.ConsoleOrigins = s.origins()
-	cfg.SpaceDirectory = s.dir.path
+	cfg.SpaceDirectory, cfg.CatalogDirectory = s.dir.path, s.dir.at(c.called("catalog"))
 	if s.cfg.SpaceReserve > 0 {
 		cfg.SpaceReserveBytes = int64(s.cfg.SpaceReserve) << 20
 	}
