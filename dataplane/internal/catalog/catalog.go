@@ -105,6 +105,7 @@ type Catalog struct {
 	verifiers map[string][]byte
 	listeners map[int]func(Change)
 	next      int
+	words     words
 }
 
 // New returns an empty catalog.
@@ -116,6 +117,7 @@ func New() *Catalog {
 		keys:      map[string]Key{},
 		verifiers: map[string][]byte{},
 		listeners: map[int]func(Change){},
+		words:     words{},
 	}
 }
 
@@ -220,7 +222,10 @@ func (c *Catalog) RemoveTenant(id tenancy.ID) {
 
 // SetDevice adds or replaces a device.
 func (c *Catalog) SetDevice(d Device) {
-	c.update(Change{Tenant: d.Tenant, Device: d.ID}, func() { c.devices[deviceKey{d.Tenant, d.ID}] = d })
+	c.update(Change{Tenant: d.Tenant, Device: d.ID}, func() {
+		c.words.share(&d)
+		c.devices[deviceKey{d.Tenant, d.ID}] = d
+	})
 }
 
 // RemoveDevice forgets a device.
