@@ -21,6 +21,7 @@ import (
 	billingpostgres "github.com/millwright-io/millwright/billing/postgres"
 	"github.com/millwright-io/millwright/controlplane/internal/authority"
 	"github.com/millwright-io/millwright/controlplane/internal/caller"
+	"github.com/millwright-io/millwright/controlplane/internal/cel"
 	"github.com/millwright-io/millwright/controlplane/internal/cell"
 	"github.com/millwright-io/millwright/controlplane/internal/distribute"
 	"github.com/millwright-io/millwright/controlplane/internal/job"
@@ -61,6 +62,7 @@ type App struct {
 
 	callers     *caller.Memory
 	courier     *mail.Courier
+	queries     *cel.Queries
 	jobs        *job.Service
 	runner      *job.Runner
 	distributor *distribute.Distributor
@@ -145,7 +147,14 @@ func (a *App) openStore(ctx context.Context) error {
 		return err
 	}
 	a.store, err = postgres.Open(ctx, dsn, a.plans)
-	return err
+	if err != nil {
+		return err
+	}
+	if a.queries, err = cel.New(); err != nil {
+		return err
+	}
+	a.store.UseQueries(a.queries)
+	return nil
 }
 
 func (a *App) openAuthority(ctx context.Context) error {

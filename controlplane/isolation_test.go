@@ -16,6 +16,7 @@ import (
 	cellv1 "github.com/millwright-io/millwright/proto/gen/millwright/cell/v1"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
 	devicetypev1 "github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1"
+	groupv1 "github.com/millwright-io/millwright/proto/gen/millwright/group/v1"
 	jobv1 "github.com/millwright-io/millwright/proto/gen/millwright/job/v1"
 	limitv1 "github.com/millwright-io/millwright/proto/gen/millwright/limit/v1"
 	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
@@ -53,14 +54,17 @@ func TestNothingOfAnotherTenantIsInReach(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.groups(keyA).Create(t.Context(), &groupv1.CreateRequest{GroupId: "presses", Name: marker, Query: `type == "press"`}); err != nil {
+		t.Fatal(err)
+	}
 	fields := map[string]any{
 		"tenantId": idA, "deviceId": "press_01", "serial": dev.GetCredentials().GetSerial(), "keyId": keys.GetKeys()[0].GetKeyId(),
 		"memberId": "identity-" + marker, "name": "n", "deviceType": "press", "version": 1, "firmware": "1", "role": "ROLE_VIEWER", "email": "carol@example.com",
-		"invitationId": invited.GetInvitation().GetInvitationId(), "token": token, "jobId": "nothing", "limit": "devices", "maximum": 1, "reason": "for a test",
+		"invitationId": invited.GetInvitation().GetInvitationId(), "token": token, "jobId": "nothing", "groupId": "presses", "limit": "devices", "maximum": 1, "reason": "for a test",
 	}
 	state := func() string {
 		var b strings.Builder
-		for _, path := range []string{"/api/v1/tenant", "/api/v1/members", "/api/v1/invitations", "/api/v1/keys", "/api/v1/limits", "/api/v1/limit-refusals", "/api/v1/devices", "/api/v1/devices/press_01", "/api/v1/device-types", "/api/v1/usage?start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z"} {
+		for _, path := range []string{"/api/v1/tenant", "/api/v1/members", "/api/v1/invitations", "/api/v1/keys", "/api/v1/limits", "/api/v1/limit-refusals", "/api/v1/groups", "/api/v1/groups/presses/members", "/api/v1/devices/press_01/gateway", "/api/v1/devices", "/api/v1/devices/press_01", "/api/v1/device-types", "/api/v1/usage?start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z"} {
 			_, body := call(t, keyA, http.MethodGet, s.url+path, nil)
 			b.WriteString(body + "\n")
 		}
@@ -124,7 +128,7 @@ func methods() (list []protoreflect.MethodDescriptor) {
 	for _, f := range []protoreflect.FileDescriptor{
 		auditv1.File_millwright_audit_v1_audit_proto, cellv1.File_millwright_cell_v1_cell_proto, tenantv1.File_millwright_tenant_v1_tenant_proto,
 		memberv1.File_millwright_member_v1_member_proto, devicev1.File_millwright_device_v1_device_proto, devicetypev1.File_millwright_devicetype_v1_devicetype_proto, usagev1.File_millwright_usage_v1_usage_proto,
-		jobv1.File_millwright_job_v1_job_proto,
+		jobv1.File_millwright_job_v1_job_proto, groupv1.File_millwright_group_v1_group_proto, devicev1.File_millwright_device_v1_gateway_proto,
 		limitv1.File_millwright_limit_v1_limit_proto,
 	} {
 		for i := range f.Services().Len() {

@@ -25,7 +25,6 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/cell/v1/cellv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1/devicetypev1connect"
-	"github.com/millwright-io/millwright/proto/gen/millwright/job/v1/jobv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/limit/v1/limitv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
@@ -70,7 +69,7 @@ func (a *App) handler(cells []Cell, tenants *tenant.Service) (http.Handler, erro
 	}
 	mux.Handle("/api/", guard.Handler(rest))
 	mux.Handle("GET /api/v1/audit/export", c.HTTP("export audit", tenancy.ActionAuditRead, rpc.ExportAudit(a.store, a.log)))
-	mux.Handle("GET /api/v1/jobs/{job_id}/errors.csv", c.HTTP("export job errors", tenancy.ActionJobsRead, rpc.JobErrors(a.jobs, a.log)))
+	a.mountJobs(mux, guard, c)
 	mux.Handle("/identity/", guard.Handler(proxy))
 	if a.cfg.MailboxURL != "" {
 		mailbox, err := web.Mailbox(a.cfg.MailboxURL)
@@ -134,26 +133,23 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 		Members: member.NewService(a.store, a.now), Invitations: member.NewInvitations(a.store, a.courier != nil, a.now), Tenants: tenantRPC,
 	}, c.Options()...)
 	cellPath, cellHandler := cellv1connect.NewCellServiceHandler(&rpc.Cells{Cells: a.cells}, c.Options()...)
-	devicePath, deviceHandler := devicev1connect.NewDeviceServiceHandler(&rpc.Devices{
-		Devices: device.NewService(a.store, a.keys, a.now), Now: a.now,
-	}, c.Options()...)
-	jobPath, jobHandler := jobv1connect.NewJobServiceHandler(&rpc.Jobs{Jobs: a.jobs}, c.Options()...)
+	devices := device.NewService(a.store, a.keys, a.now)
+	devicePath, deviceHandler := devicev1connect.NewDeviceServiceHandler(&rpc.Devices{Devices: devices, Now: a.now}, c.Options()...)
 	typePath, typeHandler := devicetypev1connect.NewDeviceTypeServiceHandler(&rpc.DeviceTypes{Types: devicetype.NewService(a.store, a.now)}, c.Options()...)
 	limitPath, limitHandler := limitv1connect.NewLimitServiceHandler(&rpc.Limits{Limits: limit.NewService(a.store, a.now)}, c.Options()...)
 	auditPath, auditHandler := auditv1connect.NewAuditServiceHandler(&rpc.Audit{Log: a.store}, c.Options()...)
 	usagePath, usageHandler := usagev1connect.NewUsageServiceHandler(
 		billingrpc.New(billingpostgres.New(a.store.Pool()), plans{tenants}, a.now), c.Options()...)
-	return []chain.Service{
+	return append(a.fleet(c, devices), []chain.Service{
 		{Path: auditPath, Handler: auditHandler},
 		{Path: cellPath, Handler: cellHandler},
 		{Path: tenantPath, Handler: tenantHandler},
 		{Path: memberPath, Handler: memberHandler},
 		{Path: devicePath, Handler: deviceHandler},
-		{Path: jobPath, Handler: jobHandler},
 		{Path: typePath, Handler: typeHandler},
 		{Path: usagePath, Handler: usageHandler},
 		{Path: limitPath, Handler: limitHandler},
-	}
+	}...)
 }
 
 // plans tells the ledger's API what a tenant's plan includes.

@@ -19,6 +19,8 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1/devicetypev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/group/v1/groupv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/job/v1/jobv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
@@ -166,6 +168,18 @@ func (s *stack) devices(a as) devicev1connect.DeviceServiceClient {
 
 func (s *stack) types(a as) devicetypev1connect.DeviceTypeServiceClient {
 	return devicetypev1connect.NewDeviceTypeServiceClient(&http.Client{Transport: a}, s.url)
+}
+
+func (s *stack) groups(a as) groupv1connect.GroupServiceClient {
+	return groupv1connect.NewGroupServiceClient(&http.Client{Transport: a}, s.url)
+}
+
+func (s *stack) gateways(a as) devicev1connect.GatewayServiceClient {
+	return devicev1connect.NewGatewayServiceClient(&http.Client{Transport: a}, s.url)
+}
+
+func (s *stack) jobs(a as) jobv1connect.JobServiceClient {
+	return jobv1connect.NewJobServiceClient(&http.Client{Transport: a}, s.url)
 }
 
 func (s *stack) usage(a as) usagev1connect.UsageServiceClient {

@@ -80,7 +80,8 @@ func TestATenantSeesItsOwnRowsOnly(t *testing.T) {
 	}
 	exec(t, conn, "set role "+migrations.AppRole)
 	columns := map[string]string{"tenants": "id"}
-	for _, table := range []string{"tenants", "limit_overrides", "members", "session_tenants", "keys", "authorities", "invitations", "device_types", "devices", "device_labels", "certificates", "audit_entries", "audit_heads", "usage_totals", "jobs", "job_items", "job_results", "limit_uses", "limit_notices"} {
+	for _, table := range []string{"tenants", "limit_overrides", "members", "session_tenants", "keys", "authorities", "invitations", "device_types", "devices", "device_labels", "certificates", "audit_entries", "audit_heads", "usage_totals", "jobs", "job_items", "job_results",
+		"groups", "group_members", "gateway_devices", "gateway_groups", "limit_uses", "limit_notices"} {
 		if n := countOf(t, conn, "select count(*) from "+table); n != 0 {
 			t.Errorf("%s: %d rows visible without a tenant", table, n)
 		}
@@ -195,6 +196,10 @@ func fill(t *testing.T, conn *pgx.Conn, id string) {
 		"insert into certificates values ('ID', 'd', 'ab', now(), now(), null)",
 		"insert into audit_entries (tenant_id, occurred_at, actor, action, object, outcome, after_json, remote_address, request_id)" +
 			" values ('ID', now(), '', '', '', '', '', '', '')",
+		"insert into groups values ('ID', 'g', 'n', '', '{}', 1, now(), now())",
+		"insert into group_members values ('ID', 'g', 'd')",
+		"insert into gateway_devices values ('ID', 'd', 'd')",
+		"insert into gateway_groups values ('ID', 'd', 'g')",
 		"insert into jobs values ('ID', 'j', 'k', 't', 'running', 1, 0, 0, '{}', '{}', '{}', now())",
 		"insert into job_items values ('ID', 'j', 1, 'n', '', 'pending')",
 		"insert into job_results values ('ID', 'j', 1, '')",

@@ -40,6 +40,9 @@ const (
 	ActionFacilitiesWrite   Action = "facilities.write"
 	ActionCertificatesWrite Action = "certificates.write"
 
+	ActionGroupsRead  Action = "groups.read"
+	ActionGroupsWrite Action = "groups.write"
+
 	ActionJobsRead  Action = "jobs.read"
 	ActionJobsWrite Action = "jobs.write"
 
@@ -52,7 +55,7 @@ const (
 // wholeTenant are the actions that a caller who is confined to facilities may not do, whatever the role.
 var wholeTenant = []Action{
 	ActionTenantWrite, ActionTenantOwn, ActionMembersRead, ActionMembersWrite, ActionKeysRead, ActionKeysWrite, ActionAuditRead, ActionStoreRead,
-	ActionDeviceTypesWrite, ActionFacilitiesWrite,
+	ActionDeviceTypesWrite, ActionFacilitiesWrite, ActionGroupsWrite,
 }
 
 // account are what every signed-in person may do, in no tenant.
@@ -117,6 +120,19 @@ var procedures = map[string]Action{
 	"/millwright.device.v1.DeviceService/Resume":            ActionDevicesOperate,
 	"/millwright.device.v1.DeviceService/IssueCertificate":  ActionCertificatesWrite,
 	"/millwright.device.v1.DeviceService/RevokeCertificate": ActionCertificatesWrite,
+
+	"/millwright.device.v1.GatewayService/Get": ActionDevicesRead,
+	"/millwright.device.v1.GatewayService/Set": ActionDevicesWrite,
+
+	"/millwright.group.v1.GroupService/Create":        ActionGroupsWrite,
+	"/millwright.group.v1.GroupService/Get":           ActionGroupsRead,
+	"/millwright.group.v1.GroupService/List":          ActionGroupsRead,
+	"/millwright.group.v1.GroupService/Update":        ActionGroupsWrite,
+	"/millwright.group.v1.GroupService/Delete":        ActionGroupsWrite,
+	"/millwright.group.v1.GroupService/AddMembers":    ActionGroupsWrite,
+	"/millwright.group.v1.GroupService/RemoveMembers": ActionGroupsWrite,
+	"/millwright.group.v1.GroupService/ListMembers":   ActionGroupsRead,
+	"/millwright.group.v1.GroupService/Preview":       ActionGroupsWrite,
 
 	"/millwright.job.v1.JobService/Get":        ActionJobsRead,
 	"/millwright.job.v1.JobService/List":       ActionJobsRead,

@@ -25,9 +25,9 @@ type RoleTemplate struct {
 }
 
 var (
-	viewing   = []Action{ActionTenantRead, ActionCellEnter, ActionDevicesRead, ActionTelemetryRead, ActionUsageRead}
+	viewing   = []Action{ActionTenantRead, ActionCellEnter, ActionDevicesRead, ActionTelemetryRead, ActionUsageRead, ActionGroupsRead}
 	operating = append(slices.Clone(viewing), ActionDevicesOperate, ActionDeadLettersRead, ActionJobsRead, ActionJobsWrite)
-	managing  = append(slices.Clone(operating), ActionTenantWrite, ActionDevicesWrite, ActionDeviceTypesWrite, ActionFacilitiesWrite, ActionCertificatesWrite, ActionMembersRead,
+	managing  = append(slices.Clone(operating), ActionTenantWrite, ActionDevicesWrite, ActionGroupsWrite, ActionDeviceTypesWrite, ActionFacilitiesWrite, ActionCertificatesWrite, ActionMembersRead,
 		ActionMembersWrite, ActionKeysRead, ActionKeysWrite, ActionAuditRead, ActionStoreRead)
 )
 

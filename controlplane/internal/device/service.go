@@ -11,6 +11,8 @@ import (
 
 // Store keeps devices. Every change writes its audit entry and its outbox row in the same transaction.
 type Store interface {
+	GatewayStore
+
 	// InsertDevice fails with ErrExists when the id is taken and with a *tenancy.LimitError at the device limit.
 	InsertDevice(ctx context.Context, id tenancy.ID, d Device, e audit.Entry) error
 	// Device returns a device with its certificates, oldest first.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/millwright-io/millwright/controlplane/internal/device"
 	"github.com/millwright-io/millwright/controlplane/internal/devicetype"
+	"github.com/millwright-io/millwright/controlplane/internal/group"
 	"github.com/millwright-io/millwright/controlplane/internal/key"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	"github.com/millwright-io/millwright/tenancy"
@@ -27,6 +28,7 @@ const (
 	KindTenant   Kind = "tenant"
 	KindDevice   Kind = "device"
 	KindType     Kind = "type"
+	KindGroup    Kind = "group"
 	KindKey      Kind = "key"
 	KindVerifier Kind = "verifier"
 )
@@ -37,9 +39,13 @@ type Entry struct {
 	TenantID tenancy.ID // empty for a verifier
 	ID       string     // empty for a tenant
 
-	Tenant   *tenant.Tenant
-	Device   *device.Device
+	Tenant *tenant.Tenant
+	Device *device.Device
+	// Groups are those of the device, and SpeaksFor those whom it may send for.
+	Groups, SpeaksForDevices, SpeaksForGroups []string
+
 	Type     *devicetype.Type
+	Group    *group.Group
 	Key      *key.Key
 	Verifier ed25519.PublicKey
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/device"
 	"github.com/millwright-io/millwright/controlplane/internal/devicetype"
 	"github.com/millwright-io/millwright/controlplane/internal/distribute"
+	"github.com/millwright-io/millwright/controlplane/internal/group"
 	"github.com/millwright-io/millwright/controlplane/internal/key"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	"github.com/millwright-io/millwright/migrations"
@@ -147,12 +148,19 @@ func entryToProto(e distribute.Entry) (name string, value []byte, err error) {
 	case distribute.KindDevice:
 		name = subject.DeviceKey(id, e.ID)
 		if e.Device != nil {
-			m = deviceToProto(id, *e.Device)
+			d := deviceToProto(id, *e.Device)
+			d.Groups, d.SpeaksForDevices, d.SpeaksForGroups = e.Groups, e.SpeaksForDevices, e.SpeaksForGroups
+			m = d
 		}
 	case distribute.KindType:
 		name = subject.TypeKey(id, e.ID)
 		if e.Type != nil {
 			m = typeToProto(id, *e.Type)
+		}
+	case distribute.KindGroup:
+		name = subject.GroupKey(id, e.ID)
+		if e.Group != nil {
+			m = groupToProto(id, *e.Group)
 		}
 	case distribute.KindKey:
 		name = subject.APIKeyKey(id, e.ID)
@@ -213,6 +221,13 @@ func typeToProto(id string, t devicetype.Type) *catalogv1.DeviceType {
 		m.Measurements = append(m.Measurements, &catalogv1.Measurement{Name: x.Name, Unit: x.Unit, Minimum: x.Minimum, Maximum: x.Maximum})
 	}
 	return m
+}
+
+func groupToProto(id string, g group.Group) *catalogv1.Group {
+	return &catalogv1.Group{
+		TenantId: id, GroupId: g.ID, Topics: g.Policy.Topics, PayloadBytes: g.Policy.PayloadBytes,
+		EventsPerSecond: g.Policy.EventsPerSecond, Commands: g.Policy.Commands, CommandsLimited: g.Policy.CommandsLimited,
+	}
 }
 
 func keyToProto(k key.Key) *catalogv1.Key {

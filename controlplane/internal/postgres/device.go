@@ -49,7 +49,13 @@ func (s *Store) InsertDevice(ctx context.Context, id tenancy.ID, d device.Device
 // changeDevice runs f with the audit entry and the outbox row that every change of a device leaves.
 func (s *Store) changeDevice(ctx context.Context, id tenancy.ID, name string, e audit.Entry, f func(tx pgx.Tx) error) error {
 	err := s.inTenant(ctx, id, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, shareGroups, id); err != nil {
+			return fmt.Errorf("lock groups: %w", err)
+		}
 		if err := f(tx); err != nil {
+			return err
+		}
+		if err := s.regroup(ctx, tx, id, name); err != nil {
 			return err
 		}
 		if err := announce(ctx, tx, id, "device", name); err != nil {

@@ -97,9 +97,13 @@ func (s *Store) readEntry(ctx context.Context, tx pgx.Tx, c change) (distribute.
 	case distribute.KindTenant:
 		e.Tenant, err = s.tenantEntry(ctx, tx, c.tenant)
 	case distribute.KindDevice:
-		e.Device, err = found(readDevice(ctx, tx, c.tenant, c.object))
+		if e.Device, err = found(readDevice(ctx, tx, c.tenant, c.object)); err == nil && e.Device != nil {
+			err = readTies(ctx, tx, c.tenant, c.object, []*distribute.Entry{&e})
+		}
 	case distribute.KindType:
 		e.Type, err = found(readType(ctx, tx, c.tenant, c.object))
+	case distribute.KindGroup:
+		e.Group, err = found(readGroup(ctx, tx, c.tenant, c.object))
 	case distribute.KindKey:
 		e.Key, err = found(readKey(ctx, tx, c.object))
 	default:
@@ -144,11 +148,11 @@ func (s *Store) Snapshot(ctx context.Context, cell string, deliver func(context.
 
 // tenantEntries reads all that a cell should know of one tenant.
 func (s *Store) tenantEntries(ctx context.Context, tx pgx.Tx, id tenancy.ID) ([]distribute.Entry, error) {
-	first, err := s.readEntry(ctx, tx, change{tenant: id, kind: distribute.KindTenant})
+	whole, err := s.readEntry(ctx, tx, change{tenant: id, kind: distribute.KindTenant})
 	if err != nil {
 		return nil, err
 	}
-	list := []distribute.Entry{first}
+	list := []distribute.Entry{whole}
 	types, err := readTypes(ctx, tx, id)
 	if err != nil {
 		return nil, err
@@ -160,8 +164,23 @@ func (s *Store) tenantEntries(ctx context.Context, tx pgx.Tx, id tenancy.ID) ([]
 	if err != nil {
 		return nil, err
 	}
+	first := len(list)
 	for i := range devices {
 		list = append(list, distribute.Entry{Kind: distribute.KindDevice, TenantID: id, ID: devices[i].ID, Device: &devices[i]})
+	}
+	tied := make([]*distribute.Entry, 0, len(devices))
+	for i := first; i < len(list); i++ {
+		tied = append(tied, &list[i])
+	}
+	if err := readTies(ctx, tx, id, "", tied); err != nil {
+		return nil, err
+	}
+	groups, err := readGroups(ctx, tx, id)
+	if err != nil {
+		return nil, err
+	}
+	for i := range groups {
+		list = append(list, distribute.Entry{Kind: distribute.KindGroup, TenantID: id, ID: groups[i].ID, Group: &groups[i]})
 	}
 	keys, err := readKeys(ctx, tx, id)
 	if err != nil {
@@ -171,6 +190,33 @@ func (s *Store) tenantEntries(ctx context.Context, tx pgx.Tx, id tenancy.ID) ([]
 		list = append(list, distribute.Entry{Kind: distribute.KindKey, TenantID: id, ID: keys[i].ID, Key: &keys[i]})
 	}
 	return list, nil
+}
+
+// readTies adds to entries of devices the groups that they are in, and for whom they speak; of one device, or of all when
+// only is empty.
+func readTies(ctx context.Context, tx pgx.Tx, id tenancy.ID, only string, entries []*distribute.Entry) error {
+	of := func(query, column string) (map[string][]string, error) {
+		if only == "" {
+			return memberships(ctx, tx, query+" where tenant_id = $1", id)
+		}
+		return memberships(ctx, tx, query+" where tenant_id = $1 and "+column+" = $2", id, only)
+	}
+	groups, err := of("select device_id, group_id from group_members", "device_id")
+	if err != nil {
+		return err
+	}
+	devices, err := of("select gateway_id, device_id from gateway_devices", "gateway_id")
+	if err != nil {
+		return err
+	}
+	spoken, err := of("select gateway_id, group_id from gateway_groups", "gateway_id")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		e.Groups, e.SpeaksForDevices, e.SpeaksForGroups = groups[e.ID], devices[e.ID], spoken[e.ID]
+	}
+	return nil
 }
 
 func readAllDevices(ctx context.Context, tx pgx.Tx, id tenancy.ID) ([]device.Device, error) {

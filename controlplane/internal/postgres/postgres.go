@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/millwright-io/millwright/controlplane/internal/group"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	"github.com/millwright-io/millwright/migrations"
 	"github.com/millwright-io/millwright/tenancy"
@@ -25,6 +26,7 @@ type Store struct {
 	changed chan struct{}
 	mail    chan struct{}
 	jobs    chan struct{}
+	queries group.Queries
 	// caller is told of callers that a transaction of this process changed.
 	caller func(kind, id string)
 }

@@ -668,6 +668,59 @@ func (x *UpdateResponse) GetGroup() *Group {
 	return nil
 }
 
+// Conflict is the detail of an aborted update: both versions.
+type Conflict struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Current       *Group                 `protobuf:"bytes,1,opt,name=current,proto3" json:"current,omitempty"`
+	Yours         *Group                 `protobuf:"bytes,2,opt,name=yours,proto3" json:"yours,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Conflict) Reset() {
+	*x = Conflict{}
+	mi := &file_millwright_group_v1_group_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Conflict) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Conflict) ProtoMessage() {}
+
+func (x *Conflict) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_group_v1_group_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Conflict.ProtoReflect.Descriptor instead.
+func (*Conflict) Descriptor() ([]byte, []int) {
+	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Conflict) GetCurrent() *Group {
+	if x != nil {
+		return x.Current
+	}
+	return nil
+}
+
+func (x *Conflict) GetYours() *Group {
+	if x != nil {
+		return x.Yours
+	}
+	return nil
+}
+
 // DeleteRequest names a group.
 type DeleteRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -678,7 +731,7 @@ type DeleteRequest struct {
 
 func (x *DeleteRequest) Reset() {
 	*x = DeleteRequest{}
-	mi := &file_millwright_group_v1_group_proto_msgTypes[11]
+	mi := &file_millwright_group_v1_group_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -690,7 +743,7 @@ func (x *DeleteRequest) String() string {
 func (*DeleteRequest) ProtoMessage() {}
 
 func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_group_v1_group_proto_msgTypes[11]
+	mi := &file_millwright_group_v1_group_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -703,7 +756,7 @@ func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{11}
+	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DeleteRequest) GetGroupId() string {
@@ -722,7 +775,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_millwright_group_v1_group_proto_msgTypes[12]
+	mi := &file_millwright_group_v1_group_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -734,7 +787,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_group_v1_group_proto_msgTypes[12]
+	mi := &file_millwright_group_v1_group_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -747,7 +800,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{12}
+	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{13}
 }
 
 // AddMembersRequest names devices.
@@ -761,7 +814,7 @@ type AddMembersRequest struct {
 
 func (x *AddMembersRequest) Reset() {
 	*x = AddMembersRequest{}
-	mi := &file_millwright_group_v1_group_proto_msgTypes[13]
+	mi := &file_millwright_group_v1_group_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -773,7 +826,7 @@ func (x *AddMembersRequest) String() string {
 func (*AddMembersRequest) ProtoMessage() {}
 
 func (x *AddMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_group_v1_group_proto_msgTypes[13]
+	mi := &file_millwright_group_v1_group_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -786,7 +839,7 @@ func (x *AddMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddMembersRequest.ProtoReflect.Descriptor instead.
 func (*AddMembersRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{13}
+	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AddMembersRequest) GetGroupId() string {
@@ -813,7 +866,7 @@ type AddMembersResponse struct {
 
 func (x *AddMembersResponse) Reset() {
 	*x = AddMembersResponse{}
-	mi := &file_millwright_group_v1_group_proto_msgTypes[14]
+	mi := &file_millwright_group_v1_group_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -825,7 +878,7 @@ func (x *AddMembersResponse) String() string {
 func (*AddMembersResponse) ProtoMessage() {}
 
 func (x *AddMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_group_v1_group_proto_msgTypes[14]
+	mi := &file_millwright_group_v1_group_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -838,7 +891,7 @@ func (x *AddMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddMembersResponse.ProtoReflect.Descriptor instead.
 func (*AddMembersResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{14}
+	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AddMembersResponse) GetGroup() *Group {
@@ -859,7 +912,7 @@ type RemoveMembersRequest struct {
 
 func (x *RemoveMembersRequest) Reset() {
 	*x = RemoveMembersRequest{}
-	mi := &file_millwright_group_v1_group_proto_msgTypes[15]
+	mi := &file_millwright_group_v1_group_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -871,7 +924,7 @@ func (x *RemoveMembersRequest) String() string {
 func (*RemoveMembersRequest) ProtoMessage() {}
 
 func (x *RemoveMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_group_v1_group_proto_msgTypes[15]
+	mi := &file_millwright_group_v1_group_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -884,7 +937,7 @@ func (x *RemoveMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMembersRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMembersRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{15}
+	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RemoveMembersRequest) GetGroupId() string {
@@ -911,7 +964,7 @@ type RemoveMembersResponse struct {
 
 func (x *RemoveMembersResponse) Reset() {
 	*x = RemoveMembersResponse{}
-	mi := &file_millwright_group_v1_group_proto_msgTypes[16]
+	mi := &file_millwright_group_v1_group_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -923,7 +976,7 @@ func (x *RemoveMembersResponse) String() string {
 func (*RemoveMembersResponse) ProtoMessage() {}
 
 func (x *RemoveMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_group_v1_group_proto_msgTypes[16]
+	mi := &file_millwright_group_v1_group_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -936,7 +989,7 @@ func (x *RemoveMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMembersResponse.ProtoReflect.Descriptor instead.
 func (*RemoveMembersResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{16}
+	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RemoveMembersResponse) GetGroup() *Group {
@@ -960,7 +1013,7 @@ type ListMembersRequest struct {
 
 func (x *ListMembersRequest) Reset() {
 	*x = ListMembersRequest{}
-	mi := &file_millwright_group_v1_group_proto_msgTypes[17]
+	mi := &file_millwright_group_v1_group_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -972,7 +1025,7 @@ func (x *ListMembersRequest) String() string {
 func (*ListMembersRequest) ProtoMessage() {}
 
 func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_group_v1_group_proto_msgTypes[17]
+	mi := &file_millwright_group_v1_group_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -985,7 +1038,7 @@ func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
 func (*ListMembersRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{17}
+	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListMembersRequest) GetGroupId() string {
@@ -1021,7 +1074,7 @@ type ListMembersResponse struct {
 
 func (x *ListMembersResponse) Reset() {
 	*x = ListMembersResponse{}
-	mi := &file_millwright_group_v1_group_proto_msgTypes[18]
+	mi := &file_millwright_group_v1_group_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1033,7 +1086,7 @@ func (x *ListMembersResponse) String() string {
 func (*ListMembersResponse) ProtoMessage() {}
 
 func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_group_v1_group_proto_msgTypes[18]
+	mi := &file_millwright_group_v1_group_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1046,7 +1099,7 @@ func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
 func (*ListMembersResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{18}
+	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListMembersResponse) GetDeviceIds() []string {
@@ -1073,7 +1126,7 @@ type PreviewRequest struct {
 
 func (x *PreviewRequest) Reset() {
 	*x = PreviewRequest{}
-	mi := &file_millwright_group_v1_group_proto_msgTypes[19]
+	mi := &file_millwright_group_v1_group_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1085,7 +1138,7 @@ func (x *PreviewRequest) String() string {
 func (*PreviewRequest) ProtoMessage() {}
 
 func (x *PreviewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_group_v1_group_proto_msgTypes[19]
+	mi := &file_millwright_group_v1_group_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1098,7 +1151,7 @@ func (x *PreviewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewRequest.ProtoReflect.Descriptor instead.
 func (*PreviewRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{19}
+	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PreviewRequest) GetQuery() string {
@@ -1122,7 +1175,7 @@ type PreviewResponse struct {
 
 func (x *PreviewResponse) Reset() {
 	*x = PreviewResponse{}
-	mi := &file_millwright_group_v1_group_proto_msgTypes[20]
+	mi := &file_millwright_group_v1_group_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1134,7 +1187,7 @@ func (x *PreviewResponse) String() string {
 func (*PreviewResponse) ProtoMessage() {}
 
 func (x *PreviewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_group_v1_group_proto_msgTypes[20]
+	mi := &file_millwright_group_v1_group_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1147,7 +1200,7 @@ func (x *PreviewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewResponse.ProtoReflect.Descriptor instead.
 func (*PreviewResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{20}
+	return file_millwright_group_v1_group_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PreviewResponse) GetDeviceIds() []string {
@@ -1217,7 +1270,10 @@ const file_millwright_group_v1_group_proto_rawDesc = "" +
 	"\x06policy\x18\x04 \x01(\v2\x1b.millwright.group.v1.PolicyR\x06policy\x12!\n" +
 	"\aversion\x18\x05 \x01(\x03B\a\xbaH\x04\"\x02(\x01R\aversion\"B\n" +
 	"\x0eUpdateResponse\x120\n" +
-	"\x05group\x18\x01 \x01(\v2\x1a.millwright.group.v1.GroupR\x05group\"S\n" +
+	"\x05group\x18\x01 \x01(\v2\x1a.millwright.group.v1.GroupR\x05group\"r\n" +
+	"\bConflict\x124\n" +
+	"\acurrent\x18\x01 \x01(\v2\x1a.millwright.group.v1.GroupR\acurrent\x120\n" +
+	"\x05yours\x18\x02 \x01(\v2\x1a.millwright.group.v1.GroupR\x05yours\"S\n" +
 	"\rDeleteRequest\x12B\n" +
 	"\bgroup_id\x18\x01 \x01(\tB'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$R\agroupId\"\x10\n" +
 	"\x0eDeleteResponse\"\xa9\x01\n" +
@@ -1275,7 +1331,7 @@ func file_millwright_group_v1_group_proto_rawDescGZIP() []byte {
 	return file_millwright_group_v1_group_proto_rawDescData
 }
 
-var file_millwright_group_v1_group_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_millwright_group_v1_group_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_millwright_group_v1_group_proto_goTypes = []any{
 	(*Policy)(nil),                // 0: millwright.group.v1.Policy
 	(*CommandRule)(nil),           // 1: millwright.group.v1.CommandRule
@@ -1288,54 +1344,57 @@ var file_millwright_group_v1_group_proto_goTypes = []any{
 	(*ListResponse)(nil),          // 8: millwright.group.v1.ListResponse
 	(*UpdateRequest)(nil),         // 9: millwright.group.v1.UpdateRequest
 	(*UpdateResponse)(nil),        // 10: millwright.group.v1.UpdateResponse
-	(*DeleteRequest)(nil),         // 11: millwright.group.v1.DeleteRequest
-	(*DeleteResponse)(nil),        // 12: millwright.group.v1.DeleteResponse
-	(*AddMembersRequest)(nil),     // 13: millwright.group.v1.AddMembersRequest
-	(*AddMembersResponse)(nil),    // 14: millwright.group.v1.AddMembersResponse
-	(*RemoveMembersRequest)(nil),  // 15: millwright.group.v1.RemoveMembersRequest
-	(*RemoveMembersResponse)(nil), // 16: millwright.group.v1.RemoveMembersResponse
-	(*ListMembersRequest)(nil),    // 17: millwright.group.v1.ListMembersRequest
-	(*ListMembersResponse)(nil),   // 18: millwright.group.v1.ListMembersResponse
-	(*PreviewRequest)(nil),        // 19: millwright.group.v1.PreviewRequest
-	(*PreviewResponse)(nil),       // 20: millwright.group.v1.PreviewResponse
-	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(*Conflict)(nil),              // 11: millwright.group.v1.Conflict
+	(*DeleteRequest)(nil),         // 12: millwright.group.v1.DeleteRequest
+	(*DeleteResponse)(nil),        // 13: millwright.group.v1.DeleteResponse
+	(*AddMembersRequest)(nil),     // 14: millwright.group.v1.AddMembersRequest
+	(*AddMembersResponse)(nil),    // 15: millwright.group.v1.AddMembersResponse
+	(*RemoveMembersRequest)(nil),  // 16: millwright.group.v1.RemoveMembersRequest
+	(*RemoveMembersResponse)(nil), // 17: millwright.group.v1.RemoveMembersResponse
+	(*ListMembersRequest)(nil),    // 18: millwright.group.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),   // 19: millwright.group.v1.ListMembersResponse
+	(*PreviewRequest)(nil),        // 20: millwright.group.v1.PreviewRequest
+	(*PreviewResponse)(nil),       // 21: millwright.group.v1.PreviewResponse
+	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
 }
 var file_millwright_group_v1_group_proto_depIdxs = []int32{
 	1,  // 0: millwright.group.v1.Policy.commands:type_name -> millwright.group.v1.CommandRule
 	0,  // 1: millwright.group.v1.Group.policy:type_name -> millwright.group.v1.Policy
-	21, // 2: millwright.group.v1.Group.created_at:type_name -> google.protobuf.Timestamp
-	21, // 3: millwright.group.v1.Group.updated_at:type_name -> google.protobuf.Timestamp
+	22, // 2: millwright.group.v1.Group.created_at:type_name -> google.protobuf.Timestamp
+	22, // 3: millwright.group.v1.Group.updated_at:type_name -> google.protobuf.Timestamp
 	0,  // 4: millwright.group.v1.CreateRequest.policy:type_name -> millwright.group.v1.Policy
 	2,  // 5: millwright.group.v1.CreateResponse.group:type_name -> millwright.group.v1.Group
 	2,  // 6: millwright.group.v1.GetResponse.group:type_name -> millwright.group.v1.Group
 	2,  // 7: millwright.group.v1.ListResponse.groups:type_name -> millwright.group.v1.Group
 	0,  // 8: millwright.group.v1.UpdateRequest.policy:type_name -> millwright.group.v1.Policy
 	2,  // 9: millwright.group.v1.UpdateResponse.group:type_name -> millwright.group.v1.Group
-	2,  // 10: millwright.group.v1.AddMembersResponse.group:type_name -> millwright.group.v1.Group
-	2,  // 11: millwright.group.v1.RemoveMembersResponse.group:type_name -> millwright.group.v1.Group
-	3,  // 12: millwright.group.v1.GroupService.Create:input_type -> millwright.group.v1.CreateRequest
-	5,  // 13: millwright.group.v1.GroupService.Get:input_type -> millwright.group.v1.GetRequest
-	7,  // 14: millwright.group.v1.GroupService.List:input_type -> millwright.group.v1.ListRequest
-	9,  // 15: millwright.group.v1.GroupService.Update:input_type -> millwright.group.v1.UpdateRequest
-	11, // 16: millwright.group.v1.GroupService.Delete:input_type -> millwright.group.v1.DeleteRequest
-	13, // 17: millwright.group.v1.GroupService.AddMembers:input_type -> millwright.group.v1.AddMembersRequest
-	15, // 18: millwright.group.v1.GroupService.RemoveMembers:input_type -> millwright.group.v1.RemoveMembersRequest
-	17, // 19: millwright.group.v1.GroupService.ListMembers:input_type -> millwright.group.v1.ListMembersRequest
-	19, // 20: millwright.group.v1.GroupService.Preview:input_type -> millwright.group.v1.PreviewRequest
-	4,  // 21: millwright.group.v1.GroupService.Create:output_type -> millwright.group.v1.CreateResponse
-	6,  // 22: millwright.group.v1.GroupService.Get:output_type -> millwright.group.v1.GetResponse
-	8,  // 23: millwright.group.v1.GroupService.List:output_type -> millwright.group.v1.ListResponse
-	10, // 24: millwright.group.v1.GroupService.Update:output_type -> millwright.group.v1.UpdateResponse
-	12, // 25: millwright.group.v1.GroupService.Delete:output_type -> millwright.group.v1.DeleteResponse
-	14, // 26: millwright.group.v1.GroupService.AddMembers:output_type -> millwright.group.v1.AddMembersResponse
-	16, // 27: millwright.group.v1.GroupService.RemoveMembers:output_type -> millwright.group.v1.RemoveMembersResponse
-	18, // 28: millwright.group.v1.GroupService.ListMembers:output_type -> millwright.group.v1.ListMembersResponse
-	20, // 29: millwright.group.v1.GroupService.Preview:output_type -> millwright.group.v1.PreviewResponse
-	21, // [21:30] is the sub-list for method output_type
-	12, // [12:21] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	2,  // 10: millwright.group.v1.Conflict.current:type_name -> millwright.group.v1.Group
+	2,  // 11: millwright.group.v1.Conflict.yours:type_name -> millwright.group.v1.Group
+	2,  // 12: millwright.group.v1.AddMembersResponse.group:type_name -> millwright.group.v1.Group
+	2,  // 13: millwright.group.v1.RemoveMembersResponse.group:type_name -> millwright.group.v1.Group
+	3,  // 14: millwright.group.v1.GroupService.Create:input_type -> millwright.group.v1.CreateRequest
+	5,  // 15: millwright.group.v1.GroupService.Get:input_type -> millwright.group.v1.GetRequest
+	7,  // 16: millwright.group.v1.GroupService.List:input_type -> millwright.group.v1.ListRequest
+	9,  // 17: millwright.group.v1.GroupService.Update:input_type -> millwright.group.v1.UpdateRequest
+	12, // 18: millwright.group.v1.GroupService.Delete:input_type -> millwright.group.v1.DeleteRequest
+	14, // 19: millwright.group.v1.GroupService.AddMembers:input_type -> millwright.group.v1.AddMembersRequest
+	16, // 20: millwright.group.v1.GroupService.RemoveMembers:input_type -> millwright.group.v1.RemoveMembersRequest
+	18, // 21: millwright.group.v1.GroupService.ListMembers:input_type -> millwright.group.v1.ListMembersRequest
+	20, // 22: millwright.group.v1.GroupService.Preview:input_type -> millwright.group.v1.PreviewRequest
+	4,  // 23: millwright.group.v1.GroupService.Create:output_type -> millwright.group.v1.CreateResponse
+	6,  // 24: millwright.group.v1.GroupService.Get:output_type -> millwright.group.v1.GetResponse
+	8,  // 25: millwright.group.v1.GroupService.List:output_type -> millwright.group.v1.ListResponse
+	10, // 26: millwright.group.v1.GroupService.Update:output_type -> millwright.group.v1.UpdateResponse
+	13, // 27: millwright.group.v1.GroupService.Delete:output_type -> millwright.group.v1.DeleteResponse
+	15, // 28: millwright.group.v1.GroupService.AddMembers:output_type -> millwright.group.v1.AddMembersResponse
+	17, // 29: millwright.group.v1.GroupService.RemoveMembers:output_type -> millwright.group.v1.RemoveMembersResponse
+	19, // 30: millwright.group.v1.GroupService.ListMembers:output_type -> millwright.group.v1.ListMembersResponse
+	21, // 31: millwright.group.v1.GroupService.Preview:output_type -> millwright.group.v1.PreviewResponse
+	23, // [23:32] is the sub-list for method output_type
+	14, // [14:23] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_millwright_group_v1_group_proto_init() }
@@ -1349,7 +1408,7 @@ func file_millwright_group_v1_group_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_group_v1_group_proto_rawDesc), len(file_millwright_group_v1_group_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/group/v1/group.proto.
  */
 export const file_millwright_group_v1_group: GenFile = /*@__PURE__*/
-  fileDesc("Ch9taWxsd3JpZ2h0L2dyb3VwL3YxL2dyb3VwLnByb3RvEhNtaWxsd3JpZ2h0Lmdyb3VwLnYxIq0BCgZQb2xpY3kSIQoGdG9waWNzGAEgAygJQhG6SA6SAQsQFCIHcgUQARjIARIjCg1wYXlsb2FkX2J5dGVzGAIgASgFQgy6SAkaBxiAgIACKAASJwoRZXZlbnRzX3Blcl9zZWNvbmQYAyABKAVCDLpICRoHGICt4gQoABIyCghjb21tYW5kcxgEIAEoCzIgLm1pbGx3cmlnaHQuZ3JvdXAudjEuQ29tbWFuZFJ1bGUiTQoLQ29tbWFuZFJ1bGUSPgoFbmFtZXMYASADKAlCL7pILJIBKRBkIiVyIzIhXltBLVphLXowLTldW0EtWmEtejAtOV8uLV17MCw2Mn0kIuUBCgVHcm91cBIQCghncm91cF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXF1ZXJ5GAMgASgJEisKBnBvbGljeRgEIAEoCzIbLm1pbGx3cmlnaHQuZ3JvdXAudjEuUG9saWN5Eg8KB21lbWJlcnMYBSABKAUSDwoHdmVyc2lvbhgGIAEoAxIuCgpjcmVhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKnAQoNQ3JlYXRlUmVxdWVzdBI5Cghncm91cF9pZBgBIAEoCUInukgkciIyIF5bQS1aYS16MC05XVtBLVphLXowLTlfLV17MCw2Mn0kEhUKBG5hbWUYAiABKAlCB7pIBHICGFASFwoFcXVlcnkYAyABKAlCCLpIBXIDGNAPEisKBnBvbGljeRgEIAEoCzIbLm1pbGx3cmlnaHQuZ3JvdXAudjEuUG9saWN5IjsKDkNyZWF0ZVJlc3BvbnNlEikKBWdyb3VwGAEgASgLMhoubWlsbHdyaWdodC5ncm91cC52MS5Hcm91cCJHCgpHZXRSZXF1ZXN0EjkKCGdyb3VwX2lkGAEgASgJQie6SCRyIjIgXltBLVphLXowLTldW0EtWmEtejAtOV8tXXswLDYyfSQiOAoLR2V0UmVzcG9uc2USKQoFZ3JvdXAYASABKAsyGi5taWxsd3JpZ2h0Lmdyb3VwLnYxLkdyb3VwIkwKC0xpc3RSZXF1ZXN0Ej0KCWRldmljZV9pZBgBIAEoCUIqukgnciUyI14oW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9KT8kIjoKDExpc3RSZXNwb25zZRIqCgZncm91cHMYASADKAsyGi5taWxsd3JpZ2h0Lmdyb3VwLnYxLkdyb3VwIsEBCg1VcGRhdGVSZXF1ZXN0EjkKCGdyb3VwX2lkGAEgASgJQie6SCRyIjIgXltBLVphLXowLTldW0EtWmEtejAtOV8tXXswLDYyfSQSFQoEbmFtZRgCIAEoCUIHukgEcgIYUBIXCgVxdWVyeRgDIAEoCUIIukgFcgMY0A8SKwoGcG9saWN5GAQgASgLMhsubWlsbHdyaWdodC5ncm91cC52MS5Qb2xpY3kSGAoHdmVyc2lvbhgFIAEoA0IHukgEIgIoASI7Cg5VcGRhdGVSZXNwb25zZRIpCgVncm91cBgBIAEoCzIaLm1pbGx3cmlnaHQuZ3JvdXAudjEuR3JvdXAiSgoNRGVsZXRlUmVxdWVzdBI5Cghncm91cF9pZBgBIAEoCUInukgkciIyIF5bQS1aYS16MC05XVtBLVphLXowLTlfLV17MCw2Mn0kIhAKDkRlbGV0ZVJlc3BvbnNlIpUBChFBZGRNZW1iZXJzUmVxdWVzdBI5Cghncm91cF9pZBgBIAEoCUInukgkciIyIF5bQS1aYS16MC05XVtBLVphLXowLTlfLV17MCw2Mn0kEkUKCmRldmljZV9pZHMYAiADKAlCMbpILpIBKwgBEOgHIiRyIjIgXltBLVphLXowLTldW0EtWmEtejAtOV8tXXswLDYyfSQiPwoSQWRkTWVtYmVyc1Jlc3BvbnNlEikKBWdyb3VwGAEgASgLMhoubWlsbHdyaWdodC5ncm91cC52MS5Hcm91cCKYAQoUUmVtb3ZlTWVtYmVyc1JlcXVlc3QSOQoIZ3JvdXBfaWQYASABKAlCJ7pIJHIiMiBeW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9JBJFCgpkZXZpY2VfaWRzGAIgAygJQjG6SC6SASsIARDoByIkciIyIF5bQS1aYS16MC05XVtBLVphLXowLTlfLV17MCw2Mn0kIkIKFVJlbW92ZU1lbWJlcnNSZXNwb25zZRIpCgVncm91cBgBIAEoCzIaLm1pbGx3cmlnaHQuZ3JvdXAudjEuR3JvdXAiiwEKEkxpc3RNZW1iZXJzUmVxdWVzdBI5Cghncm91cF9pZBgBIAEoCUInukgkciIyIF5bQS1aYS16MC05XVtBLVphLXowLTlfLV17MCw2Mn0kEh0KCXBhZ2Vfc2l6ZRgCIAEoBUIKukgHGgUY6AcoABIbCgpwYWdlX3Rva2VuGAMgASgJQge6SARyAhhAIkIKE0xpc3RNZW1iZXJzUmVzcG9uc2USEgoKZGV2aWNlX2lkcxgBIAMoCRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKwoOUHJldmlld1JlcXVlc3QSGQoFcXVlcnkYASABKAlCCrpIB3IFEAEY0A8iRgoPUHJldmlld1Jlc3BvbnNlEhIKCmRldmljZV9pZHMYASADKAkSEAoIbWF0Y2hpbmcYAiABKAUSDQoFdG90YWwYAyABKAUy8ggKDEdyb3VwU2VydmljZRJsCgZDcmVhdGUSIi5taWxsd3JpZ2h0Lmdyb3VwLnYxLkNyZWF0ZVJlcXVlc3QaIy5taWxsd3JpZ2h0Lmdyb3VwLnYxLkNyZWF0ZVJlc3BvbnNlIhmC0+STAhM6ASoiDi9hcGkvdjEvZ3JvdXBzEmsKA0dldBIfLm1pbGx3cmlnaHQuZ3JvdXAudjEuR2V0UmVxdWVzdBogLm1pbGx3cmlnaHQuZ3JvdXAudjEuR2V0UmVzcG9uc2UiIYLT5JMCGxIZL2FwaS92MS9ncm91cHMve2dyb3VwX2lkfRJjCgRMaXN0EiAubWlsbHdyaWdodC5ncm91cC52MS5MaXN0UmVxdWVzdBohLm1pbGx3cmlnaHQuZ3JvdXAudjEuTGlzdFJlc3BvbnNlIhaC0+STAhASDi9hcGkvdjEvZ3JvdXBzEncKBlVwZGF0ZRIiLm1pbGx3cmlnaHQuZ3JvdXAudjEuVXBkYXRlUmVxdWVzdBojLm1pbGx3cmlnaHQuZ3JvdXAudjEuVXBkYXRlUmVzcG9uc2UiJILT5JMCHjoBKjIZL2FwaS92MS9ncm91cHMve2dyb3VwX2lkfRJ0CgZEZWxldGUSIi5taWxsd3JpZ2h0Lmdyb3VwLnYxLkRlbGV0ZVJlcXVlc3QaIy5taWxsd3JpZ2h0Lmdyb3VwLnYxLkRlbGV0ZVJlc3BvbnNlIiGC0+STAhsqGS9hcGkvdjEvZ3JvdXBzL3tncm91cF9pZH0SjgEKCkFkZE1lbWJlcnMSJi5taWxsd3JpZ2h0Lmdyb3VwLnYxLkFkZE1lbWJlcnNSZXF1ZXN0GicubWlsbHdyaWdodC5ncm91cC52MS5BZGRNZW1iZXJzUmVzcG9uc2UiL4LT5JMCKToBKiIkL2FwaS92MS9ncm91cHMve2dyb3VwX2lkfTphZGRNZW1iZXJzEpoBCg1SZW1vdmVNZW1iZXJzEikubWlsbHdyaWdodC5ncm91cC52MS5SZW1vdmVNZW1iZXJzUmVxdWVzdBoqLm1pbGx3cmlnaHQuZ3JvdXAudjEuUmVtb3ZlTWVtYmVyc1Jlc3BvbnNlIjKC0+STAiw6ASoiJy9hcGkvdjEvZ3JvdXBzL3tncm91cF9pZH06cmVtb3ZlTWVtYmVycxKLAQoLTGlzdE1lbWJlcnMSJy5taWxsd3JpZ2h0Lmdyb3VwLnYxLkxpc3RNZW1iZXJzUmVxdWVzdBooLm1pbGx3cmlnaHQuZ3JvdXAudjEuTGlzdE1lbWJlcnNSZXNwb25zZSIpgtPkkwIjEiEvYXBpL3YxL2dyb3Vwcy97Z3JvdXBfaWR9L21lbWJlcnMSdwoHUHJldmlldxIjLm1pbGx3cmlnaHQuZ3JvdXAudjEuUHJldmlld1JlcXVlc3QaJC5taWxsd3JpZ2h0Lmdyb3VwLnYxLlByZXZpZXdSZXNwb25zZSIhgtPkkwIbOgEqIhYvYXBpL3YxL2dyb3VwczpwcmV2aWV3QktaSWdpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L2dyb3VwL3YxO2dyb3VwdjFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("Ch9taWxsd3JpZ2h0L2dyb3VwL3YxL2dyb3VwLnByb3RvEhNtaWxsd3JpZ2h0Lmdyb3VwLnYxIq0BCgZQb2xpY3kSIQoGdG9waWNzGAEgAygJQhG6SA6SAQsQFCIHcgUQARjIARIjCg1wYXlsb2FkX2J5dGVzGAIgASgFQgy6SAkaBxiAgIACKAASJwoRZXZlbnRzX3Blcl9zZWNvbmQYAyABKAVCDLpICRoHGICt4gQoABIyCghjb21tYW5kcxgEIAEoCzIgLm1pbGx3cmlnaHQuZ3JvdXAudjEuQ29tbWFuZFJ1bGUiTQoLQ29tbWFuZFJ1bGUSPgoFbmFtZXMYASADKAlCL7pILJIBKRBkIiVyIzIhXltBLVphLXowLTldW0EtWmEtejAtOV8uLV17MCw2Mn0kIuUBCgVHcm91cBIQCghncm91cF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXF1ZXJ5GAMgASgJEisKBnBvbGljeRgEIAEoCzIbLm1pbGx3cmlnaHQuZ3JvdXAudjEuUG9saWN5Eg8KB21lbWJlcnMYBSABKAUSDwoHdmVyc2lvbhgGIAEoAxIuCgpjcmVhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKnAQoNQ3JlYXRlUmVxdWVzdBI5Cghncm91cF9pZBgBIAEoCUInukgkciIyIF5bQS1aYS16MC05XVtBLVphLXowLTlfLV17MCw2Mn0kEhUKBG5hbWUYAiABKAlCB7pIBHICGFASFwoFcXVlcnkYAyABKAlCCLpIBXIDGNAPEisKBnBvbGljeRgEIAEoCzIbLm1pbGx3cmlnaHQuZ3JvdXAudjEuUG9saWN5IjsKDkNyZWF0ZVJlc3BvbnNlEikKBWdyb3VwGAEgASgLMhoubWlsbHdyaWdodC5ncm91cC52MS5Hcm91cCJHCgpHZXRSZXF1ZXN0EjkKCGdyb3VwX2lkGAEgASgJQie6SCRyIjIgXltBLVphLXowLTldW0EtWmEtejAtOV8tXXswLDYyfSQiOAoLR2V0UmVzcG9uc2USKQoFZ3JvdXAYASABKAsyGi5taWxsd3JpZ2h0Lmdyb3VwLnYxLkdyb3VwIkwKC0xpc3RSZXF1ZXN0Ej0KCWRldmljZV9pZBgBIAEoCUIqukgnciUyI14oW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9KT8kIjoKDExpc3RSZXNwb25zZRIqCgZncm91cHMYASADKAsyGi5taWxsd3JpZ2h0Lmdyb3VwLnYxLkdyb3VwIsEBCg1VcGRhdGVSZXF1ZXN0EjkKCGdyb3VwX2lkGAEgASgJQie6SCRyIjIgXltBLVphLXowLTldW0EtWmEtejAtOV8tXXswLDYyfSQSFQoEbmFtZRgCIAEoCUIHukgEcgIYUBIXCgVxdWVyeRgDIAEoCUIIukgFcgMY0A8SKwoGcG9saWN5GAQgASgLMhsubWlsbHdyaWdodC5ncm91cC52MS5Qb2xpY3kSGAoHdmVyc2lvbhgFIAEoA0IHukgEIgIoASI7Cg5VcGRhdGVSZXNwb25zZRIpCgVncm91cBgBIAEoCzIaLm1pbGx3cmlnaHQuZ3JvdXAudjEuR3JvdXAiYgoIQ29uZmxpY3QSKwoHY3VycmVudBgBIAEoCzIaLm1pbGx3cmlnaHQuZ3JvdXAudjEuR3JvdXASKQoFeW91cnMYAiABKAsyGi5taWxsd3JpZ2h0Lmdyb3VwLnYxLkdyb3VwIkoKDURlbGV0ZVJlcXVlc3QSOQoIZ3JvdXBfaWQYASABKAlCJ7pIJHIiMiBeW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9JCIQCg5EZWxldGVSZXNwb25zZSKVAQoRQWRkTWVtYmVyc1JlcXVlc3QSOQoIZ3JvdXBfaWQYASABKAlCJ7pIJHIiMiBeW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9JBJFCgpkZXZpY2VfaWRzGAIgAygJQjG6SC6SASsIARDoByIkciIyIF5bQS1aYS16MC05XVtBLVphLXowLTlfLV17MCw2Mn0kIj8KEkFkZE1lbWJlcnNSZXNwb25zZRIpCgVncm91cBgBIAEoCzIaLm1pbGx3cmlnaHQuZ3JvdXAudjEuR3JvdXAimAEKFFJlbW92ZU1lbWJlcnNSZXF1ZXN0EjkKCGdyb3VwX2lkGAEgASgJQie6SCRyIjIgXltBLVphLXowLTldW0EtWmEtejAtOV8tXXswLDYyfSQSRQoKZGV2aWNlX2lkcxgCIAMoCUIxukgukgErCAEQ6AciJHIiMiBeW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9JCJCChVSZW1vdmVNZW1iZXJzUmVzcG9uc2USKQoFZ3JvdXAYASABKAsyGi5taWxsd3JpZ2h0Lmdyb3VwLnYxLkdyb3VwIosBChJMaXN0TWVtYmVyc1JlcXVlc3QSOQoIZ3JvdXBfaWQYASABKAlCJ7pIJHIiMiBeW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9JBIdCglwYWdlX3NpemUYAiABKAVCCrpIBxoFGOgHKAASGwoKcGFnZV90b2tlbhgDIAEoCUIHukgEcgIYQCJCChNMaXN0TWVtYmVyc1Jlc3BvbnNlEhIKCmRldmljZV9pZHMYASADKAkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIisKDlByZXZpZXdSZXF1ZXN0EhkKBXF1ZXJ5GAEgASgJQgq6SAdyBRABGNAPIkYKD1ByZXZpZXdSZXNwb25zZRISCgpkZXZpY2VfaWRzGAEgAygJEhAKCG1hdGNoaW5nGAIgASgFEg0KBXRvdGFsGAMgASgFMvIICgxHcm91cFNlcnZpY2USbAoGQ3JlYXRlEiIubWlsbHdyaWdodC5ncm91cC52MS5DcmVhdGVSZXF1ZXN0GiMubWlsbHdyaWdodC5ncm91cC52MS5DcmVhdGVSZXNwb25zZSIZgtPkkwITOgEqIg4vYXBpL3YxL2dyb3VwcxJrCgNHZXQSHy5taWxsd3JpZ2h0Lmdyb3VwLnYxLkdldFJlcXVlc3QaIC5taWxsd3JpZ2h0Lmdyb3VwLnYxLkdldFJlc3BvbnNlIiGC0+STAhsSGS9hcGkvdjEvZ3JvdXBzL3tncm91cF9pZH0SYwoETGlzdBIgLm1pbGx3cmlnaHQuZ3JvdXAudjEuTGlzdFJlcXVlc3QaIS5taWxsd3JpZ2h0Lmdyb3VwLnYxLkxpc3RSZXNwb25zZSIWgtPkkwIQEg4vYXBpL3YxL2dyb3VwcxJ3CgZVcGRhdGUSIi5taWxsd3JpZ2h0Lmdyb3VwLnYxLlVwZGF0ZVJlcXVlc3QaIy5taWxsd3JpZ2h0Lmdyb3VwLnYxLlVwZGF0ZVJlc3BvbnNlIiSC0+STAh46ASoyGS9hcGkvdjEvZ3JvdXBzL3tncm91cF9pZH0SdAoGRGVsZXRlEiIubWlsbHdyaWdodC5ncm91cC52MS5EZWxldGVSZXF1ZXN0GiMubWlsbHdyaWdodC5ncm91cC52MS5EZWxldGVSZXNwb25zZSIhgtPkkwIbKhkvYXBpL3YxL2dyb3Vwcy97Z3JvdXBfaWR9Eo4BCgpBZGRNZW1iZXJzEiYubWlsbHdyaWdodC5ncm91cC52MS5BZGRNZW1iZXJzUmVxdWVzdBonLm1pbGx3cmlnaHQuZ3JvdXAudjEuQWRkTWVtYmVyc1Jlc3BvbnNlIi+C0+STAik6ASoiJC9hcGkvdjEvZ3JvdXBzL3tncm91cF9pZH06YWRkTWVtYmVycxKaAQoNUmVtb3ZlTWVtYmVycxIpLm1pbGx3cmlnaHQuZ3JvdXAudjEuUmVtb3ZlTWVtYmVyc1JlcXVlc3QaKi5taWxsd3JpZ2h0Lmdyb3VwLnYxLlJlbW92ZU1lbWJlcnNSZXNwb25zZSIygtPkkwIsOgEqIicvYXBpL3YxL2dyb3Vwcy97Z3JvdXBfaWR9OnJlbW92ZU1lbWJlcnMSiwEKC0xpc3RNZW1iZXJzEicubWlsbHdyaWdodC5ncm91cC52MS5MaXN0TWVtYmVyc1JlcXVlc3QaKC5taWxsd3JpZ2h0Lmdyb3VwLnYxLkxpc3RNZW1iZXJzUmVzcG9uc2UiKYLT5JMCIxIhL2FwaS92MS9ncm91cHMve2dyb3VwX2lkfS9tZW1iZXJzEncKB1ByZXZpZXcSIy5taWxsd3JpZ2h0Lmdyb3VwLnYxLlByZXZpZXdSZXF1ZXN0GiQubWlsbHdyaWdodC5ncm91cC52MS5QcmV2aWV3UmVzcG9uc2UiIYLT5JMCGzoBKiIWL2FwaS92MS9ncm91cHM6cHJldmlld0JLWklnaXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC9ncm91cC92MTtncm91cHYxYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * Policy is what the devices of a group are held to. A device in several groups is held to all of them.
@@ -336,6 +336,30 @@ export const UpdateResponseSchema: GenMessage<UpdateResponse> = /*@__PURE__*/
   messageDesc(file_millwright_group_v1_group, 10);
 
 /**
+ * Conflict is the detail of an aborted update: both versions.
+ *
+ * @generated from message millwright.group.v1.Conflict
+ */
+export type Conflict = Message<"millwright.group.v1.Conflict"> & {
+  /**
+   * @generated from field: millwright.group.v1.Group current = 1;
+   */
+  current?: Group | undefined;
+
+  /**
+   * @generated from field: millwright.group.v1.Group yours = 2;
+   */
+  yours?: Group | undefined;
+};
+
+/**
+ * Describes the message millwright.group.v1.Conflict.
+ * Use `create(ConflictSchema)` to create a new message.
+ */
+export const ConflictSchema: GenMessage<Conflict> = /*@__PURE__*/
+  messageDesc(file_millwright_group_v1_group, 11);
+
+/**
  * DeleteRequest names a group.
  *
  * @generated from message millwright.group.v1.DeleteRequest
@@ -352,7 +376,7 @@ export type DeleteRequest = Message<"millwright.group.v1.DeleteRequest"> & {
  * Use `create(DeleteRequestSchema)` to create a new message.
  */
 export const DeleteRequestSchema: GenMessage<DeleteRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_group_v1_group, 11);
+  messageDesc(file_millwright_group_v1_group, 12);
 
 /**
  * DeleteResponse is empty.
@@ -367,7 +391,7 @@ export type DeleteResponse = Message<"millwright.group.v1.DeleteResponse"> & {
  * Use `create(DeleteResponseSchema)` to create a new message.
  */
 export const DeleteResponseSchema: GenMessage<DeleteResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_group_v1_group, 12);
+  messageDesc(file_millwright_group_v1_group, 13);
 
 /**
  * AddMembersRequest names devices.
@@ -391,7 +415,7 @@ export type AddMembersRequest = Message<"millwright.group.v1.AddMembersRequest">
  * Use `create(AddMembersRequestSchema)` to create a new message.
  */
 export const AddMembersRequestSchema: GenMessage<AddMembersRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_group_v1_group, 13);
+  messageDesc(file_millwright_group_v1_group, 14);
 
 /**
  * AddMembersResponse carries the group.
@@ -410,7 +434,7 @@ export type AddMembersResponse = Message<"millwright.group.v1.AddMembersResponse
  * Use `create(AddMembersResponseSchema)` to create a new message.
  */
 export const AddMembersResponseSchema: GenMessage<AddMembersResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_group_v1_group, 14);
+  messageDesc(file_millwright_group_v1_group, 15);
 
 /**
  * RemoveMembersRequest names devices.
@@ -434,7 +458,7 @@ export type RemoveMembersRequest = Message<"millwright.group.v1.RemoveMembersReq
  * Use `create(RemoveMembersRequestSchema)` to create a new message.
  */
 export const RemoveMembersRequestSchema: GenMessage<RemoveMembersRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_group_v1_group, 15);
+  messageDesc(file_millwright_group_v1_group, 16);
 
 /**
  * RemoveMembersResponse carries the group.
@@ -453,7 +477,7 @@ export type RemoveMembersResponse = Message<"millwright.group.v1.RemoveMembersRe
  * Use `create(RemoveMembersResponseSchema)` to create a new message.
  */
 export const RemoveMembersResponseSchema: GenMessage<RemoveMembersResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_group_v1_group, 16);
+  messageDesc(file_millwright_group_v1_group, 17);
 
 /**
  * ListMembersRequest asks for a page of a group's devices.
@@ -486,7 +510,7 @@ export type ListMembersRequest = Message<"millwright.group.v1.ListMembersRequest
  * Use `create(ListMembersRequestSchema)` to create a new message.
  */
 export const ListMembersRequestSchema: GenMessage<ListMembersRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_group_v1_group, 17);
+  messageDesc(file_millwright_group_v1_group, 18);
 
 /**
  * ListMembersResponse carries devices by id.
@@ -512,7 +536,7 @@ export type ListMembersResponse = Message<"millwright.group.v1.ListMembersRespon
  * Use `create(ListMembersResponseSchema)` to create a new message.
  */
 export const ListMembersResponseSchema: GenMessage<ListMembersResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_group_v1_group, 18);
+  messageDesc(file_millwright_group_v1_group, 19);
 
 /**
  * PreviewRequest carries a query.
@@ -531,7 +555,7 @@ export type PreviewRequest = Message<"millwright.group.v1.PreviewRequest"> & {
  * Use `create(PreviewRequestSchema)` to create a new message.
  */
 export const PreviewRequestSchema: GenMessage<PreviewRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_group_v1_group, 19);
+  messageDesc(file_millwright_group_v1_group, 20);
 
 /**
  * PreviewResponse tells what the query finds.
@@ -564,7 +588,7 @@ export type PreviewResponse = Message<"millwright.group.v1.PreviewResponse"> & {
  * Use `create(PreviewResponseSchema)` to create a new message.
  */
 export const PreviewResponseSchema: GenMessage<PreviewResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_group_v1_group, 20);
+  messageDesc(file_millwright_group_v1_group, 21);
 
 /**
  * GroupService gathers devices, by hand or by a query, and says what those of a group may do.
@@ -608,8 +632,8 @@ export const GroupService: GenService<{
     output: typeof ListResponseSchema;
   },
   /**
-   * Update replaces a group's name, query and policy. Fails with failed_precondition, and the newer version, when somebody
-   * changed the group meanwhile.
+   * Update replaces a group's name, query and policy. Fails with aborted, and both versions in a Conflict, when
+   * somebody changed the group meanwhile.
    *
    * @generated from rpc millwright.group.v1.GroupService.Update
    */

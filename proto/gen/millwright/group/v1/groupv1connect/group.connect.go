@@ -63,8 +63,8 @@ type GroupServiceClient interface {
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
 	// List returns all groups by id, or those of a device.
 	List(context.Context, *v1.ListRequest) (*v1.ListResponse, error)
-	// Update replaces a group's name, query and policy. Fails with failed_precondition, and the newer version, when somebody
-	// changed the group meanwhile.
+	// Update replaces a group's name, query and policy. Fails with aborted, and both versions in a Conflict, when
+	// somebody changed the group meanwhile.
 	Update(context.Context, *v1.UpdateRequest) (*v1.UpdateResponse, error)
 	// Delete forgets a group; its devices stay.
 	Delete(context.Context, *v1.DeleteRequest) (*v1.DeleteResponse, error)
@@ -248,8 +248,8 @@ type GroupServiceHandler interface {
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
 	// List returns all groups by id, or those of a device.
 	List(context.Context, *v1.ListRequest) (*v1.ListResponse, error)
-	// Update replaces a group's name, query and policy. Fails with failed_precondition, and the newer version, when somebody
-	// changed the group meanwhile.
+	// Update replaces a group's name, query and policy. Fails with aborted, and both versions in a Conflict, when
+	// somebody changed the group meanwhile.
 	Update(context.Context, *v1.UpdateRequest) (*v1.UpdateResponse, error)
 	// Delete forgets a group; its devices stay.
 	Delete(context.Context, *v1.DeleteRequest) (*v1.DeleteResponse, error)
