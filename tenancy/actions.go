@@ -83,14 +83,20 @@ func (a Action) WholeTenant() bool { return slices.Contains(wholeTenant, a) }
 
 // procedures is the permission table of every RPC of both planes. A procedure that is not here is refused to everybody.
 var procedures = map[string]Action{
-	"/millwright.tenant.v1.TenantService/Create":         ActionAccountFound,
-	"/millwright.tenant.v1.TenantService/List":           ActionAccountRead,
-	"/millwright.tenant.v1.TenantService/Switch":         ActionAccountSwitch,
-	"/millwright.tenant.v1.TenantService/Get":            ActionTenantRead,
-	"/millwright.tenant.v1.TenantService/CreateKey":      ActionKeysWrite,
-	"/millwright.tenant.v1.TenantService/ListKeys":       ActionKeysRead,
-	"/millwright.tenant.v1.TenantService/RevokeKey":      ActionKeysWrite,
-	"/millwright.tenant.v1.TenantService/IssueCellToken": ActionCellEnter,
+	"/millwright.tenant.v1.TenantService/Create":            ActionAccountFound,
+	"/millwright.tenant.v1.TenantService/List":              ActionAccountRead,
+	"/millwright.tenant.v1.TenantService/Switch":            ActionAccountSwitch,
+	"/millwright.tenant.v1.TenantService/Get":               ActionTenantRead,
+	"/millwright.tenant.v1.TenantService/ListPlans":         ActionAccountRead,
+	"/millwright.tenant.v1.TenantService/UpdateSettings":    ActionTenantWrite,
+	"/millwright.tenant.v1.TenantService/TransferOwnership": ActionTenantOwn,
+	"/millwright.tenant.v1.TenantService/Delete":            ActionTenantOwn,
+	"/millwright.tenant.v1.TenantService/CancelDeletion":    ActionTenantOwn,
+	"/millwright.tenant.v1.TenantService/ListRemoved":       ActionAccountRead,
+	"/millwright.tenant.v1.TenantService/CreateKey":         ActionKeysWrite,
+	"/millwright.tenant.v1.TenantService/ListKeys":          ActionKeysRead,
+	"/millwright.tenant.v1.TenantService/RevokeKey":         ActionKeysWrite,
+	"/millwright.tenant.v1.TenantService/IssueCellToken":    ActionCellEnter,
 
 	"/millwright.cell.v1.CellService/List":        ActionPlatformRead,
 	"/millwright.cell.v1.CellService/Get":         ActionPlatformRead,

@@ -88,7 +88,13 @@ type Tenant struct {
 	// DER of the tenant's intermediate CA certificate.
 	IntermediateCa []byte `protobuf:"bytes,5,opt,name=intermediate_ca,json=intermediateCa,proto3" json:"intermediate_ca,omitempty"`
 	// Rises with every change of this tenant.
-	Revision      uint64 `protobuf:"varint,6,opt,name=revision,proto3" json:"revision,omitempty"`
+	Revision uint64 `protobuf:"varint,6,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Why it is suspended, for those who are refused.
+	Suspension string `protobuf:"bytes,7,opt,name=suspension,proto3" json:"suspension,omitempty"`
+	// Telemetry is kept this many days after it was received; zero: for ever.
+	RetentionDays int32 `protobuf:"varint,8,opt,name=retention_days,json=retentionDays,proto3" json:"retention_days,omitempty"`
+	// The tenant was deleted: its storage is to be removed, and nothing of it may be stored again.
+	Removed       bool `protobuf:"varint,9,opt,name=removed,proto3" json:"removed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -163,6 +169,27 @@ func (x *Tenant) GetRevision() uint64 {
 		return x.Revision
 	}
 	return 0
+}
+
+func (x *Tenant) GetSuspension() string {
+	if x != nil {
+		return x.Suspension
+	}
+	return ""
+}
+
+func (x *Tenant) GetRetentionDays() int32 {
+	if x != nil {
+		return x.RetentionDays
+	}
+	return 0
+}
+
+func (x *Tenant) GetRemoved() bool {
+	if x != nil {
+		return x.Removed
+	}
+	return false
 }
 
 // Limits are those that the cell enforces.
@@ -885,8 +912,10 @@ type CellReport struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The tenant's storage exists and can take events.
 	ProvisionedTenantId string `protobuf:"bytes,1,opt,name=provisioned_tenant_id,json=provisionedTenantId,proto3" json:"provisioned_tenant_id,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// What became of one tenant's storage otherwise.
+	Storage       *StorageReport `protobuf:"bytes,2,opt,name=storage,proto3" json:"storage,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CellReport) Reset() {
@@ -926,6 +955,101 @@ func (x *CellReport) GetProvisionedTenantId() string {
 	return ""
 }
 
+func (x *CellReport) GetStorage() *StorageReport {
+	if x != nil {
+		return x.Storage
+	}
+	return nil
+}
+
+// StorageReport tells of a tenant's storage at its cell.
+type StorageReport struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	TenantId string                 `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// Why it could not be prepared or removed at this attempt; the cell tries again.
+	Failure string `protobuf:"bytes,2,opt,name=failure,proto3" json:"failure,omitempty"`
+	// It is gone, and the cell looked that nothing is left.
+	Removed bool `protobuf:"varint,3,opt,name=removed,proto3" json:"removed,omitempty"`
+	// How much was removed.
+	Tables        int64 `protobuf:"varint,4,opt,name=tables,proto3" json:"tables,omitempty"`
+	Rows          int64 `protobuf:"varint,5,opt,name=rows,proto3" json:"rows,omitempty"`
+	Bytes         int64 `protobuf:"varint,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StorageReport) Reset() {
+	*x = StorageReport{}
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StorageReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StorageReport) ProtoMessage() {}
+
+func (x *StorageReport) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StorageReport.ProtoReflect.Descriptor instead.
+func (*StorageReport) Descriptor() ([]byte, []int) {
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *StorageReport) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *StorageReport) GetFailure() string {
+	if x != nil {
+		return x.Failure
+	}
+	return ""
+}
+
+func (x *StorageReport) GetRemoved() bool {
+	if x != nil {
+		return x.Removed
+	}
+	return false
+}
+
+func (x *StorageReport) GetTables() int64 {
+	if x != nil {
+		return x.Tables
+	}
+	return 0
+}
+
+func (x *StorageReport) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *StorageReport) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
 // CellHeartbeat is what a cell says of itself every few seconds.
 type CellHeartbeat struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -953,7 +1077,7 @@ type CellHeartbeat struct {
 
 func (x *CellHeartbeat) Reset() {
 	*x = CellHeartbeat{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[10]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -965,7 +1089,7 @@ func (x *CellHeartbeat) String() string {
 func (*CellHeartbeat) ProtoMessage() {}
 
 func (x *CellHeartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[10]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -978,7 +1102,7 @@ func (x *CellHeartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CellHeartbeat.ProtoReflect.Descriptor instead.
 func (*CellHeartbeat) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{10}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CellHeartbeat) GetVersion() string {
@@ -1055,14 +1179,19 @@ var File_millwright_catalog_v1_catalog_proto protoreflect.FileDescriptor
 
 const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\n" +
-	"#millwright/catalog/v1/catalog.proto\x12\x15millwright.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd3\x01\n" +
+	"#millwright/catalog/v1/catalog.proto\x12\x15millwright.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb4\x02\n" +
 	"\x06Tenant\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
 	"\tsuspended\x18\x03 \x01(\bR\tsuspended\x125\n" +
 	"\x06limits\x18\x04 \x01(\v2\x1d.millwright.catalog.v1.LimitsR\x06limits\x12'\n" +
 	"\x0fintermediate_ca\x18\x05 \x01(\fR\x0eintermediateCa\x12\x1a\n" +
-	"\brevision\x18\x06 \x01(\x04R\brevision\"\xb8\x04\n" +
+	"\brevision\x18\x06 \x01(\x04R\brevision\x12\x1e\n" +
+	"\n" +
+	"suspension\x18\a \x01(\tR\n" +
+	"suspension\x12%\n" +
+	"\x0eretention_days\x18\b \x01(\x05R\rretentionDays\x12\x18\n" +
+	"\aremoved\x18\t \x01(\bR\aremoved\"\xb8\x04\n" +
 	"\x06Limits\x12*\n" +
 	"\x11events_per_second\x18\x01 \x01(\x05R\x0feventsPerSecond\x12!\n" +
 	"\fevents_burst\x18\x02 \x01(\x05R\veventsBurst\x12#\n" +
@@ -1130,10 +1259,18 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\bVerifier\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x1d\n" +
 	"\n" +
-	"public_key\x18\x02 \x01(\fR\tpublicKey\"@\n" +
+	"public_key\x18\x02 \x01(\fR\tpublicKey\"\x80\x01\n" +
 	"\n" +
 	"CellReport\x122\n" +
-	"\x15provisioned_tenant_id\x18\x01 \x01(\tR\x13provisionedTenantId\"\xd0\x02\n" +
+	"\x15provisioned_tenant_id\x18\x01 \x01(\tR\x13provisionedTenantId\x12>\n" +
+	"\astorage\x18\x02 \x01(\v2$.millwright.catalog.v1.StorageReportR\astorage\"\xa2\x01\n" +
+	"\rStorageReport\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x18\n" +
+	"\afailure\x18\x02 \x01(\tR\afailure\x12\x18\n" +
+	"\aremoved\x18\x03 \x01(\bR\aremoved\x12\x16\n" +
+	"\x06tables\x18\x04 \x01(\x03R\x06tables\x12\x12\n" +
+	"\x04rows\x18\x05 \x01(\x03R\x04rows\x12\x14\n" +
+	"\x05bytes\x18\x06 \x01(\x03R\x05bytes\"\xd0\x02\n" +
 	"\rCellHeartbeat\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12*\n" +
 	"\x11events_per_second\x18\x02 \x01(\x01R\x0feventsPerSecond\x12\x18\n" +
@@ -1167,7 +1304,7 @@ func file_millwright_catalog_v1_catalog_proto_rawDescGZIP() []byte {
 }
 
 var file_millwright_catalog_v1_catalog_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_millwright_catalog_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_millwright_catalog_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_millwright_catalog_v1_catalog_proto_goTypes = []any{
 	(Unknown)(0),                  // 0: millwright.catalog.v1.Unknown
 	(*Tenant)(nil),                // 1: millwright.catalog.v1.Tenant
@@ -1180,21 +1317,23 @@ var file_millwright_catalog_v1_catalog_proto_goTypes = []any{
 	(*Key)(nil),                   // 8: millwright.catalog.v1.Key
 	(*Verifier)(nil),              // 9: millwright.catalog.v1.Verifier
 	(*CellReport)(nil),            // 10: millwright.catalog.v1.CellReport
-	(*CellHeartbeat)(nil),         // 11: millwright.catalog.v1.CellHeartbeat
-	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	(*StorageReport)(nil),         // 11: millwright.catalog.v1.StorageReport
+	(*CellHeartbeat)(nil),         // 12: millwright.catalog.v1.CellHeartbeat
+	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
 }
 var file_millwright_catalog_v1_catalog_proto_depIdxs = []int32{
 	2,  // 0: millwright.catalog.v1.Tenant.limits:type_name -> millwright.catalog.v1.Limits
 	7,  // 1: millwright.catalog.v1.Device.certificates:type_name -> millwright.catalog.v1.Certificate
 	5,  // 2: millwright.catalog.v1.DeviceType.measurements:type_name -> millwright.catalog.v1.Measurement
 	0,  // 3: millwright.catalog.v1.DeviceType.unknown:type_name -> millwright.catalog.v1.Unknown
-	12, // 4: millwright.catalog.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
-	12, // 5: millwright.catalog.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
-	6,  // [6:6] is the sub-list for method output_type
-	6,  // [6:6] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	13, // 4: millwright.catalog.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
+	13, // 5: millwright.catalog.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
+	11, // 6: millwright.catalog.v1.CellReport.storage:type_name -> millwright.catalog.v1.StorageReport
+	7,  // [7:7] is the sub-list for method output_type
+	7,  // [7:7] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_millwright_catalog_v1_catalog_proto_init() }
@@ -1209,7 +1348,7 @@ func file_millwright_catalog_v1_catalog_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_catalog_v1_catalog_proto_rawDesc), len(file_millwright_catalog_v1_catalog_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

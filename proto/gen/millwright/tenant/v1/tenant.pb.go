@@ -107,6 +107,8 @@ const (
 	TenantStatus_TENANT_STATUS_ACTIVE TenantStatus = 2
 	// Refused with that reason; data is kept.
 	TenantStatus_TENANT_STATUS_SUSPENDED TenantStatus = 3
+	// Refused; data is kept until the grace period is over, then removed.
+	TenantStatus_TENANT_STATUS_DELETING TenantStatus = 4
 )
 
 // Enum value maps for TenantStatus.
@@ -116,12 +118,14 @@ var (
 		1: "TENANT_STATUS_PROVISIONING",
 		2: "TENANT_STATUS_ACTIVE",
 		3: "TENANT_STATUS_SUSPENDED",
+		4: "TENANT_STATUS_DELETING",
 	}
 	TenantStatus_value = map[string]int32{
 		"TENANT_STATUS_UNSPECIFIED":  0,
 		"TENANT_STATUS_PROVISIONING": 1,
 		"TENANT_STATUS_ACTIVE":       2,
 		"TENANT_STATUS_SUSPENDED":    3,
+		"TENANT_STATUS_DELETING":     4,
 	}
 )
 
@@ -150,6 +154,163 @@ func (x TenantStatus) Number() protoreflect.EnumNumber {
 // Deprecated: Use TenantStatus.Descriptor instead.
 func (TenantStatus) EnumDescriptor() ([]byte, []int) {
 	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{1}
+}
+
+// Units are those of the console's charts; what devices send and the API answers stays as it is.
+type Units int32
+
+const (
+	Units_UNITS_UNSPECIFIED Units = 0
+	Units_UNITS_METRIC      Units = 1
+	Units_UNITS_IMPERIAL    Units = 2
+)
+
+// Enum value maps for Units.
+var (
+	Units_name = map[int32]string{
+		0: "UNITS_UNSPECIFIED",
+		1: "UNITS_METRIC",
+		2: "UNITS_IMPERIAL",
+	}
+	Units_value = map[string]int32{
+		"UNITS_UNSPECIFIED": 0,
+		"UNITS_METRIC":      1,
+		"UNITS_IMPERIAL":    2,
+	}
+)
+
+func (x Units) Enum() *Units {
+	p := new(Units)
+	*p = x
+	return p
+}
+
+func (x Units) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Units) Descriptor() protoreflect.EnumDescriptor {
+	return file_millwright_tenant_v1_tenant_proto_enumTypes[2].Descriptor()
+}
+
+func (Units) Type() protoreflect.EnumType {
+	return &file_millwright_tenant_v1_tenant_proto_enumTypes[2]
+}
+
+func (x Units) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Units.Descriptor instead.
+func (Units) EnumDescriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{2}
+}
+
+// AlertSeverity is how much an alert matters.
+type AlertSeverity int32
+
+const (
+	AlertSeverity_ALERT_SEVERITY_UNSPECIFIED AlertSeverity = 0
+	AlertSeverity_ALERT_SEVERITY_INFO        AlertSeverity = 1
+	AlertSeverity_ALERT_SEVERITY_WARNING     AlertSeverity = 2
+	AlertSeverity_ALERT_SEVERITY_CRITICAL    AlertSeverity = 3
+)
+
+// Enum value maps for AlertSeverity.
+var (
+	AlertSeverity_name = map[int32]string{
+		0: "ALERT_SEVERITY_UNSPECIFIED",
+		1: "ALERT_SEVERITY_INFO",
+		2: "ALERT_SEVERITY_WARNING",
+		3: "ALERT_SEVERITY_CRITICAL",
+	}
+	AlertSeverity_value = map[string]int32{
+		"ALERT_SEVERITY_UNSPECIFIED": 0,
+		"ALERT_SEVERITY_INFO":        1,
+		"ALERT_SEVERITY_WARNING":     2,
+		"ALERT_SEVERITY_CRITICAL":    3,
+	}
+)
+
+func (x AlertSeverity) Enum() *AlertSeverity {
+	p := new(AlertSeverity)
+	*p = x
+	return p
+}
+
+func (x AlertSeverity) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AlertSeverity) Descriptor() protoreflect.EnumDescriptor {
+	return file_millwright_tenant_v1_tenant_proto_enumTypes[3].Descriptor()
+}
+
+func (AlertSeverity) Type() protoreflect.EnumType {
+	return &file_millwright_tenant_v1_tenant_proto_enumTypes[3]
+}
+
+func (x AlertSeverity) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AlertSeverity.Descriptor instead.
+func (AlertSeverity) EnumDescriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{3}
+}
+
+// StepState says how far a step is.
+type StepState int32
+
+const (
+	StepState_STEP_STATE_UNSPECIFIED StepState = 0
+	// The steps before come first.
+	StepState_STEP_STATE_WAITING StepState = 1
+	StepState_STEP_STATE_RUNNING StepState = 2
+	StepState_STEP_STATE_DONE    StepState = 3
+)
+
+// Enum value maps for StepState.
+var (
+	StepState_name = map[int32]string{
+		0: "STEP_STATE_UNSPECIFIED",
+		1: "STEP_STATE_WAITING",
+		2: "STEP_STATE_RUNNING",
+		3: "STEP_STATE_DONE",
+	}
+	StepState_value = map[string]int32{
+		"STEP_STATE_UNSPECIFIED": 0,
+		"STEP_STATE_WAITING":     1,
+		"STEP_STATE_RUNNING":     2,
+		"STEP_STATE_DONE":        3,
+	}
+)
+
+func (x StepState) Enum() *StepState {
+	p := new(StepState)
+	*p = x
+	return p
+}
+
+func (x StepState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (StepState) Descriptor() protoreflect.EnumDescriptor {
+	return file_millwright_tenant_v1_tenant_proto_enumTypes[4].Descriptor()
+}
+
+func (StepState) Type() protoreflect.EnumType {
+	return &file_millwright_tenant_v1_tenant_proto_enumTypes[4]
+}
+
+func (x StepState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use StepState.Descriptor instead.
+func (StepState) EnumDescriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{4}
 }
 
 // Limits are the tenant's maxima.
@@ -280,8 +441,17 @@ type Tenant struct {
 	// URL of MQTT over WebSocket, e.g. wss://127.0.0.1:8884/mqtt.
 	MqttWebsocketUrl string                 `protobuf:"bytes,11,opt,name=mqtt_websocket_url,json=mqttWebsocketUrl,proto3" json:"mqtt_websocket_url,omitempty"`
 	CreatedAt        *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Where the cell is.
+	Region   string    `protobuf:"bytes,13,opt,name=region,proto3" json:"region,omitempty"`
+	Settings *Settings `protobuf:"bytes,14,opt,name=settings,proto3" json:"settings,omitempty"`
+	// What is being done to the tenant, in order: its provisioning or its removal.
+	Steps []*Step `protobuf:"bytes,15,rep,name=steps,proto3" json:"steps,omitempty"`
+	// Set while the tenant is suspended.
+	Suspension *Suspension `protobuf:"bytes,16,opt,name=suspension,proto3" json:"suspension,omitempty"`
+	// Set while the tenant is to be deleted.
+	Deletion      *Deletion `protobuf:"bytes,17,opt,name=deletion,proto3" json:"deletion,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Tenant) Reset() {
@@ -398,6 +568,527 @@ func (x *Tenant) GetCreatedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Tenant) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *Tenant) GetSettings() *Settings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+func (x *Tenant) GetSteps() []*Step {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *Tenant) GetSuspension() *Suspension {
+	if x != nil {
+		return x.Suspension
+	}
+	return nil
+}
+
+func (x *Tenant) GetDeletion() *Deletion {
+	if x != nil {
+		return x.Deletion
+	}
+	return nil
+}
+
+// Settings are what an admin decides for the whole tenant.
+type Settings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Of the IANA database, e.g. Europe/Berlin.
+	TimeZone string `protobuf:"bytes,2,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
+	Units    Units  `protobuf:"varint,3,opt,name=units,proto3,enum=millwright.tenant.v1.Units" json:"units,omitempty"`
+	// How many days telemetry is kept after it was received, at most the plan's limit. Zero: as long as the plan allows.
+	RetentionDays int32 `protobuf:"varint,4,opt,name=retention_days,json=retentionDays,proto3" json:"retention_days,omitempty"`
+	// Who is told of alerts for which a rule names nobody.
+	AlertRecipients []string `protobuf:"bytes,5,rep,name=alert_recipients,json=alertRecipients,proto3" json:"alert_recipients,omitempty"`
+	// The least severity that is told by e-mail.
+	AlertSeverity AlertSeverity `protobuf:"varint,6,opt,name=alert_severity,json=alertSeverity,proto3,enum=millwright.tenant.v1.AlertSeverity" json:"alert_severity,omitempty"`
+	// Rises with every change; read only.
+	Version       int64 `protobuf:"varint,7,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Settings) Reset() {
+	*x = Settings{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Settings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Settings) ProtoMessage() {}
+
+func (x *Settings) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Settings.ProtoReflect.Descriptor instead.
+func (*Settings) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Settings) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Settings) GetTimeZone() string {
+	if x != nil {
+		return x.TimeZone
+	}
+	return ""
+}
+
+func (x *Settings) GetUnits() Units {
+	if x != nil {
+		return x.Units
+	}
+	return Units_UNITS_UNSPECIFIED
+}
+
+func (x *Settings) GetRetentionDays() int32 {
+	if x != nil {
+		return x.RetentionDays
+	}
+	return 0
+}
+
+func (x *Settings) GetAlertRecipients() []string {
+	if x != nil {
+		return x.AlertRecipients
+	}
+	return nil
+}
+
+func (x *Settings) GetAlertSeverity() AlertSeverity {
+	if x != nil {
+		return x.AlertSeverity
+	}
+	return AlertSeverity_ALERT_SEVERITY_UNSPECIFIED
+}
+
+func (x *Settings) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// Step is one of those in which a tenant is provisioned or removed. A step that fails is tried again.
+type Step struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// provision or delete.
+	Task string `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	// E.g. authority, catalog, storage, ready.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// What the step does, in a sentence.
+	Title string    `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
+	State StepState `protobuf:"varint,4,opt,name=state,proto3,enum=millwright.tenant.v1.StepState" json:"state,omitempty"`
+	// How often it was begun.
+	Attempts int32 `protobuf:"varint,5,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// What it came to, or why the last attempt failed.
+	Detail        string                 `protobuf:"bytes,6,opt,name=detail,proto3" json:"detail,omitempty"`
+	FinishedAt    *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=finished_at,json=finishedAt,proto3" json:"finished_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Step) Reset() {
+	*x = Step{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Step) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Step) ProtoMessage() {}
+
+func (x *Step) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Step.ProtoReflect.Descriptor instead.
+func (*Step) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Step) GetTask() string {
+	if x != nil {
+		return x.Task
+	}
+	return ""
+}
+
+func (x *Step) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Step) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Step) GetState() StepState {
+	if x != nil {
+		return x.State
+	}
+	return StepState_STEP_STATE_UNSPECIFIED
+}
+
+func (x *Step) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *Step) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *Step) GetFinishedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FinishedAt
+	}
+	return nil
+}
+
+// Suspension says why a tenant is not served.
+type Suspension struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	SuspendedAt   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=suspended_at,json=suspendedAt,proto3" json:"suspended_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Suspension) Reset() {
+	*x = Suspension{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Suspension) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Suspension) ProtoMessage() {}
+
+func (x *Suspension) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Suspension.ProtoReflect.Descriptor instead.
+func (*Suspension) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Suspension) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Suspension) GetSuspendedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SuspendedAt
+	}
+	return nil
+}
+
+// Deletion says when a tenant will be removed.
+type Deletion struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	RequestedBy string                 `protobuf:"bytes,1,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
+	RequestedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=requested_at,json=requestedAt,proto3" json:"requested_at,omitempty"`
+	// From then on it cannot be cancelled.
+	DueAt         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Deletion) Reset() {
+	*x = Deletion{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Deletion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Deletion) ProtoMessage() {}
+
+func (x *Deletion) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Deletion.ProtoReflect.Descriptor instead.
+func (*Deletion) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Deletion) GetRequestedBy() string {
+	if x != nil {
+		return x.RequestedBy
+	}
+	return ""
+}
+
+func (x *Deletion) GetRequestedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestedAt
+	}
+	return nil
+}
+
+func (x *Deletion) GetDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueAt
+	}
+	return nil
+}
+
+// Removed is what is left of a tenant that was deleted.
+type Removed struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	TenantId    string                 `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	Name        string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	RequestedBy string                 `protobuf:"bytes,3,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
+	RequestedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=requested_at,json=requestedAt,proto3" json:"requested_at,omitempty"`
+	RemovedAt   *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=removed_at,json=removedAt,proto3" json:"removed_at,omitempty"`
+	// Unset until everything was looked through again and nothing was found.
+	VerifiedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=verified_at,json=verifiedAt,proto3" json:"verified_at,omitempty"`
+	// How many of each were removed: rows of each table, entries of the catalog, tables and rows of the store.
+	Counts map[string]int64 `protobuf:"bytes,7,rep,name=counts,proto3" json:"counts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// The audit log as it was exported, one JSON entry a line.
+	AuditNdjson   string `protobuf:"bytes,8,opt,name=audit_ndjson,json=auditNdjson,proto3" json:"audit_ndjson,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Removed) Reset() {
+	*x = Removed{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Removed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Removed) ProtoMessage() {}
+
+func (x *Removed) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Removed.ProtoReflect.Descriptor instead.
+func (*Removed) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Removed) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *Removed) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Removed) GetRequestedBy() string {
+	if x != nil {
+		return x.RequestedBy
+	}
+	return ""
+}
+
+func (x *Removed) GetRequestedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestedAt
+	}
+	return nil
+}
+
+func (x *Removed) GetRemovedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RemovedAt
+	}
+	return nil
+}
+
+func (x *Removed) GetVerifiedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.VerifiedAt
+	}
+	return nil
+}
+
+func (x *Removed) GetCounts() map[string]int64 {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+func (x *Removed) GetAuditNdjson() string {
+	if x != nil {
+		return x.AuditNdjson
+	}
+	return ""
+}
+
+// Plan is what a tenant is sold.
+type Plan struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Plan  string                 `protobuf:"bytes,1,opt,name=plan,proto3" json:"plan,omitempty"`
+	// Whom it is for, in a sentence.
+	Title  string  `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	Limits *Limits `protobuf:"bytes,3,opt,name=limits,proto3" json:"limits,omitempty"`
+	// The most days that telemetry is kept.
+	RetentionDays int32 `protobuf:"varint,4,opt,name=retention_days,json=retentionDays,proto3" json:"retention_days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Plan) Reset() {
+	*x = Plan{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Plan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Plan) ProtoMessage() {}
+
+func (x *Plan) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Plan.ProtoReflect.Descriptor instead.
+func (*Plan) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Plan) GetPlan() string {
+	if x != nil {
+		return x.Plan
+	}
+	return ""
+}
+
+func (x *Plan) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Plan) GetLimits() *Limits {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *Plan) GetRetentionDays() int32 {
+	if x != nil {
+		return x.RetentionDays
+	}
+	return 0
+}
+
 // Membership is a person's place in a tenant.
 type Membership struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -415,7 +1106,7 @@ type Membership struct {
 
 func (x *Membership) Reset() {
 	*x = Membership{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[2]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -427,7 +1118,7 @@ func (x *Membership) String() string {
 func (*Membership) ProtoMessage() {}
 
 func (x *Membership) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[2]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -440,7 +1131,7 @@ func (x *Membership) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Membership.ProtoReflect.Descriptor instead.
 func (*Membership) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{2}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Membership) GetTenant() *Tenant {
@@ -495,7 +1186,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[3]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -507,7 +1198,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[3]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -520,7 +1211,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{3}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Key) GetKeyId() string {
@@ -570,14 +1261,18 @@ type CreateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Part of links; made from the name when empty.
-	Slug          string `protobuf:"bytes,2,opt,name=slug,proto3" json:"slug,omitempty"`
+	Slug string `protobuf:"bytes,2,opt,name=slug,proto3" json:"slug,omitempty"`
+	// One of the regions that there are; empty: any.
+	Region string `protobuf:"bytes,3,opt,name=region,proto3" json:"region,omitempty"`
+	// One of ListPlans; empty: team.
+	Plan          string `protobuf:"bytes,4,opt,name=plan,proto3" json:"plan,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateRequest) Reset() {
 	*x = CreateRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[4]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -589,7 +1284,7 @@ func (x *CreateRequest) String() string {
 func (*CreateRequest) ProtoMessage() {}
 
 func (x *CreateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[4]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -602,7 +1297,7 @@ func (x *CreateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRequest.ProtoReflect.Descriptor instead.
 func (*CreateRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{4}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CreateRequest) GetName() string {
@@ -619,6 +1314,20 @@ func (x *CreateRequest) GetSlug() string {
 	return ""
 }
 
+func (x *CreateRequest) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *CreateRequest) GetPlan() string {
+	if x != nil {
+		return x.Plan
+	}
+	return ""
+}
+
 // CreateResponse carries the new tenant.
 type CreateResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -629,7 +1338,7 @@ type CreateResponse struct {
 
 func (x *CreateResponse) Reset() {
 	*x = CreateResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[5]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -641,7 +1350,7 @@ func (x *CreateResponse) String() string {
 func (*CreateResponse) ProtoMessage() {}
 
 func (x *CreateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[5]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -654,7 +1363,7 @@ func (x *CreateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateResponse.ProtoReflect.Descriptor instead.
 func (*CreateResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{5}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CreateResponse) GetTenant() *Tenant {
@@ -673,7 +1382,7 @@ type ListRequest struct {
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[6]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -685,7 +1394,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[6]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -698,7 +1407,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{6}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{12}
 }
 
 // ListResponse carries the caller's tenants and who they are.
@@ -716,7 +1425,7 @@ type ListResponse struct {
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[7]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -728,7 +1437,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[7]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -741,7 +1450,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{7}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListResponse) GetMemberships() []*Membership {
@@ -782,7 +1491,7 @@ type SwitchRequest struct {
 
 func (x *SwitchRequest) Reset() {
 	*x = SwitchRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[8]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -794,7 +1503,7 @@ func (x *SwitchRequest) String() string {
 func (*SwitchRequest) ProtoMessage() {}
 
 func (x *SwitchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[8]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -807,7 +1516,7 @@ func (x *SwitchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SwitchRequest.ProtoReflect.Descriptor instead.
 func (*SwitchRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{8}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SwitchRequest) GetTenantId() string {
@@ -827,7 +1536,7 @@ type SwitchResponse struct {
 
 func (x *SwitchResponse) Reset() {
 	*x = SwitchResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[9]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -839,7 +1548,7 @@ func (x *SwitchResponse) String() string {
 func (*SwitchResponse) ProtoMessage() {}
 
 func (x *SwitchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[9]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -852,7 +1561,7 @@ func (x *SwitchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SwitchResponse.ProtoReflect.Descriptor instead.
 func (*SwitchResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{9}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SwitchResponse) GetMembership() *Membership {
@@ -871,7 +1580,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[10]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -883,7 +1592,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[10]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -896,7 +1605,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{10}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{16}
 }
 
 // GetResponse carries the caller's tenant and role.
@@ -912,7 +1621,7 @@ type GetResponse struct {
 
 func (x *GetResponse) Reset() {
 	*x = GetResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[11]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -924,7 +1633,7 @@ func (x *GetResponse) String() string {
 func (*GetResponse) ProtoMessage() {}
 
 func (x *GetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[11]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -937,7 +1646,7 @@ func (x *GetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResponse.ProtoReflect.Descriptor instead.
 func (*GetResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{11}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetResponse) GetTenant() *Tenant {
@@ -961,6 +1670,596 @@ func (x *GetResponse) GetActions() []string {
 	return nil
 }
 
+// ListPlansRequest asks for the plans.
+type ListPlansRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPlansRequest) Reset() {
+	*x = ListPlansRequest{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPlansRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPlansRequest) ProtoMessage() {}
+
+func (x *ListPlansRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPlansRequest.ProtoReflect.Descriptor instead.
+func (*ListPlansRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{18}
+}
+
+// ListPlansResponse carries the plans, smallest first.
+type ListPlansResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Plans         []*Plan                `protobuf:"bytes,1,rep,name=plans,proto3" json:"plans,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPlansResponse) Reset() {
+	*x = ListPlansResponse{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPlansResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPlansResponse) ProtoMessage() {}
+
+func (x *ListPlansResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPlansResponse.ProtoReflect.Descriptor instead.
+func (*ListPlansResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListPlansResponse) GetPlans() []*Plan {
+	if x != nil {
+		return x.Plans
+	}
+	return nil
+}
+
+// UpdateSettingsRequest carries all settings as they should be.
+type UpdateSettingsRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Settings *Settings              `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
+	// The version that was read.
+	Version       int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateSettingsRequest) Reset() {
+	*x = UpdateSettingsRequest{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateSettingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateSettingsRequest) ProtoMessage() {}
+
+func (x *UpdateSettingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateSettingsRequest.ProtoReflect.Descriptor instead.
+func (*UpdateSettingsRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *UpdateSettingsRequest) GetSettings() *Settings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+func (x *UpdateSettingsRequest) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// UpdateSettingsResponse carries the settings as they are now.
+type UpdateSettingsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Settings      *Settings              `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateSettingsResponse) Reset() {
+	*x = UpdateSettingsResponse{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateSettingsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateSettingsResponse) ProtoMessage() {}
+
+func (x *UpdateSettingsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateSettingsResponse.ProtoReflect.Descriptor instead.
+func (*UpdateSettingsResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *UpdateSettingsResponse) GetSettings() *Settings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+// SettingsConflict is the detail of a refused UpdateSettings: somebody else was first.
+type SettingsConflict struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was asked for.
+	Yours *Settings `protobuf:"bytes,1,opt,name=yours,proto3" json:"yours,omitempty"`
+	// What holds now.
+	Current       *Settings `protobuf:"bytes,2,opt,name=current,proto3" json:"current,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SettingsConflict) Reset() {
+	*x = SettingsConflict{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SettingsConflict) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SettingsConflict) ProtoMessage() {}
+
+func (x *SettingsConflict) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SettingsConflict.ProtoReflect.Descriptor instead.
+func (*SettingsConflict) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *SettingsConflict) GetYours() *Settings {
+	if x != nil {
+		return x.Yours
+	}
+	return nil
+}
+
+func (x *SettingsConflict) GetCurrent() *Settings {
+	if x != nil {
+		return x.Current
+	}
+	return nil
+}
+
+// TransferOwnershipRequest names the new owner.
+type TransferOwnershipRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	MemberId string                 `protobuf:"bytes,1,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
+	// The tenant's slug, typed.
+	Confirm       string `protobuf:"bytes,2,opt,name=confirm,proto3" json:"confirm,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransferOwnershipRequest) Reset() {
+	*x = TransferOwnershipRequest{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransferOwnershipRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransferOwnershipRequest) ProtoMessage() {}
+
+func (x *TransferOwnershipRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransferOwnershipRequest.ProtoReflect.Descriptor instead.
+func (*TransferOwnershipRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *TransferOwnershipRequest) GetMemberId() string {
+	if x != nil {
+		return x.MemberId
+	}
+	return ""
+}
+
+func (x *TransferOwnershipRequest) GetConfirm() string {
+	if x != nil {
+		return x.Confirm
+	}
+	return ""
+}
+
+// TransferOwnershipResponse carries the caller's membership as it is now.
+type TransferOwnershipResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Membership    *Membership            `protobuf:"bytes,1,opt,name=membership,proto3" json:"membership,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransferOwnershipResponse) Reset() {
+	*x = TransferOwnershipResponse{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransferOwnershipResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransferOwnershipResponse) ProtoMessage() {}
+
+func (x *TransferOwnershipResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransferOwnershipResponse.ProtoReflect.Descriptor instead.
+func (*TransferOwnershipResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *TransferOwnershipResponse) GetMembership() *Membership {
+	if x != nil {
+		return x.Membership
+	}
+	return nil
+}
+
+// DeleteRequest asks for the tenant's end.
+type DeleteRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tenant's slug, typed.
+	Confirm       string `protobuf:"bytes,1,opt,name=confirm,proto3" json:"confirm,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteRequest) Reset() {
+	*x = DeleteRequest{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteRequest) ProtoMessage() {}
+
+func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
+func (*DeleteRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *DeleteRequest) GetConfirm() string {
+	if x != nil {
+		return x.Confirm
+	}
+	return ""
+}
+
+// DeleteResponse carries the tenant as it is now.
+type DeleteResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteResponse) Reset() {
+	*x = DeleteResponse{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteResponse) ProtoMessage() {}
+
+func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
+func (*DeleteResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *DeleteResponse) GetTenant() *Tenant {
+	if x != nil {
+		return x.Tenant
+	}
+	return nil
+}
+
+// CancelDeletionRequest takes the tenant back.
+type CancelDeletionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelDeletionRequest) Reset() {
+	*x = CancelDeletionRequest{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelDeletionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelDeletionRequest) ProtoMessage() {}
+
+func (x *CancelDeletionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelDeletionRequest.ProtoReflect.Descriptor instead.
+func (*CancelDeletionRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{27}
+}
+
+// CancelDeletionResponse carries the tenant as it is now.
+type CancelDeletionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelDeletionResponse) Reset() {
+	*x = CancelDeletionResponse{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelDeletionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelDeletionResponse) ProtoMessage() {}
+
+func (x *CancelDeletionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelDeletionResponse.ProtoReflect.Descriptor instead.
+func (*CancelDeletionResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *CancelDeletionResponse) GetTenant() *Tenant {
+	if x != nil {
+		return x.Tenant
+	}
+	return nil
+}
+
+// ListRemovedRequest asks for what became of deleted tenants.
+type ListRemovedRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRemovedRequest) Reset() {
+	*x = ListRemovedRequest{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRemovedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRemovedRequest) ProtoMessage() {}
+
+func (x *ListRemovedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRemovedRequest.ProtoReflect.Descriptor instead.
+func (*ListRemovedRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{29}
+}
+
+// ListRemovedResponse carries them, newest first.
+type ListRemovedResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenants       []*Removed             `protobuf:"bytes,1,rep,name=tenants,proto3" json:"tenants,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRemovedResponse) Reset() {
+	*x = ListRemovedResponse{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRemovedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRemovedResponse) ProtoMessage() {}
+
+func (x *ListRemovedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRemovedResponse.ProtoReflect.Descriptor instead.
+func (*ListRemovedResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ListRemovedResponse) GetTenants() []*Removed {
+	if x != nil {
+		return x.Tenants
+	}
+	return nil
+}
+
 // CreateKeyRequest describes the key.
 type CreateKeyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -975,7 +2274,7 @@ type CreateKeyRequest struct {
 
 func (x *CreateKeyRequest) Reset() {
 	*x = CreateKeyRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[12]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -987,7 +2286,7 @@ func (x *CreateKeyRequest) String() string {
 func (*CreateKeyRequest) ProtoMessage() {}
 
 func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[12]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1000,7 +2299,7 @@ func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyRequest.ProtoReflect.Descriptor instead.
 func (*CreateKeyRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{12}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CreateKeyRequest) GetName() string {
@@ -1035,7 +2334,7 @@ type CreateKeyResponse struct {
 
 func (x *CreateKeyResponse) Reset() {
 	*x = CreateKeyResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[13]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1047,7 +2346,7 @@ func (x *CreateKeyResponse) String() string {
 func (*CreateKeyResponse) ProtoMessage() {}
 
 func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[13]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1060,7 +2359,7 @@ func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyResponse.ProtoReflect.Descriptor instead.
 func (*CreateKeyResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{13}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CreateKeyResponse) GetKey() *Key {
@@ -1086,7 +2385,7 @@ type ListKeysRequest struct {
 
 func (x *ListKeysRequest) Reset() {
 	*x = ListKeysRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[14]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1098,7 +2397,7 @@ func (x *ListKeysRequest) String() string {
 func (*ListKeysRequest) ProtoMessage() {}
 
 func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[14]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1111,7 +2410,7 @@ func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysRequest.ProtoReflect.Descriptor instead.
 func (*ListKeysRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{14}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{33}
 }
 
 // ListKeysResponse carries the tenant's keys.
@@ -1124,7 +2423,7 @@ type ListKeysResponse struct {
 
 func (x *ListKeysResponse) Reset() {
 	*x = ListKeysResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[15]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1136,7 +2435,7 @@ func (x *ListKeysResponse) String() string {
 func (*ListKeysResponse) ProtoMessage() {}
 
 func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[15]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1149,7 +2448,7 @@ func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysResponse.ProtoReflect.Descriptor instead.
 func (*ListKeysResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{15}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListKeysResponse) GetKeys() []*Key {
@@ -1169,7 +2468,7 @@ type RevokeKeyRequest struct {
 
 func (x *RevokeKeyRequest) Reset() {
 	*x = RevokeKeyRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[16]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1181,7 +2480,7 @@ func (x *RevokeKeyRequest) String() string {
 func (*RevokeKeyRequest) ProtoMessage() {}
 
 func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[16]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1194,7 +2493,7 @@ func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKeyRequest.ProtoReflect.Descriptor instead.
 func (*RevokeKeyRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{16}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RevokeKeyRequest) GetKeyId() string {
@@ -1213,7 +2512,7 @@ type RevokeKeyResponse struct {
 
 func (x *RevokeKeyResponse) Reset() {
 	*x = RevokeKeyResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[17]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1225,7 +2524,7 @@ func (x *RevokeKeyResponse) String() string {
 func (*RevokeKeyResponse) ProtoMessage() {}
 
 func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[17]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1238,7 +2537,7 @@ func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKeyResponse.ProtoReflect.Descriptor instead.
 func (*RevokeKeyResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{17}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{36}
 }
 
 // IssueCellTokenRequest asks for a token of the caller's own rights.
@@ -1250,7 +2549,7 @@ type IssueCellTokenRequest struct {
 
 func (x *IssueCellTokenRequest) Reset() {
 	*x = IssueCellTokenRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[18]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1262,7 +2561,7 @@ func (x *IssueCellTokenRequest) String() string {
 func (*IssueCellTokenRequest) ProtoMessage() {}
 
 func (x *IssueCellTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[18]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1275,7 +2574,7 @@ func (x *IssueCellTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueCellTokenRequest.ProtoReflect.Descriptor instead.
 func (*IssueCellTokenRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{18}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{37}
 }
 
 // IssueCellTokenResponse carries the token; send it as `Authorization: Bearer <token>`.
@@ -1290,7 +2589,7 @@ type IssueCellTokenResponse struct {
 
 func (x *IssueCellTokenResponse) Reset() {
 	*x = IssueCellTokenResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[19]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1302,7 +2601,7 @@ func (x *IssueCellTokenResponse) String() string {
 func (*IssueCellTokenResponse) ProtoMessage() {}
 
 func (x *IssueCellTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[19]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1315,7 +2614,7 @@ func (x *IssueCellTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueCellTokenResponse.ProtoReflect.Descriptor instead.
 func (*IssueCellTokenResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{19}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *IssueCellTokenResponse) GetToken() string {
@@ -1352,7 +2651,7 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\rpayload_bytes\x18\x05 \x01(\x05R\fpayloadBytes\x126\n" +
 	"\x17measurements_per_device\x18\x06 \x01(\x05R\x15measurementsPerDevice\x12\x12\n" +
 	"\x04keys\x18\a \x01(\x05R\x04keys\x12\x18\n" +
-	"\amembers\x18\b \x01(\x05R\amembers\"\xad\x03\n" +
+	"\amembers\x18\b \x01(\x05R\amembers\"\xb1\x05\n" +
 	"\x06Tenant\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -1368,7 +2667,61 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	" \x01(\tR\vmqttAddress\x12,\n" +
 	"\x12mqtt_websocket_url\x18\v \x01(\tR\x10mqttWebsocketUrl\x129\n" +
 	"\n" +
-	"created_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"\xc6\x01\n" +
+	"created_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x16\n" +
+	"\x06region\x18\r \x01(\tR\x06region\x12:\n" +
+	"\bsettings\x18\x0e \x01(\v2\x1e.millwright.tenant.v1.SettingsR\bsettings\x120\n" +
+	"\x05steps\x18\x0f \x03(\v2\x1a.millwright.tenant.v1.StepR\x05steps\x12@\n" +
+	"\n" +
+	"suspension\x18\x10 \x01(\v2 .millwright.tenant.v1.SuspensionR\n" +
+	"suspension\x12:\n" +
+	"\bdeletion\x18\x11 \x01(\v2\x1e.millwright.tenant.v1.DeletionR\bdeletion\"\xf6\x02\n" +
+	"\bSettings\x12\x1d\n" +
+	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18PR\x04name\x12&\n" +
+	"\ttime_zone\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\btimeZone\x12=\n" +
+	"\x05units\x18\x03 \x01(\x0e2\x1b.millwright.tenant.v1.UnitsB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x05units\x122\n" +
+	"\x0eretention_days\x18\x04 \x01(\x05B\v\xbaH\b\x1a\x06\x18\x94\x9d\x02(\x00R\rretentionDays\x12>\n" +
+	"\x10alert_recipients\x18\x05 \x03(\tB\x13\xbaH\x10\x92\x01\r\x10\n" +
+	"\x18\x01\"\ar\x05\x18\xfe\x01`\x01R\x0falertRecipients\x12V\n" +
+	"\x0ealert_severity\x18\x06 \x01(\x0e2#.millwright.tenant.v1.AlertSeverityB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\ralertSeverity\x12\x18\n" +
+	"\aversion\x18\a \x01(\x03R\aversion\"\xec\x01\n" +
+	"\x04Step\x12\x12\n" +
+	"\x04task\x18\x01 \x01(\tR\x04task\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
+	"\x05title\x18\x03 \x01(\tR\x05title\x125\n" +
+	"\x05state\x18\x04 \x01(\x0e2\x1f.millwright.tenant.v1.StepStateR\x05state\x12\x1a\n" +
+	"\battempts\x18\x05 \x01(\x05R\battempts\x12\x16\n" +
+	"\x06detail\x18\x06 \x01(\tR\x06detail\x12;\n" +
+	"\vfinished_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"finishedAt\"c\n" +
+	"\n" +
+	"Suspension\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12=\n" +
+	"\fsuspended_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vsuspendedAt\"\x9f\x01\n" +
+	"\bDeletion\x12!\n" +
+	"\frequested_by\x18\x01 \x01(\tR\vrequestedBy\x12=\n" +
+	"\frequested_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vrequestedAt\x121\n" +
+	"\x06due_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\"\xb5\x03\n" +
+	"\aRemoved\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12!\n" +
+	"\frequested_by\x18\x03 \x01(\tR\vrequestedBy\x12=\n" +
+	"\frequested_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vrequestedAt\x129\n" +
+	"\n" +
+	"removed_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tremovedAt\x12;\n" +
+	"\vverified_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"verifiedAt\x12A\n" +
+	"\x06counts\x18\a \x03(\v2).millwright.tenant.v1.Removed.CountsEntryR\x06counts\x12!\n" +
+	"\faudit_ndjson\x18\b \x01(\tR\vauditNdjson\x1a9\n" +
+	"\vCountsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\x8d\x01\n" +
+	"\x04Plan\x12\x12\n" +
+	"\x04plan\x18\x01 \x01(\tR\x04plan\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x124\n" +
+	"\x06limits\x18\x03 \x01(\v2\x1c.millwright.tenant.v1.LimitsR\x06limits\x12%\n" +
+	"\x0eretention_days\x18\x04 \x01(\x05R\rretentionDays\"\xc6\x01\n" +
 	"\n" +
 	"Membership\x124\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x1c.millwright.tenant.v1.TenantR\x06tenant\x12.\n" +
@@ -1386,10 +2739,12 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
 	"\n" +
-	"expires_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"o\n" +
+	"expires_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"\xad\x01\n" +
 	"\rCreateRequest\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18PR\x04name\x12?\n" +
-	"\x04slug\x18\x02 \x01(\tB+\xbaH(\xd8\x01\x01r#2!^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$R\x04slug\"F\n" +
+	"\x04slug\x18\x02 \x01(\tB+\xbaH(\xd8\x01\x01r#2!^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$R\x04slug\x12\x1f\n" +
+	"\x06region\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06region\x12\x1b\n" +
+	"\x04plan\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18(R\x04plan\"F\n" +
 	"\x0eCreateResponse\x124\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x1c.millwright.tenant.v1.TenantR\x06tenant\"\r\n" +
 	"\vListRequest\"\xa0\x01\n" +
@@ -1409,7 +2764,35 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\vGetResponse\x124\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x1c.millwright.tenant.v1.TenantR\x06tenant\x12.\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x1a.millwright.tenant.v1.RoleR\x04role\x12\x18\n" +
-	"\aactions\x18\x03 \x03(\tR\aactions\"\xa8\x01\n" +
+	"\aactions\x18\x03 \x03(\tR\aactions\"\x12\n" +
+	"\x10ListPlansRequest\"E\n" +
+	"\x11ListPlansResponse\x120\n" +
+	"\x05plans\x18\x01 \x03(\v2\x1a.millwright.tenant.v1.PlanR\x05plans\"~\n" +
+	"\x15UpdateSettingsRequest\x12B\n" +
+	"\bsettings\x18\x01 \x01(\v2\x1e.millwright.tenant.v1.SettingsB\x06\xbaH\x03\xc8\x01\x01R\bsettings\x12!\n" +
+	"\aversion\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x01R\aversion\"T\n" +
+	"\x16UpdateSettingsResponse\x12:\n" +
+	"\bsettings\x18\x01 \x01(\v2\x1e.millwright.tenant.v1.SettingsR\bsettings\"\x82\x01\n" +
+	"\x10SettingsConflict\x124\n" +
+	"\x05yours\x18\x01 \x01(\v2\x1e.millwright.tenant.v1.SettingsR\x05yours\x128\n" +
+	"\acurrent\x18\x02 \x01(\v2\x1e.millwright.tenant.v1.SettingsR\acurrent\"e\n" +
+	"\x18TransferOwnershipRequest\x12&\n" +
+	"\tmember_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bmemberId\x12!\n" +
+	"\aconfirm\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18(R\aconfirm\"]\n" +
+	"\x19TransferOwnershipResponse\x12@\n" +
+	"\n" +
+	"membership\x18\x01 \x01(\v2 .millwright.tenant.v1.MembershipR\n" +
+	"membership\"2\n" +
+	"\rDeleteRequest\x12!\n" +
+	"\aconfirm\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18(R\aconfirm\"F\n" +
+	"\x0eDeleteResponse\x124\n" +
+	"\x06tenant\x18\x01 \x01(\v2\x1c.millwright.tenant.v1.TenantR\x06tenant\"\x17\n" +
+	"\x15CancelDeletionRequest\"N\n" +
+	"\x16CancelDeletionResponse\x124\n" +
+	"\x06tenant\x18\x01 \x01(\v2\x1c.millwright.tenant.v1.TenantR\x06tenant\"\x14\n" +
+	"\x12ListRemovedRequest\"N\n" +
+	"\x13ListRemovedResponse\x127\n" +
+	"\atenants\x18\x01 \x03(\v2\x1d.millwright.tenant.v1.RemovedR\atenants\"\xa8\x01\n" +
 	"\x10CreateKeyRequest\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18PR\x04name\x12:\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x1a.millwright.tenant.v1.RoleB\n" +
@@ -1441,17 +2824,38 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\vROLE_VIEWER\x10\x04\x12\x14\n" +
 	"\x10ROLE_MAINTENANCE\x10\x05\x12\x10\n" +
 	"\fROLE_QUALITY\x10\x06\x12\x10\n" +
-	"\fROLE_FINANCE\x10\a*\x84\x01\n" +
+	"\fROLE_FINANCE\x10\a*\xa0\x01\n" +
 	"\fTenantStatus\x12\x1d\n" +
 	"\x19TENANT_STATUS_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aTENANT_STATUS_PROVISIONING\x10\x01\x12\x18\n" +
 	"\x14TENANT_STATUS_ACTIVE\x10\x02\x12\x1b\n" +
-	"\x17TENANT_STATUS_SUSPENDED\x10\x032\xc3\a\n" +
+	"\x17TENANT_STATUS_SUSPENDED\x10\x03\x12\x1a\n" +
+	"\x16TENANT_STATUS_DELETING\x10\x04*D\n" +
+	"\x05Units\x12\x15\n" +
+	"\x11UNITS_UNSPECIFIED\x10\x00\x12\x10\n" +
+	"\fUNITS_METRIC\x10\x01\x12\x12\n" +
+	"\x0eUNITS_IMPERIAL\x10\x02*\x81\x01\n" +
+	"\rAlertSeverity\x12\x1e\n" +
+	"\x1aALERT_SEVERITY_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13ALERT_SEVERITY_INFO\x10\x01\x12\x1a\n" +
+	"\x16ALERT_SEVERITY_WARNING\x10\x02\x12\x1b\n" +
+	"\x17ALERT_SEVERITY_CRITICAL\x10\x03*l\n" +
+	"\tStepState\x12\x1a\n" +
+	"\x16STEP_STATE_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12STEP_STATE_WAITING\x10\x01\x12\x16\n" +
+	"\x12STEP_STATE_RUNNING\x10\x02\x12\x13\n" +
+	"\x0fSTEP_STATE_DONE\x10\x032\xfb\r\n" +
 	"\rTenantService\x12o\n" +
 	"\x06Create\x12#.millwright.tenant.v1.CreateRequest\x1a$.millwright.tenant.v1.CreateResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/api/v1/tenants\x12f\n" +
 	"\x04List\x12!.millwright.tenant.v1.ListRequest\x1a\".millwright.tenant.v1.ListResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/tenants\x12\x82\x01\n" +
 	"\x06Switch\x12#.millwright.tenant.v1.SwitchRequest\x1a$.millwright.tenant.v1.SwitchResponse\"-\x82\xd3\xe4\x93\x02':\x01*\"\"/api/v1/tenants/{tenant_id}:switch\x12b\n" +
-	"\x03Get\x12 .millwright.tenant.v1.GetRequest\x1a!.millwright.tenant.v1.GetResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/tenant\x12u\n" +
+	"\x03Get\x12 .millwright.tenant.v1.GetRequest\x1a!.millwright.tenant.v1.GetResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/tenant\x12s\n" +
+	"\tListPlans\x12&.millwright.tenant.v1.ListPlansRequest\x1a'.millwright.tenant.v1.ListPlansResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/plans\x12\x8f\x01\n" +
+	"\x0eUpdateSettings\x12+.millwright.tenant.v1.UpdateSettingsRequest\x1a,.millwright.tenant.v1.UpdateSettingsResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*2\x17/api/v1/tenant/settings\x12\x98\x01\n" +
+	"\x11TransferOwnership\x12..millwright.tenant.v1.TransferOwnershipRequest\x1a/.millwright.tenant.v1.TransferOwnershipResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/api/v1/tenant:transfer\x12u\n" +
+	"\x06Delete\x12#.millwright.tenant.v1.DeleteRequest\x1a$.millwright.tenant.v1.DeleteResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/api/v1/tenant:delete\x12\x96\x01\n" +
+	"\x0eCancelDeletion\x12+.millwright.tenant.v1.CancelDeletionRequest\x1a,.millwright.tenant.v1.CancelDeletionResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/api/v1/tenant:cancel-deletion\x12\x83\x01\n" +
+	"\vListRemoved\x12(.millwright.tenant.v1.ListRemovedRequest\x1a).millwright.tenant.v1.ListRemovedResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/removed-tenants\x12u\n" +
 	"\tCreateKey\x12&.millwright.tenant.v1.CreateKeyRequest\x1a'.millwright.tenant.v1.CreateKeyResponse\"\x17\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/api/v1/keys\x12o\n" +
 	"\bListKeys\x12%.millwright.tenant.v1.ListKeysRequest\x1a&.millwright.tenant.v1.ListKeysResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\f/api/v1/keys\x12{\n" +
 	"\tRevokeKey\x12&.millwright.tenant.v1.RevokeKeyRequest\x1a'.millwright.tenant.v1.RevokeKeyResponse\"\x1d\x82\xd3\xe4\x93\x02\x17*\x15/api/v1/keys/{key_id}\x12\x8a\x01\n" +
@@ -1469,73 +2873,133 @@ func file_millwright_tenant_v1_tenant_proto_rawDescGZIP() []byte {
 	return file_millwright_tenant_v1_tenant_proto_rawDescData
 }
 
-var file_millwright_tenant_v1_tenant_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_millwright_tenant_v1_tenant_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_millwright_tenant_v1_tenant_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_millwright_tenant_v1_tenant_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_millwright_tenant_v1_tenant_proto_goTypes = []any{
-	(Role)(0),                      // 0: millwright.tenant.v1.Role
-	(TenantStatus)(0),              // 1: millwright.tenant.v1.TenantStatus
-	(*Limits)(nil),                 // 2: millwright.tenant.v1.Limits
-	(*Tenant)(nil),                 // 3: millwright.tenant.v1.Tenant
-	(*Membership)(nil),             // 4: millwright.tenant.v1.Membership
-	(*Key)(nil),                    // 5: millwright.tenant.v1.Key
-	(*CreateRequest)(nil),          // 6: millwright.tenant.v1.CreateRequest
-	(*CreateResponse)(nil),         // 7: millwright.tenant.v1.CreateResponse
-	(*ListRequest)(nil),            // 8: millwright.tenant.v1.ListRequest
-	(*ListResponse)(nil),           // 9: millwright.tenant.v1.ListResponse
-	(*SwitchRequest)(nil),          // 10: millwright.tenant.v1.SwitchRequest
-	(*SwitchResponse)(nil),         // 11: millwright.tenant.v1.SwitchResponse
-	(*GetRequest)(nil),             // 12: millwright.tenant.v1.GetRequest
-	(*GetResponse)(nil),            // 13: millwright.tenant.v1.GetResponse
-	(*CreateKeyRequest)(nil),       // 14: millwright.tenant.v1.CreateKeyRequest
-	(*CreateKeyResponse)(nil),      // 15: millwright.tenant.v1.CreateKeyResponse
-	(*ListKeysRequest)(nil),        // 16: millwright.tenant.v1.ListKeysRequest
-	(*ListKeysResponse)(nil),       // 17: millwright.tenant.v1.ListKeysResponse
-	(*RevokeKeyRequest)(nil),       // 18: millwright.tenant.v1.RevokeKeyRequest
-	(*RevokeKeyResponse)(nil),      // 19: millwright.tenant.v1.RevokeKeyResponse
-	(*IssueCellTokenRequest)(nil),  // 20: millwright.tenant.v1.IssueCellTokenRequest
-	(*IssueCellTokenResponse)(nil), // 21: millwright.tenant.v1.IssueCellTokenResponse
-	(*timestamppb.Timestamp)(nil),  // 22: google.protobuf.Timestamp
+	(Role)(0),                         // 0: millwright.tenant.v1.Role
+	(TenantStatus)(0),                 // 1: millwright.tenant.v1.TenantStatus
+	(Units)(0),                        // 2: millwright.tenant.v1.Units
+	(AlertSeverity)(0),                // 3: millwright.tenant.v1.AlertSeverity
+	(StepState)(0),                    // 4: millwright.tenant.v1.StepState
+	(*Limits)(nil),                    // 5: millwright.tenant.v1.Limits
+	(*Tenant)(nil),                    // 6: millwright.tenant.v1.Tenant
+	(*Settings)(nil),                  // 7: millwright.tenant.v1.Settings
+	(*Step)(nil),                      // 8: millwright.tenant.v1.Step
+	(*Suspension)(nil),                // 9: millwright.tenant.v1.Suspension
+	(*Deletion)(nil),                  // 10: millwright.tenant.v1.Deletion
+	(*Removed)(nil),                   // 11: millwright.tenant.v1.Removed
+	(*Plan)(nil),                      // 12: millwright.tenant.v1.Plan
+	(*Membership)(nil),                // 13: millwright.tenant.v1.Membership
+	(*Key)(nil),                       // 14: millwright.tenant.v1.Key
+	(*CreateRequest)(nil),             // 15: millwright.tenant.v1.CreateRequest
+	(*CreateResponse)(nil),            // 16: millwright.tenant.v1.CreateResponse
+	(*ListRequest)(nil),               // 17: millwright.tenant.v1.ListRequest
+	(*ListResponse)(nil),              // 18: millwright.tenant.v1.ListResponse
+	(*SwitchRequest)(nil),             // 19: millwright.tenant.v1.SwitchRequest
+	(*SwitchResponse)(nil),            // 20: millwright.tenant.v1.SwitchResponse
+	(*GetRequest)(nil),                // 21: millwright.tenant.v1.GetRequest
+	(*GetResponse)(nil),               // 22: millwright.tenant.v1.GetResponse
+	(*ListPlansRequest)(nil),          // 23: millwright.tenant.v1.ListPlansRequest
+	(*ListPlansResponse)(nil),         // 24: millwright.tenant.v1.ListPlansResponse
+	(*UpdateSettingsRequest)(nil),     // 25: millwright.tenant.v1.UpdateSettingsRequest
+	(*UpdateSettingsResponse)(nil),    // 26: millwright.tenant.v1.UpdateSettingsResponse
+	(*SettingsConflict)(nil),          // 27: millwright.tenant.v1.SettingsConflict
+	(*TransferOwnershipRequest)(nil),  // 28: millwright.tenant.v1.TransferOwnershipRequest
+	(*TransferOwnershipResponse)(nil), // 29: millwright.tenant.v1.TransferOwnershipResponse
+	(*DeleteRequest)(nil),             // 30: millwright.tenant.v1.DeleteRequest
+	(*DeleteResponse)(nil),            // 31: millwright.tenant.v1.DeleteResponse
+	(*CancelDeletionRequest)(nil),     // 32: millwright.tenant.v1.CancelDeletionRequest
+	(*CancelDeletionResponse)(nil),    // 33: millwright.tenant.v1.CancelDeletionResponse
+	(*ListRemovedRequest)(nil),        // 34: millwright.tenant.v1.ListRemovedRequest
+	(*ListRemovedResponse)(nil),       // 35: millwright.tenant.v1.ListRemovedResponse
+	(*CreateKeyRequest)(nil),          // 36: millwright.tenant.v1.CreateKeyRequest
+	(*CreateKeyResponse)(nil),         // 37: millwright.tenant.v1.CreateKeyResponse
+	(*ListKeysRequest)(nil),           // 38: millwright.tenant.v1.ListKeysRequest
+	(*ListKeysResponse)(nil),          // 39: millwright.tenant.v1.ListKeysResponse
+	(*RevokeKeyRequest)(nil),          // 40: millwright.tenant.v1.RevokeKeyRequest
+	(*RevokeKeyResponse)(nil),         // 41: millwright.tenant.v1.RevokeKeyResponse
+	(*IssueCellTokenRequest)(nil),     // 42: millwright.tenant.v1.IssueCellTokenRequest
+	(*IssueCellTokenResponse)(nil),    // 43: millwright.tenant.v1.IssueCellTokenResponse
+	nil,                               // 44: millwright.tenant.v1.Removed.CountsEntry
+	(*timestamppb.Timestamp)(nil),     // 45: google.protobuf.Timestamp
 }
 var file_millwright_tenant_v1_tenant_proto_depIdxs = []int32{
 	1,  // 0: millwright.tenant.v1.Tenant.status:type_name -> millwright.tenant.v1.TenantStatus
-	2,  // 1: millwright.tenant.v1.Tenant.limits:type_name -> millwright.tenant.v1.Limits
-	22, // 2: millwright.tenant.v1.Tenant.created_at:type_name -> google.protobuf.Timestamp
-	3,  // 3: millwright.tenant.v1.Membership.tenant:type_name -> millwright.tenant.v1.Tenant
-	0,  // 4: millwright.tenant.v1.Membership.role:type_name -> millwright.tenant.v1.Role
-	0,  // 5: millwright.tenant.v1.Key.role:type_name -> millwright.tenant.v1.Role
-	22, // 6: millwright.tenant.v1.Key.created_at:type_name -> google.protobuf.Timestamp
-	22, // 7: millwright.tenant.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
-	3,  // 8: millwright.tenant.v1.CreateResponse.tenant:type_name -> millwright.tenant.v1.Tenant
-	4,  // 9: millwright.tenant.v1.ListResponse.memberships:type_name -> millwright.tenant.v1.Membership
-	4,  // 10: millwright.tenant.v1.SwitchResponse.membership:type_name -> millwright.tenant.v1.Membership
-	3,  // 11: millwright.tenant.v1.GetResponse.tenant:type_name -> millwright.tenant.v1.Tenant
-	0,  // 12: millwright.tenant.v1.GetResponse.role:type_name -> millwright.tenant.v1.Role
-	0,  // 13: millwright.tenant.v1.CreateKeyRequest.role:type_name -> millwright.tenant.v1.Role
-	22, // 14: millwright.tenant.v1.CreateKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
-	5,  // 15: millwright.tenant.v1.CreateKeyResponse.key:type_name -> millwright.tenant.v1.Key
-	5,  // 16: millwright.tenant.v1.ListKeysResponse.keys:type_name -> millwright.tenant.v1.Key
-	22, // 17: millwright.tenant.v1.IssueCellTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	6,  // 18: millwright.tenant.v1.TenantService.Create:input_type -> millwright.tenant.v1.CreateRequest
-	8,  // 19: millwright.tenant.v1.TenantService.List:input_type -> millwright.tenant.v1.ListRequest
-	10, // 20: millwright.tenant.v1.TenantService.Switch:input_type -> millwright.tenant.v1.SwitchRequest
-	12, // 21: millwright.tenant.v1.TenantService.Get:input_type -> millwright.tenant.v1.GetRequest
-	14, // 22: millwright.tenant.v1.TenantService.CreateKey:input_type -> millwright.tenant.v1.CreateKeyRequest
-	16, // 23: millwright.tenant.v1.TenantService.ListKeys:input_type -> millwright.tenant.v1.ListKeysRequest
-	18, // 24: millwright.tenant.v1.TenantService.RevokeKey:input_type -> millwright.tenant.v1.RevokeKeyRequest
-	20, // 25: millwright.tenant.v1.TenantService.IssueCellToken:input_type -> millwright.tenant.v1.IssueCellTokenRequest
-	7,  // 26: millwright.tenant.v1.TenantService.Create:output_type -> millwright.tenant.v1.CreateResponse
-	9,  // 27: millwright.tenant.v1.TenantService.List:output_type -> millwright.tenant.v1.ListResponse
-	11, // 28: millwright.tenant.v1.TenantService.Switch:output_type -> millwright.tenant.v1.SwitchResponse
-	13, // 29: millwright.tenant.v1.TenantService.Get:output_type -> millwright.tenant.v1.GetResponse
-	15, // 30: millwright.tenant.v1.TenantService.CreateKey:output_type -> millwright.tenant.v1.CreateKeyResponse
-	17, // 31: millwright.tenant.v1.TenantService.ListKeys:output_type -> millwright.tenant.v1.ListKeysResponse
-	19, // 32: millwright.tenant.v1.TenantService.RevokeKey:output_type -> millwright.tenant.v1.RevokeKeyResponse
-	21, // 33: millwright.tenant.v1.TenantService.IssueCellToken:output_type -> millwright.tenant.v1.IssueCellTokenResponse
-	26, // [26:34] is the sub-list for method output_type
-	18, // [18:26] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	5,  // 1: millwright.tenant.v1.Tenant.limits:type_name -> millwright.tenant.v1.Limits
+	45, // 2: millwright.tenant.v1.Tenant.created_at:type_name -> google.protobuf.Timestamp
+	7,  // 3: millwright.tenant.v1.Tenant.settings:type_name -> millwright.tenant.v1.Settings
+	8,  // 4: millwright.tenant.v1.Tenant.steps:type_name -> millwright.tenant.v1.Step
+	9,  // 5: millwright.tenant.v1.Tenant.suspension:type_name -> millwright.tenant.v1.Suspension
+	10, // 6: millwright.tenant.v1.Tenant.deletion:type_name -> millwright.tenant.v1.Deletion
+	2,  // 7: millwright.tenant.v1.Settings.units:type_name -> millwright.tenant.v1.Units
+	3,  // 8: millwright.tenant.v1.Settings.alert_severity:type_name -> millwright.tenant.v1.AlertSeverity
+	4,  // 9: millwright.tenant.v1.Step.state:type_name -> millwright.tenant.v1.StepState
+	45, // 10: millwright.tenant.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	45, // 11: millwright.tenant.v1.Suspension.suspended_at:type_name -> google.protobuf.Timestamp
+	45, // 12: millwright.tenant.v1.Deletion.requested_at:type_name -> google.protobuf.Timestamp
+	45, // 13: millwright.tenant.v1.Deletion.due_at:type_name -> google.protobuf.Timestamp
+	45, // 14: millwright.tenant.v1.Removed.requested_at:type_name -> google.protobuf.Timestamp
+	45, // 15: millwright.tenant.v1.Removed.removed_at:type_name -> google.protobuf.Timestamp
+	45, // 16: millwright.tenant.v1.Removed.verified_at:type_name -> google.protobuf.Timestamp
+	44, // 17: millwright.tenant.v1.Removed.counts:type_name -> millwright.tenant.v1.Removed.CountsEntry
+	5,  // 18: millwright.tenant.v1.Plan.limits:type_name -> millwright.tenant.v1.Limits
+	6,  // 19: millwright.tenant.v1.Membership.tenant:type_name -> millwright.tenant.v1.Tenant
+	0,  // 20: millwright.tenant.v1.Membership.role:type_name -> millwright.tenant.v1.Role
+	0,  // 21: millwright.tenant.v1.Key.role:type_name -> millwright.tenant.v1.Role
+	45, // 22: millwright.tenant.v1.Key.created_at:type_name -> google.protobuf.Timestamp
+	45, // 23: millwright.tenant.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
+	6,  // 24: millwright.tenant.v1.CreateResponse.tenant:type_name -> millwright.tenant.v1.Tenant
+	13, // 25: millwright.tenant.v1.ListResponse.memberships:type_name -> millwright.tenant.v1.Membership
+	13, // 26: millwright.tenant.v1.SwitchResponse.membership:type_name -> millwright.tenant.v1.Membership
+	6,  // 27: millwright.tenant.v1.GetResponse.tenant:type_name -> millwright.tenant.v1.Tenant
+	0,  // 28: millwright.tenant.v1.GetResponse.role:type_name -> millwright.tenant.v1.Role
+	12, // 29: millwright.tenant.v1.ListPlansResponse.plans:type_name -> millwright.tenant.v1.Plan
+	7,  // 30: millwright.tenant.v1.UpdateSettingsRequest.settings:type_name -> millwright.tenant.v1.Settings
+	7,  // 31: millwright.tenant.v1.UpdateSettingsResponse.settings:type_name -> millwright.tenant.v1.Settings
+	7,  // 32: millwright.tenant.v1.SettingsConflict.yours:type_name -> millwright.tenant.v1.Settings
+	7,  // 33: millwright.tenant.v1.SettingsConflict.current:type_name -> millwright.tenant.v1.Settings
+	13, // 34: millwright.tenant.v1.TransferOwnershipResponse.membership:type_name -> millwright.tenant.v1.Membership
+	6,  // 35: millwright.tenant.v1.DeleteResponse.tenant:type_name -> millwright.tenant.v1.Tenant
+	6,  // 36: millwright.tenant.v1.CancelDeletionResponse.tenant:type_name -> millwright.tenant.v1.Tenant
+	11, // 37: millwright.tenant.v1.ListRemovedResponse.tenants:type_name -> millwright.tenant.v1.Removed
+	0,  // 38: millwright.tenant.v1.CreateKeyRequest.role:type_name -> millwright.tenant.v1.Role
+	45, // 39: millwright.tenant.v1.CreateKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
+	14, // 40: millwright.tenant.v1.CreateKeyResponse.key:type_name -> millwright.tenant.v1.Key
+	14, // 41: millwright.tenant.v1.ListKeysResponse.keys:type_name -> millwright.tenant.v1.Key
+	45, // 42: millwright.tenant.v1.IssueCellTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	15, // 43: millwright.tenant.v1.TenantService.Create:input_type -> millwright.tenant.v1.CreateRequest
+	17, // 44: millwright.tenant.v1.TenantService.List:input_type -> millwright.tenant.v1.ListRequest
+	19, // 45: millwright.tenant.v1.TenantService.Switch:input_type -> millwright.tenant.v1.SwitchRequest
+	21, // 46: millwright.tenant.v1.TenantService.Get:input_type -> millwright.tenant.v1.GetRequest
+	23, // 47: millwright.tenant.v1.TenantService.ListPlans:input_type -> millwright.tenant.v1.ListPlansRequest
+	25, // 48: millwright.tenant.v1.TenantService.UpdateSettings:input_type -> millwright.tenant.v1.UpdateSettingsRequest
+	28, // 49: millwright.tenant.v1.TenantService.TransferOwnership:input_type -> millwright.tenant.v1.TransferOwnershipRequest
+	30, // 50: millwright.tenant.v1.TenantService.Delete:input_type -> millwright.tenant.v1.DeleteRequest
+	32, // 51: millwright.tenant.v1.TenantService.CancelDeletion:input_type -> millwright.tenant.v1.CancelDeletionRequest
+	34, // 52: millwright.tenant.v1.TenantService.ListRemoved:input_type -> millwright.tenant.v1.ListRemovedRequest
+	36, // 53: millwright.tenant.v1.TenantService.CreateKey:input_type -> millwright.tenant.v1.CreateKeyRequest
+	38, // 54: millwright.tenant.v1.TenantService.ListKeys:input_type -> millwright.tenant.v1.ListKeysRequest
+	40, // 55: millwright.tenant.v1.TenantService.RevokeKey:input_type -> millwright.tenant.v1.RevokeKeyRequest
+	42, // 56: millwright.tenant.v1.TenantService.IssueCellToken:input_type -> millwright.tenant.v1.IssueCellTokenRequest
+	16, // 57: millwright.tenant.v1.TenantService.Create:output_type -> millwright.tenant.v1.CreateResponse
+	18, // 58: millwright.tenant.v1.TenantService.List:output_type -> millwright.tenant.v1.ListResponse
+	20, // 59: millwright.tenant.v1.TenantService.Switch:output_type -> millwright.tenant.v1.SwitchResponse
+	22, // 60: millwright.tenant.v1.TenantService.Get:output_type -> millwright.tenant.v1.GetResponse
+	24, // 61: millwright.tenant.v1.TenantService.ListPlans:output_type -> millwright.tenant.v1.ListPlansResponse
+	26, // 62: millwright.tenant.v1.TenantService.UpdateSettings:output_type -> millwright.tenant.v1.UpdateSettingsResponse
+	29, // 63: millwright.tenant.v1.TenantService.TransferOwnership:output_type -> millwright.tenant.v1.TransferOwnershipResponse
+	31, // 64: millwright.tenant.v1.TenantService.Delete:output_type -> millwright.tenant.v1.DeleteResponse
+	33, // 65: millwright.tenant.v1.TenantService.CancelDeletion:output_type -> millwright.tenant.v1.CancelDeletionResponse
+	35, // 66: millwright.tenant.v1.TenantService.ListRemoved:output_type -> millwright.tenant.v1.ListRemovedResponse
+	37, // 67: millwright.tenant.v1.TenantService.CreateKey:output_type -> millwright.tenant.v1.CreateKeyResponse
+	39, // 68: millwright.tenant.v1.TenantService.ListKeys:output_type -> millwright.tenant.v1.ListKeysResponse
+	41, // 69: millwright.tenant.v1.TenantService.RevokeKey:output_type -> millwright.tenant.v1.RevokeKeyResponse
+	43, // 70: millwright.tenant.v1.TenantService.IssueCellToken:output_type -> millwright.tenant.v1.IssueCellTokenResponse
+	57, // [57:71] is the sub-list for method output_type
+	43, // [43:57] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_millwright_tenant_v1_tenant_proto_init() }
@@ -1548,8 +3012,8 @@ func file_millwright_tenant_v1_tenant_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_tenant_v1_tenant_proto_rawDesc), len(file_millwright_tenant_v1_tenant_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   20,
+			NumEnums:      5,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

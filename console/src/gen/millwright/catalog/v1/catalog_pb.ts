@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/catalog/v1/catalog.proto.
  */
 export const file_millwright_catalog_v1_catalog: GenFile = /*@__PURE__*/
-  fileDesc("CiNtaWxsd3JpZ2h0L2NhdGFsb2cvdjEvY2F0YWxvZy5wcm90bxIVbWlsbHdyaWdodC5jYXRhbG9nLnYxIpYBCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJc3VzcGVuZGVkGAMgASgIEi0KBmxpbWl0cxgEIAEoCzIdLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5MaW1pdHMSFwoPaW50ZXJtZWRpYXRlX2NhGAUgASgMEhAKCHJldmlzaW9uGAYgASgEIt4CCgZMaW1pdHMSGQoRZXZlbnRzX3Blcl9zZWNvbmQYASABKAUSFAoMZXZlbnRzX2J1cnN0GAIgASgFEhUKDXBheWxvYWRfYnl0ZXMYAyABKAUSHwoXbWVhc3VyZW1lbnRzX3Blcl9kZXZpY2UYBCABKAUSFwoPaG9yaXpvbl9zZWNvbmRzGAUgASgDEhsKE3JlcXVlc3RzX3Blcl9zZWNvbmQYBiABKAUSFgoOZXZlbnRzX3Blcl9kYXkYByABKAMSFwoPcmVmdXNlX292ZXJfZGF5GAggASgIEiAKGGRldmljZV9ldmVudHNfcGVyX3NlY29uZBgJIAEoBRIbChNkZXZpY2VfZXZlbnRzX2J1cnN0GAogASgFEhMKC2Nvbm5lY3Rpb25zGAsgASgFEhUKDWxpdmVfc2Vzc2lvbnMYDCABKAUSGQoRcXVlcnlfY29uY3VycmVuY3kYDSABKAUimQIKBkRldmljZRIRCgl0ZW5hbnRfaWQYASABKAkSEQoJZGV2aWNlX2lkGAIgASgJEhMKC2RldmljZV90eXBlGAMgASgJEhEKCXN1c3BlbmRlZBgEIAEoCBI4CgxjZXJ0aWZpY2F0ZXMYBSADKAsyIi5taWxsd3JpZ2h0LmNhdGFsb2cudjEuQ2VydGlmaWNhdGUSEAoIZmFjaWxpdHkYBiABKAkSDAoEbGluZRgHIAEoCRIPCgdzdGF0aW9uGAggASgJEg8KB3JldGlyZWQYCSABKAgSDgoGZ3JvdXBzGBQgAygJEhoKEnNwZWFrc19mb3JfZGV2aWNlcxgVIAMoCRIZChFzcGVha3NfZm9yX2dyb3VwcxgWIAMoCSKfAQoKRGV2aWNlVHlwZRIRCgl0ZW5hbnRfaWQYASABKAkSEwoLZGV2aWNlX3R5cGUYAiABKAkSOAoMbWVhc3VyZW1lbnRzGAMgAygLMiIubWlsbHdyaWdodC5jYXRhbG9nLnYxLk1lYXN1cmVtZW50Ei8KB3Vua25vd24YBCABKA4yHi5taWxsd3JpZ2h0LmNhdGFsb2cudjEuVW5rbm93biJtCgtNZWFzdXJlbWVudBIMCgRuYW1lGAEgASgJEgwKBHVuaXQYAiABKAkSFAoHbWluaW11bRgDIAEoAUgAiAEBEhQKB21heGltdW0YBCABKAFIAYgBAUIKCghfbWluaW11bUIKCghfbWF4aW11bSKaAQoFR3JvdXASEQoJdGVuYW50X2lkGAEgASgJEhAKCGdyb3VwX2lkGAIgASgJEg4KBnRvcGljcxgDIAMoCRIVCg1wYXlsb2FkX2J5dGVzGAQgASgFEhkKEWV2ZW50c19wZXJfc2Vjb25kGAUgASgFEhAKCGNvbW1hbmRzGAYgAygJEhgKEGNvbW1hbmRzX2xpbWl0ZWQYByABKAgiXQoLQ2VydGlmaWNhdGUSDgoGc2VyaWFsGAEgASgJEg8KB3Jldm9rZWQYAiABKAgSLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ0CgNLZXkSEQoJdGVuYW50X2lkGAEgASgJEg4KBmtleV9pZBgCIAEoCRIMCgRoYXNoGAMgASgMEgwKBHJvbGUYBCABKAkSLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiLgoIVmVyaWZpZXISDgoGa2V5X2lkGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAwiKwoKQ2VsbFJlcG9ydBIdChVwcm92aXNpb25lZF90ZW5hbnRfaWQYASABKAki3AEKDUNlbGxIZWFydGJlYXQSDwoHdmVyc2lvbhgBIAEoCRIZChFldmVudHNfcGVyX3NlY29uZBgCIAEoARIPCgd0ZW5hbnRzGAMgASgFEg8KB2RldmljZXMYBCABKAUSEQoJZGF0YWJhc2VzGAUgASgFEhcKD2Rpc2tfZnJlZV9ieXRlcxgGIAEoBBISCgpkaXNrX2J5dGVzGAcgASgEEhEKCWxvZ19ieXRlcxgIIAEoBBIVCg1tYXhfbG9nX2J5dGVzGAkgASgEEhMKC2xhZ19zZWNvbmRzGAogASgBKmEKB1Vua25vd24SFwoTVU5LTk9XTl9VTlNQRUNJRklFRBAAEhIKDlVOS05PV05fQUNDRVBUEAESEAoMVU5LTk9XTl9EUk9QEAISFwoTVU5LTk9XTl9ERUFEX0xFVFRFUhADQk9aTWdpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L2NhdGFsb2cvdjE7Y2F0YWxvZ3YxYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("CiNtaWxsd3JpZ2h0L2NhdGFsb2cvdjEvY2F0YWxvZy5wcm90bxIVbWlsbHdyaWdodC5jYXRhbG9nLnYxItMBCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJc3VzcGVuZGVkGAMgASgIEi0KBmxpbWl0cxgEIAEoCzIdLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5MaW1pdHMSFwoPaW50ZXJtZWRpYXRlX2NhGAUgASgMEhAKCHJldmlzaW9uGAYgASgEEhIKCnN1c3BlbnNpb24YByABKAkSFgoOcmV0ZW50aW9uX2RheXMYCCABKAUSDwoHcmVtb3ZlZBgJIAEoCCLeAgoGTGltaXRzEhkKEWV2ZW50c19wZXJfc2Vjb25kGAEgASgFEhQKDGV2ZW50c19idXJzdBgCIAEoBRIVCg1wYXlsb2FkX2J5dGVzGAMgASgFEh8KF21lYXN1cmVtZW50c19wZXJfZGV2aWNlGAQgASgFEhcKD2hvcml6b25fc2Vjb25kcxgFIAEoAxIbChNyZXF1ZXN0c19wZXJfc2Vjb25kGAYgASgFEhYKDmV2ZW50c19wZXJfZGF5GAcgASgDEhcKD3JlZnVzZV9vdmVyX2RheRgIIAEoCBIgChhkZXZpY2VfZXZlbnRzX3Blcl9zZWNvbmQYCSABKAUSGwoTZGV2aWNlX2V2ZW50c19idXJzdBgKIAEoBRITCgtjb25uZWN0aW9ucxgLIAEoBRIVCg1saXZlX3Nlc3Npb25zGAwgASgFEhkKEXF1ZXJ5X2NvbmN1cnJlbmN5GA0gASgFIpkCCgZEZXZpY2USEQoJdGVuYW50X2lkGAEgASgJEhEKCWRldmljZV9pZBgCIAEoCRITCgtkZXZpY2VfdHlwZRgDIAEoCRIRCglzdXNwZW5kZWQYBCABKAgSOAoMY2VydGlmaWNhdGVzGAUgAygLMiIubWlsbHdyaWdodC5jYXRhbG9nLnYxLkNlcnRpZmljYXRlEhAKCGZhY2lsaXR5GAYgASgJEgwKBGxpbmUYByABKAkSDwoHc3RhdGlvbhgIIAEoCRIPCgdyZXRpcmVkGAkgASgIEg4KBmdyb3VwcxgUIAMoCRIaChJzcGVha3NfZm9yX2RldmljZXMYFSADKAkSGQoRc3BlYWtzX2Zvcl9ncm91cHMYFiADKAkinwEKCkRldmljZVR5cGUSEQoJdGVuYW50X2lkGAEgASgJEhMKC2RldmljZV90eXBlGAIgASgJEjgKDG1lYXN1cmVtZW50cxgDIAMoCzIiLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5NZWFzdXJlbWVudBIvCgd1bmtub3duGAQgASgOMh4ubWlsbHdyaWdodC5jYXRhbG9nLnYxLlVua25vd24ibQoLTWVhc3VyZW1lbnQSDAoEbmFtZRgBIAEoCRIMCgR1bml0GAIgASgJEhQKB21pbmltdW0YAyABKAFIAIgBARIUCgdtYXhpbXVtGAQgASgBSAGIAQFCCgoIX21pbmltdW1CCgoIX21heGltdW0imgEKBUdyb3VwEhEKCXRlbmFudF9pZBgBIAEoCRIQCghncm91cF9pZBgCIAEoCRIOCgZ0b3BpY3MYAyADKAkSFQoNcGF5bG9hZF9ieXRlcxgEIAEoBRIZChFldmVudHNfcGVyX3NlY29uZBgFIAEoBRIQCghjb21tYW5kcxgGIAMoCRIYChBjb21tYW5kc19saW1pdGVkGAcgASgIIl0KC0NlcnRpZmljYXRlEg4KBnNlcmlhbBgBIAEoCRIPCgdyZXZva2VkGAIgASgIEi0KCW5vdF9hZnRlchgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAidAoDS2V5EhEKCXRlbmFudF9pZBgBIAEoCRIOCgZrZXlfaWQYAiABKAkSDAoEaGFzaBgDIAEoDBIMCgRyb2xlGAQgASgJEi4KCmV4cGlyZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIi4KCFZlcmlmaWVyEg4KBmtleV9pZBgBIAEoCRISCgpwdWJsaWNfa2V5GAIgASgMImIKCkNlbGxSZXBvcnQSHQoVcHJvdmlzaW9uZWRfdGVuYW50X2lkGAEgASgJEjUKB3N0b3JhZ2UYAiABKAsyJC5taWxsd3JpZ2h0LmNhdGFsb2cudjEuU3RvcmFnZVJlcG9ydCJxCg1TdG9yYWdlUmVwb3J0EhEKCXRlbmFudF9pZBgBIAEoCRIPCgdmYWlsdXJlGAIgASgJEg8KB3JlbW92ZWQYAyABKAgSDgoGdGFibGVzGAQgASgDEgwKBHJvd3MYBSABKAMSDQoFYnl0ZXMYBiABKAMi3AEKDUNlbGxIZWFydGJlYXQSDwoHdmVyc2lvbhgBIAEoCRIZChFldmVudHNfcGVyX3NlY29uZBgCIAEoARIPCgd0ZW5hbnRzGAMgASgFEg8KB2RldmljZXMYBCABKAUSEQoJZGF0YWJhc2VzGAUgASgFEhcKD2Rpc2tfZnJlZV9ieXRlcxgGIAEoBBISCgpkaXNrX2J5dGVzGAcgASgEEhEKCWxvZ19ieXRlcxgIIAEoBBIVCg1tYXhfbG9nX2J5dGVzGAkgASgEEhMKC2xhZ19zZWNvbmRzGAogASgBKmEKB1Vua25vd24SFwoTVU5LTk9XTl9VTlNQRUNJRklFRBAAEhIKDlVOS05PV05fQUNDRVBUEAESEAoMVU5LTk9XTl9EUk9QEAISFwoTVU5LTk9XTl9ERUFEX0xFVFRFUhADQk9aTWdpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L2NhdGFsb2cvdjE7Y2F0YWxvZ3YxYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * Tenant is an entry at `tenant.<tenant id>`.
@@ -53,6 +53,27 @@ export type Tenant = Message<"millwright.catalog.v1.Tenant"> & {
    * @generated from field: uint64 revision = 6;
    */
   revision: bigint;
+
+  /**
+   * Why it is suspended, for those who are refused.
+   *
+   * @generated from field: string suspension = 7;
+   */
+  suspension: string;
+
+  /**
+   * Telemetry is kept this many days after it was received; zero: for ever.
+   *
+   * @generated from field: int32 retention_days = 8;
+   */
+  retentionDays: number;
+
+  /**
+   * The tenant was deleted: its storage is to be removed, and nothing of it may be stored again.
+   *
+   * @generated from field: bool removed = 9;
+   */
+  removed: boolean;
 };
 
 /**
@@ -473,6 +494,13 @@ export type CellReport = Message<"millwright.catalog.v1.CellReport"> & {
    * @generated from field: string provisioned_tenant_id = 1;
    */
   provisionedTenantId: string;
+
+  /**
+   * What became of one tenant's storage otherwise.
+   *
+   * @generated from field: millwright.catalog.v1.StorageReport storage = 2;
+   */
+  storage?: StorageReport | undefined;
 };
 
 /**
@@ -481,6 +509,56 @@ export type CellReport = Message<"millwright.catalog.v1.CellReport"> & {
  */
 export const CellReportSchema: GenMessage<CellReport> = /*@__PURE__*/
   messageDesc(file_millwright_catalog_v1_catalog, 9);
+
+/**
+ * StorageReport tells of a tenant's storage at its cell.
+ *
+ * @generated from message millwright.catalog.v1.StorageReport
+ */
+export type StorageReport = Message<"millwright.catalog.v1.StorageReport"> & {
+  /**
+   * @generated from field: string tenant_id = 1;
+   */
+  tenantId: string;
+
+  /**
+   * Why it could not be prepared or removed at this attempt; the cell tries again.
+   *
+   * @generated from field: string failure = 2;
+   */
+  failure: string;
+
+  /**
+   * It is gone, and the cell looked that nothing is left.
+   *
+   * @generated from field: bool removed = 3;
+   */
+  removed: boolean;
+
+  /**
+   * How much was removed.
+   *
+   * @generated from field: int64 tables = 4;
+   */
+  tables: bigint;
+
+  /**
+   * @generated from field: int64 rows = 5;
+   */
+  rows: bigint;
+
+  /**
+   * @generated from field: int64 bytes = 6;
+   */
+  bytes: bigint;
+};
+
+/**
+ * Describes the message millwright.catalog.v1.StorageReport.
+ * Use `create(StorageReportSchema)` to create a new message.
+ */
+export const StorageReportSchema: GenMessage<StorageReport> = /*@__PURE__*/
+  messageDesc(file_millwright_catalog_v1_catalog, 10);
 
 /**
  * CellHeartbeat is what a cell says of itself every few seconds.
@@ -559,7 +637,7 @@ export type CellHeartbeat = Message<"millwright.catalog.v1.CellHeartbeat"> & {
  * Use `create(CellHeartbeatSchema)` to create a new message.
  */
 export const CellHeartbeatSchema: GenMessage<CellHeartbeat> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 10);
+  messageDesc(file_millwright_catalog_v1_catalog, 11);
 
 /**
  * Unknown says what becomes of a measurement that the device's type does not list.

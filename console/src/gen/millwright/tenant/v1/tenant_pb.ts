@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/tenant/v1/tenant.proto.
  */
 export const file_millwright_tenant_v1_tenant: GenFile = /*@__PURE__*/
-  fileDesc("CiFtaWxsd3JpZ2h0L3RlbmFudC92MS90ZW5hbnQucHJvdG8SFG1pbGx3cmlnaHQudGVuYW50LnYxIrkBCgZMaW1pdHMSDwoHZGV2aWNlcxgBIAEoBRIZChFldmVudHNfcGVyX3NlY29uZBgCIAEoBRIUCgxldmVudHNfYnVyc3QYAyABKAUSFgoOZXZlbnRzX3Blcl9kYXkYBCABKAMSFQoNcGF5bG9hZF9ieXRlcxgFIAEoBRIfChdtZWFzdXJlbWVudHNfcGVyX2RldmljZRgGIAEoBRIMCgRrZXlzGAcgASgFEg8KB21lbWJlcnMYCCABKAUivQIKBlRlbmFudBIRCgl0ZW5hbnRfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRzbHVnGAMgASgJEjIKBnN0YXR1cxgEIAEoDjIiLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudFN0YXR1cxIMCgRwbGFuGAUgASgJEiwKBmxpbWl0cxgGIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLkxpbWl0cxIMCgRjZWxsGAcgASgJEhAKCGNlbGxfdXJsGAggASgJEhIKCmluZ2VzdF91cmwYCSABKAkSFAoMbXF0dF9hZGRyZXNzGAogASgJEhoKEm1xdHRfd2Vic29ja2V0X3VybBgLIAEoCRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKaAQoKTWVtYmVyc2hpcBIsCgZ0ZW5hbnQYASABKAsyHC5taWxsd3JpZ2h0LnRlbmFudC52MS5UZW5hbnQSKAoEcm9sZRgCIAEoDjIaLm1pbGx3cmlnaHQudGVuYW50LnYxLlJvbGUSDwoHY3VycmVudBgDIAEoCBIPCgdhY3Rpb25zGAQgAygJEhIKCmZhY2lsaXRpZXMYBSADKAkivQEKA0tleRIOCgZrZXlfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZwcmVmaXgYAyABKAkSKAoEcm9sZRgEIAEoDjIaLm1pbGx3cmlnaHQudGVuYW50LnYxLlJvbGUSLgoKY3JlYXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiYwoNQ3JlYXRlUmVxdWVzdBIXCgRuYW1lGAEgASgJQgm6SAZyBBABGFASOQoEc2x1ZxgCIAEoCUIrukgo2AEBciMyIV5bYS16MC05XVthLXowLTktXXsxLDM4fVthLXowLTldJCI+Cg5DcmVhdGVSZXNwb25zZRIsCgZ0ZW5hbnQYASABKAsyHC5taWxsd3JpZ2h0LnRlbmFudC52MS5UZW5hbnQiDQoLTGlzdFJlcXVlc3QieAoMTGlzdFJlc3BvbnNlEjUKC21lbWJlcnNoaXBzGAEgAygLMiAubWlsbHdyaWdodC50ZW5hbnQudjEuTWVtYmVyc2hpcBINCgVlbWFpbBgCIAEoCRIQCgh2ZXJpZmllZBgDIAEoCBIQCghvcGVyYXRvchgEIAEoCCItCg1Td2l0Y2hSZXF1ZXN0EhwKCXRlbmFudF9pZBgBIAEoCUIJukgGcgQQARgoIkYKDlN3aXRjaFJlc3BvbnNlEjQKCm1lbWJlcnNoaXAYASABKAsyIC5taWxsd3JpZ2h0LnRlbmFudC52MS5NZW1iZXJzaGlwIgwKCkdldFJlcXVlc3QidgoLR2V0UmVzcG9uc2USLAoGdGVuYW50GAEgASgLMhwubWlsbHdyaWdodC50ZW5hbnQudjEuVGVuYW50EigKBHJvbGUYAiABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlEg8KB2FjdGlvbnMYAyADKAkikQEKEENyZWF0ZUtleVJlcXVlc3QSFwoEbmFtZRgBIAEoCUIJukgGcgQQARhQEjQKBHJvbGUYAiABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlQgq6SAeCAQQQASAAEi4KCmV4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIksKEUNyZWF0ZUtleVJlc3BvbnNlEiYKA2tleRgBIAEoCzIZLm1pbGx3cmlnaHQudGVuYW50LnYxLktleRIOCgZzZWNyZXQYAiABKAkiEQoPTGlzdEtleXNSZXF1ZXN0IjsKEExpc3RLZXlzUmVzcG9uc2USJwoEa2V5cxgBIAMoCzIZLm1pbGx3cmlnaHQudGVuYW50LnYxLktleSItChBSZXZva2VLZXlSZXF1ZXN0EhkKBmtleV9pZBgBIAEoCUIJukgGcgQQARgoIhMKEVJldm9rZUtleVJlc3BvbnNlIhcKFUlzc3VlQ2VsbFRva2VuUmVxdWVzdCJpChZJc3N1ZUNlbGxUb2tlblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEi4KCmV4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGNlbGxfdXJsGAMgASgJKpoBCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIOCgpST0xFX09XTkVSEAESDgoKUk9MRV9BRE1JThACEhEKDVJPTEVfT1BFUkFUT1IQAxIPCgtST0xFX1ZJRVdFUhAEEhQKEFJPTEVfTUFJTlRFTkFOQ0UQBRIQCgxST0xFX1FVQUxJVFkQBhIQCgxST0xFX0ZJTkFOQ0UQByqEAQoMVGVuYW50U3RhdHVzEh0KGVRFTkFOVF9TVEFUVVNfVU5TUEVDSUZJRUQQABIeChpURU5BTlRfU1RBVFVTX1BST1ZJU0lPTklORxABEhgKFFRFTkFOVF9TVEFUVVNfQUNUSVZFEAISGwoXVEVOQU5UX1NUQVRVU19TVVNQRU5ERUQQAzLDBwoNVGVuYW50U2VydmljZRJvCgZDcmVhdGUSIy5taWxsd3JpZ2h0LnRlbmFudC52MS5DcmVhdGVSZXF1ZXN0GiQubWlsbHdyaWdodC50ZW5hbnQudjEuQ3JlYXRlUmVzcG9uc2UiGoLT5JMCFDoBKiIPL2FwaS92MS90ZW5hbnRzEmYKBExpc3QSIS5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0UmVxdWVzdBoiLm1pbGx3cmlnaHQudGVuYW50LnYxLkxpc3RSZXNwb25zZSIXgtPkkwIREg8vYXBpL3YxL3RlbmFudHMSggEKBlN3aXRjaBIjLm1pbGx3cmlnaHQudGVuYW50LnYxLlN3aXRjaFJlcXVlc3QaJC5taWxsd3JpZ2h0LnRlbmFudC52MS5Td2l0Y2hSZXNwb25zZSItgtPkkwInOgEqIiIvYXBpL3YxL3RlbmFudHMve3RlbmFudF9pZH06c3dpdGNoEmIKA0dldBIgLm1pbGx3cmlnaHQudGVuYW50LnYxLkdldFJlcXVlc3QaIS5taWxsd3JpZ2h0LnRlbmFudC52MS5HZXRSZXNwb25zZSIWgtPkkwIQEg4vYXBpL3YxL3RlbmFudBJ1CglDcmVhdGVLZXkSJi5taWxsd3JpZ2h0LnRlbmFudC52MS5DcmVhdGVLZXlSZXF1ZXN0GicubWlsbHdyaWdodC50ZW5hbnQudjEuQ3JlYXRlS2V5UmVzcG9uc2UiF4LT5JMCEToBKiIML2FwaS92MS9rZXlzEm8KCExpc3RLZXlzEiUubWlsbHdyaWdodC50ZW5hbnQudjEuTGlzdEtleXNSZXF1ZXN0GiYubWlsbHdyaWdodC50ZW5hbnQudjEuTGlzdEtleXNSZXNwb25zZSIUgtPkkwIOEgwvYXBpL3YxL2tleXMSewoJUmV2b2tlS2V5EiYubWlsbHdyaWdodC50ZW5hbnQudjEuUmV2b2tlS2V5UmVxdWVzdBonLm1pbGx3cmlnaHQudGVuYW50LnYxLlJldm9rZUtleVJlc3BvbnNlIh2C0+STAhcqFS9hcGkvdjEva2V5cy97a2V5X2lkfRKKAQoOSXNzdWVDZWxsVG9rZW4SKy5taWxsd3JpZ2h0LnRlbmFudC52MS5Jc3N1ZUNlbGxUb2tlblJlcXVlc3QaLC5taWxsd3JpZ2h0LnRlbmFudC52MS5Jc3N1ZUNlbGxUb2tlblJlc3BvbnNlIh2C0+STAhc6ASoiEi9hcGkvdjEvY2VsbC10b2tlbkJNWktnaXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC90ZW5hbnQvdjE7dGVuYW50djFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("CiFtaWxsd3JpZ2h0L3RlbmFudC92MS90ZW5hbnQucHJvdG8SFG1pbGx3cmlnaHQudGVuYW50LnYxIrkBCgZMaW1pdHMSDwoHZGV2aWNlcxgBIAEoBRIZChFldmVudHNfcGVyX3NlY29uZBgCIAEoBRIUCgxldmVudHNfYnVyc3QYAyABKAUSFgoOZXZlbnRzX3Blcl9kYXkYBCABKAMSFQoNcGF5bG9hZF9ieXRlcxgFIAEoBRIfChdtZWFzdXJlbWVudHNfcGVyX2RldmljZRgGIAEoBRIMCgRrZXlzGAcgASgFEg8KB21lbWJlcnMYCCABKAUikgQKBlRlbmFudBIRCgl0ZW5hbnRfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRzbHVnGAMgASgJEjIKBnN0YXR1cxgEIAEoDjIiLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudFN0YXR1cxIMCgRwbGFuGAUgASgJEiwKBmxpbWl0cxgGIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLkxpbWl0cxIMCgRjZWxsGAcgASgJEhAKCGNlbGxfdXJsGAggASgJEhIKCmluZ2VzdF91cmwYCSABKAkSFAoMbXF0dF9hZGRyZXNzGAogASgJEhoKEm1xdHRfd2Vic29ja2V0X3VybBgLIAEoCRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWdpb24YDSABKAkSMAoIc2V0dGluZ3MYDiABKAsyHi5taWxsd3JpZ2h0LnRlbmFudC52MS5TZXR0aW5ncxIpCgVzdGVwcxgPIAMoCzIaLm1pbGx3cmlnaHQudGVuYW50LnYxLlN0ZXASNAoKc3VzcGVuc2lvbhgQIAEoCzIgLm1pbGx3cmlnaHQudGVuYW50LnYxLlN1c3BlbnNpb24SMAoIZGVsZXRpb24YESABKAsyHi5taWxsd3JpZ2h0LnRlbmFudC52MS5EZWxldGlvbiKnAgoIU2V0dGluZ3MSFwoEbmFtZRgBIAEoCUIJukgGcgQQARhQEhwKCXRpbWVfem9uZRgCIAEoCUIJukgGcgQQARhAEjYKBXVuaXRzGAMgASgOMhsubWlsbHdyaWdodC50ZW5hbnQudjEuVW5pdHNCCrpIB4IBBBABIAASIwoOcmV0ZW50aW9uX2RheXMYBCABKAVCC7pICBoGGJSdAigAEi0KEGFsZXJ0X3JlY2lwaWVudHMYBSADKAlCE7pIEJIBDRAKGAEiB3IFGP4BYAESRwoOYWxlcnRfc2V2ZXJpdHkYBiABKA4yIy5taWxsd3JpZ2h0LnRlbmFudC52MS5BbGVydFNldmVyaXR5Qgq6SAeCAQQQASAAEg8KB3ZlcnNpb24YByABKAMitAEKBFN0ZXASDAoEdGFzaxgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXRpdGxlGAMgASgJEi4KBXN0YXRlGAQgASgOMh8ubWlsbHdyaWdodC50ZW5hbnQudjEuU3RlcFN0YXRlEhAKCGF0dGVtcHRzGAUgASgFEg4KBmRldGFpbBgGIAEoCRIvCgtmaW5pc2hlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTgoKU3VzcGVuc2lvbhIOCgZyZWFzb24YASABKAkSMAoMc3VzcGVuZGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ+CghEZWxldGlvbhIUCgxyZXF1ZXN0ZWRfYnkYASABKAkSMAoMcmVxdWVzdGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZkdWVfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItMCCgdSZW1vdmVkEhEKCXRlbmFudF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEhQKDHJlcXVlc3RlZF9ieRgDIAEoCRIwCgxyZXF1ZXN0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJlbW92ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3ZlcmlmaWVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI5CgZjb3VudHMYByADKAsyKS5taWxsd3JpZ2h0LnRlbmFudC52MS5SZW1vdmVkLkNvdW50c0VudHJ5EhQKDGF1ZGl0X25kanNvbhgIIAEoCRotCgtDb3VudHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAM6AjgBImkKBFBsYW4SDAoEcGxhbhgBIAEoCRINCgV0aXRsZRgCIAEoCRIsCgZsaW1pdHMYAyABKAsyHC5taWxsd3JpZ2h0LnRlbmFudC52MS5MaW1pdHMSFgoOcmV0ZW50aW9uX2RheXMYBCABKAUimgEKCk1lbWJlcnNoaXASLAoGdGVuYW50GAEgASgLMhwubWlsbHdyaWdodC50ZW5hbnQudjEuVGVuYW50EigKBHJvbGUYAiABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlEg8KB2N1cnJlbnQYAyABKAgSDwoHYWN0aW9ucxgEIAMoCRISCgpmYWNpbGl0aWVzGAUgAygJIr0BCgNLZXkSDgoGa2V5X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcHJlZml4GAMgASgJEigKBHJvbGUYBCABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpMBCg1DcmVhdGVSZXF1ZXN0EhcKBG5hbWUYASABKAlCCbpIBnIEEAEYUBI5CgRzbHVnGAIgASgJQiu6SCjYAQFyIzIhXlthLXowLTldW2EtejAtOS1dezEsMzh9W2EtejAtOV0kEhcKBnJlZ2lvbhgDIAEoCUIHukgEcgIYPxIVCgRwbGFuGAQgASgJQge6SARyAhgoIj4KDkNyZWF0ZVJlc3BvbnNlEiwKBnRlbmFudBgBIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudCINCgtMaXN0UmVxdWVzdCJ4CgxMaXN0UmVzcG9uc2USNQoLbWVtYmVyc2hpcHMYASADKAsyIC5taWxsd3JpZ2h0LnRlbmFudC52MS5NZW1iZXJzaGlwEg0KBWVtYWlsGAIgASgJEhAKCHZlcmlmaWVkGAMgASgIEhAKCG9wZXJhdG9yGAQgASgIIi0KDVN3aXRjaFJlcXVlc3QSHAoJdGVuYW50X2lkGAEgASgJQgm6SAZyBBABGCgiRgoOU3dpdGNoUmVzcG9uc2USNAoKbWVtYmVyc2hpcBgBIAEoCzIgLm1pbGx3cmlnaHQudGVuYW50LnYxLk1lbWJlcnNoaXAiDAoKR2V0UmVxdWVzdCJ2CgtHZXRSZXNwb25zZRIsCgZ0ZW5hbnQYASABKAsyHC5taWxsd3JpZ2h0LnRlbmFudC52MS5UZW5hbnQSKAoEcm9sZRgCIAEoDjIaLm1pbGx3cmlnaHQudGVuYW50LnYxLlJvbGUSDwoHYWN0aW9ucxgDIAMoCSISChBMaXN0UGxhbnNSZXF1ZXN0Ij4KEUxpc3RQbGFuc1Jlc3BvbnNlEikKBXBsYW5zGAEgAygLMhoubWlsbHdyaWdodC50ZW5hbnQudjEuUGxhbiJrChVVcGRhdGVTZXR0aW5nc1JlcXVlc3QSOAoIc2V0dGluZ3MYASABKAsyHi5taWxsd3JpZ2h0LnRlbmFudC52MS5TZXR0aW5nc0IGukgDyAEBEhgKB3ZlcnNpb24YAiABKANCB7pIBCICKAEiSgoWVXBkYXRlU2V0dGluZ3NSZXNwb25zZRIwCghzZXR0aW5ncxgBIAEoCzIeLm1pbGx3cmlnaHQudGVuYW50LnYxLlNldHRpbmdzInIKEFNldHRpbmdzQ29uZmxpY3QSLQoFeW91cnMYASABKAsyHi5taWxsd3JpZ2h0LnRlbmFudC52MS5TZXR0aW5ncxIvCgdjdXJyZW50GAIgASgLMh4ubWlsbHdyaWdodC50ZW5hbnQudjEuU2V0dGluZ3MiUgoYVHJhbnNmZXJPd25lcnNoaXBSZXF1ZXN0EhwKCW1lbWJlcl9pZBgBIAEoCUIJukgGcgQQARhAEhgKB2NvbmZpcm0YAiABKAlCB7pIBHICGCgiUQoZVHJhbnNmZXJPd25lcnNoaXBSZXNwb25zZRI0CgptZW1iZXJzaGlwGAEgASgLMiAubWlsbHdyaWdodC50ZW5hbnQudjEuTWVtYmVyc2hpcCIpCg1EZWxldGVSZXF1ZXN0EhgKB2NvbmZpcm0YASABKAlCB7pIBHICGCgiPgoORGVsZXRlUmVzcG9uc2USLAoGdGVuYW50GAEgASgLMhwubWlsbHdyaWdodC50ZW5hbnQudjEuVGVuYW50IhcKFUNhbmNlbERlbGV0aW9uUmVxdWVzdCJGChZDYW5jZWxEZWxldGlvblJlc3BvbnNlEiwKBnRlbmFudBgBIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudCIUChJMaXN0UmVtb3ZlZFJlcXVlc3QiRQoTTGlzdFJlbW92ZWRSZXNwb25zZRIuCgd0ZW5hbnRzGAEgAygLMh0ubWlsbHdyaWdodC50ZW5hbnQudjEuUmVtb3ZlZCKRAQoQQ3JlYXRlS2V5UmVxdWVzdBIXCgRuYW1lGAEgASgJQgm6SAZyBBABGFASNAoEcm9sZRgCIAEoDjIaLm1pbGx3cmlnaHQudGVuYW50LnYxLlJvbGVCCrpIB4IBBBABIAASLgoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiSwoRQ3JlYXRlS2V5UmVzcG9uc2USJgoDa2V5GAEgASgLMhkubWlsbHdyaWdodC50ZW5hbnQudjEuS2V5Eg4KBnNlY3JldBgCIAEoCSIRCg9MaXN0S2V5c1JlcXVlc3QiOwoQTGlzdEtleXNSZXNwb25zZRInCgRrZXlzGAEgAygLMhkubWlsbHdyaWdodC50ZW5hbnQudjEuS2V5Ii0KEFJldm9rZUtleVJlcXVlc3QSGQoGa2V5X2lkGAEgASgJQgm6SAZyBBABGCgiEwoRUmV2b2tlS2V5UmVzcG9uc2UiFwoVSXNzdWVDZWxsVG9rZW5SZXF1ZXN0ImkKFklzc3VlQ2VsbFRva2VuUmVzcG9uc2USDQoFdG9rZW4YASABKAkSLgoKZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIY2VsbF91cmwYAyABKAkqmgEKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg4KClJPTEVfT1dORVIQARIOCgpST0xFX0FETUlOEAISEQoNUk9MRV9PUEVSQVRPUhADEg8KC1JPTEVfVklFV0VSEAQSFAoQUk9MRV9NQUlOVEVOQU5DRRAFEhAKDFJPTEVfUVVBTElUWRAGEhAKDFJPTEVfRklOQU5DRRAHKqABCgxUZW5hbnRTdGF0dXMSHQoZVEVOQU5UX1NUQVRVU19VTlNQRUNJRklFRBAAEh4KGlRFTkFOVF9TVEFUVVNfUFJPVklTSU9OSU5HEAESGAoUVEVOQU5UX1NUQVRVU19BQ1RJVkUQAhIbChdURU5BTlRfU1RBVFVTX1NVU1BFTkRFRBADEhoKFlRFTkFOVF9TVEFUVVNfREVMRVRJTkcQBCpECgVVbml0cxIVChFVTklUU19VTlNQRUNJRklFRBAAEhAKDFVOSVRTX01FVFJJQxABEhIKDlVOSVRTX0lNUEVSSUFMEAIqgQEKDUFsZXJ0U2V2ZXJpdHkSHgoaQUxFUlRfU0VWRVJJVFlfVU5TUEVDSUZJRUQQABIXChNBTEVSVF9TRVZFUklUWV9JTkZPEAESGgoWQUxFUlRfU0VWRVJJVFlfV0FSTklORxACEhsKF0FMRVJUX1NFVkVSSVRZX0NSSVRJQ0FMEAMqbAoJU3RlcFN0YXRlEhoKFlNURVBfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJTVEVQX1NUQVRFX1dBSVRJTkcQARIWChJTVEVQX1NUQVRFX1JVTk5JTkcQAhITCg9TVEVQX1NUQVRFX0RPTkUQAzL7DQoNVGVuYW50U2VydmljZRJvCgZDcmVhdGUSIy5taWxsd3JpZ2h0LnRlbmFudC52MS5DcmVhdGVSZXF1ZXN0GiQubWlsbHdyaWdodC50ZW5hbnQudjEuQ3JlYXRlUmVzcG9uc2UiGoLT5JMCFDoBKiIPL2FwaS92MS90ZW5hbnRzEmYKBExpc3QSIS5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0UmVxdWVzdBoiLm1pbGx3cmlnaHQudGVuYW50LnYxLkxpc3RSZXNwb25zZSIXgtPkkwIREg8vYXBpL3YxL3RlbmFudHMSggEKBlN3aXRjaBIjLm1pbGx3cmlnaHQudGVuYW50LnYxLlN3aXRjaFJlcXVlc3QaJC5taWxsd3JpZ2h0LnRlbmFudC52MS5Td2l0Y2hSZXNwb25zZSItgtPkkwInOgEqIiIvYXBpL3YxL3RlbmFudHMve3RlbmFudF9pZH06c3dpdGNoEmIKA0dldBIgLm1pbGx3cmlnaHQudGVuYW50LnYxLkdldFJlcXVlc3QaIS5taWxsd3JpZ2h0LnRlbmFudC52MS5HZXRSZXNwb25zZSIWgtPkkwIQEg4vYXBpL3YxL3RlbmFudBJzCglMaXN0UGxhbnMSJi5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0UGxhbnNSZXF1ZXN0GicubWlsbHdyaWdodC50ZW5hbnQudjEuTGlzdFBsYW5zUmVzcG9uc2UiFYLT5JMCDxINL2FwaS92MS9wbGFucxKPAQoOVXBkYXRlU2V0dGluZ3MSKy5taWxsd3JpZ2h0LnRlbmFudC52MS5VcGRhdGVTZXR0aW5nc1JlcXVlc3QaLC5taWxsd3JpZ2h0LnRlbmFudC52MS5VcGRhdGVTZXR0aW5nc1Jlc3BvbnNlIiKC0+STAhw6ASoyFy9hcGkvdjEvdGVuYW50L3NldHRpbmdzEpgBChFUcmFuc2Zlck93bmVyc2hpcBIuLm1pbGx3cmlnaHQudGVuYW50LnYxLlRyYW5zZmVyT3duZXJzaGlwUmVxdWVzdBovLm1pbGx3cmlnaHQudGVuYW50LnYxLlRyYW5zZmVyT3duZXJzaGlwUmVzcG9uc2UiIoLT5JMCHDoBKiIXL2FwaS92MS90ZW5hbnQ6dHJhbnNmZXISdQoGRGVsZXRlEiMubWlsbHdyaWdodC50ZW5hbnQudjEuRGVsZXRlUmVxdWVzdBokLm1pbGx3cmlnaHQudGVuYW50LnYxLkRlbGV0ZVJlc3BvbnNlIiCC0+STAho6ASoiFS9hcGkvdjEvdGVuYW50OmRlbGV0ZRKWAQoOQ2FuY2VsRGVsZXRpb24SKy5taWxsd3JpZ2h0LnRlbmFudC52MS5DYW5jZWxEZWxldGlvblJlcXVlc3QaLC5taWxsd3JpZ2h0LnRlbmFudC52MS5DYW5jZWxEZWxldGlvblJlc3BvbnNlIimC0+STAiM6ASoiHi9hcGkvdjEvdGVuYW50OmNhbmNlbC1kZWxldGlvbhKDAQoLTGlzdFJlbW92ZWQSKC5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0UmVtb3ZlZFJlcXVlc3QaKS5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0UmVtb3ZlZFJlc3BvbnNlIh+C0+STAhkSFy9hcGkvdjEvcmVtb3ZlZC10ZW5hbnRzEnUKCUNyZWF0ZUtleRImLm1pbGx3cmlnaHQudGVuYW50LnYxLkNyZWF0ZUtleVJlcXVlc3QaJy5taWxsd3JpZ2h0LnRlbmFudC52MS5DcmVhdGVLZXlSZXNwb25zZSIXgtPkkwIROgEqIgwvYXBpL3YxL2tleXMSbwoITGlzdEtleXMSJS5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0S2V5c1JlcXVlc3QaJi5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0S2V5c1Jlc3BvbnNlIhSC0+STAg4SDC9hcGkvdjEva2V5cxJ7CglSZXZva2VLZXkSJi5taWxsd3JpZ2h0LnRlbmFudC52MS5SZXZva2VLZXlSZXF1ZXN0GicubWlsbHdyaWdodC50ZW5hbnQudjEuUmV2b2tlS2V5UmVzcG9uc2UiHYLT5JMCFyoVL2FwaS92MS9rZXlzL3trZXlfaWR9EooBCg5Jc3N1ZUNlbGxUb2tlbhIrLm1pbGx3cmlnaHQudGVuYW50LnYxLklzc3VlQ2VsbFRva2VuUmVxdWVzdBosLm1pbGx3cmlnaHQudGVuYW50LnYxLklzc3VlQ2VsbFRva2VuUmVzcG9uc2UiHYLT5JMCFzoBKiISL2FwaS92MS9jZWxsLXRva2VuQk1aS2dpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L3RlbmFudC92MTt0ZW5hbnR2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * Limits are the tenant's maxima.
@@ -159,6 +159,39 @@ export type Tenant = Message<"millwright.tenant.v1.Tenant"> & {
    * @generated from field: google.protobuf.Timestamp created_at = 12;
    */
   createdAt?: Timestamp | undefined;
+
+  /**
+   * Where the cell is.
+   *
+   * @generated from field: string region = 13;
+   */
+  region: string;
+
+  /**
+   * @generated from field: millwright.tenant.v1.Settings settings = 14;
+   */
+  settings?: Settings | undefined;
+
+  /**
+   * What is being done to the tenant, in order: its provisioning or its removal.
+   *
+   * @generated from field: repeated millwright.tenant.v1.Step steps = 15;
+   */
+  steps: Step[];
+
+  /**
+   * Set while the tenant is suspended.
+   *
+   * @generated from field: millwright.tenant.v1.Suspension suspension = 16;
+   */
+  suspension?: Suspension | undefined;
+
+  /**
+   * Set while the tenant is to be deleted.
+   *
+   * @generated from field: millwright.tenant.v1.Deletion deletion = 17;
+   */
+  deletion?: Deletion | undefined;
 };
 
 /**
@@ -167,6 +200,277 @@ export type Tenant = Message<"millwright.tenant.v1.Tenant"> & {
  */
 export const TenantSchema: GenMessage<Tenant> = /*@__PURE__*/
   messageDesc(file_millwright_tenant_v1_tenant, 1);
+
+/**
+ * Settings are what an admin decides for the whole tenant.
+ *
+ * @generated from message millwright.tenant.v1.Settings
+ */
+export type Settings = Message<"millwright.tenant.v1.Settings"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Of the IANA database, e.g. Europe/Berlin.
+   *
+   * @generated from field: string time_zone = 2;
+   */
+  timeZone: string;
+
+  /**
+   * @generated from field: millwright.tenant.v1.Units units = 3;
+   */
+  units: Units;
+
+  /**
+   * How many days telemetry is kept after it was received, at most the plan's limit. Zero: as long as the plan allows.
+   *
+   * @generated from field: int32 retention_days = 4;
+   */
+  retentionDays: number;
+
+  /**
+   * Who is told of alerts for which a rule names nobody.
+   *
+   * @generated from field: repeated string alert_recipients = 5;
+   */
+  alertRecipients: string[];
+
+  /**
+   * The least severity that is told by e-mail.
+   *
+   * @generated from field: millwright.tenant.v1.AlertSeverity alert_severity = 6;
+   */
+  alertSeverity: AlertSeverity;
+
+  /**
+   * Rises with every change; read only.
+   *
+   * @generated from field: int64 version = 7;
+   */
+  version: bigint;
+};
+
+/**
+ * Describes the message millwright.tenant.v1.Settings.
+ * Use `create(SettingsSchema)` to create a new message.
+ */
+export const SettingsSchema: GenMessage<Settings> = /*@__PURE__*/
+  messageDesc(file_millwright_tenant_v1_tenant, 2);
+
+/**
+ * Step is one of those in which a tenant is provisioned or removed. A step that fails is tried again.
+ *
+ * @generated from message millwright.tenant.v1.Step
+ */
+export type Step = Message<"millwright.tenant.v1.Step"> & {
+  /**
+   * provision or delete.
+   *
+   * @generated from field: string task = 1;
+   */
+  task: string;
+
+  /**
+   * E.g. authority, catalog, storage, ready.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * What the step does, in a sentence.
+   *
+   * @generated from field: string title = 3;
+   */
+  title: string;
+
+  /**
+   * @generated from field: millwright.tenant.v1.StepState state = 4;
+   */
+  state: StepState;
+
+  /**
+   * How often it was begun.
+   *
+   * @generated from field: int32 attempts = 5;
+   */
+  attempts: number;
+
+  /**
+   * What it came to, or why the last attempt failed.
+   *
+   * @generated from field: string detail = 6;
+   */
+  detail: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp finished_at = 7;
+   */
+  finishedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message millwright.tenant.v1.Step.
+ * Use `create(StepSchema)` to create a new message.
+ */
+export const StepSchema: GenMessage<Step> = /*@__PURE__*/
+  messageDesc(file_millwright_tenant_v1_tenant, 3);
+
+/**
+ * Suspension says why a tenant is not served.
+ *
+ * @generated from message millwright.tenant.v1.Suspension
+ */
+export type Suspension = Message<"millwright.tenant.v1.Suspension"> & {
+  /**
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp suspended_at = 2;
+   */
+  suspendedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message millwright.tenant.v1.Suspension.
+ * Use `create(SuspensionSchema)` to create a new message.
+ */
+export const SuspensionSchema: GenMessage<Suspension> = /*@__PURE__*/
+  messageDesc(file_millwright_tenant_v1_tenant, 4);
+
+/**
+ * Deletion says when a tenant will be removed.
+ *
+ * @generated from message millwright.tenant.v1.Deletion
+ */
+export type Deletion = Message<"millwright.tenant.v1.Deletion"> & {
+  /**
+   * @generated from field: string requested_by = 1;
+   */
+  requestedBy: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp requested_at = 2;
+   */
+  requestedAt?: Timestamp | undefined;
+
+  /**
+   * From then on it cannot be cancelled.
+   *
+   * @generated from field: google.protobuf.Timestamp due_at = 3;
+   */
+  dueAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message millwright.tenant.v1.Deletion.
+ * Use `create(DeletionSchema)` to create a new message.
+ */
+export const DeletionSchema: GenMessage<Deletion> = /*@__PURE__*/
+  messageDesc(file_millwright_tenant_v1_tenant, 5);
+
+/**
+ * Removed is what is left of a tenant that was deleted.
+ *
+ * @generated from message millwright.tenant.v1.Removed
+ */
+export type Removed = Message<"millwright.tenant.v1.Removed"> & {
+  /**
+   * @generated from field: string tenant_id = 1;
+   */
+  tenantId: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string requested_by = 3;
+   */
+  requestedBy: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp requested_at = 4;
+   */
+  requestedAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp removed_at = 5;
+   */
+  removedAt?: Timestamp | undefined;
+
+  /**
+   * Unset until everything was looked through again and nothing was found.
+   *
+   * @generated from field: google.protobuf.Timestamp verified_at = 6;
+   */
+  verifiedAt?: Timestamp | undefined;
+
+  /**
+   * How many of each were removed: rows of each table, entries of the catalog, tables and rows of the store.
+   *
+   * @generated from field: map<string, int64> counts = 7;
+   */
+  counts: { [key: string]: bigint };
+
+  /**
+   * The audit log as it was exported, one JSON entry a line.
+   *
+   * @generated from field: string audit_ndjson = 8;
+   */
+  auditNdjson: string;
+};
+
+/**
+ * Describes the message millwright.tenant.v1.Removed.
+ * Use `create(RemovedSchema)` to create a new message.
+ */
+export const RemovedSchema: GenMessage<Removed> = /*@__PURE__*/
+  messageDesc(file_millwright_tenant_v1_tenant, 6);
+
+/**
+ * Plan is what a tenant is sold.
+ *
+ * @generated from message millwright.tenant.v1.Plan
+ */
+export type Plan = Message<"millwright.tenant.v1.Plan"> & {
+  /**
+   * @generated from field: string plan = 1;
+   */
+  plan: string;
+
+  /**
+   * Whom it is for, in a sentence.
+   *
+   * @generated from field: string title = 2;
+   */
+  title: string;
+
+  /**
+   * @generated from field: millwright.tenant.v1.Limits limits = 3;
+   */
+  limits?: Limits | undefined;
+
+  /**
+   * The most days that telemetry is kept.
+   *
+   * @generated from field: int32 retention_days = 4;
+   */
+  retentionDays: number;
+};
+
+/**
+ * Describes the message millwright.tenant.v1.Plan.
+ * Use `create(PlanSchema)` to create a new message.
+ */
+export const PlanSchema: GenMessage<Plan> = /*@__PURE__*/
+  messageDesc(file_millwright_tenant_v1_tenant, 7);
 
 /**
  * Membership is a person's place in a tenant.
@@ -211,7 +515,7 @@ export type Membership = Message<"millwright.tenant.v1.Membership"> & {
  * Use `create(MembershipSchema)` to create a new message.
  */
 export const MembershipSchema: GenMessage<Membership> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 2);
+  messageDesc(file_millwright_tenant_v1_tenant, 8);
 
 /**
  * Key is an API key without its secret.
@@ -259,7 +563,7 @@ export type Key = Message<"millwright.tenant.v1.Key"> & {
  * Use `create(KeySchema)` to create a new message.
  */
 export const KeySchema: GenMessage<Key> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 3);
+  messageDesc(file_millwright_tenant_v1_tenant, 9);
 
 /**
  * CreateRequest asks for a new tenant.
@@ -278,6 +582,20 @@ export type CreateRequest = Message<"millwright.tenant.v1.CreateRequest"> & {
    * @generated from field: string slug = 2;
    */
   slug: string;
+
+  /**
+   * One of the regions that there are; empty: any.
+   *
+   * @generated from field: string region = 3;
+   */
+  region: string;
+
+  /**
+   * One of ListPlans; empty: team.
+   *
+   * @generated from field: string plan = 4;
+   */
+  plan: string;
 };
 
 /**
@@ -285,7 +603,7 @@ export type CreateRequest = Message<"millwright.tenant.v1.CreateRequest"> & {
  * Use `create(CreateRequestSchema)` to create a new message.
  */
 export const CreateRequestSchema: GenMessage<CreateRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 4);
+  messageDesc(file_millwright_tenant_v1_tenant, 10);
 
 /**
  * CreateResponse carries the new tenant.
@@ -304,7 +622,7 @@ export type CreateResponse = Message<"millwright.tenant.v1.CreateResponse"> & {
  * Use `create(CreateResponseSchema)` to create a new message.
  */
 export const CreateResponseSchema: GenMessage<CreateResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 5);
+  messageDesc(file_millwright_tenant_v1_tenant, 11);
 
 /**
  * ListRequest asks for the caller's tenants.
@@ -319,7 +637,7 @@ export type ListRequest = Message<"millwright.tenant.v1.ListRequest"> & {
  * Use `create(ListRequestSchema)` to create a new message.
  */
 export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 6);
+  messageDesc(file_millwright_tenant_v1_tenant, 12);
 
 /**
  * ListResponse carries the caller's tenants and who they are.
@@ -357,7 +675,7 @@ export type ListResponse = Message<"millwright.tenant.v1.ListResponse"> & {
  * Use `create(ListResponseSchema)` to create a new message.
  */
 export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 7);
+  messageDesc(file_millwright_tenant_v1_tenant, 13);
 
 /**
  * SwitchRequest names the tenant to act for.
@@ -376,7 +694,7 @@ export type SwitchRequest = Message<"millwright.tenant.v1.SwitchRequest"> & {
  * Use `create(SwitchRequestSchema)` to create a new message.
  */
 export const SwitchRequestSchema: GenMessage<SwitchRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 8);
+  messageDesc(file_millwright_tenant_v1_tenant, 14);
 
 /**
  * SwitchResponse carries the membership now acted under.
@@ -395,7 +713,7 @@ export type SwitchResponse = Message<"millwright.tenant.v1.SwitchResponse"> & {
  * Use `create(SwitchResponseSchema)` to create a new message.
  */
 export const SwitchResponseSchema: GenMessage<SwitchResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 9);
+  messageDesc(file_millwright_tenant_v1_tenant, 15);
 
 /**
  * GetRequest asks for the caller's tenant.
@@ -410,7 +728,7 @@ export type GetRequest = Message<"millwright.tenant.v1.GetRequest"> & {
  * Use `create(GetRequestSchema)` to create a new message.
  */
 export const GetRequestSchema: GenMessage<GetRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 10);
+  messageDesc(file_millwright_tenant_v1_tenant, 16);
 
 /**
  * GetResponse carries the caller's tenant and role.
@@ -441,7 +759,267 @@ export type GetResponse = Message<"millwright.tenant.v1.GetResponse"> & {
  * Use `create(GetResponseSchema)` to create a new message.
  */
 export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 11);
+  messageDesc(file_millwright_tenant_v1_tenant, 17);
+
+/**
+ * ListPlansRequest asks for the plans.
+ *
+ * @generated from message millwright.tenant.v1.ListPlansRequest
+ */
+export type ListPlansRequest = Message<"millwright.tenant.v1.ListPlansRequest"> & {
+};
+
+/**
+ * Describes the message millwright.tenant.v1.ListPlansRequest.
+ * Use `create(ListPlansRequestSchema)` to create a new message.
+ */
+export const ListPlansRequestSchema: GenMessage<ListPlansRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_tenant_v1_tenant, 18);
+
+/**
+ * ListPlansResponse carries the plans, smallest first.
+ *
+ * @generated from message millwright.tenant.v1.ListPlansResponse
+ */
+export type ListPlansResponse = Message<"millwright.tenant.v1.ListPlansResponse"> & {
+  /**
+   * @generated from field: repeated millwright.tenant.v1.Plan plans = 1;
+   */
+  plans: Plan[];
+};
+
+/**
+ * Describes the message millwright.tenant.v1.ListPlansResponse.
+ * Use `create(ListPlansResponseSchema)` to create a new message.
+ */
+export const ListPlansResponseSchema: GenMessage<ListPlansResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_tenant_v1_tenant, 19);
+
+/**
+ * UpdateSettingsRequest carries all settings as they should be.
+ *
+ * @generated from message millwright.tenant.v1.UpdateSettingsRequest
+ */
+export type UpdateSettingsRequest = Message<"millwright.tenant.v1.UpdateSettingsRequest"> & {
+  /**
+   * @generated from field: millwright.tenant.v1.Settings settings = 1;
+   */
+  settings?: Settings | undefined;
+
+  /**
+   * The version that was read.
+   *
+   * @generated from field: int64 version = 2;
+   */
+  version: bigint;
+};
+
+/**
+ * Describes the message millwright.tenant.v1.UpdateSettingsRequest.
+ * Use `create(UpdateSettingsRequestSchema)` to create a new message.
+ */
+export const UpdateSettingsRequestSchema: GenMessage<UpdateSettingsRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_tenant_v1_tenant, 20);
+
+/**
+ * UpdateSettingsResponse carries the settings as they are now.
+ *
+ * @generated from message millwright.tenant.v1.UpdateSettingsResponse
+ */
+export type UpdateSettingsResponse = Message<"millwright.tenant.v1.UpdateSettingsResponse"> & {
+  /**
+   * @generated from field: millwright.tenant.v1.Settings settings = 1;
+   */
+  settings?: Settings | undefined;
+};
+
+/**
+ * Describes the message millwright.tenant.v1.UpdateSettingsResponse.
+ * Use `create(UpdateSettingsResponseSchema)` to create a new message.
+ */
+export const UpdateSettingsResponseSchema: GenMessage<UpdateSettingsResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_tenant_v1_tenant, 21);
+
+/**
+ * SettingsConflict is the detail of a refused UpdateSettings: somebody else was first.
+ *
+ * @generated from message millwright.tenant.v1.SettingsConflict
+ */
+export type SettingsConflict = Message<"millwright.tenant.v1.SettingsConflict"> & {
+  /**
+   * What was asked for.
+   *
+   * @generated from field: millwright.tenant.v1.Settings yours = 1;
+   */
+  yours?: Settings | undefined;
+
+  /**
+   * What holds now.
+   *
+   * @generated from field: millwright.tenant.v1.Settings current = 2;
+   */
+  current?: Settings | undefined;
+};
+
+/**
+ * Describes the message millwright.tenant.v1.SettingsConflict.
+ * Use `create(SettingsConflictSchema)` to create a new message.
+ */
+export const SettingsConflictSchema: GenMessage<SettingsConflict> = /*@__PURE__*/
+  messageDesc(file_millwright_tenant_v1_tenant, 22);
+
+/**
+ * TransferOwnershipRequest names the new owner.
+ *
+ * @generated from message millwright.tenant.v1.TransferOwnershipRequest
+ */
+export type TransferOwnershipRequest = Message<"millwright.tenant.v1.TransferOwnershipRequest"> & {
+  /**
+   * @generated from field: string member_id = 1;
+   */
+  memberId: string;
+
+  /**
+   * The tenant's slug, typed.
+   *
+   * @generated from field: string confirm = 2;
+   */
+  confirm: string;
+};
+
+/**
+ * Describes the message millwright.tenant.v1.TransferOwnershipRequest.
+ * Use `create(TransferOwnershipRequestSchema)` to create a new message.
+ */
+export const TransferOwnershipRequestSchema: GenMessage<TransferOwnershipRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_tenant_v1_tenant, 23);
+
+/**
+ * TransferOwnershipResponse carries the caller's membership as it is now.
+ *
+ * @generated from message millwright.tenant.v1.TransferOwnershipResponse
+ */
+export type TransferOwnershipResponse = Message<"millwright.tenant.v1.TransferOwnershipResponse"> & {
+  /**
+   * @generated from field: millwright.tenant.v1.Membership membership = 1;
+   */
+  membership?: Membership | undefined;
+};
+
+/**
+ * Describes the message millwright.tenant.v1.TransferOwnershipResponse.
+ * Use `create(TransferOwnershipResponseSchema)` to create a new message.
+ */
+export const TransferOwnershipResponseSchema: GenMessage<TransferOwnershipResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_tenant_v1_tenant, 24);
+
+/**
+ * DeleteRequest asks for the tenant's end.
+ *
+ * @generated from message millwright.tenant.v1.DeleteRequest
+ */
+export type DeleteRequest = Message<"millwright.tenant.v1.DeleteRequest"> & {
+  /**
+   * The tenant's slug, typed.
+   *
+   * @generated from field: string confirm = 1;
+   */
+  confirm: string;
+};
+
+/**
+ * Describes the message millwright.tenant.v1.DeleteRequest.
+ * Use `create(DeleteRequestSchema)` to create a new message.
+ */
+export const DeleteRequestSchema: GenMessage<DeleteRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_tenant_v1_tenant, 25);
+
+/**
+ * DeleteResponse carries the tenant as it is now.
+ *
+ * @generated from message millwright.tenant.v1.DeleteResponse
+ */
+export type DeleteResponse = Message<"millwright.tenant.v1.DeleteResponse"> & {
+  /**
+   * @generated from field: millwright.tenant.v1.Tenant tenant = 1;
+   */
+  tenant?: Tenant | undefined;
+};
+
+/**
+ * Describes the message millwright.tenant.v1.DeleteResponse.
+ * Use `create(DeleteResponseSchema)` to create a new message.
+ */
+export const DeleteResponseSchema: GenMessage<DeleteResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_tenant_v1_tenant, 26);
+
+/**
+ * CancelDeletionRequest takes the tenant back.
+ *
+ * @generated from message millwright.tenant.v1.CancelDeletionRequest
+ */
+export type CancelDeletionRequest = Message<"millwright.tenant.v1.CancelDeletionRequest"> & {
+};
+
+/**
+ * Describes the message millwright.tenant.v1.CancelDeletionRequest.
+ * Use `create(CancelDeletionRequestSchema)` to create a new message.
+ */
+export const CancelDeletionRequestSchema: GenMessage<CancelDeletionRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_tenant_v1_tenant, 27);
+
+/**
+ * CancelDeletionResponse carries the tenant as it is now.
+ *
+ * @generated from message millwright.tenant.v1.CancelDeletionResponse
+ */
+export type CancelDeletionResponse = Message<"millwright.tenant.v1.CancelDeletionResponse"> & {
+  /**
+   * @generated from field: millwright.tenant.v1.Tenant tenant = 1;
+   */
+  tenant?: Tenant | undefined;
+};
+
+/**
+ * Describes the message millwright.tenant.v1.CancelDeletionResponse.
+ * Use `create(CancelDeletionResponseSchema)` to create a new message.
+ */
+export const CancelDeletionResponseSchema: GenMessage<CancelDeletionResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_tenant_v1_tenant, 28);
+
+/**
+ * ListRemovedRequest asks for what became of deleted tenants.
+ *
+ * @generated from message millwright.tenant.v1.ListRemovedRequest
+ */
+export type ListRemovedRequest = Message<"millwright.tenant.v1.ListRemovedRequest"> & {
+};
+
+/**
+ * Describes the message millwright.tenant.v1.ListRemovedRequest.
+ * Use `create(ListRemovedRequestSchema)` to create a new message.
+ */
+export const ListRemovedRequestSchema: GenMessage<ListRemovedRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_tenant_v1_tenant, 29);
+
+/**
+ * ListRemovedResponse carries them, newest first.
+ *
+ * @generated from message millwright.tenant.v1.ListRemovedResponse
+ */
+export type ListRemovedResponse = Message<"millwright.tenant.v1.ListRemovedResponse"> & {
+  /**
+   * @generated from field: repeated millwright.tenant.v1.Removed tenants = 1;
+   */
+  tenants: Removed[];
+};
+
+/**
+ * Describes the message millwright.tenant.v1.ListRemovedResponse.
+ * Use `create(ListRemovedResponseSchema)` to create a new message.
+ */
+export const ListRemovedResponseSchema: GenMessage<ListRemovedResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_tenant_v1_tenant, 30);
 
 /**
  * CreateKeyRequest describes the key.
@@ -474,7 +1052,7 @@ export type CreateKeyRequest = Message<"millwright.tenant.v1.CreateKeyRequest"> 
  * Use `create(CreateKeyRequestSchema)` to create a new message.
  */
 export const CreateKeyRequestSchema: GenMessage<CreateKeyRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 12);
+  messageDesc(file_millwright_tenant_v1_tenant, 31);
 
 /**
  * CreateKeyResponse carries the key and, only here, its secret.
@@ -498,7 +1076,7 @@ export type CreateKeyResponse = Message<"millwright.tenant.v1.CreateKeyResponse"
  * Use `create(CreateKeyResponseSchema)` to create a new message.
  */
 export const CreateKeyResponseSchema: GenMessage<CreateKeyResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 13);
+  messageDesc(file_millwright_tenant_v1_tenant, 32);
 
 /**
  * ListKeysRequest asks for the tenant's keys.
@@ -513,7 +1091,7 @@ export type ListKeysRequest = Message<"millwright.tenant.v1.ListKeysRequest"> & 
  * Use `create(ListKeysRequestSchema)` to create a new message.
  */
 export const ListKeysRequestSchema: GenMessage<ListKeysRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 14);
+  messageDesc(file_millwright_tenant_v1_tenant, 33);
 
 /**
  * ListKeysResponse carries the tenant's keys.
@@ -532,7 +1110,7 @@ export type ListKeysResponse = Message<"millwright.tenant.v1.ListKeysResponse"> 
  * Use `create(ListKeysResponseSchema)` to create a new message.
  */
 export const ListKeysResponseSchema: GenMessage<ListKeysResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 15);
+  messageDesc(file_millwright_tenant_v1_tenant, 34);
 
 /**
  * RevokeKeyRequest names the key.
@@ -551,7 +1129,7 @@ export type RevokeKeyRequest = Message<"millwright.tenant.v1.RevokeKeyRequest"> 
  * Use `create(RevokeKeyRequestSchema)` to create a new message.
  */
 export const RevokeKeyRequestSchema: GenMessage<RevokeKeyRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 16);
+  messageDesc(file_millwright_tenant_v1_tenant, 35);
 
 /**
  * RevokeKeyResponse is empty.
@@ -566,7 +1144,7 @@ export type RevokeKeyResponse = Message<"millwright.tenant.v1.RevokeKeyResponse"
  * Use `create(RevokeKeyResponseSchema)` to create a new message.
  */
 export const RevokeKeyResponseSchema: GenMessage<RevokeKeyResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 17);
+  messageDesc(file_millwright_tenant_v1_tenant, 36);
 
 /**
  * IssueCellTokenRequest asks for a token of the caller's own rights.
@@ -581,7 +1159,7 @@ export type IssueCellTokenRequest = Message<"millwright.tenant.v1.IssueCellToken
  * Use `create(IssueCellTokenRequestSchema)` to create a new message.
  */
 export const IssueCellTokenRequestSchema: GenMessage<IssueCellTokenRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 18);
+  messageDesc(file_millwright_tenant_v1_tenant, 37);
 
 /**
  * IssueCellTokenResponse carries the token; send it as `Authorization: Bearer <token>`.
@@ -610,7 +1188,7 @@ export type IssueCellTokenResponse = Message<"millwright.tenant.v1.IssueCellToke
  * Use `create(IssueCellTokenResponseSchema)` to create a new message.
  */
 export const IssueCellTokenResponseSchema: GenMessage<IssueCellTokenResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 19);
+  messageDesc(file_millwright_tenant_v1_tenant, 38);
 
 /**
  * Role is what a member or a key may do in a tenant.
@@ -710,6 +1288,13 @@ export enum TenantStatus {
    * @generated from enum value: TENANT_STATUS_SUSPENDED = 3;
    */
   SUSPENDED = 3,
+
+  /**
+   * Refused; data is kept until the grace period is over, then removed.
+   *
+   * @generated from enum value: TENANT_STATUS_DELETING = 4;
+   */
+  DELETING = 4,
 }
 
 /**
@@ -717,6 +1302,102 @@ export enum TenantStatus {
  */
 export const TenantStatusSchema: GenEnum<TenantStatus> = /*@__PURE__*/
   enumDesc(file_millwright_tenant_v1_tenant, 1);
+
+/**
+ * Units are those of the console's charts; what devices send and the API answers stays as it is.
+ *
+ * @generated from enum millwright.tenant.v1.Units
+ */
+export enum Units {
+  /**
+   * @generated from enum value: UNITS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: UNITS_METRIC = 1;
+   */
+  METRIC = 1,
+
+  /**
+   * @generated from enum value: UNITS_IMPERIAL = 2;
+   */
+  IMPERIAL = 2,
+}
+
+/**
+ * Describes the enum millwright.tenant.v1.Units.
+ */
+export const UnitsSchema: GenEnum<Units> = /*@__PURE__*/
+  enumDesc(file_millwright_tenant_v1_tenant, 2);
+
+/**
+ * AlertSeverity is how much an alert matters.
+ *
+ * @generated from enum millwright.tenant.v1.AlertSeverity
+ */
+export enum AlertSeverity {
+  /**
+   * @generated from enum value: ALERT_SEVERITY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: ALERT_SEVERITY_INFO = 1;
+   */
+  INFO = 1,
+
+  /**
+   * @generated from enum value: ALERT_SEVERITY_WARNING = 2;
+   */
+  WARNING = 2,
+
+  /**
+   * @generated from enum value: ALERT_SEVERITY_CRITICAL = 3;
+   */
+  CRITICAL = 3,
+}
+
+/**
+ * Describes the enum millwright.tenant.v1.AlertSeverity.
+ */
+export const AlertSeveritySchema: GenEnum<AlertSeverity> = /*@__PURE__*/
+  enumDesc(file_millwright_tenant_v1_tenant, 3);
+
+/**
+ * StepState says how far a step is.
+ *
+ * @generated from enum millwright.tenant.v1.StepState
+ */
+export enum StepState {
+  /**
+   * @generated from enum value: STEP_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The steps before come first.
+   *
+   * @generated from enum value: STEP_STATE_WAITING = 1;
+   */
+  WAITING = 1,
+
+  /**
+   * @generated from enum value: STEP_STATE_RUNNING = 2;
+   */
+  RUNNING = 2,
+
+  /**
+   * @generated from enum value: STEP_STATE_DONE = 3;
+   */
+  DONE = 3,
+}
+
+/**
+ * Describes the enum millwright.tenant.v1.StepState.
+ */
+export const StepStateSchema: GenEnum<StepState> = /*@__PURE__*/
+  enumDesc(file_millwright_tenant_v1_tenant, 4);
 
 /**
  * TenantService manages organisations and the keys that may act for them. Their people are MemberService's.
@@ -765,6 +1446,68 @@ export const TenantService: GenService<{
     methodKind: "unary";
     input: typeof GetRequestSchema;
     output: typeof GetResponseSchema;
+  },
+  /**
+   * ListPlans returns the plans that a tenant may be founded with, smallest first.
+   *
+   * @generated from rpc millwright.tenant.v1.TenantService.ListPlans
+   */
+  listPlans: {
+    methodKind: "unary";
+    input: typeof ListPlansRequestSchema;
+    output: typeof ListPlansResponseSchema;
+  },
+  /**
+   * UpdateSettings replaces the settings. Fails with failed_precondition when they are no longer of the version that was
+   * read; the error's details then hold the SettingsConflict.
+   *
+   * @generated from rpc millwright.tenant.v1.TenantService.UpdateSettings
+   */
+  updateSettings: {
+    methodKind: "unary";
+    input: typeof UpdateSettingsRequestSchema;
+    output: typeof UpdateSettingsResponseSchema;
+  },
+  /**
+   * TransferOwnership makes another member an owner and the calling owner an admin, and tells both by e-mail.
+   *
+   * @generated from rpc millwright.tenant.v1.TenantService.TransferOwnership
+   */
+  transferOwnership: {
+    methodKind: "unary";
+    input: typeof TransferOwnershipRequestSchema;
+    output: typeof TransferOwnershipResponseSchema;
+  },
+  /**
+   * Delete asks for the tenant's end. At once nobody and nothing is served any more; until the grace period is over
+   * everything is kept and the deletion can be cancelled, then it is all removed.
+   *
+   * @generated from rpc millwright.tenant.v1.TenantService.Delete
+   */
+  delete: {
+    methodKind: "unary";
+    input: typeof DeleteRequestSchema;
+    output: typeof DeleteResponseSchema;
+  },
+  /**
+   * CancelDeletion takes the tenant back into service within the grace period.
+   *
+   * @generated from rpc millwright.tenant.v1.TenantService.CancelDeletion
+   */
+  cancelDeletion: {
+    methodKind: "unary";
+    input: typeof CancelDeletionRequestSchema;
+    output: typeof CancelDeletionResponseSchema;
+  },
+  /**
+   * ListRemoved returns what became of the tenants whose deletion the signed-in person asked for.
+   *
+   * @generated from rpc millwright.tenant.v1.TenantService.ListRemoved
+   */
+  listRemoved: {
+    methodKind: "unary";
+    input: typeof ListRemovedRequestSchema;
+    output: typeof ListRemovedResponseSchema;
   },
   /**
    * CreateKey makes an API key. The secret is in this response and nowhere else.

@@ -41,6 +41,22 @@ const (
 	TenantServiceSwitchProcedure = "/millwright.tenant.v1.TenantService/Switch"
 	// TenantServiceGetProcedure is the fully-qualified name of the TenantService's Get RPC.
 	TenantServiceGetProcedure = "/millwright.tenant.v1.TenantService/Get"
+	// TenantServiceListPlansProcedure is the fully-qualified name of the TenantService's ListPlans RPC.
+	TenantServiceListPlansProcedure = "/millwright.tenant.v1.TenantService/ListPlans"
+	// TenantServiceUpdateSettingsProcedure is the fully-qualified name of the TenantService's
+	// UpdateSettings RPC.
+	TenantServiceUpdateSettingsProcedure = "/millwright.tenant.v1.TenantService/UpdateSettings"
+	// TenantServiceTransferOwnershipProcedure is the fully-qualified name of the TenantService's
+	// TransferOwnership RPC.
+	TenantServiceTransferOwnershipProcedure = "/millwright.tenant.v1.TenantService/TransferOwnership"
+	// TenantServiceDeleteProcedure is the fully-qualified name of the TenantService's Delete RPC.
+	TenantServiceDeleteProcedure = "/millwright.tenant.v1.TenantService/Delete"
+	// TenantServiceCancelDeletionProcedure is the fully-qualified name of the TenantService's
+	// CancelDeletion RPC.
+	TenantServiceCancelDeletionProcedure = "/millwright.tenant.v1.TenantService/CancelDeletion"
+	// TenantServiceListRemovedProcedure is the fully-qualified name of the TenantService's ListRemoved
+	// RPC.
+	TenantServiceListRemovedProcedure = "/millwright.tenant.v1.TenantService/ListRemoved"
 	// TenantServiceCreateKeyProcedure is the fully-qualified name of the TenantService's CreateKey RPC.
 	TenantServiceCreateKeyProcedure = "/millwright.tenant.v1.TenantService/CreateKey"
 	// TenantServiceListKeysProcedure is the fully-qualified name of the TenantService's ListKeys RPC.
@@ -63,6 +79,20 @@ type TenantServiceClient interface {
 	Switch(context.Context, *v1.SwitchRequest) (*v1.SwitchResponse, error)
 	// Get returns the caller's tenant, its limits and where its cell listens.
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
+	// ListPlans returns the plans that a tenant may be founded with, smallest first.
+	ListPlans(context.Context, *v1.ListPlansRequest) (*v1.ListPlansResponse, error)
+	// UpdateSettings replaces the settings. Fails with failed_precondition when they are no longer of the version that was
+	// read; the error's details then hold the SettingsConflict.
+	UpdateSettings(context.Context, *v1.UpdateSettingsRequest) (*v1.UpdateSettingsResponse, error)
+	// TransferOwnership makes another member an owner and the calling owner an admin, and tells both by e-mail.
+	TransferOwnership(context.Context, *v1.TransferOwnershipRequest) (*v1.TransferOwnershipResponse, error)
+	// Delete asks for the tenant's end. At once nobody and nothing is served any more; until the grace period is over
+	// everything is kept and the deletion can be cancelled, then it is all removed.
+	Delete(context.Context, *v1.DeleteRequest) (*v1.DeleteResponse, error)
+	// CancelDeletion takes the tenant back into service within the grace period.
+	CancelDeletion(context.Context, *v1.CancelDeletionRequest) (*v1.CancelDeletionResponse, error)
+	// ListRemoved returns what became of the tenants whose deletion the signed-in person asked for.
+	ListRemoved(context.Context, *v1.ListRemovedRequest) (*v1.ListRemovedResponse, error)
 	// CreateKey makes an API key. The secret is in this response and nowhere else.
 	CreateKey(context.Context, *v1.CreateKeyRequest) (*v1.CreateKeyResponse, error)
 	// ListKeys returns the tenant's API keys without their secrets.
@@ -108,6 +138,42 @@ func NewTenantServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(tenantServiceMethods.ByName("Get")),
 			connect.WithClientOptions(opts...),
 		),
+		listPlans: connect.NewClient[v1.ListPlansRequest, v1.ListPlansResponse](
+			httpClient,
+			baseURL+TenantServiceListPlansProcedure,
+			connect.WithSchema(tenantServiceMethods.ByName("ListPlans")),
+			connect.WithClientOptions(opts...),
+		),
+		updateSettings: connect.NewClient[v1.UpdateSettingsRequest, v1.UpdateSettingsResponse](
+			httpClient,
+			baseURL+TenantServiceUpdateSettingsProcedure,
+			connect.WithSchema(tenantServiceMethods.ByName("UpdateSettings")),
+			connect.WithClientOptions(opts...),
+		),
+		transferOwnership: connect.NewClient[v1.TransferOwnershipRequest, v1.TransferOwnershipResponse](
+			httpClient,
+			baseURL+TenantServiceTransferOwnershipProcedure,
+			connect.WithSchema(tenantServiceMethods.ByName("TransferOwnership")),
+			connect.WithClientOptions(opts...),
+		),
+		delete: connect.NewClient[v1.DeleteRequest, v1.DeleteResponse](
+			httpClient,
+			baseURL+TenantServiceDeleteProcedure,
+			connect.WithSchema(tenantServiceMethods.ByName("Delete")),
+			connect.WithClientOptions(opts...),
+		),
+		cancelDeletion: connect.NewClient[v1.CancelDeletionRequest, v1.CancelDeletionResponse](
+			httpClient,
+			baseURL+TenantServiceCancelDeletionProcedure,
+			connect.WithSchema(tenantServiceMethods.ByName("CancelDeletion")),
+			connect.WithClientOptions(opts...),
+		),
+		listRemoved: connect.NewClient[v1.ListRemovedRequest, v1.ListRemovedResponse](
+			httpClient,
+			baseURL+TenantServiceListRemovedProcedure,
+			connect.WithSchema(tenantServiceMethods.ByName("ListRemoved")),
+			connect.WithClientOptions(opts...),
+		),
 		createKey: connect.NewClient[v1.CreateKeyRequest, v1.CreateKeyResponse](
 			httpClient,
 			baseURL+TenantServiceCreateKeyProcedure,
@@ -137,14 +203,20 @@ func NewTenantServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 
 // tenantServiceClient implements TenantServiceClient.
 type tenantServiceClient struct {
-	create         *connect.Client[v1.CreateRequest, v1.CreateResponse]
-	list           *connect.Client[v1.ListRequest, v1.ListResponse]
-	_switch        *connect.Client[v1.SwitchRequest, v1.SwitchResponse]
-	get            *connect.Client[v1.GetRequest, v1.GetResponse]
-	createKey      *connect.Client[v1.CreateKeyRequest, v1.CreateKeyResponse]
-	listKeys       *connect.Client[v1.ListKeysRequest, v1.ListKeysResponse]
-	revokeKey      *connect.Client[v1.RevokeKeyRequest, v1.RevokeKeyResponse]
-	issueCellToken *connect.Client[v1.IssueCellTokenRequest, v1.IssueCellTokenResponse]
+	create            *connect.Client[v1.CreateRequest, v1.CreateResponse]
+	list              *connect.Client[v1.ListRequest, v1.ListResponse]
+	_switch           *connect.Client[v1.SwitchRequest, v1.SwitchResponse]
+	get               *connect.Client[v1.GetRequest, v1.GetResponse]
+	listPlans         *connect.Client[v1.ListPlansRequest, v1.ListPlansResponse]
+	updateSettings    *connect.Client[v1.UpdateSettingsRequest, v1.UpdateSettingsResponse]
+	transferOwnership *connect.Client[v1.TransferOwnershipRequest, v1.TransferOwnershipResponse]
+	delete            *connect.Client[v1.DeleteRequest, v1.DeleteResponse]
+	cancelDeletion    *connect.Client[v1.CancelDeletionRequest, v1.CancelDeletionResponse]
+	listRemoved       *connect.Client[v1.ListRemovedRequest, v1.ListRemovedResponse]
+	createKey         *connect.Client[v1.CreateKeyRequest, v1.CreateKeyResponse]
+	listKeys          *connect.Client[v1.ListKeysRequest, v1.ListKeysResponse]
+	revokeKey         *connect.Client[v1.RevokeKeyRequest, v1.RevokeKeyResponse]
+	issueCellToken    *connect.Client[v1.IssueCellTokenRequest, v1.IssueCellTokenResponse]
 }
 
 // Create calls millwright.tenant.v1.TenantService.Create.
@@ -177,6 +249,60 @@ func (c *tenantServiceClient) Switch(ctx context.Context, req *v1.SwitchRequest)
 // Get calls millwright.tenant.v1.TenantService.Get.
 func (c *tenantServiceClient) Get(ctx context.Context, req *v1.GetRequest) (*v1.GetResponse, error) {
 	response, err := c.get.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListPlans calls millwright.tenant.v1.TenantService.ListPlans.
+func (c *tenantServiceClient) ListPlans(ctx context.Context, req *v1.ListPlansRequest) (*v1.ListPlansResponse, error) {
+	response, err := c.listPlans.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// UpdateSettings calls millwright.tenant.v1.TenantService.UpdateSettings.
+func (c *tenantServiceClient) UpdateSettings(ctx context.Context, req *v1.UpdateSettingsRequest) (*v1.UpdateSettingsResponse, error) {
+	response, err := c.updateSettings.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// TransferOwnership calls millwright.tenant.v1.TenantService.TransferOwnership.
+func (c *tenantServiceClient) TransferOwnership(ctx context.Context, req *v1.TransferOwnershipRequest) (*v1.TransferOwnershipResponse, error) {
+	response, err := c.transferOwnership.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Delete calls millwright.tenant.v1.TenantService.Delete.
+func (c *tenantServiceClient) Delete(ctx context.Context, req *v1.DeleteRequest) (*v1.DeleteResponse, error) {
+	response, err := c.delete.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// CancelDeletion calls millwright.tenant.v1.TenantService.CancelDeletion.
+func (c *tenantServiceClient) CancelDeletion(ctx context.Context, req *v1.CancelDeletionRequest) (*v1.CancelDeletionResponse, error) {
+	response, err := c.cancelDeletion.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListRemoved calls millwright.tenant.v1.TenantService.ListRemoved.
+func (c *tenantServiceClient) ListRemoved(ctx context.Context, req *v1.ListRemovedRequest) (*v1.ListRemovedResponse, error) {
+	response, err := c.listRemoved.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -230,6 +356,20 @@ type TenantServiceHandler interface {
 	Switch(context.Context, *v1.SwitchRequest) (*v1.SwitchResponse, error)
 	// Get returns the caller's tenant, its limits and where its cell listens.
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
+	// ListPlans returns the plans that a tenant may be founded with, smallest first.
+	ListPlans(context.Context, *v1.ListPlansRequest) (*v1.ListPlansResponse, error)
+	// UpdateSettings replaces the settings. Fails with failed_precondition when they are no longer of the version that was
+	// read; the error's details then hold the SettingsConflict.
+	UpdateSettings(context.Context, *v1.UpdateSettingsRequest) (*v1.UpdateSettingsResponse, error)
+	// TransferOwnership makes another member an owner and the calling owner an admin, and tells both by e-mail.
+	TransferOwnership(context.Context, *v1.TransferOwnershipRequest) (*v1.TransferOwnershipResponse, error)
+	// Delete asks for the tenant's end. At once nobody and nothing is served any more; until the grace period is over
+	// everything is kept and the deletion can be cancelled, then it is all removed.
+	Delete(context.Context, *v1.DeleteRequest) (*v1.DeleteResponse, error)
+	// CancelDeletion takes the tenant back into service within the grace period.
+	CancelDeletion(context.Context, *v1.CancelDeletionRequest) (*v1.CancelDeletionResponse, error)
+	// ListRemoved returns what became of the tenants whose deletion the signed-in person asked for.
+	ListRemoved(context.Context, *v1.ListRemovedRequest) (*v1.ListRemovedResponse, error)
 	// CreateKey makes an API key. The secret is in this response and nowhere else.
 	CreateKey(context.Context, *v1.CreateKeyRequest) (*v1.CreateKeyResponse, error)
 	// ListKeys returns the tenant's API keys without their secrets.
@@ -271,6 +411,42 @@ func NewTenantServiceHandler(svc TenantServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(tenantServiceMethods.ByName("Get")),
 		connect.WithHandlerOptions(opts...),
 	)
+	tenantServiceListPlansHandler := connect.NewUnaryHandlerSimple(
+		TenantServiceListPlansProcedure,
+		svc.ListPlans,
+		connect.WithSchema(tenantServiceMethods.ByName("ListPlans")),
+		connect.WithHandlerOptions(opts...),
+	)
+	tenantServiceUpdateSettingsHandler := connect.NewUnaryHandlerSimple(
+		TenantServiceUpdateSettingsProcedure,
+		svc.UpdateSettings,
+		connect.WithSchema(tenantServiceMethods.ByName("UpdateSettings")),
+		connect.WithHandlerOptions(opts...),
+	)
+	tenantServiceTransferOwnershipHandler := connect.NewUnaryHandlerSimple(
+		TenantServiceTransferOwnershipProcedure,
+		svc.TransferOwnership,
+		connect.WithSchema(tenantServiceMethods.ByName("TransferOwnership")),
+		connect.WithHandlerOptions(opts...),
+	)
+	tenantServiceDeleteHandler := connect.NewUnaryHandlerSimple(
+		TenantServiceDeleteProcedure,
+		svc.Delete,
+		connect.WithSchema(tenantServiceMethods.ByName("Delete")),
+		connect.WithHandlerOptions(opts...),
+	)
+	tenantServiceCancelDeletionHandler := connect.NewUnaryHandlerSimple(
+		TenantServiceCancelDeletionProcedure,
+		svc.CancelDeletion,
+		connect.WithSchema(tenantServiceMethods.ByName("CancelDeletion")),
+		connect.WithHandlerOptions(opts...),
+	)
+	tenantServiceListRemovedHandler := connect.NewUnaryHandlerSimple(
+		TenantServiceListRemovedProcedure,
+		svc.ListRemoved,
+		connect.WithSchema(tenantServiceMethods.ByName("ListRemoved")),
+		connect.WithHandlerOptions(opts...),
+	)
 	tenantServiceCreateKeyHandler := connect.NewUnaryHandlerSimple(
 		TenantServiceCreateKeyProcedure,
 		svc.CreateKey,
@@ -305,6 +481,18 @@ func NewTenantServiceHandler(svc TenantServiceHandler, opts ...connect.HandlerOp
 			tenantServiceSwitchHandler.ServeHTTP(w, r)
 		case TenantServiceGetProcedure:
 			tenantServiceGetHandler.ServeHTTP(w, r)
+		case TenantServiceListPlansProcedure:
+			tenantServiceListPlansHandler.ServeHTTP(w, r)
+		case TenantServiceUpdateSettingsProcedure:
+			tenantServiceUpdateSettingsHandler.ServeHTTP(w, r)
+		case TenantServiceTransferOwnershipProcedure:
+			tenantServiceTransferOwnershipHandler.ServeHTTP(w, r)
+		case TenantServiceDeleteProcedure:
+			tenantServiceDeleteHandler.ServeHTTP(w, r)
+		case TenantServiceCancelDeletionProcedure:
+			tenantServiceCancelDeletionHandler.ServeHTTP(w, r)
+		case TenantServiceListRemovedProcedure:
+			tenantServiceListRemovedHandler.ServeHTTP(w, r)
 		case TenantServiceCreateKeyProcedure:
 			tenantServiceCreateKeyHandler.ServeHTTP(w, r)
 		case TenantServiceListKeysProcedure:
@@ -336,6 +524,30 @@ func (UnimplementedTenantServiceHandler) Switch(context.Context, *v1.SwitchReque
 
 func (UnimplementedTenantServiceHandler) Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.Get is not implemented"))
+}
+
+func (UnimplementedTenantServiceHandler) ListPlans(context.Context, *v1.ListPlansRequest) (*v1.ListPlansResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.ListPlans is not implemented"))
+}
+
+func (UnimplementedTenantServiceHandler) UpdateSettings(context.Context, *v1.UpdateSettingsRequest) (*v1.UpdateSettingsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.UpdateSettings is not implemented"))
+}
+
+func (UnimplementedTenantServiceHandler) TransferOwnership(context.Context, *v1.TransferOwnershipRequest) (*v1.TransferOwnershipResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.TransferOwnership is not implemented"))
+}
+
+func (UnimplementedTenantServiceHandler) Delete(context.Context, *v1.DeleteRequest) (*v1.DeleteResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.Delete is not implemented"))
+}
+
+func (UnimplementedTenantServiceHandler) CancelDeletion(context.Context, *v1.CancelDeletionRequest) (*v1.CancelDeletionResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.CancelDeletion is not implemented"))
+}
+
+func (UnimplementedTenantServiceHandler) ListRemoved(context.Context, *v1.ListRemovedRequest) (*v1.ListRemovedResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.ListRemoved is not implemented"))
 }
 
 func (UnimplementedTenantServiceHandler) CreateKey(context.Context, *v1.CreateKeyRequest) (*v1.CreateKeyResponse, error) {
