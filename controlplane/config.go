@@ -109,6 +109,8 @@ type Config struct {
 	// CellsFile holds a JSON array of cells ({"name", "region", "url", "ingest_url", "mqtt_address",
 	// "mqtt_websocket_url", "max_databases", "max_events_per_second"}), in addition to Cells.
 	CellsFile string
+	// DeletionGrace is how long the deletion of an organisation can be cancelled.
+	DeletionGrace time.Duration
 	// PlanLimits replaces limits of every plan, each as name=value, e.g. events_per_second=1000000. docs/limits.md has the
 	// names.
 	PlanLimits []string
@@ -124,6 +126,7 @@ func DefaultConfig() Config {
 		Address: "127.0.0.1:8080", MetricsAddress: "127.0.0.1:0", PublicURL: "http://127.0.0.1:8080", Migrate: true,
 		NATSURL: "nats://127.0.0.1:4222", Replicas: 1, KratosPublicURL: "http://127.0.0.1:4433",
 		LimitsEvery: limit.Every,
+		DeletionGrace: 7 * 24 * time.Hour,
 	}
 }
 
@@ -175,6 +178,7 @@ func (c Config) Validate() error {
 	}
 	check(c.LimitsEvery > 0, "limits every %s: want above 0", c.LimitsEvery)
 	check(c.OverDay == "" || c.OverDay == overDayRefuse || c.OverDay == overDayTake, "over day %q: want refuse or take, or nothing", c.OverDay)
+	check(c.DeletionGrace >= 0, "deletion grace %s: want 0 or more", c.DeletionGrace)
 	_, err = c.plans()
 	check(err == nil, "%w", err)
 	return errors.Join(errs...)

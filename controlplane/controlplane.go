@@ -65,6 +65,7 @@ type App struct {
 	queries     *cel.Queries
 	jobs        *job.Service
 	runner      *job.Runner
+	worker      *tenant.Worker
 	distributor *distribute.Distributor
 	cells       *cell.Service
 	reports     *nats.Reports
@@ -111,9 +112,11 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		return nil, err
 	}
 	a.cells = cell.NewService(a.store, names, a.now)
-	tenants := tenant.NewService(a.store, a.keys, names, a.now)
+	catalog := nats.NewCatalog(a.nats, cfg.Replicas)
+	a.worker = tenant.NewWorker(a.store, a.keys, catalog, log, a.now)
+	tenants := tenant.NewService(a.store, a.worker, names, tenant.Plans(a.plans), cfg.DeletionGrace, a.now)
 	tokenID, tokenKey := a.keys.TokenKey()
-	a.distributor = distribute.New(a.store, nats.NewCatalog(a.nats, cfg.Replicas), names, tokenID, publicKey(tokenKey), log)
+	a.distributor = distribute.New(a.store, catalog, names, tokenID, publicKey(tokenKey), log)
 	a.callers = caller.NewMemory(a.store, log)
 	if err := a.openMail(); err != nil {
 		return nil, err
@@ -229,6 +232,7 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.uses.Run(ctx) })
 	g.Go(func() error { return a.watcher.Run(ctx) })
 	g.Go(func() error { return a.recordUses(ctx) })
+	g.Go(func() error { return a.worker.Run(ctx) })
 	g.Go(func() error { return billingnats.Consume(ctx, a.nats.JetStream(), a.collector, a.log) })
 	if dir := a.cfg.GatewayCertificateDir; dir != "" {
 		g.Go(func() error { return a.keys.KeepServerCertificate(ctx, dir, a.cfg.GatewayHosts, a.log) })

@@ -123,7 +123,7 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 	where := make(map[string]rpc.Cell, len(cells))
 	for _, cell := range cells {
 		where[cell.Name] = rpc.Cell{
-			URL: cell.URL, IngestURL: cell.IngestURL, MQTTAddress: cell.MQTTAddress, MQTTWebSocketURL: cell.MQTTWebSocketURL,
+			Region: cell.Region, URL: cell.URL, IngestURL: cell.IngestURL, MQTTAddress: cell.MQTTAddress, MQTTWebSocketURL: cell.MQTTWebSocketURL,
 		}
 	}
 	tokenID, tokenKey := a.keys.TokenKey()

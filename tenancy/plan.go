@@ -20,6 +20,10 @@ type Plan struct {
 	Limits map[string]int64
 	// RefusesOverDay: events above events_per_day are refused until midnight UTC. Otherwise they are taken.
 	RefusesOverDay bool
+	// Title says in a sentence whom the plan is for.
+	Title string
+	// RetentionDays is the most that telemetry is kept.
+	RetentionDays int
 }
 
 const (
@@ -33,25 +37,25 @@ var plans = []Plan{
 		LimitEventsPerSecond: 50, LimitEventsBurst: 200, LimitEventsPerDay: 1_000_000,
 		LimitDeviceEventsPerSecond: 20, LimitDeviceEventsBurst: 100, LimitPayloadBytes: 64 * kib, LimitMeasurementsPerDevice: 512,
 		LimitConnections: 20, LimitRequestsPerSecond: 20, LimitLiveSessions: 10, LimitQueryConcurrency: 4,
-	}, true},
+	}, true, "A first machine, to try it out.", 30},
 	{PlanTeam, map[string]int64{
 		LimitDevices: 10_000, LimitGroups: 200, LimitRules: 200, LimitMembers: 100, LimitKeys: 50, LimitPointsRetained: 10_000_000_000,
 		LimitEventsPerSecond: 5_000, LimitEventsBurst: 10_000, LimitEventsPerDay: 50_000_000,
 		LimitDeviceEventsPerSecond: 0, LimitDeviceEventsBurst: 0, LimitPayloadBytes: 256 * kib, LimitMeasurementsPerDevice: 512,
 		LimitConnections: 10_000, LimitRequestsPerSecond: 200, LimitLiveSessions: 500, LimitQueryConcurrency: 32,
-	}, false},
+	}, false, "A line or a hall, and the people who run it.", 400},
 	{PlanPlant, map[string]int64{
 		LimitDevices: 100_000, LimitGroups: 1_000, LimitRules: 1_000, LimitMembers: 500, LimitKeys: 200, LimitPointsRetained: 100_000_000_000,
 		LimitEventsPerSecond: 20_000, LimitEventsBurst: 40_000, LimitEventsPerDay: 20_000 * day / 2,
 		LimitDeviceEventsPerSecond: 0, LimitDeviceEventsBurst: 0, LimitPayloadBytes: 256 * kib, LimitMeasurementsPerDevice: 512,
 		LimitConnections: 20_000, LimitRequestsPerSecond: 500, LimitLiveSessions: 1_000, LimitQueryConcurrency: 64,
-	}, false},
+	}, false, "A whole plant.", 1100},
 	{PlanEnterprise, map[string]int64{
 		LimitDevices: 500_000, LimitGroups: 5_000, LimitRules: 5_000, LimitMembers: 5_000, LimitKeys: 1_000, LimitPointsRetained: 1_000_000_000_000,
 		LimitEventsPerSecond: 100_000, LimitEventsBurst: 200_000, LimitEventsPerDay: 100_000 * day / 2,
 		LimitDeviceEventsPerSecond: 0, LimitDeviceEventsBurst: 0, LimitPayloadBytes: 1024 * kib, LimitMeasurementsPerDevice: 512,
 		LimitConnections: 20_000, LimitRequestsPerSecond: 2_000, LimitLiveSessions: 5_000, LimitQueryConcurrency: 128,
-	}, false},
+	}, false, "Several plants.", 3650},
 }
 
 // Plans returns every plan, smallest first.

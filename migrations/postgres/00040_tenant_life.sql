@@ -56,8 +56,6 @@ create table removed_tenants (
   cell text not null,
   removed_at timestamptz not null,
   verified_at timestamptz,
-  due_at timestamptz not null,
-  detail text not null default '',
   counts jsonb not null,
   usage jsonb not null,
   audit text not null
@@ -125,6 +123,7 @@ declare
   last_entry bigint;
 begin
   perform set_config('millwright.tenant', target, true);
+  perform set_config('millwright.operator', 'removal', true);
   perform 1 from tenants where id = target and removing and delete_due_at <= at for update;
   if not found then
     raise exception 'tenant % is not due to be removed', target;
@@ -178,7 +177,7 @@ end $$;
 -- +goose StatementEnd
 
 -- E-mails that tell a person of something, as they were when it happened: no secret is in them.
-create table notices (
+create table letters (
   id text primary key,
   tenant_id text not null references tenants,
   recipient text not null,
@@ -186,9 +185,10 @@ create table notices (
   body text not null check (length(body) <= 10000),
   created_at timestamptz not null
 );
-alter table notices enable row level security;
-alter table notices force row level security;
-create policy tenant on notices using (tenant_id = current_setting('millwright.tenant', true));
-grant select, insert, delete on notices to millwright_app;
+alter table letters enable row level security;
+alter table letters force row level security;
+create policy tenant on letters using (tenant_id = current_setting('millwright.tenant', true));
+grant select, insert, delete on letters to millwright_app;
 alter table mail_outbox drop constraint mail_outbox_kind_check;
-alter table mail_outbox add constraint mail_outbox_kind_check check (kind in ('invitation', 'notice'));
+alter table mail_outbox add constraint mail_outbox_kind_check check (kind ~ '^[a-z_]{1,40}$');
+grant delete on tenant_steps, invitations to millwright_app;

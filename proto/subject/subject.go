@@ -110,6 +110,9 @@ func GroupKey(tenant, group string) string { return string(KindGroup) + "." + te
 // VerifierKey is the key of a public signing key in a catalog bucket.
 func VerifierKey(id string) string { return string(KindVerifier) + "." + id }
 
+// CatalogOf matches every key of a tenant in a catalog bucket, of whatever kind.
+func CatalogOf(tenant string) []string { return []string{"*." + tenant, "*." + tenant + ".>"} }
+
 // ParseCatalogKey splits a catalog key into its kind and the one or two names after it.
 func ParseCatalogKey(key string) (kind Kind, names []string, ok bool) {
 	parts := strings.Split(key, ".")

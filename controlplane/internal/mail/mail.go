@@ -30,6 +30,8 @@ type Queue interface {
 	NextInvitation(ctx context.Context, now time.Time, send func(ctx context.Context, organisation string, i member.Invitation) (hash []byte, err error)) (more bool, err error)
 	// NextNotice calls send with the first notice of a limit whose e-mail is due, and keeps what came of it.
 	NextNotice(ctx context.Context, now time.Time, send func(ctx context.Context, n Notice) error) (more bool, err error)
+	// NextLetter calls send with the first e-mail that is due of those that are sent as they are, and keeps what came of it.
+	NextLetter(ctx context.Context, now time.Time, send func(ctx context.Context, m Message) error) (more bool, err error)
 	// Mail wakes the courier after a transaction of this process queued something.
 	Mail() <-chan struct{}
 }
@@ -74,13 +76,25 @@ func (c *Courier) drain(ctx context.Context) {
 		if err == nil {
 			noticed, err = c.queue.NextNotice(ctx, c.now(), c.notify)
 		}
+		written := false
+		if err == nil {
+			written, err = c.queue.NextLetter(ctx, c.now(), c.deliver)
+		}
 		if err != nil && ctx.Err() == nil {
 			c.log.WarnContext(ctx, "cannot work on the e-mail queue", slog.Any("error", err))
 		}
-		if err != nil || !invited && !noticed {
+		if err != nil || !invited && !noticed && !written {
 			return
 		}
 	}
+}
+
+func (c *Courier) deliver(ctx context.Context, m Message) error {
+	err := c.sender.Send(ctx, m)
+	if err != nil {
+		c.log.WarnContext(ctx, "an e-mail could not be sent", slog.String("subject", m.Subject), slog.Any("error", err))
+	}
+	return err
 }
 
 func (c *Courier) invite(ctx context.Context, organisation string, i member.Invitation) ([]byte, error) {

@@ -182,8 +182,8 @@ func entryToProto(e distribute.Entry) (name string, value []byte, err error) {
 
 func tenantToProto(t tenant.Tenant) *catalogv1.Tenant {
 	return &catalogv1.Tenant{
-		TenantId: string(t.ID), Name: t.Name, Suspended: t.Status == tenant.StatusSuspended,
-		IntermediateCa: t.Intermediate, Revision: uint64(t.Revision),
+		TenantId: string(t.ID), Name: t.Name, Suspended: t.Refusal() != "", Suspension: t.Refusal(), Removed: t.Removing,
+		IntermediateCa: t.Intermediate, Revision: uint64(t.Revision), RetentionDays: int32(t.Kept()),
 		Limits: &catalogv1.Limits{
 			EventsPerSecond: int32(t.Limits.EventsPerSecond), EventsBurst: int32(t.Limits.EventsBurst),
 			PayloadBytes: int32(t.Limits.PayloadBytes), MeasurementsPerDevice: int32(t.Limits.MeasurementsPerDevice),

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	catalogv1 "github.com/millwright-io/millwright/proto/gen/millwright/catalog/v1"
 	"github.com/millwright-io/millwright/proto/subject"
 	"github.com/millwright-io/millwright/tenancy"
@@ -20,21 +21,21 @@ import (
 // reportConsumer is the durable consumer of the control plane; all its processes share it.
 const reportConsumer = "controlplane"
 
-// Activator takes a tenant into service once its cell is ready for it.
-type Activator interface {
-	Activate(ctx context.Context, cell string, id tenancy.ID) error
+// Storages notes what cells say of tenants' storage.
+type Storages interface {
+	StorageReported(ctx context.Context, id tenancy.ID, r tenant.StorageReport) error
 }
 
 // Reports reads what the cells report.
 type Reports struct {
-	js        jetstream.JetStream
-	activator Activator
-	log       *slog.Logger
+	js       jetstream.JetStream
+	storages Storages
+	log      *slog.Logger
 }
 
 // NewReports returns a reader.
-func NewReports(c *Conn, a Activator, log *slog.Logger) *Reports {
-	return &Reports{js: c.js, activator: a, log: log}
+func NewReports(c *Conn, s Storages, log *slog.Logger) *Reports {
+	return &Reports{js: c.js, storages: s, log: log}
 }
 
 // retry is how long a failed attempt, or a failed message, rests.
@@ -84,16 +85,25 @@ func (r *Reports) handle(ctx context.Context, msg jetstream.Msg) {
 	cell, _ := strings.CutPrefix(msg.Subject(), subject.Report(""))
 	var report catalogv1.CellReport
 	err := proto.Unmarshal(msg.Data(), &report)
+	storage := report.GetStorage()
+	named := storage.GetTenantId()
+	if storage == nil {
+		named = report.GetProvisionedTenantId()
+	}
 	var id tenancy.ID
 	if err == nil {
-		id, err = tenancy.ParseID(report.GetProvisionedTenantId())
+		id, err = tenancy.ParseID(named)
 	}
 	if err != nil {
 		r.log.ErrorContext(ctx, "dropped a report that cannot be read", slog.String("cell", cell), slog.Any("error", err))
 		_ = msg.TermWithReason("unreadable")
 		return
 	}
-	if err := r.activator.Activate(ctx, cell, id); err != nil {
+	err = r.storages.StorageReported(ctx, id, tenant.StorageReport{
+		Cell: cell, Failure: storage.GetFailure(), Removed: storage.GetRemoved(),
+		Tables: storage.GetTables(), Rows: storage.GetRows(), Bytes: storage.GetBytes(),
+	})
+	if err != nil {
 		r.log.WarnContext(ctx, "cannot take a report", slog.String("cell", cell), slog.String("tenant", string(id)), slog.Any("error", err))
 		_ = msg.NakWithDelay(retry)
 		return

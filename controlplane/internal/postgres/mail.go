@@ -121,6 +121,31 @@ func (s *Store) NextNotice(ctx context.Context, now time.Time, send func(ctx con
 	})
 }
 
+// NextLetter implements mail.Queue. What is refused for good is let go: the courier's log has it.
+func (s *Store) NextLetter(ctx context.Context, now time.Time, send func(ctx context.Context, m mail.Message) error) (more bool, err error) {
+	return s.nextMail(ctx, now, "letter", func(tx pgx.Tx, q queued) error {
+		var m mail.Message
+		err := tx.QueryRow(ctx, "select recipient, subject, body from letters where id = $1", q.object).Scan(&m.To, &m.Subject, &m.Text)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return forget(ctx, tx, q.seq)
+		}
+		if err != nil {
+			return fmt.Errorf("read letter: %w", err)
+		}
+		failure := send(ctx, m)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if failure != nil && !errors.Is(failure, mail.ErrRefused) && q.attempts+1 < maxAttempts {
+			return putOff(ctx, tx, q, now)
+		}
+		if _, err := tx.Exec(ctx, "delete from letters where id = $1", q.object); err != nil {
+			return fmt.Errorf("forget letter: %w", err)
+		}
+		return forget(ctx, tx, q.seq)
+	})
+}
+
 // putOff has another attempt made later.
 func putOff(ctx context.Context, tx pgx.Tx, q queued, now time.Time) error {
 	backoff := min(firstBackoff<<q.attempts, maxBackoff)

@@ -149,8 +149,8 @@ func (s *Store) Snapshot(ctx context.Context, cell string, deliver func(context.
 // tenantEntries reads all that a cell should know of one tenant.
 func (s *Store) tenantEntries(ctx context.Context, tx pgx.Tx, id tenancy.ID) ([]distribute.Entry, error) {
 	whole, err := s.readEntry(ctx, tx, change{tenant: id, kind: distribute.KindTenant})
-	if err != nil {
-		return nil, err
+	if err != nil || whole.Tenant == nil {
+		return nil, err // what is not prepared yet, or removed, is not at the cell
 	}
 	list := []distribute.Entry{whole}
 	types, err := readTypes(ctx, tx, id)

@@ -27,6 +27,7 @@ type Store struct {
 	mail    chan struct{}
 	jobs    chan struct{}
 	queries group.Queries
+	work    chan struct{}
 	// caller is told of callers that a transaction of this process changed.
 	caller func(kind, id string)
 }
@@ -46,7 +47,10 @@ func Open(ctx context.Context, dsn string, plans map[string]tenant.Limits) (*Sto
 	if err != nil {
 		return nil, fmt.Errorf("open postgres: %w", err)
 	}
-	s := &Store{pool: pool, plans: plans, changed: make(chan struct{}, 1), mail: make(chan struct{}, 1), jobs: make(chan struct{}, 1), caller: func(string, string) {}}
+	s := &Store{
+		pool: pool, plans: plans, changed: make(chan struct{}, 1), mail: make(chan struct{}, 1),
+		jobs: make(chan struct{}, 1), work: make(chan struct{}, 1), caller: func(string, string) {},
+	}
 	if err := s.Ping(ctx); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("connect to postgres: %w", err)

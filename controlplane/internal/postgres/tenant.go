@@ -2,18 +2,19 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/millwright-io/millwright/controlplane/internal/audit"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
 const insertTenant = `
-insert into tenants (id, name, slug, status, plan, cell, revision, created_at)
-values (@id, @name, @slug, @status, @plan, @cell, @revision, @created_at)`
+insert into tenants (id, name, slug, status, plan, cell, revision, created_at, time_zone, units, alert_severity)
+values (@id, @name, @slug, @status, @plan, @cell, @revision, @created_at, @time_zone, @units, @alert_severity)`
 
 // InsertTenant implements tenant.Store.
 func (s *Store) InsertTenant(ctx context.Context, f tenant.Founding) (tenant.Tenant, error) {
@@ -25,7 +26,8 @@ func (s *Store) InsertTenant(ctx context.Context, f tenant.Founding) (tenant.Ten
 		}
 		_, err = tx.Exec(ctx, insertTenant, pgx.NamedArgs{
 			"id": t.ID, "name": t.Name, "slug": t.Slug, "status": t.Status, "plan": t.Plan, "cell": t.Cell,
-			"revision": t.Revision, "created_at": t.CreatedAt,
+			"revision": t.Revision, "created_at": t.CreatedAt, "time_zone": t.Settings.TimeZone, "units": t.Settings.Units,
+			"alert_severity": t.Settings.AlertSeverity,
 		})
 		if violates(err, "tenants_slug_key") {
 			return fmt.Errorf("the name %q is taken in links, choose another slug: %w", t.Slug, tenancy.ErrExists)
@@ -38,7 +40,6 @@ func (s *Store) InsertTenant(ctx context.Context, f tenant.Founding) (tenant.Ten
 	if err != nil {
 		return tenant.Tenant{}, err
 	}
-	s.wake()
 	s.caller("person", f.Person)
 	t.Limits = s.plans[t.Plan]
 	return t, nil
@@ -48,30 +49,50 @@ func (s *Store) InsertTenant(ctx context.Context, f tenant.Founding) (tenant.Ten
 func (s *Store) fillTenant(ctx context.Context, tx pgx.Tx, f tenant.Founding, t tenant.Tenant) error {
 	b := &pgx.Batch{}
 	b.Queue("insert into placements (tenant_id, cell) values ($1, $2)", t.ID, t.Cell)
-	b.Queue("insert into authorities (tenant_id, certificate, sealed_key, created_at) values ($1, $2, $3, $4)",
-		t.ID, t.Intermediate, f.SealedKey, t.CreatedAt)
 	b.Queue("insert into members (tenant_id, person_id, email, role, created_at) values ($1, $2, $3, $4, $5)",
 		t.ID, f.Person, f.Email, tenancy.RoleOwner, t.CreatedAt)
-	b.Queue(insertOutbox, pgx.NamedArgs{"cell": t.Cell, "tenant": t.ID, "kind": "tenant", "object": ""})
+	for i, name := range tenant.TaskProvision.Steps() {
+		b.Queue(insertStep, t.ID, tenant.TaskProvision, i+1, name)
+	}
+	b.Queue("insert into tenant_work (tenant_id, task, due_at) values ($1, $2, $3)", t.ID, tenant.TaskProvision, f.Lease)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return fmt.Errorf("insert tenant: %w", err)
 	}
 	return appendAudit(ctx, tx, f.Audit)
 }
 
-const selectTenant = `
+const tenantColumns = `
 select t.id, t.name, t.slug, t.status, t.plan, t.cell, t.revision, t.created_at,
   coalesce((select jsonb_object_agg(o.name, o.value) from limit_overrides o
-    where o.tenant_id = t.id and (o.expires_at is null or o.expires_at > now())), '{}')
-from tenants t`
+    where o.tenant_id = t.id and (o.expires_at is null or o.expires_at > now())), '{}'),
+  t.time_zone, t.units, t.retention_days, t.alert_recipients, t.alert_severity, t.settings_version,
+  t.suspended_at, t.suspension, t.delete_requested_at, t.delete_requested_by, t.delete_person, t.delete_due_at, t.removing,
+  coalesce((select jsonb_agg(jsonb_build_object('Task', p.task, 'Name', p.name, 'State', p.state, 'Attempts', p.attempts,
+    'Detail', p.detail, 'FinishedAt', coalesce(p.finished_at, '0001-01-01 00:00:00+00'::timestamptz)) order by p.task, p.position)
+    from tenant_steps p where p.tenant_id = t.id), '[]')`
+
+const selectTenant = tenantColumns + " from tenants t"
 
 func (s *Store) scanTenant(row pgx.Row, more ...any) (t tenant.Tenant, err error) {
 	var overrides map[string]int64
-	dest := []any{&t.ID, &t.Name, &t.Slug, &t.Status, &t.Plan, &t.Cell, &t.Revision, &t.CreatedAt, &overrides}
+	var suspended, requested, due *time.Time
+	dest := []any{
+		&t.ID, &t.Name, &t.Slug, &t.Status, &t.Plan, &t.Cell, &t.Revision, &t.CreatedAt, &overrides,
+		&t.Settings.TimeZone, &t.Settings.Units, &t.Settings.RetentionDays, &t.Settings.AlertRecipients, &t.Settings.AlertSeverity, &t.Settings.Version,
+		&suspended, &t.Suspension.Reason, &requested, &t.Deletion.By, &t.Deletion.Person, &due, &t.Removing, &t.Steps,
+	}
 	if err := row.Scan(append(dest, more...)...); err != nil {
 		return tenant.Tenant{}, err
 	}
-	t.CreatedAt = t.CreatedAt.UTC()
+	t.CreatedAt, t.Suspension.At = t.CreatedAt.UTC(), time0(suspended)
+	t.Deletion.RequestedAt, t.Deletion.DueAt = time0(requested), time0(due)
+	t.Settings.Name = t.Name
+	if suspended != nil {
+		t.Status = tenant.StatusSuspended
+	}
+	if due != nil {
+		t.Status = tenant.StatusDeleting
+	}
 	t.Limits, err = s.plans[t.Plan].With(overrides)
 	return t, err
 }
@@ -102,10 +123,7 @@ func (s *Store) lockTenant(ctx context.Context, tx pgx.Tx, id tenancy.ID) (tenan
 	return t, nil
 }
 
-const selectMemberships = `
-select t.id, t.name, t.slug, t.status, t.plan, t.cell, t.revision, t.created_at,
-  coalesce((select jsonb_object_agg(o.name, o.value) from limit_overrides o
-    where o.tenant_id = t.id and (o.expires_at is null or o.expires_at > now())), '{}'), m.role, m.facilities
+const selectMemberships = tenantColumns + `, m.role, m.facilities
 from members m
 join tenants t on t.id = m.tenant_id
 where m.person_id = @person
@@ -128,39 +146,37 @@ func (s *Store) Memberships(ctx context.Context, person string) (list []tenant.M
 	return list, err
 }
 
-// ActivateTenant implements tenant.Store.
-func (s *Store) ActivateTenant(ctx context.Context, id tenancy.ID, cell string, e audit.Entry) error {
-	return s.inTenant(ctx, id, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, "update tenants set status = 'active' where id = $1 and cell = $2 and status = 'provisioning'", id, cell)
-		if err != nil {
-			return fmt.Errorf("activate tenant %s: %w", id, err)
-		}
-		if tag.RowsAffected() == 0 {
-			return nil
-		}
-		return appendAudit(ctx, tx, e)
-	})
-}
-
 // Authority implements device.Store.
 func (s *Store) Authority(ctx context.Context, id tenancy.ID) (certificate, sealedKey []byte, err error) {
 	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, "select certificate, sealed_key from authorities where tenant_id = $1", id).Scan(&certificate, &sealedKey)
 		if err != nil {
-			return fmt.Errorf("read intermediate of tenant %s: %w", id, err)
+			return preparing(fmt.Errorf("read intermediate of tenant %s: %w", id, err))
 		}
 		return nil
 	})
 	return certificate, sealedKey, err
 }
 
-// tenantEntry is the tenant as its cell should know it, with its intermediate CA; nil when it is gone.
+// preparing makes a missing intermediate an ErrUnavailable: it is about to be made.
+func preparing(err error) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("the organisation's certificate authority is being made: try again in some seconds: %w", tenancy.ErrUnavailable)
+	}
+	return err
+}
+
+// tenantEntry is the tenant as its cell should know it, with its intermediate CA; nil when it is gone, or has none yet.
 func (s *Store) tenantEntry(ctx context.Context, tx pgx.Tx, id tenancy.ID) (*tenant.Tenant, error) {
 	t, err := found(s.tenant(ctx, tx, id))
-	if err != nil || t == nil {
+	if err != nil || t == nil || t.Forgotten() {
 		return nil, err
 	}
-	if err := tx.QueryRow(ctx, "select certificate from authorities where tenant_id = $1", id).Scan(&t.Intermediate); err != nil {
+	err = tx.QueryRow(ctx, "select certificate from authorities where tenant_id = $1", id).Scan(&t.Intermediate)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read intermediate of tenant %s: %w", id, err)
 	}
 	return t, nil

@@ -14,7 +14,7 @@ import (
 
 // Cell says where a cell listens.
 type Cell struct {
-	URL, IngestURL, MQTTAddress, MQTTWebSocketURL string
+	Region, URL, IngestURL, MQTTAddress, MQTTWebSocketURL string
 }
 
 // Signer makes cell tokens.
@@ -36,7 +36,7 @@ func (s *Tenants) Create(ctx context.Context, req *tenantv1.CreateRequest) (*ten
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.Tenants.Create(ctx, p, req.GetName(), req.GetSlug())
+	t, err := s.Tenants.Create(ctx, p, tenant.Request{Name: req.GetName(), Slug: req.GetSlug(), Region: req.GetRegion(), Plan: req.GetPlan()})
 	if err != nil {
 		return nil, err
 	}
@@ -109,11 +109,21 @@ func (s *Tenants) IssueCellToken(ctx context.Context, _ *tenantv1.IssueCellToken
 
 func (s *Tenants) tenantToProto(t tenant.Tenant) *tenantv1.Tenant {
 	cell := s.Cells[t.Cell]
-	return &tenantv1.Tenant{
+	out := &tenantv1.Tenant{
 		TenantId: string(t.ID), Name: t.Name, Slug: t.Slug, Status: statuses[t.Status], Plan: t.Plan, Limits: limitsToProto(t.Limits),
 		Cell: t.Cell, CellUrl: cell.URL, IngestUrl: cell.IngestURL, MqttAddress: cell.MQTTAddress,
-		MqttWebsocketUrl: cell.MQTTWebSocketURL, CreatedAt: timestamppb.New(t.CreatedAt),
+		MqttWebsocketUrl: cell.MQTTWebSocketURL, CreatedAt: timestamppb.New(t.CreatedAt), Region: cell.Region, Settings: settingsToProto(t.Settings),
 	}
+	for _, step := range t.Steps {
+		out.Steps = append(out.Steps, stepToProto(step))
+	}
+	if !t.Suspension.At.IsZero() {
+		out.Suspension = &tenantv1.Suspension{Reason: t.Suspension.Reason, SuspendedAt: timestamppb.New(t.Suspension.At)}
+	}
+	if d := t.Deletion; !d.DueAt.IsZero() {
+		out.Deletion = &tenantv1.Deletion{RequestedBy: d.By, RequestedAt: timestamppb.New(d.RequestedAt), DueAt: timestamppb.New(d.DueAt)}
+	}
+	return out
 }
 
 func (s *Tenants) membershipToProto(m tenant.Membership) *tenantv1.Membership {
@@ -135,4 +145,5 @@ var statuses = map[tenant.Status]tenantv1.TenantStatus{
 	tenant.StatusProvisioning: tenantv1.TenantStatus_TENANT_STATUS_PROVISIONING,
 	tenant.StatusActive:       tenantv1.TenantStatus_TENANT_STATUS_ACTIVE,
 	tenant.StatusSuspended:    tenantv1.TenantStatus_TENANT_STATUS_SUSPENDED,
+	tenant.StatusDeleting:     tenantv1.TenantStatus_TENANT_STATUS_DELETING,
 }

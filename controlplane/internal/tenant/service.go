@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -12,12 +13,14 @@ import (
 	"github.com/millwright-io/millwright/tenancy"
 )
 
-// Founding is all that a new tenant begins with; the store writes it in one transaction.
+// Founding is all that a new tenant begins with; the store writes it in one transaction, and the steps that are to be
+// taken with it.
 type Founding struct {
-	Tenant    Tenant
-	Person    string
-	Email     string
-	SealedKey []byte
+	Tenant Tenant
+	Person string
+	Email  string
+	// Lease is when somebody else may take the steps.
+	Lease time.Time
 	// Cells are the configured ones; the store takes the one that cell.Place chooses and sets it in the tenant.
 	Cells []string
 	// Region is where the tenant may live; empty: anywhere.
@@ -34,9 +37,26 @@ type Store interface {
 	Memberships(ctx context.Context, person string) ([]Membership, error)
 	// SetActingTenant fails with ErrNotFound when the person is no member.
 	SetActingTenant(ctx context.Context, session, person string, id tenancy.ID, e audit.Entry) error
-	// ActivateTenant takes a tenant of that cell out of provisioning; it is idempotent.
-	ActivateTenant(ctx context.Context, id tenancy.ID, cell string, e audit.Entry) error
+	// UpdateSettings fails with a *SettingsConflict when the settings are not of that version any more.
+	UpdateSettings(ctx context.Context, id tenancy.ID, s Settings, e audit.Entry) (Settings, error)
+	// StorageReported notes what the tenant's cell says of its storage, and wakes the worker; it is idempotent. A tenant
+	// that is not there is an ErrNotFound.
+	StorageReported(ctx context.Context, id tenancy.ID, r StorageReport) error
+	LifeStore
 }
+
+// StorageReport is what a cell says of a tenant's storage.
+type StorageReport struct {
+	Cell string
+	// Failure is why it could not be prepared or removed at this attempt.
+	Failure string
+	// Removed: it is gone, and so much was removed.
+	Removed             bool
+	Tables, Rows, Bytes int64
+}
+
+// Detail says how much was removed.
+func (r StorageReport) Detail() string { return fmt.Sprintf(storageDetail, r.Tables, r.Rows, r.Bytes) }
 
 // Issuer makes intermediate CAs.
 type Issuer interface {
@@ -44,63 +64,83 @@ type Issuer interface {
 	NewIntermediate(id tenancy.ID) (certificate, sealedKey []byte, err error)
 }
 
-// Service founds and chooses tenants.
+// Service founds, chooses, changes and ends tenants.
 type Service struct {
 	store  Store
-	issuer Issuer
+	worker *Worker
 	cells  []string
+	plans  []Plan
+	grace  time.Duration
 	now    func() time.Time
 }
 
-// NewService returns a service that places tenants on the named cells.
-func NewService(store Store, issuer Issuer, cells []string, now func() time.Time) *Service {
-	return &Service{store: store, issuer: issuer, cells: cells, now: now}
+// NewService returns a service that places tenants on the named cells; grace is how long a deletion can be cancelled.
+func NewService(store Store, worker *Worker, cells []string, plans []Plan, grace time.Duration, now func() time.Time) *Service {
+	return &Service{store: store, worker: worker, cells: cells, plans: plans, grace: grace, now: now}
 }
 
 // slugAttempts is how often a slug that was made from a name is tried with other random characters.
 const slugAttempts = 3
 
-// Create founds a tenant and makes the person its owner. An empty slug is made from the name.
-func (s *Service) Create(ctx context.Context, p tenancy.Principal, name, slug string) (Tenant, error) {
-	name = strings.TrimSpace(name)
-	if name == "" {
+// Request is what a person wants to found. An empty slug is made from the name, an empty region is any, an empty plan
+// PlanTeam.
+type Request struct{ Name, Slug, Region, Plan string }
+
+// Create founds a tenant and makes the person its owner.
+func (s *Service) Create(ctx context.Context, p tenancy.Principal, r Request) (Tenant, error) {
+	r.Name = strings.TrimSpace(r.Name)
+	if r.Name == "" {
 		return Tenant{}, fmt.Errorf("name: want 1 to 80 characters, not only spaces: %w", tenancy.ErrInvalid)
+	}
+	if r.Plan == "" {
+		r.Plan = PlanTeam
+	}
+	if _, err := planOf(s.plans, r.Plan); err != nil {
+		return Tenant{}, err
 	}
 	if !p.Verified {
 		return Tenant{}, fmt.Errorf("verify your e-mail address %s first: open the link in the e-mail that was sent to you: %w", p.Actor, tenancy.ErrConflict)
 	}
-	if slug != "" {
-		return s.found(ctx, p, name, slug)
+	if r.Slug != "" {
+		return s.found(ctx, p, r)
 	}
-	slug = slugOf(name, string(tenancy.NewID()))
+	r.Slug = slugOf(r.Name, string(tenancy.NewID()))
 	for attempt := 1; ; attempt++ {
-		t, err := s.found(ctx, p, name, slug)
+		t, err := s.found(ctx, p, r)
 		if attempt == slugAttempts || !errors.Is(err, tenancy.ErrExists) {
 			return t, err
 		}
-		slug = slugOf(name, string(tenancy.NewID())) + "-" + string(tenancy.NewID())[:6]
+		r.Slug = slugOf(r.Name, string(tenancy.NewID())) + "-" + string(tenancy.NewID())[:6]
 	}
 }
 
-func (s *Service) found(ctx context.Context, p tenancy.Principal, name, slug string) (Tenant, error) {
-	if !slugForm.MatchString(slug) {
-		return Tenant{}, fmt.Errorf("slug %q: want 3 to 40 of a-z, 0-9 and -, not at the ends: %w", slug, tenancy.ErrInvalid)
+func (s *Service) found(ctx context.Context, p tenancy.Principal, r Request) (Tenant, error) {
+	if !slugForm.MatchString(r.Slug) {
+		return Tenant{}, fmt.Errorf("slug %q: want 3 to 40 of a-z, 0-9 and -, not at the ends: %w", r.Slug, tenancy.ErrInvalid)
 	}
-	id := tenancy.NewID()
-	certificate, sealed, err := s.issuer.NewIntermediate(id)
-	if err != nil {
-		return Tenant{}, fmt.Errorf("make intermediate CA: %w", err)
-	}
+	now := s.now().UTC()
 	t := Tenant{
-		ID: id, Name: name, Slug: slug, Status: StatusProvisioning, Plan: PlanTeam, Revision: 1,
-		CreatedAt: s.now().UTC(), Intermediate: certificate,
+		ID: tenancy.NewID(), Name: r.Name, Slug: r.Slug, Status: StatusProvisioning, Plan: r.Plan, Revision: 1, CreatedAt: now,
+		Settings: Settings{Name: r.Name, TimeZone: "UTC", Units: UnitsMetric, AlertRecipients: []string{}, AlertSeverity: SeverityWarning, Version: 1},
 	}
-	p.Tenant = id
-	return s.store.InsertTenant(ctx, Founding{
-		Tenant: t, Person: p.Subject, Email: p.Actor, SealedKey: sealed, Cells: s.cells,
-		Audit: audit.Of(ctx, p, s.now(), "tenant/"+string(id), t),
+	p.Tenant = t.ID
+	placed, err := s.store.InsertTenant(ctx, Founding{
+		Tenant: t, Person: p.Subject, Email: p.Actor, Lease: now.Add(workLease), Cells: s.cells, Region: r.Region,
+		Audit: audit.Of(ctx, p, now, object(t.ID), t),
 	})
+	if err != nil {
+		return Tenant{}, err
+	}
+	// The first step at once, so that devices can be registered; what does not succeed now is the worker's to do.
+	if err := s.worker.Advance(ctx, t.ID); err != nil {
+		s.worker.log.WarnContext(ctx, "the first steps of a tenant are put off", slog.Any("error", err))
+		return placed, nil
+	}
+	return s.store.Tenant(ctx, t.ID)
 }
+
+// Plans returns every plan, smallest first.
+func (s *Service) Plans() []Plan { return slices.Clone(s.plans) }
 
 // List returns the person's tenants; current is the one that the session acts for.
 func (s *Service) List(ctx context.Context, p tenancy.Principal) ([]Membership, error) {
@@ -143,10 +183,11 @@ func (s *Service) Membership(ctx context.Context, p tenancy.Principal, id tenanc
 	return Membership{}, fmt.Errorf("you are a member of no organisation %s: %w", id, tenancy.ErrNotFound)
 }
 
-// Activate notes that a cell has prepared a tenant's storage. It is idempotent.
-func (s *Service) Activate(ctx context.Context, cell string, id tenancy.ID) error {
-	p := tenancy.Principal{Tenant: id, Actor: audit.System}
-	e := audit.Of(ctx, p, s.now(), "tenant/"+string(id), map[string]Status{"status": StatusActive})
-	e.Action = "provision"
-	return s.store.ActivateTenant(ctx, id, cell, e)
+// StorageReported notes what a cell says of a tenant's storage. A tenant that is gone needs no storage: that is no error.
+func (s *Service) StorageReported(ctx context.Context, id tenancy.ID, r StorageReport) error {
+	err := s.store.StorageReported(ctx, id, r)
+	if errors.Is(err, tenancy.ErrNotFound) {
+		return nil
+	}
+	return err
 }

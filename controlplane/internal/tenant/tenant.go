@@ -4,6 +4,7 @@ package tenant
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,25 +19,63 @@ const (
 	StatusProvisioning Status = "provisioning"
 	StatusActive       Status = "active"
 	StatusSuspended    Status = "suspended"
+	StatusDeleting     Status = "deleting"
 )
 
-// PlanTeam is the plan that every tenant starts with.
+// PlanTeam is the plan of a tenant whose founder names none.
 const PlanTeam = tenancy.PlanTeam
 
 // Tenant is a customer organisation.
 type Tenant struct {
-	ID     tenancy.ID `json:"tenant_id"`
-	Name   string     `json:"name"`
-	Slug   string     `json:"slug"`
-	Status Status     `json:"status"`
-	Plan   string     `json:"plan"`
-	Limits Limits     `json:"limits"`
-	Cell   string     `json:"cell"`
+	ID   tenancy.ID `json:"tenant_id"`
+	Name string     `json:"name"`
+	Slug string     `json:"slug"`
+	// Status is what the storage, a suspension and a coming deletion come to.
+	Status Status `json:"status"`
+	Plan   string `json:"plan"`
+	Limits Limits `json:"limits"`
+	Cell   string `json:"cell"`
+	// Settings are what its admins decided; their name is Name.
+	Settings Settings `json:"settings"`
+	// Suspension and Deletion have zero times while there is none.
+	Suspension Suspension `json:"-"`
+	Deletion   Deletion   `json:"-"`
+	// Removing: the deletion has begun.
+	Removing bool   `json:"-"`
+	Steps    []Step `json:"-"`
 	// Revision rises with every change of the tenant itself.
 	Revision  int64     `json:"revision"`
 	CreatedAt time.Time `json:"created_at"`
 	// Intermediate is the DER of the tenant's intermediate CA certificate.
 	Intermediate []byte `json:"-"`
+}
+
+// Kept is how many days the tenant's telemetry is kept.
+func (t Tenant) Kept() int {
+	plan, _ := tenancy.PlanNamed(t.Plan)
+	if t.Settings.RetentionDays > 0 && t.Settings.RetentionDays < plan.RetentionDays {
+		return t.Settings.RetentionDays
+	}
+	return plan.RetentionDays
+}
+
+// Forgotten: its cell was told to forget it.
+func (t Tenant) Forgotten() bool {
+	return t.Removing && slices.ContainsFunc(t.Steps, func(s Step) bool {
+		return s.Task == TaskDelete && s.Name == stepCatalog && s.State == StepDone
+	})
+}
+
+// Refusal is why the tenant is not served, for whoever is refused; empty when it is.
+func (t Tenant) Refusal() string {
+	switch {
+	case t.Removing:
+		return "it was deleted"
+	case !t.Deletion.DueAt.IsZero():
+		return "it will be deleted on " + t.Deletion.DueAt.UTC().Format("2 January 2006") + ", an owner can cancel that until then"
+	default:
+		return t.Suspension.Reason
+	}
 }
 
 // Membership is a person's place in a tenant.

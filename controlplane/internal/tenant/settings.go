@@ -1,0 +1,103 @@
+package tenant
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/millwright-io/millwright/controlplane/internal/audit"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+// Units are those of the console's charts.
+type Units string
+
+// The units.
+const (
+	UnitsMetric   Units = "metric"
+	UnitsImperial Units = "imperial"
+)
+
+// Severity is how much an alert matters.
+type Severity string
+
+// The severities.
+const (
+	SeverityInfo     Severity = "info"
+	SeverityWarning  Severity = "warning"
+	SeverityCritical Severity = "critical"
+)
+
+// Settings are what an admin decides for the whole tenant.
+type Settings struct {
+	Name     string `json:"name"`
+	TimeZone string `json:"time_zone"`
+	Units    Units  `json:"units"`
+	// RetentionDays is 0 for as long as the plan allows.
+	RetentionDays   int      `json:"retention_days"`
+	AlertRecipients []string `json:"alert_recipients"`
+	AlertSeverity   Severity `json:"alert_severity"`
+	// Version rises with every change.
+	Version int64 `json:"version"`
+}
+
+// SettingsConflict says that somebody else changed the settings first. It is an ErrConflict.
+type SettingsConflict struct{ Yours, Current Settings }
+
+func (e *SettingsConflict) Error() string {
+	return fmt.Sprintf("the settings were changed meanwhile: they are of version %d, you read version %d: look at both, then save again",
+		e.Current.Version, e.Yours.Version)
+}
+
+// Unwrap makes it an ErrConflict.
+func (*SettingsConflict) Unwrap() error { return tenancy.ErrConflict }
+
+const maxRecipients = 10
+
+// check returns the settings in their one form.
+func (s Settings) check(plan Plan) (Settings, error) {
+	if s.Name = strings.TrimSpace(s.Name); s.Name == "" {
+		return s, fmt.Errorf("name: want 1 to 80 characters, not only spaces: %w", tenancy.ErrInvalid)
+	}
+	if _, err := time.LoadLocation(s.TimeZone); err != nil || s.TimeZone == "" || s.TimeZone == "Local" {
+		return s, fmt.Errorf("time_zone %q: want a name of the IANA database, e.g. Europe/Berlin: %w", s.TimeZone, tenancy.ErrInvalid)
+	}
+	if s.RetentionDays < 0 || s.RetentionDays > plan.RetentionDays {
+		return s, &tenancy.LimitError{Limit: "retention_days", Scope: "plan " + plan.Name, Current: int64(s.RetentionDays), Maximum: int64(plan.RetentionDays)}
+	}
+	recipients := make([]string, 0, len(s.AlertRecipients))
+	for _, r := range s.AlertRecipients {
+		if r = tenancy.NormalizeEmail(r); !slices.Contains(recipients, r) {
+			recipients = append(recipients, r)
+		}
+	}
+	if len(recipients) > maxRecipients {
+		return s, &tenancy.LimitError{Limit: "alert_recipients", Scope: "tenant", Current: int64(len(recipients)), Maximum: maxRecipients}
+	}
+	s.AlertRecipients = recipients
+	return s, nil
+}
+
+// UpdateSettings replaces the settings that were read as s.Version; a *SettingsConflict when they are no longer those.
+func (s *Service) UpdateSettings(ctx context.Context, p tenancy.Principal, settings Settings) (Settings, error) {
+	t, err := s.store.Tenant(ctx, p.Tenant)
+	if err != nil {
+		return Settings{}, err
+	}
+	plan, err := planOf(s.plans, t.Plan)
+	if err != nil {
+		return Settings{}, err
+	}
+	if settings, err = settings.check(plan); err != nil {
+		return Settings{}, err
+	}
+	if t.Settings.Version != settings.Version {
+		return Settings{}, &SettingsConflict{Yours: settings, Current: t.Settings}
+	}
+	after := settings
+	after.Version++
+	e := audit.Of(ctx, p, s.now(), object(p.Tenant)+"/settings", after).From(t.Settings)
+	return s.store.UpdateSettings(ctx, p.Tenant, settings, e)
+}
