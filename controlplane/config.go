@@ -125,7 +125,7 @@ func DefaultConfig() Config {
 	return Config{
 		Address: "127.0.0.1:8080", MetricsAddress: "127.0.0.1:0", PublicURL: "http://127.0.0.1:8080", Migrate: true,
 		NATSURL: "nats://127.0.0.1:4222", Replicas: 1, KratosPublicURL: "http://127.0.0.1:4433",
-		LimitsEvery: limit.Every,
+		LimitsEvery:   limit.Every,
 		DeletionGrace: 7 * 24 * time.Hour,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/clickhouse"
 	"github.com/millwright-io/millwright/dataplane/internal/commit"
 	"github.com/millwright-io/millwright/dataplane/internal/engine"
@@ -71,8 +72,25 @@ func (e ends) Save(ctx context.Context, partition int, checkpoint uint64, list [
 	return err
 }
 
-// store is the runner's view of ClickHouse.
-type store struct{ *clickhouse.Store }
+// store is the runner's view of ClickHouse. Rows of a tenant that was removed are dropped: its storage is gone for good.
+type store struct {
+	*clickhouse.Store
+	catalog *catalog.Catalog
+}
+
+// Gone implements commit.Store.
+func (s store) Gone(tenant tenancy.ID) bool {
+	t, _ := s.catalog.Tenant(tenant)
+	return t.Removed
+}
+
+// Provision refuses for a tenant that the catalog does not know, whose rows are then put aside: it may have been removed.
+func (s store) Provision(ctx context.Context, tenant tenancy.ID) error {
+	if t, ok := s.catalog.Tenant(tenant); !ok || t.Removed {
+		return fmt.Errorf("provision tenant %s: it is not in the catalog", tenant)
+	}
+	return s.Store.Provision(ctx, tenant)
+}
 
 func (s store) InsertDeadLetters(ctx context.Context, tenant tenancy.ID, partition uint16, rows []engine.DeadLetterRow, token string) error {
 	letters := make([]clickhouse.DeadLetter, 0, len(rows))
@@ -108,7 +126,7 @@ func places(found map[clickhouse.Place]int) map[commit.Place]int {
 
 // letters stores the gateway's dead letters.
 type letters struct {
-	store *clickhouse.Store
+	store store
 	cell  string
 	log   *jetstream.Log
 	usage *letterUsage
@@ -116,7 +134,10 @@ type letters struct {
 
 // StoreDeadLetter implements jetstream.LetterStore.
 func (l letters) StoreDeadLetter(ctx context.Context, sequence uint64, d telemetry.DeadLetter) error {
-	found, err := l.store.StoredDeadLetters(ctx, d.Tenant, clickhouse.SourceGateway, 0, sequence, sequence)
+	if l.store.Gone(d.Tenant) {
+		return nil
+	}
+	found, err := l.store.Store.StoredDeadLetters(ctx, d.Tenant, clickhouse.SourceGateway, 0, sequence, sequence)
 	if clickhouse.NotProvisioned(err) {
 		if err := l.store.Provision(ctx, d.Tenant); err != nil {
 			return err
@@ -129,7 +150,7 @@ func (l letters) StoreDeadLetter(ctx context.Context, sequence uint64, d telemet
 		Protocol: d.Protocol, Sequence: sequence,
 	}
 	token := fmt.Sprintf("%s/%s/dead_letters/%d", l.cell, l.log.ID(), sequence)
-	if err := l.store.InsertDeadLetters(ctx, d.Tenant, clickhouse.SourceGateway, 0, []clickhouse.DeadLetter{row}, token); err != nil {
+	if err := l.store.Store.InsertDeadLetters(ctx, d.Tenant, clickhouse.SourceGateway, 0, []clickhouse.DeadLetter{row}, token); err != nil {
 		return err
 	}
 	l.usage.stored(d.Tenant)

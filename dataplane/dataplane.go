@@ -90,7 +90,7 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.openFeed(); err != nil {
 		return err
 	}
-	a.tenants = newProvisioner(a.store, jetstream.NewReports(a.nats, a.cfg.Cell), a.log)
+	a.tenants = newProvisioner(a.store, jetstream.NewReports(a.nats, a.cfg.Cell), a.catalog, a.hub, a.log)
 	a.catalog.OnChange(a.tenants.changed)
 	if err := a.openEngine(ctx, a.nats); err != nil {
 		return err
@@ -163,10 +163,12 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 		return err
 	}
 	a.heart = &heart{app: a, sender: jetstream.NewHeart(js, a.cfg.Cell), events: log}
-	a.inserts = commit.NewInserter(store{a.store}, objects, a.cfg.InsertConcurrency, a.log)
+	a.tenants.objects = objects
+	rows := store{a.store, a.catalog}
+	a.inserts = commit.NewInserter(rows, objects, a.cfg.InsertConcurrency, a.log)
 	a.counted = &letterUsage{store: a.store, usage: jetstream.NewUsage(js, a.cfg.Cell), log: a.log, now: a.now, dirty: map[tenancy.ID]bool{}}
 	a.catalog.OnChange(a.counted.changed)
-	a.letters = jetstream.NewLetterMover(js, a.cfg.Cell, letters{a.store, a.cfg.Cell, log, a.counted}, a.log)
+	a.letters = jetstream.NewLetterMover(js, a.cfg.Cell, letters{rows, a.cfg.Cell, log, a.counted}, a.log)
 	a.totals = selfaudit.NewTotals(jetstream.NewUsage(js, a.cfg.Cell), a.cfg.Partitions)
 	a.watch = &observer{hub: a.hub, metrics: a.metrics, trim: log.Trim, refused: a.overMeasurements, floor: make([]uint64, a.cfg.Partitions), log: a.log, now: a.now}
 	options := engine.DefaultOptions()

@@ -71,12 +71,12 @@ func (l *letterUsage) run(ctx context.Context) error {
 		case <-ticker.C:
 		}
 		for tenant := range l.take() {
-			if err := l.send(ctx, tenant); err != nil && ctx.Err() == nil {
-				if !clickhouse.NotProvisioned(err) {
-					l.log.WarnContext(ctx, "dead letters not counted, trying again", slog.String("tenant", string(tenant)), slog.Any("error", err))
-				}
-				l.stored(tenant)
+			err := l.send(ctx, tenant)
+			if err == nil || clickhouse.NotProvisioned(err) || ctx.Err() != nil {
+				continue // without tables there are no letters: not yet, or not any more
 			}
+			l.log.WarnContext(ctx, "dead letters not counted, trying again", slog.String("tenant", string(tenant)), slog.Any("error", err))
+			l.stored(tenant)
 		}
 	}
 }

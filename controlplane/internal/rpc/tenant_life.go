@@ -3,7 +3,6 @@ package rpc
 import (
 	"context"
 	"errors"
-	"time"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -113,14 +112,6 @@ func (s *Tenants) ListRemoved(ctx context.Context, _ *tenantv1.ListRemovedReques
 		})
 	}
 	return res, nil
-}
-
-// timeToProto leaves the zero time out.
-func timeToProto(t time.Time) *timestamppb.Timestamp {
-	if t.IsZero() {
-		return nil
-	}
-	return timestamppb.New(t)
 }
 
 func stepToProto(s tenant.Step) *tenantv1.Step {

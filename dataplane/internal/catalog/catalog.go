@@ -19,9 +19,27 @@ type Tenant struct {
 	ID        tenancy.ID
 	Name      string
 	Suspended bool
-	Limits    Limits
+	// Suspension says why.
+	Suspension string
+	// RetentionDays is how long telemetry is kept after it was received; 0: for ever.
+	RetentionDays int
+	// Removed: the tenant was deleted, and nothing of it may be stored again.
+	Removed bool
+	Limits  Limits
 	// IntermediateCA is the DER of the CA that issues the tenant's device certificates.
 	IntermediateCA []byte
+}
+
+// Refusal is the sentence for whoever is refused because the tenant is not served; empty when it is.
+func (t Tenant) Refusal() string {
+	switch {
+	case !t.Suspended && !t.Removed:
+		return ""
+	case t.Suspension == "":
+		return "the organisation is suspended"
+	default:
+		return "the organisation is suspended: " + t.Suspension
+	}
 }
 
 // Limits are those that the cell enforces; every one is above zero but those that say otherwise.

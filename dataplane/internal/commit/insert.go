@@ -31,6 +31,8 @@ type Store interface {
 	StoredDeadLetters(ctx context.Context, tenant tenancy.ID, partition uint16, from, to uint64) (map[Place]int, error)
 	// Refused says whether the store answered err itself and would do so again: the fault is the insert's.
 	Refused(err error) bool
+	// Gone says that the tenant was removed for good: its rows are dropped.
+	Gone(tenant tenancy.ID) bool
 	// NotProvisioned says whether err means that the tenant's tables do not exist.
 	NotProvisioned(err error) bool
 }
@@ -158,6 +160,10 @@ func (in *Inserter) try(ctx context.Context, r Range, rows *engine.Rows, table s
 		defer func() { <-in.slots }()
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+	if in.store.Gone(rows.Tenant) {
+		in.log.InfoContext(ctx, "rows of a removed tenant dropped", slog.String("tenant", string(rows.Tenant)), slog.Int("rows", size(rows)))
+		return nil
 	}
 	if !guarded || table == "windows" { // windows replace themselves
 		token := r.token(table)

@@ -165,6 +165,7 @@ func (w *world) NotProvisioned(error) bool                         { return fals
 func (w *world) Stepped([]engine.EventRow)                         {}
 func (w *world) Committed(int, uint64, *engine.Outputs, time.Time) {}
 func (w *world) Checkpointed(context.Context, int, uint64, int)    {}
+func (w *world) Gone(tenancy.ID) bool                              { return false }
 
 func (w *world) Publish(_ context.Context, _ int, totals []engine.Total) error {
 	return w.call(func() {

@@ -133,8 +133,8 @@ func (g *Gateway) admitted(id *Identity) error {
 	switch {
 	case !known || len(tenant.IntermediateCA) == 0:
 		return barred("unknown_tenant", "organisation %s is not on this cell: check which cell the device belongs to", id.Tenant)
-	case tenant.Suspended:
-		return barred("tenant_suspended", "organisation %s is suspended: its owner can tell why", id.Tenant)
+	case tenant.Refusal() != "":
+		return barred("tenant_suspended", "%s", tenant.Refusal())
 	}
 	device, known := g.Catalog.Device(id.Tenant, id.Device)
 	switch {

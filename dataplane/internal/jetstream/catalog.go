@@ -284,6 +284,7 @@ func tenantFromProto(id string, t *catalogv1.Tenant) catalog.Tenant {
 	}
 	return catalog.Tenant{
 		ID: tenancy.ID(id), Name: t.GetName(), Suspended: t.GetSuspended(), IntermediateCA: t.GetIntermediateCa(),
+		Suspension: t.GetSuspension(), RetentionDays: int(t.GetRetentionDays()), Removed: t.GetRemoved(),
 		Limits: catalog.Limits{
 			EventsPerSecond:       positive(int(l.GetEventsPerSecond()), 1000),
 			EventsBurst:           positive(int(l.GetEventsBurst()), positive(int(l.GetEventsPerSecond()), 1000)),

@@ -23,14 +23,30 @@ func NewReports(js jetstream.JetStream, cell string) *Reports { return &Reports{
 
 // Provisioned says that the tenant's storage exists and can take events.
 func (r *Reports) Provisioned(ctx context.Context, tenant tenancy.ID) error {
+	return r.send(ctx, tenant, &catalogv1.CellReport{ProvisionedTenantId: string(tenant)})
+}
+
+// Failed says that the tenant's storage could not be prepared or removed at this attempt.
+func (r *Reports) Failed(ctx context.Context, tenant tenancy.ID, failure string) error {
+	return r.send(ctx, tenant, &catalogv1.CellReport{Storage: &catalogv1.StorageReport{TenantId: string(tenant), Failure: failure}})
+}
+
+// Removed says that the tenant's storage is gone, and how much it was.
+func (r *Reports) Removed(ctx context.Context, tenant tenancy.ID, tables, rows, bytes int64) error {
+	return r.send(ctx, tenant, &catalogv1.CellReport{Storage: &catalogv1.StorageReport{
+		TenantId: string(tenant), Removed: true, Tables: tables, Rows: rows, Bytes: bytes,
+	}})
+}
+
+func (r *Reports) send(ctx context.Context, tenant tenancy.ID, report *catalogv1.CellReport) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	data, err := proto.Marshal(&catalogv1.CellReport{ProvisionedTenantId: string(tenant)})
+	data, err := proto.Marshal(report)
 	if err != nil {
 		return fmt.Errorf("encode report: %w", err)
 	}
 	if _, err := r.js.Publish(ctx, subject.Report(r.cell), data); err != nil {
-		return fmt.Errorf("report tenant %s as provisioned: %w", tenant, err)
+		return fmt.Errorf("report on the storage of tenant %s: %w", tenant, err)
 	}
 	return nil
 }

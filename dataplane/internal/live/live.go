@@ -57,6 +57,22 @@ type Watch struct {
 	keys    []key
 	updates chan Update
 	missed  atomic.Uint64
+	// cut is closed when the watcher is not to be served any more, after err was set.
+	cut chan struct{}
+	err error
+}
+
+// Cut is closed when the watcher is not to be served any more; Err then says why.
+func (w *Watch) Cut() <-chan struct{} { return w.cut }
+
+// Err says why the watch was cut.
+func (w *Watch) Err() error {
+	select {
+	case <-w.cut:
+		return w.err
+	default:
+		return nil
+	}
 }
 
 // Updates yields events in order.
@@ -71,7 +87,7 @@ func (h *Hub) Sessions() map[tenancy.ID]int {
 
 // Watch subscribes to devices of a tenant that may have most watchers at once.
 func (h *Hub) Watch(tenant tenancy.ID, devices []string, most int) (*Watch, error) {
-	w := &Watch{hub: h, updates: make(chan Update, buffered)}
+	w := &Watch{hub: h, updates: make(chan Update, buffered), cut: make(chan struct{})}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if n := h.tenants[tenant]; n >= most {
@@ -90,6 +106,26 @@ func (h *Hub) Watch(tenant tenancy.ID, devices []string, most int) (*Watch, erro
 		w.keys = append(w.keys, k)
 	}
 	return w, nil
+}
+
+// Cut ends every subscription of a tenant: its watchers find err and close.
+func (h *Hub) Cut(tenant tenancy.ID, err error) {
+	if h.count.Load() == 0 {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for k, watchers := range h.watchers {
+		if k.tenant != tenant {
+			continue
+		}
+		for w := range watchers {
+			if w.err == nil {
+				w.err = err
+				close(w.cut)
+			}
+		}
+	}
 }
 
 // Close ends the subscription; calling it again does nothing.

@@ -3,9 +3,11 @@ package rpc
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/coder/websocket"
@@ -59,9 +61,18 @@ func (h *liveHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() { _ = conn.CloseNow() }() // after the close handshake this does nothing
 	// Nothing is expected from the browser; reading notices that it left.
-	if err := send(conn.CloseRead(ctx), conn, watch); err == nil {
+	switch err := send(conn.CloseRead(ctx), conn, watch); {
+	case err == nil:
 		_ = conn.Close(websocket.StatusGoingAway, "the cell is stopping")
+	case errors.Is(err, tenancy.ErrForbidden):
+		_ = conn.Close(websocket.StatusPolicyViolation, closeReason(err))
 	}
+}
+
+// closeReason bounds a sentence as a close frame does, which has 123 bytes for it.
+func closeReason(err error) string {
+	text := strings.TrimSuffix(err.Error(), ": "+tenancy.ErrForbidden.Error())
+	return strings.ToValidUTF8(text[:min(len(text), 123)], "")
 }
 
 // send writes events until the reader is gone.
@@ -72,6 +83,8 @@ func send(ctx context.Context, conn *websocket.Conn, watch *live.Watch) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-watch.Cut():
+			return watch.Err()
 		case <-ping.C:
 			if err := timed(ctx, conn.Ping); err != nil {
 				return err

@@ -95,8 +95,8 @@ func authenticator(deps Deps) tenancyrpc.Authenticator {
 		if !ok {
 			return tenancy.Principal{}, fmt.Errorf("the organisation is not in this cell: %w", tenancy.ErrUnauthenticated)
 		}
-		if t.Suspended {
-			return tenancy.Principal{}, fmt.Errorf("the organisation is suspended: %w", tenancy.ErrForbidden)
+		if refusal := t.Refusal(); refusal != "" {
+			return tenancy.Principal{}, fmt.Errorf("%s: %w", refusal, tenancy.ErrForbidden)
 		}
 		return p, nil
 	}
@@ -139,10 +139,19 @@ func (d Deps) query(tenant tenancy.ID) (release func(), err error) {
 	return release, err
 }
 
-// watch subscribes to devices within the tenant's live sessions.
+// watch subscribes to devices within the tenant's live sessions. The catalog may have changed since the caller was let in;
+// later changes cut the watch.
 func (d Deps) watch(tenant tenancy.ID, devices []string) (*live.Watch, error) {
 	t, _ := d.Catalog.Tenant(tenant)
-	return d.Hub.Watch(tenant, devices, t.Limits.LiveSessions)
+	watch, err := d.Hub.Watch(tenant, devices, t.Limits.LiveSessions)
+	if err != nil {
+		return nil, err
+	}
+	if t, ok := d.Catalog.Tenant(tenant); ok && t.Refusal() == "" {
+		return watch, nil
+	}
+	watch.Close()
+	return nil, fmt.Errorf("the organisation is not served any more: %w", tenancy.ErrForbidden)
 }
 
 // refused notes a refusal of a handler that answers by itself.

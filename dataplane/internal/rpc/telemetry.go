@@ -169,6 +169,8 @@ func (s *telemetryService) Watch(ctx context.Context, req *telemetryv1.WatchRequ
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-watch.Cut():
+			return watch.Err()
 		case u := <-watch.Updates():
 			if err := stream.Send(updateToProto(u)); err != nil {
 				return fmt.Errorf("send event: %w", err)

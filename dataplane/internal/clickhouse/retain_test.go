@@ -1,0 +1,90 @@
+package clickhouse
+
+import (
+	"testing"
+	"time"
+
+	"github.com/millwright-io/millwright/dataplane/internal/engine"
+	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
+	"github.com/millwright-io/millwright/tenancy"
+)
+
+func rowsOf(t *testing.T, s *Store, table, tenant string) (n uint64) {
+	t.Helper()
+	if err := s.admin.QueryRow(t.Context(), "select count() from "+tenant+"."+table).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestWhatIsOlderThanTheRetentionGoes(t *testing.T) {
+	t.Parallel()
+	s, tenant := setup(t)
+	var rows []engine.EventRow
+	for i, age := range []time.Duration{0, 3 * 24 * time.Hour, 40 * 24 * time.Hour} {
+		e := event(tenant, i)
+		e.Received = time.Now().Add(-age).UnixNano()
+		rows = append(rows, engine.EventRow{Event: e, Sequence: 1, Index: uint32(i)})
+	}
+	if err := s.InsertEvents(t.Context(), tenant, 0, rows, "r"); err != nil {
+		t.Fatal(err)
+	}
+	// A window of an old recording was stored now: it stays.
+	old := engine.WindowRow{Device: "press_01", Measurement: "temperature", Start: at.AddDate(-5, 0, 0).Unix(), Segment: 1, Version: 1, Summary: engine.Summary{Count: 1}}
+	if err := s.InsertWindows(t.Context(), tenant, []engine.WindowRow{old}, "w"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		days int
+		want uint64
+	}{{0, 3}, {400, 3}, {30, 2}, {30, 2}, {2, 1}, {0, 1}} {
+		if err := s.Retain(t.Context(), tenant, c.days); err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range []string{"events", "windows"} {
+			if err := s.admin.Exec(t.Context(), "optimize table "+tenant.Database()+"."+table+" final"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := rowsOf(t, s, "events", tenant.Database()); n != c.want {
+			t.Errorf("kept for %d days: %d events, want %d", c.days, n, c.want)
+		}
+		if n := rowsOf(t, s, "windows", tenant.Database()); n != 1 {
+			t.Errorf("kept for %d days: %d windows, want 1", c.days, n)
+		}
+	}
+}
+
+func TestARemovedTenantLeavesNothing(t *testing.T) {
+	t.Parallel()
+	s, tenant := setup(t)
+	if err := s.InsertEvents(t.Context(), tenant, 0, []engine.EventRow{{Event: event(tenant, 0), Sequence: 1}}, "t"); err != nil {
+		t.Fatal(err)
+	}
+	read := func(tenant tenancy.ID) error {
+		return s.Query(t.Context(), tenant, "select count() from events", nil, func(r Rows) error { var n uint64; return r.Scan(&n) })
+	}
+	if err := s.Bar(t.Context(), tenant); err != nil {
+		t.Fatal(err)
+	}
+	if err := read(tenant); err == nil {
+		t.Error("a barred user reads")
+	}
+	if err := s.Provision(t.Context(), tenant); err != nil {
+		t.Fatal(err)
+	}
+	if err := read(tenant); err != nil {
+		t.Errorf("let in again: %v", err)
+	}
+	f, err := s.Remove(t.Context(), tenant)
+	if err != nil || f.Tables < 4 || f.Rows < 1 || f.Bytes == 0 {
+		t.Errorf("removed %+v, %v", f, err)
+	}
+	if f, err = s.Remove(t.Context(), tenant); err != nil || f != (Freed{}) {
+		t.Errorf("removed again: %+v, %v", f, err)
+	}
+	err = s.InsertEvents(t.Context(), tenant, 0, []engine.EventRow{{Event: &telemetry.Event{Tenant: tenant}, Sequence: 2}}, "u")
+	if !NotProvisioned(err) {
+		t.Errorf("insert after the removal: %v", err)
+	}
+}
