@@ -70,6 +70,12 @@ func TestNothingOfAnotherTenantIsInReach(t *testing.T) {
 		}
 		return b.String()
 	}
+	// What goes on by itself is over first.
+	s.provisioned(t, idA)
+	eventually(t, "tenant A is served and its invitation sent", func() bool {
+		text := state()
+		return strings.Contains(text, "TENANT_STATUS_ACTIVE") && strings.Contains(text, "INVITATION_STATUS_SENT")
+	})
 	before := state()
 	if !strings.Contains(before, marker) {
 		t.Fatal("the marker is not in tenant A's state")

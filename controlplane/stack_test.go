@@ -12,11 +12,13 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/millwright-io/millwright/controlplane"
 	"github.com/millwright-io/millwright/migrations/natstest"
 	"github.com/millwright-io/millwright/migrations/pgtest"
 	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
+	catalogv1 "github.com/millwright-io/millwright/proto/gen/millwright/catalog/v1"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1/devicetypev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/group/v1/groupv1connect"
@@ -25,6 +27,7 @@ import (
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/usage/v1/usagev1connect"
+	"github.com/millwright-io/millwright/proto/subject"
 )
 
 const cell = "local"
@@ -199,6 +202,23 @@ func (s *stack) found(t *testing.T, person string, role tenantv1.Role) (tenantID
 		t.Fatalf("create key: %v", err)
 	}
 	return res.GetTenant().GetTenantId(), as{key: k.GetSecret()}
+}
+
+// provisioned says for the cell that the tenant's storage is there.
+func (s *stack) provisioned(t *testing.T, id string) {
+	t.Helper()
+	s.report(t, &catalogv1.CellReport{ProvisionedTenantId: id})
+}
+
+func (s *stack) report(t *testing.T, report *catalogv1.CellReport) {
+	t.Helper()
+	data, err := proto.Marshal(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.js.Publish(t.Context(), subject.Report(cell), data); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // eventually waits until ok reports true.

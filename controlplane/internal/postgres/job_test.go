@@ -65,7 +65,7 @@ func (plain) Open(name string, sealed []byte) ([]byte, error) {
 
 func openStore(t *testing.T, dsn string) *postgres.Store {
 	t.Helper()
-	store, err := postgres.Open(t.Context(), dsn, tenant.Plans())
+	store, err := postgres.Open(t.Context(), dsn, map[string]tenant.Limits{tenant.PlanTeam: tenant.TeamLimits()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestMain(m *testing.M) {
 	if dsn == "" {
 		os.Exit(m.Run())
 	}
-	store, err := postgres.Open(context.Background(), dsn, tenant.Plans())
+	store, err := postgres.Open(context.Background(), dsn, map[string]tenant.Limits{tenant.PlanTeam: tenant.TeamLimits()})
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
