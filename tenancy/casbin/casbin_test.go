@@ -20,6 +20,7 @@ var matrix = map[tenancy.Action][]tenancy.Role{
 	tenancy.ActionMembersRead: {owner, admin}, tenancy.ActionMembersWrite: {owner, admin},
 	tenancy.ActionKeysRead: {owner, admin}, tenancy.ActionKeysWrite: {owner, admin},
 	tenancy.ActionJobsRead: {owner, admin, operator, maintenance}, tenancy.ActionJobsWrite: {owner, admin, operator, maintenance},
+	tenancy.ActionGroupsRead: {owner, admin, operator, maintenance, quality, viewer}, tenancy.ActionGroupsWrite: {owner, admin},
 	tenancy.ActionTenantOwn: {owner}, tenancy.ActionDeviceTypesWrite: {owner, admin}, tenancy.ActionFacilitiesWrite: {owner, admin},
 }
 
