@@ -71,7 +71,7 @@ func (b *block) values(rows []engine.EventRow) {
 
 // windows fills the block with rows of the table windows.
 func (b *block) windows(rows []engine.WindowRow) {
-	b.begin(13, len(rows))
+	b.begin(14, len(rows))
 	b.column("device", lowCardinality)
 	b.lowCardinality(len(rows), func(i int) string { return rows[i].Device })
 	b.column("measurement", lowCardinality)
@@ -99,6 +99,7 @@ func (b *block) windows(rows []engine.WindowRow) {
 		{"sum", func(s *engine.Summary) float64 { return s.Sum }},
 		{"min", func(s *engine.Summary) float64 { return s.Min }},
 		{"max", func(s *engine.Summary) float64 { return s.Max }},
+		{"squares", func(s *engine.Summary) float64 { return s.Deviation() }},
 		{"first", func(s *engine.Summary) float64 { return s.First }},
 		{"last", func(s *engine.Summary) float64 { return s.Last }},
 	} {

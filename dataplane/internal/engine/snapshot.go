@@ -13,7 +13,9 @@ import (
 // layout gets a new version, and the old one stays readable for one release.
 const (
 	snapshotMagic   = "MWS"
-	snapshotVersion = 1
+	snapshotVersion = 2
+	// In version 1 summaries have no Squares.
+	snapshotWithoutSquares = 1
 )
 
 // ErrSnapshot is wrapped by every error of Decode.
@@ -122,7 +124,7 @@ func (w *writer) summary(s *Summary, start int64) {
 	if s.Count == 0 {
 		return
 	}
-	for _, v := range [...]float64{s.Sum, s.Min, s.Max, s.First, s.Last} {
+	for _, v := range [...]float64{s.Sum, s.Min, s.Max, s.Origin, s.Squares, s.First, s.Last} {
 		w.float(v)
 	}
 	w.int(s.FirstTime - start*1e9)
@@ -135,13 +137,14 @@ func Decode(data []byte) (*State, error) {
 	if end < len(snapshotMagic)+1 || string(data[:len(snapshotMagic)]) != snapshotMagic {
 		return nil, fmt.Errorf("%d bytes do not begin with a snapshot's header: %w", len(data), ErrSnapshot)
 	}
-	if v := data[len(snapshotMagic)]; v != snapshotVersion {
+	version := data[len(snapshotMagic)]
+	if v := version; v != snapshotVersion && v != snapshotWithoutSquares {
 		return nil, fmt.Errorf("snapshot version %d, this program reads %d: %w", v, snapshotVersion, ErrSnapshot)
 	}
 	if crc32.Checksum(data[:end], castagnoli) != binary.LittleEndian.Uint32(data[end:]) {
 		return nil, fmt.Errorf("checksum of %d bytes: %w", len(data), ErrSnapshot)
 	}
-	r := reader{data: data[len(snapshotMagic)+1 : end]}
+	r := reader{data: data[len(snapshotMagic)+1 : end], squares: version != snapshotWithoutSquares}
 	s := New(Options{Measurements: int(r.uint()), OpenAccumulators: int(r.uint())})
 	s.position, s.logTime, s.tick = r.uint(), r.int(), r.int()
 	for range r.count() {
@@ -173,6 +176,8 @@ func Decode(data []byte) (*State, error) {
 type reader struct {
 	data []byte
 	bad  bool
+	// squares: summaries have them.
+	squares bool
 }
 
 func (r *reader) advance(n int) []byte {
@@ -288,7 +293,11 @@ func (r *reader) summary(start int64) Summary {
 	if s.Count == 0 {
 		return s
 	}
-	s.Sum, s.Min, s.Max, s.First, s.Last = r.float(), r.float(), r.float(), r.float(), r.float()
+	s.Sum, s.Min, s.Max, s.Squares = r.float(), r.float(), r.float(), math.NaN()
+	if r.squares {
+		s.Origin, s.Squares = r.float(), r.float()
+	}
+	s.First, s.Last = r.float(), r.float()
 	s.FirstTime = start*1e9 + r.int()
 	s.LastTime = s.FirstTime + r.int()
 	return s

@@ -25,19 +25,23 @@ const (
 
 // Summary is what is kept of one measurement's values in a window.
 type Summary struct {
-	Count               uint64
-	Sum, Min, Max       float64
+	Count         uint64
+	Sum, Min, Max float64
+	// Origin is the value that came first, Squares the sum of the squared distances from it; see Deviation.
+	Origin, Squares     float64
 	First, Last         float64
 	FirstTime, LastTime int64
 }
 
 func (a *Summary) add(value float64, at int64) {
 	if a.Count == 0 {
-		*a = Summary{Count: 1, Sum: value, Min: value, Max: value, First: value, Last: value, FirstTime: at, LastTime: at}
+		*a = Summary{Count: 1, Sum: value, Min: value, Max: value, Origin: value, First: value, Last: value, FirstTime: at, LastTime: at}
 		return
 	}
 	a.Count++
 	a.Sum += value
+	distance := value - a.Origin
+	a.Squares += distance * distance
 	a.Min = min(a.Min, value)
 	a.Max = max(a.Max, value)
 	if at < a.FirstTime {
@@ -46,6 +50,14 @@ func (a *Summary) add(value float64, at int64) {
 	if at >= a.LastTime {
 		a.Last, a.LastTime = value, at
 	}
+}
+
+// Deviation is the sum of the squared distances from the mean; over Count, the variance. Moving the origin to the mean
+// takes Count times (mean - Origin)², which is at most Count times the result, for the origin is one of the values: no more
+// than log2(Count + 1) bits are lost besides what the rounding of Sum takes. NaN in a window that a program began which did not keep squares.
+func (a *Summary) Deviation() float64 {
+	shift := a.Sum - float64(a.Count)*a.Origin
+	return max(0, a.Squares-shift*shift/float64(a.Count))
 }
 
 // window is one minute of one device, over the places of the device's names.

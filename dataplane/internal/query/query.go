@@ -4,6 +4,7 @@ package query
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -27,15 +28,24 @@ type Service struct {
 // New returns a service over a store.
 func New(store Store, now func() time.Time) *Service { return &Service{store, now} }
 
-// Resolution is what a query is answered with.
-type Resolution int
+// Resolution is the width of the windows that a query is answered with.
+type Resolution time.Duration
 
-// The resolutions. Auto is raw when it fits the limit, else windows.
+// The resolutions. Auto is raw when it fits the limit, else the finest window of a minute or more that does. Raw is the events
+// as sent. Minutes are stored, as the engine closed them; seconds are made from the events, all others from minutes.
 const (
-	Auto Resolution = iota
-	Raw
-	Minute
+	Auto        Resolution = 0
+	Raw         Resolution = 1
+	Second                 = Resolution(time.Second)
+	Minute                 = Resolution(time.Minute)
+	FiveMinutes            = Resolution(5 * time.Minute)
+	QuarterHour            = Resolution(15 * time.Minute)
+	Hour                   = Resolution(time.Hour)
+	Day                    = Resolution(24 * time.Hour)
 )
+
+// choices are what Auto chooses from when raw does not fit, finest first.
+var choices = []Resolution{Minute, FiveMinutes, QuarterHour, Hour, Day}
 
 // Request says which device, what and when.
 type Request struct {
@@ -46,6 +56,8 @@ type Request struct {
 	Resolution Resolution
 	// Limit is how many points or windows of each series are returned: the newest of the range.
 	Limit int
+	// Quantiles that each window carries besides, from 0 to 1.
+	Quantiles []float64
 }
 
 // Point is one value.
@@ -54,11 +66,15 @@ type Point struct {
 	Value float64
 }
 
-// Window is one minute.
+// Window is one measurement's summary over [Start, Start + the resolution).
 type Window struct {
-	Start                       time.Time
-	Count                       uint64
-	Min, Max, Mean, First, Last float64
+	Start                            time.Time
+	Count                            uint64
+	Sum, Min, Max, Mean, First, Last float64
+	// Variance is NaN where it was not kept.
+	Variance float64
+	// Quantiles are those asked for; nil where the events are no longer stored.
+	Quantiles []float64
 }
 
 // Series is one measurement, oldest first. Points or Windows are set.
@@ -78,13 +94,45 @@ type Result struct {
 
 // Series answers a request.
 func (s *Service) Series(ctx context.Context, tenant tenancy.ID, r Request) (Result, error) {
-	if r.Resolution != Minute {
-		result, err := s.raw(ctx, tenant, r)
-		if err != nil || r.Resolution == Raw || !result.Truncated {
-			return result, err
+	if r.Resolution == Raw && len(r.Quantiles) > 0 {
+		return Result{}, fmt.Errorf("quantiles: want windows, the resolution is raw: %w", tenancy.ErrInvalid)
+	}
+	if r.Resolution == Raw {
+		return s.raw(ctx, tenant, r)
+	}
+	if r.Resolution == Auto {
+		if len(r.Quantiles) == 0 {
+			if result, ok, err := s.rawIfItFits(ctx, tenant, r); ok || err != nil {
+				return result, err
+			}
 		}
+		r.Resolution = choose(r)
 	}
 	return s.windows(ctx, tenant, r)
+}
+
+// choose returns the finest resolution whose windows all fit the limit, or the coarsest.
+func choose(r Request) Resolution {
+	for _, c := range choices {
+		if r.End.Sub(r.Start)/time.Duration(c) < time.Duration(r.Limit) {
+			return c
+		}
+	}
+	return choices[len(choices)-1]
+}
+
+// rawIfItFits asks the windows first how many points there are, so that a long range costs no reading of its events.
+func (s *Service) rawIfItFits(ctx context.Context, tenant tenancy.ID, r Request) (result Result, ok bool, err error) {
+	var most uint64
+	text, args := mostPointsSQL(r)
+	if err := s.store.Query(ctx, tenant, text, args, func(row Row) error { return row.Scan(&most) }); err != nil {
+		return result, false, err
+	}
+	if most > uint64(r.Limit) { //nolint:gosec // the limit is above zero
+		return result, false, nil
+	}
+	result, err = s.raw(ctx, tenant, r)
+	return result, !result.Truncated, err
 }
 
 func (s *Service) raw(ctx context.Context, tenant tenancy.ID, r Request) (Result, error) {
@@ -107,11 +155,14 @@ func (s *Service) raw(ctx context.Context, tenant tenancy.ID, r Request) (Result
 
 func (s *Service) windows(ctx context.Context, tenant tenancy.ID, r Request) (Result, error) {
 	text, args := windowsSQL(r)
+	if r.Resolution < Minute {
+		text, args = secondsSQL(r)
+	}
 	c := collector{limit: r.Limit}
 	err := s.store.Query(ctx, tenant, text, args, func(row Row) error {
 		var name string
 		var w Window
-		if err := row.Scan(&name, &w.Start, &w.Count, &w.Min, &w.Max, &w.Mean, &w.First, &w.Last); err != nil {
+		if err := row.Scan(&name, &w.Start, &w.Count, &w.Sum, &w.Min, &w.Max, &w.Mean, &w.Variance, &w.First, &w.Last); err != nil {
 			return err
 		}
 		w.Start = w.Start.UTC()
@@ -120,7 +171,37 @@ func (s *Service) windows(ctx context.Context, tenant tenancy.ID, r Request) (Re
 		}
 		return nil
 	})
-	return c.result(Minute), err
+	result := c.result(r.Resolution)
+	if err == nil && len(r.Quantiles) > 0 {
+		err = s.quantiles(ctx, tenant, r, result)
+	}
+	return result, err
+}
+
+// quantiles adds them to the windows of a result.
+func (s *Service) quantiles(ctx context.Context, tenant tenancy.ID, r Request, result Result) error {
+	type key struct {
+		measurement string
+		start       int64
+	}
+	at := map[key]*Window{}
+	for i := range result.Series {
+		for j := range result.Series[i].Windows {
+			w := &result.Series[i].Windows[j]
+			at[key{result.Series[i].Measurement, w.Start.Unix()}] = w
+		}
+	}
+	text, args := quantilesSQL(r)
+	return s.store.Query(ctx, tenant, text, args, func(row Row) error {
+		var name string
+		var start time.Time
+		var values []float64
+		err := row.Scan(&name, &start, &values)
+		if w := at[key{name, start.Unix()}]; w != nil {
+			w.Quantiles = values
+		}
+		return err
+	})
 }
 
 // collector gathers rows that come by measurement, newest first, with one more than the limit.

@@ -3,13 +3,16 @@ package query_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/millwright-io/millwright/dataplane/internal/clickhouse"
 	"github.com/millwright-io/millwright/dataplane/internal/engine"
@@ -37,7 +40,7 @@ func (r reader) Query(ctx context.Context, tenant tenancy.ID, text string, args 
 	return r.Store.Query(ctx, tenant, text, args, func(rows clickhouse.Rows) error { return each(rows) })
 }
 
-func setup(t *testing.T) *bundle {
+func setup(t testing.TB) *bundle {
 	t.Helper()
 	server := chtest.New(t)
 	store, err := clickhouse.New(clickhouse.Config{URL: server.URL, User: server.User, Password: server.Password, Secret: []byte(strings.Repeat("s", 32))})
@@ -112,16 +115,16 @@ func TestSeriesComeRawAndByWindow(t *testing.T) {
 	if p := raw.Series[0].Points[7]; p != (query.Point{Time: start.Add(7 * time.Second), Value: 7}) {
 		t.Errorf("the eighth point is %+v", p)
 	}
-	request.Limit = 50 // does not fit: windows
+	request.Limit, request.End = 50, start.Add(30*time.Minute) // does not fit: windows
 	windows, err := b.service.Series(t.Context(), b.tenant, request)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := query.Result{Resolution: query.Minute, Series: []query.Series{{Measurement: "temperature", Windows: []query.Window{
-		{Start: start, Count: 60, Min: 0, Max: 59, Mean: 29.5, First: 0, Last: 59},
-		{Start: start.Add(time.Minute), Count: 60, Min: 60, Max: 119, Mean: 89.5, First: 60, Last: 119},
+		{Start: start, Count: 60, Sum: 1770, Min: 0, Max: 59, Mean: 29.5, Variance: 3599.0 / 12, First: 0, Last: 59},
+		{Start: start.Add(time.Minute), Count: 60, Sum: 5370, Min: 60, Max: 119, Mean: 89.5, Variance: 3599.0 / 12, First: 60, Last: 119},
 	}}}}
-	if diff := cmp.Diff(want, windows); diff != "" {
+	if diff := cmp.Diff(want, windows, cmpopts.EquateApprox(1e-12, 0)); diff != "" {
 		t.Errorf("windows differ (-want +got):\n%s", diff)
 	}
 	request.Resolution = query.Raw
@@ -132,6 +135,68 @@ func TestSeriesComeRawAndByWindow(t *testing.T) {
 	if other, err := b.service.Series(t.Context(), b.tenant, query.Request{Device: "nobody", Start: start, End: start.Add(time.Hour), Limit: 10}); err != nil || len(other.Series) != 0 {
 		t.Errorf("a device without events: %+v, error %v", other, err)
 	}
+}
+
+// Every resolution against the same computed here, with late data in several segments.
+func TestWindowsOfEveryResolution(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	random := rand.New(rand.NewPCG(5, 6))
+	log := start
+	points := map[int64]float64{} // by time
+	for i := range 150 {
+		log = log.Add(time.Duration(random.IntN(60_000)) * time.Millisecond)
+		at := log.Add(-time.Duration(random.IntN(3600)) * time.Second).Add(time.Duration(i)) // no two are equal
+		value := math.Round(random.NormFloat64()*1000) / 8
+		points[at.UnixNano()] = value
+		b.send(t, log, press(i, at, value))
+	}
+	b.settle(t, log)
+	for _, resolution := range []query.Resolution{query.Second, query.Minute, query.FiveMinutes, query.QuarterHour, query.Hour, query.Day} {
+		got, err := b.service.Series(t.Context(), b.tenant, query.Request{
+			Device: "press_01", Measurements: []string{"temperature"}, Start: start.Add(-time.Hour), End: log.Add(time.Minute), Limit: 1000,
+			Resolution: resolution, Quantiles: []float64{0.5, 0.95},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := query.Result{Resolution: resolution, Series: []query.Series{{Measurement: "temperature", Windows: expected(points, time.Duration(resolution))}}}
+		if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-9, 1e-9)); diff != "" {
+			t.Errorf("windows of %s differ (-want +got):\n%s", time.Duration(resolution), diff)
+		}
+	}
+}
+
+// expected makes the windows of a width from points.
+func expected(points map[int64]float64, width time.Duration) []query.Window {
+	windows := map[int64][]int64{}
+	for _, at := range slices.Sorted(maps.Keys(points)) {
+		s := time.Unix(0, at).UTC().Truncate(width).UnixNano()
+		windows[s] = append(windows[s], at)
+	}
+	var out []query.Window
+	for _, s := range slices.Sorted(maps.Keys(windows)) {
+		times := windows[s]
+		w := query.Window{Start: time.Unix(0, s).UTC(), Count: uint64(len(times)), First: points[times[0]], Last: points[times[len(times)-1]]}
+		values := make([]float64, 0, len(times))
+		for _, at := range times {
+			values = append(values, points[at])
+			w.Sum += points[at]
+		}
+		slices.Sort(values)
+		w.Min, w.Max, w.Mean = values[0], values[len(values)-1], w.Sum/float64(len(values))
+		for _, v := range values {
+			w.Variance += (v - w.Mean) * (v - w.Mean) / float64(len(values))
+		}
+		for _, q := range []float64{0.5, 0.95} {
+			place := q * float64(len(values)-1)
+			below := int(place)
+			above := min(below+1, len(values)-1)
+			w.Quantiles = append(w.Quantiles, values[below]+(place-float64(below))*(values[above]-values[below]))
+		}
+		out = append(out, w)
+	}
+	return out
 }
 
 func TestLatestIsTheNewestByEventTime(t *testing.T) {
@@ -157,7 +222,7 @@ func TestARecountAgreesWithTheEngine(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	log := start
 	events := uint64(0)
-	for i := range 400 {
+	for i := range 200 {
 		log = log.Add(time.Duration(random.IntN(3000)) * time.Millisecond)
 		// Late by up to ten minutes, with equal times now and then, and with values that do not add up exactly.
 		at := log.Add(-time.Duration(random.IntN(600)) * time.Second).Truncate(time.Second)

@@ -9,6 +9,9 @@ import (
 // order of additions is not the same. 2^-40 allows 2^12 roundings of 2^-52.
 const sumError = 1.0 / (1 << 40)
 
+// squareError is the same for the squared distances from the mean, as a part of the sum of the values' squares.
+const squareError = 1.0 / (1 << 30)
+
 // recountWindowsSQL selects, once the windows that events received in [from, to) belong to are computed again from all
 // of their events, how many there are, how many differ from the stored ones, and some that do. Without any window it
 // selects nothing. Equal times are ordered by the place in the log, as the engine does; a later segment of a window
@@ -20,6 +23,7 @@ touched as (
     where received >= fromUnixTimestamp64Nano(?, 'UTC') and received < fromUnixTimestamp64Nano(?, 'UTC')),
 recounted as (
     select device, measurement, start, count() as n, sum(value) as total, sum(abs(value)) as size, min(value) as lowest, max(value) as highest,
+        varPopStable(value) * n as deviation, sum(value * value) as square,
         argMin(value, (time, log_sequence, log_index)) as opening, argMax(value, (time, log_sequence, log_index)) as closing
     from (select device, time, toStartOfMinute(time) as start, log_sequence, log_index, names, values from events
         where (device, toStartOfMinute(time)) in (select device, start from touched)
@@ -28,6 +32,7 @@ recounted as (
     group by device, measurement, start),
 stored as (
     select device, measurement, start, sum(count) as n, sum(sum) as total, min(min) as lowest, max(max) as highest,
+        sum(squares) + arraySum((c, m) -> c * (m - total / n) * (m - total / n), groupArray(count), groupArray(sum / count)) as deviation,
         argMin(first, (first_time, segment)) as opening, argMax(last, (last_time, segment)) as closing
     from windows final
     where (device, toDateTime64(start, 9, 'UTC')) in (select device, toDateTime64(start, 9, 'UTC') from touched)
@@ -35,11 +40,12 @@ stored as (
 compared as (
     select device, measurement, start, s.n as sn, s.total as st, s.lowest as sl, s.highest as sh, s.opening as so, s.closing as sc,
         r.n as rn, r.total as rt, r.lowest as rl, r.highest as rh, r.opening as ro, r.closing as rc,
-        sn != rn or sl != rl or sh != rh or so != ro or sc != rc or abs(st - rt) > r.size * %g as differs
+        sn != rn or sl != rl or sh != rh or so != ro or sc != rc or abs(st - rt) > r.size * %g
+            or (not isNaN(s.deviation) and abs(s.deviation - r.deviation) > r.square * %g) as differs
     from recounted as r full outer join stored as s using (device, measurement, start))
 select count() over () as windows, countIf(differs) over () as different, differs,
     device, measurement, start, sn, st, sl, sh, so, sc, rn, rt, rl, rh, ro, rc
-from compared order by differs desc, start, device, measurement limit %d`, sumError, examples), []any{from.UnixNano(), to.UnixNano()}
+from compared order by differs desc, start, device, measurement limit %d`, sumError, squareError, examples), []any{from.UnixNano(), to.UnixNano()}
 }
 
 // recountHoursSQL counts what is stored of the events and dead letters that were received in [from, to), by UTC hour.

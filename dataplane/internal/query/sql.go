@@ -1,6 +1,8 @@
 package query
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -21,21 +23,79 @@ order by measurement, at desc, log_sequence desc, log_index desc
 limit ? by measurement`, append(args, r.Limit+1)
 }
 
-// windowsSQL merges the segments of each window.
-func windowsSQL(r Request) (string, []any) {
-	args := []any{r.Device, r.Start.Truncate(time.Minute).Unix(), r.End.Unix()}
-	where := ""
-	if len(r.Measurements) > 0 {
-		where = " and measurement in (?)"
-		args = append(args, r.Measurements)
+// floor is the start of the window of r's resolution that an expression of a time lies in.
+func (r Request) floor(expression string) string {
+	return fmt.Sprintf("toStartOfInterval(%s, interval %d second)", expression, time.Duration(r.Resolution)/time.Second)
+}
+
+// from is the start of the window that r's start lies in.
+func (r Request) from() time.Time { return r.Start.UTC().Truncate(time.Duration(r.Resolution)) }
+
+// named restricts a statement to r's measurements, if it names any.
+func (r Request) named(prefix string, args []any) (string, []any) {
+	if len(r.Measurements) == 0 {
+		return "", args
 	}
-	return `select measurement, start, sum(count) as n, min(min) as lowest, max(max) as highest, sum(sum) / n as mean,
+	return prefix + "measurement in (?)", append(args, r.Measurements)
+}
+
+// windowsSQL merges the segments of each minute and the minutes of each window, newest first. The squared distances from a
+// common mean are those from each part's own and the parts' from the common one.
+func windowsSQL(r Request) (string, []any) {
+	args := []any{r.Device, r.from().Unix(), r.End.Unix()}
+	where, args := r.named(" and ", args)
+	return `select measurement, ` + r.floor("start") + ` as window, sum(count) as n, sum(sum) as total, min(min) as lowest, max(max) as highest,
+    total / n as mean, (sum(squares) + arraySum((c, m) -> c * (m - mean) * (m - mean), groupArray(count), groupArray(sum / count))) / n as variance,
     argMin(first, (first_time, segment)) as opening, argMax(last, (last_time, segment)) as closing
 from windows final
 where device = ? and start >= toDateTime(?, 'UTC') and start < toDateTime(?, 'UTC')` + where + `
-group by measurement, start
-order by measurement, start desc
+group by measurement, window
+order by measurement, window desc
 limit ? by measurement`, append(args, r.Limit+1)
+}
+
+// eventsOf selects r's points as (measurement, time, value, log_sequence, log_index).
+func eventsOf(r Request) (string, []any) {
+	where, args := r.named(" where ", []any{r.Device, r.from().UnixNano(), r.End.UnixNano()})
+	return `select measurement, time, value, log_sequence, log_index from (
+    select time, log_sequence, log_index, names, values from events
+    where device = ? and time >= fromUnixTimestamp64Nano(?, 'UTC') and time < fromUnixTimestamp64Nano(?, 'UTC')
+) array join names as measurement, values as value` + where, args
+}
+
+// secondsSQL makes windows from the events, newest first.
+func secondsSQL(r Request) (string, []any) {
+	events, args := eventsOf(r)
+	return `select measurement, toDateTime(` + r.floor("time") + `, 'UTC') as window, count() as n, sum(value) as total, min(value) as lowest,
+    max(value) as highest, avg(value) as mean, varPopStable(value) as variance,
+    argMin(value, (time, log_sequence, log_index)) as opening, argMax(value, (time, log_sequence, log_index)) as closing
+from (` + events + `)
+group by measurement, window
+order by measurement, window desc
+limit ? by measurement`, append(args, r.Limit+1)
+}
+
+// quantilesSQL selects the quantiles of each window from the events, newest first.
+func quantilesSQL(r Request) (string, []any) {
+	events, args := eventsOf(r)
+	levels := make([]string, 0, len(r.Quantiles))
+	for _, q := range r.Quantiles {
+		levels = append(levels, strconv.FormatFloat(q, 'f', -1, 64))
+	}
+	return `select measurement, toDateTime(` + r.floor("time") + `, 'UTC') as window, quantilesExactInclusive(` + strings.Join(levels, ", ") + `)(value)
+from (` + events + `)
+group by measurement, window
+order by measurement, window desc
+limit ? by measurement`, append(args, r.Limit)
+}
+
+// mostPointsSQL selects how many points the measurement with the most of them has in the range, as the windows say.
+func mostPointsSQL(r Request) (string, []any) {
+	args := []any{r.Device, r.Start.Truncate(time.Minute).Unix(), r.End.Unix()}
+	where, args := r.named(" and ", args)
+	return `select max(n) from (
+    select measurement, sum(count) as n from windows final
+    where device = ? and start >= toDateTime(?, 'UTC') and start < toDateTime(?, 'UTC')` + where + ` group by measurement)`, args
 }
 
 // among restricts a statement to devices, or to nothing when there are none.

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -77,9 +78,7 @@ func (s *telemetryService) Query(ctx context.Context, req *telemetryv1.QueryRequ
 func requestFromProto(req *telemetryv1.QueryRequest, now time.Time) (query.Request, error) {
 	r := query.Request{
 		Device: req.GetDeviceId(), Measurements: req.GetMeasurements(), End: now, Limit: int(req.GetLimit()),
-		Resolution: map[telemetryv1.Resolution]query.Resolution{
-			telemetryv1.Resolution_RESOLUTION_RAW: query.Raw, telemetryv1.Resolution_RESOLUTION_MINUTE: query.Minute,
-		}[req.GetResolution()],
+		Resolution: resolutionFromProto(req.GetResolution()), Quantiles: req.GetQuantiles(),
 	}
 	if req.GetEnd() != nil {
 		r.End = req.GetEnd().AsTime()
@@ -101,21 +100,27 @@ func requestFromProto(req *telemetryv1.QueryRequest, now time.Time) (query.Reque
 }
 
 func resultToProto(result query.Result) *telemetryv1.QueryResponse {
-	out := &telemetryv1.QueryResponse{Resolution: telemetryv1.Resolution_RESOLUTION_RAW, Truncated: result.Truncated}
-	if result.Resolution == query.Minute {
-		out.Resolution = telemetryv1.Resolution_RESOLUTION_MINUTE
-	}
+	out := &telemetryv1.QueryResponse{Resolution: resolutionToProto(result.Resolution), Truncated: result.Truncated}
 	for _, s := range result.Series {
 		series := &telemetryv1.Series{Measurement: s.Measurement}
 		for _, p := range s.Points {
 			series.Points = append(series.Points, &telemetryv1.Point{Time: timestamppb.New(p.Time), Value: p.Value})
 		}
 		for _, w := range s.Windows {
-			series.Windows = append(series.Windows, &telemetryv1.Window{
-				Start: timestamppb.New(w.Start), Count: w.Count, Min: w.Min, Max: w.Max, Mean: w.Mean, First: w.First, Last: w.Last,
-			})
+			series.Windows = append(series.Windows, windowToProto(w))
 		}
 		out.Series = append(out.Series, series)
+	}
+	return out
+}
+
+func windowToProto(w query.Window) *telemetryv1.Window {
+	out := &telemetryv1.Window{
+		Start: timestamppb.New(w.Start), Count: w.Count, Sum: w.Sum, Min: w.Min, Max: w.Max, Mean: w.Mean, First: w.First, Last: w.Last,
+		Quantiles: w.Quantiles,
+	}
+	if !math.IsNaN(w.Variance) {
+		out.Variance = &w.Variance
 	}
 	return out
 }

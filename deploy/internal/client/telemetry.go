@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -90,21 +92,23 @@ func telemetryCommands() []command.Command {
 func prepareQuery(fs *flag.FlagSet) func(context.Context, *call) error {
 	start, end := period(fs)
 	measurements := fs.String("measurements", "", "names, separated by commas (default all)")
-	resolution := fs.String("resolution", "", "raw or minute (default: raw while it fits the limit)")
+	resolution := fs.String("resolution", "", strings.Join(resolutionNames, ", ")+" (default: raw while it fits the limit, else the finest that does)")
+	quantiles := fs.String("quantiles", "", "of each window, separated by commas, e.g. 0.5,0.95")
 	limit := fs.Int("limit", 0, "points or windows of each measurement (default 2000, at most 100000)")
 	return func(ctx context.Context, c *call) (err error) {
 		if *limit < 0 || *limit > 100_000 {
 			return command.Usage("--limit %d: want 0 to 100000", *limit)
 		}
 		req := &telemetryv1.QueryRequest{DeviceId: c.args[0], Measurements: words(*measurements), Limit: int32(*limit)}
-		switch *resolution {
-		case "":
-		case "raw":
-			req.Resolution = telemetryv1.Resolution_RESOLUTION_RAW
-		case "minute":
-			req.Resolution = telemetryv1.Resolution_RESOLUTION_MINUTE
-		default:
-			return command.Usage("--resolution %q: want raw or minute", *resolution)
+		if req.Resolution, err = parseResolution(*resolution); err != nil {
+			return err
+		}
+		for _, word := range words(*quantiles) {
+			q, err := strconv.ParseFloat(word, 64)
+			if err != nil || q < 0 || q > 1 {
+				return command.Usage("--quantiles %q: want numbers from 0 to 1", word)
+			}
+			req.Quantiles = append(req.Quantiles, q)
 		}
 		if req.Start, err = start.at(c.env.Now()); err != nil {
 			return err
@@ -121,12 +125,34 @@ func prepareQuery(fs *flag.FlagSet) func(context.Context, *call) error {
 	}
 }
 
+// resolutionNames are the words of --resolution.
+var resolutionNames = []string{"raw", "second", "minute", "five-minutes", "quarter-hour", "hour", "day"}
+
+func parseResolution(word string) (telemetryv1.Resolution, error) {
+	if word == "" {
+		return telemetryv1.Resolution_RESOLUTION_UNSPECIFIED, nil
+	}
+	if !slices.Contains(resolutionNames, word) {
+		return 0, command.Usage("--resolution %q: want one of %s", word, strings.Join(resolutionNames, ", "))
+	}
+	return telemetryv1.Resolution(telemetryv1.Resolution_value["RESOLUTION_"+strings.ToUpper(strings.ReplaceAll(word, "-", "_"))]), nil
+}
+
+// deviation is the standard deviation, where it was kept.
+func deviation(w *telemetryv1.Window) string {
+	if w.Variance == nil {
+		return ""
+	}
+	return strconv.FormatFloat(math.Sqrt(w.GetVariance()), 'g', 6, 64)
+}
+
 func printSeries(w io.Writer, answer *telemetryv1.QueryResponse) {
-	if answer.GetResolution() == telemetryv1.Resolution_RESOLUTION_MINUTE {
-		table(w, "START MEASUREMENT COUNT MIN MEAN MAX FIRST LAST", func(row func(...any)) {
+	if answer.GetResolution() != telemetryv1.Resolution_RESOLUTION_RAW {
+		table(w, "START MEASUREMENT COUNT MIN MEAN MAX FIRST LAST DEVIATION QUANTILES", func(row func(...any)) {
 			for _, s := range answer.GetSeries() {
 				for _, v := range s.GetWindows() {
-					row(at(v.GetStart()), s.GetMeasurement(), v.GetCount(), v.GetMin(), v.GetMean(), v.GetMax(), v.GetFirst(), v.GetLast())
+					row(at(v.GetStart()), s.GetMeasurement(), v.GetCount(), v.GetMin(), v.GetMean(), v.GetMax(), v.GetFirst(), v.GetLast(),
+						deviation(v), strings.Trim(fmt.Sprint(v.GetQuantiles()), "[]"))
 				}
 			}
 		})

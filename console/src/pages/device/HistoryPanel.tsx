@@ -13,7 +13,7 @@ import { Empty, ErrorPanel, Notice } from "../../ui/States";
 import { ChartCard, colorOf } from "./ChartCard";
 import styles from "./Device.module.css";
 import { ChartSkeletons } from "./LivePanel";
-import { limitFor, properRange } from "./ranges";
+import { historyLimit, properRange } from "./ranges";
 
 const shownFirst = 12;
 
@@ -23,9 +23,19 @@ interface HistoryPanelProps {
   onZoom: (range: Range) => void;
 }
 
+const widths: Partial<Record<Resolution, string>> = {
+  [Resolution.SECOND]: "a second",
+  [Resolution.MINUTE]: "a minute",
+  [Resolution.FIVE_MINUTES]: "five minutes",
+  [Resolution.QUARTER_HOUR]: "a quarter of an hour",
+  [Resolution.HOUR]: "an hour",
+  [Resolution.DAY]: "a day",
+};
+const widthOf = (resolution: Resolution) => widths[resolution] ?? "equal width";
+
 export function HistoryPanel({ deviceId, range, onZoom }: HistoryPanelProps) {
   const [all, setAll] = useState(false);
-  const { data, error, refetch, isPlaceholderData } = useHistory(deviceId, range, limitFor(range));
+  const { data, error, refetch, isPlaceholderData } = useHistory(deviceId, range, historyLimit);
   const charts = useMemo(
     () => (data?.series ?? []).map((series) => ({ name: series.measurement, data: chartData(series) })).sort((a, b) => a.name.localeCompare(b.name)),
     [data],
@@ -61,7 +71,7 @@ export function HistoryPanel({ deviceId, range, onZoom }: HistoryPanelProps) {
         })}
       </div>
       <p style={{ color: "var(--text-muted)", fontSize: "var(--text-xs)" }}>
-        {data.resolution === Resolution.RAW ? "Every event as sent." : "One-minute windows: the line is the mean, the band reaches from the lowest to the highest value."} Figures show the mean. Drag over a chart to zoom in.
+        {data.resolution === Resolution.RAW ? "Every event as sent." : `Windows of ${widthOf(data.resolution)}: the line is the mean, the band reaches from the lowest to the highest value.`} Figures show the mean. Drag over a chart to zoom in.
       </p>
       {charts.length > shown.length && <Button onClick={() => setAll(true)}>Show all {charts.length} measurements</Button>}
     </>

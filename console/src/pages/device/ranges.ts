@@ -18,10 +18,8 @@ export function viewOf(name: RangeName, now: number, before: View): View {
   return { name, range: { start: now - lengths[name], end: now } };
 }
 
-/** Points or windows to ask of each series: as many as a chart can show, and every minute of a long range. */
-export function limitFor({ start, end }: Range): number {
-  return Math.min(100_000, Math.max(2_000, Math.ceil((end - start) / minute) + 1));
-}
+/** Points or windows to ask of each series: somewhat more than a chart can show. The server picks the finest windows that fit. */
+export const historyLimit = 2_000;
 
 /** A range that can be asked for: the right way round, and not shorter than five seconds. */
 export function properRange(a: number, b: number): Range {

@@ -28,12 +28,22 @@ const (
 type Resolution int32
 
 const (
-	// Raw up to the limit, else the finest window that fits.
+	// Raw up to the limit, else the finest window of a minute or more that fits.
 	Resolution_RESOLUTION_UNSPECIFIED Resolution = 0
 	// Events as sent.
 	Resolution_RESOLUTION_RAW Resolution = 1
 	// One-minute windows.
 	Resolution_RESOLUTION_MINUTE Resolution = 2
+	// One-second windows.
+	Resolution_RESOLUTION_SECOND Resolution = 3
+	// Five-minute windows.
+	Resolution_RESOLUTION_FIVE_MINUTES Resolution = 4
+	// Windows of fifteen minutes.
+	Resolution_RESOLUTION_QUARTER_HOUR Resolution = 5
+	// One-hour windows.
+	Resolution_RESOLUTION_HOUR Resolution = 6
+	// Windows of a UTC day.
+	Resolution_RESOLUTION_DAY Resolution = 7
 )
 
 // Enum value maps for Resolution.
@@ -42,11 +52,21 @@ var (
 		0: "RESOLUTION_UNSPECIFIED",
 		1: "RESOLUTION_RAW",
 		2: "RESOLUTION_MINUTE",
+		3: "RESOLUTION_SECOND",
+		4: "RESOLUTION_FIVE_MINUTES",
+		5: "RESOLUTION_QUARTER_HOUR",
+		6: "RESOLUTION_HOUR",
+		7: "RESOLUTION_DAY",
 	}
 	Resolution_value = map[string]int32{
-		"RESOLUTION_UNSPECIFIED": 0,
-		"RESOLUTION_RAW":         1,
-		"RESOLUTION_MINUTE":      2,
+		"RESOLUTION_UNSPECIFIED":  0,
+		"RESOLUTION_RAW":          1,
+		"RESOLUTION_MINUTE":       2,
+		"RESOLUTION_SECOND":       3,
+		"RESOLUTION_FIVE_MINUTES": 4,
+		"RESOLUTION_QUARTER_HOUR": 5,
+		"RESOLUTION_HOUR":         6,
+		"RESOLUTION_DAY":          7,
 	}
 )
 
@@ -132,14 +152,19 @@ func (x *Point) GetValue() float64 {
 
 // Window summarises one measurement over [start, start + width).
 type Window struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Start         *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
-	Count         uint64                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
-	Min           float64                `protobuf:"fixed64,3,opt,name=min,proto3" json:"min,omitempty"`
-	Max           float64                `protobuf:"fixed64,4,opt,name=max,proto3" json:"max,omitempty"`
-	Mean          float64                `protobuf:"fixed64,5,opt,name=mean,proto3" json:"mean,omitempty"`
-	First         float64                `protobuf:"fixed64,6,opt,name=first,proto3" json:"first,omitempty"`
-	Last          float64                `protobuf:"fixed64,7,opt,name=last,proto3" json:"last,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Start *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
+	Count uint64                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	Min   float64                `protobuf:"fixed64,3,opt,name=min,proto3" json:"min,omitempty"`
+	Max   float64                `protobuf:"fixed64,4,opt,name=max,proto3" json:"max,omitempty"`
+	Mean  float64                `protobuf:"fixed64,5,opt,name=mean,proto3" json:"mean,omitempty"`
+	First float64                `protobuf:"fixed64,6,opt,name=first,proto3" json:"first,omitempty"`
+	Last  float64                `protobuf:"fixed64,7,opt,name=last,proto3" json:"last,omitempty"`
+	Sum   float64                `protobuf:"fixed64,8,opt,name=sum,proto3" json:"sum,omitempty"`
+	// Of all values, not of a sample; unset where it was not kept.
+	Variance *float64 `protobuf:"fixed64,9,opt,name=variance,proto3,oneof" json:"variance,omitempty"`
+	// At the quantiles asked for, in their order; empty where the events are no longer stored.
+	Quantiles     []float64 `protobuf:"fixed64,10,rep,packed,name=quantiles,proto3" json:"quantiles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -223,6 +248,27 @@ func (x *Window) GetLast() float64 {
 	return 0
 }
 
+func (x *Window) GetSum() float64 {
+	if x != nil {
+		return x.Sum
+	}
+	return 0
+}
+
+func (x *Window) GetVariance() float64 {
+	if x != nil && x.Variance != nil {
+		return *x.Variance
+	}
+	return 0
+}
+
+func (x *Window) GetQuantiles() []float64 {
+	if x != nil {
+		return x.Quantiles
+	}
+	return nil
+}
+
 // Series is one measurement of one device. Either points or windows are set.
 type Series struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -296,7 +342,10 @@ type QueryRequest struct {
 	End        *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end,proto3" json:"end,omitempty"`
 	Resolution Resolution             `protobuf:"varint,5,opt,name=resolution,proto3,enum=millwright.telemetry.v1.Resolution" json:"resolution,omitempty"`
 	// Points or windows of each series, the newest of the range; at most 100000; 0 means 2000.
-	Limit         int32 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
+	Limit int32 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Quantiles that every window carries besides, e.g. 0.95; exact (linear interpolation), from the events themselves.
+	// With any, the answer is in windows.
+	Quantiles     []float64 `protobuf:"fixed64,7,rep,packed,name=quantiles,proto3" json:"quantiles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -371,6 +420,13 @@ func (x *QueryRequest) GetLimit() int32 {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *QueryRequest) GetQuantiles() []float64 {
+	if x != nil {
+		return x.Quantiles
+	}
+	return nil
 }
 
 // QueryResponse carries a series a measurement, by name.
@@ -1593,7 +1649,7 @@ const file_millwright_telemetry_v1_telemetry_proto_rawDesc = "" +
 	"'millwright/telemetry/v1/telemetry.proto\x12\x17millwright.telemetry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"M\n" +
 	"\x05Point\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x01R\x05value\"\xb2\x01\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value\"\x90\x02\n" +
 	"\x06Window\x120\n" +
 	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x10\n" +
@@ -1601,11 +1657,16 @@ const file_millwright_telemetry_v1_telemetry_proto_rawDesc = "" +
 	"\x03max\x18\x04 \x01(\x01R\x03max\x12\x12\n" +
 	"\x04mean\x18\x05 \x01(\x01R\x04mean\x12\x14\n" +
 	"\x05first\x18\x06 \x01(\x01R\x05first\x12\x12\n" +
-	"\x04last\x18\a \x01(\x01R\x04last\"\x9d\x01\n" +
+	"\x04last\x18\a \x01(\x01R\x04last\x12\x10\n" +
+	"\x03sum\x18\b \x01(\x01R\x03sum\x12\x1f\n" +
+	"\bvariance\x18\t \x01(\x01H\x00R\bvariance\x88\x01\x01\x12\x1c\n" +
+	"\tquantiles\x18\n" +
+	" \x03(\x01R\tquantilesB\v\n" +
+	"\t_variance\"\x9d\x01\n" +
 	"\x06Series\x12 \n" +
 	"\vmeasurement\x18\x01 \x01(\tR\vmeasurement\x126\n" +
 	"\x06points\x18\x02 \x03(\v2\x1e.millwright.telemetry.v1.PointR\x06points\x129\n" +
-	"\awindows\x18\x03 \x03(\v2\x1f.millwright.telemetry.v1.WindowR\awindows\"\xdd\x02\n" +
+	"\awindows\x18\x03 \x03(\v2\x1f.millwright.telemetry.v1.WindowR\awindows\"\x9d\x03\n" +
 	"\fQueryRequest\x12D\n" +
 	"\tdevice_id\x18\x01 \x01(\tB'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$R\bdeviceId\x125\n" +
 	"\fmeasurements\x18\x02 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05\x10\x01\x18\x80\x01R\fmeasurements\x120\n" +
@@ -1614,7 +1675,9 @@ const file_millwright_telemetry_v1_telemetry_proto_rawDesc = "" +
 	"\n" +
 	"resolution\x18\x05 \x01(\x0e2#.millwright.telemetry.v1.ResolutionB\b\xbaH\x05\x82\x01\x02\x10\x01R\n" +
 	"resolution\x12!\n" +
-	"\x05limit\x18\x06 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8d\x06(\x00R\x05limit\"\xab\x01\n" +
+	"\x05limit\x18\x06 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8d\x06(\x00R\x05limit\x12>\n" +
+	"\tquantiles\x18\a \x03(\x01B \xbaH\x1d\x92\x01\x1a\x10\n" +
+	"\"\x16\x12\x14@\x01\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00R\tquantiles\"\xab\x01\n" +
 	"\rQueryResponse\x127\n" +
 	"\x06series\x18\x01 \x03(\v2\x1f.millwright.telemetry.v1.SeriesR\x06series\x12C\n" +
 	"\n" +
@@ -1714,12 +1777,17 @@ const file_millwright_telemetry_v1_telemetry_proto_rawDesc = "" +
 	"\awindows\x18\x01 \x01(\x04R\awindows\x12\x1c\n" +
 	"\tdifferent\x18\x02 \x01(\x04R\tdifferent\x12E\n" +
 	"\bexamples\x18\x03 \x03(\v2).millwright.telemetry.v1.WindowDifferenceR\bexamples\x128\n" +
-	"\x05hours\x18\x04 \x03(\v2\".millwright.telemetry.v1.HourCountR\x05hours*S\n" +
+	"\x05hours\x18\x04 \x03(\v2\".millwright.telemetry.v1.HourCountR\x05hours*\xcd\x01\n" +
 	"\n" +
 	"Resolution\x12\x1a\n" +
 	"\x16RESOLUTION_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eRESOLUTION_RAW\x10\x01\x12\x15\n" +
-	"\x11RESOLUTION_MINUTE\x10\x022\x9f\a\n" +
+	"\x11RESOLUTION_MINUTE\x10\x02\x12\x15\n" +
+	"\x11RESOLUTION_SECOND\x10\x03\x12\x1b\n" +
+	"\x17RESOLUTION_FIVE_MINUTES\x10\x04\x12\x1b\n" +
+	"\x17RESOLUTION_QUARTER_HOUR\x10\x05\x12\x13\n" +
+	"\x0fRESOLUTION_HOUR\x10\x06\x12\x12\n" +
+	"\x0eRESOLUTION_DAY\x10\a2\x9f\a\n" +
 	"\x10TelemetryService\x12\x86\x01\n" +
 	"\x05Query\x12%.millwright.telemetry.v1.QueryRequest\x1a&.millwright.telemetry.v1.QueryResponse\".\x82\xd3\xe4\x93\x02%\x12#/api/v1/devices/{device_id}/metrics\x90\x02\x01\x12t\n" +
 	"\x06Latest\x12&.millwright.telemetry.v1.LatestRequest\x1a'.millwright.telemetry.v1.LatestResponse\"\x19\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/latest\x90\x02\x01\x12X\n" +
@@ -1829,6 +1897,7 @@ func file_millwright_telemetry_v1_telemetry_proto_init() {
 	if File_millwright_telemetry_v1_telemetry_proto != nil {
 		return
 	}
+	file_millwright_telemetry_v1_telemetry_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
