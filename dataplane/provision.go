@@ -55,7 +55,7 @@ func (p *provisioner) wants(id tenancy.ID) (storage, bool) {
 
 // changed queues a tenant whose storage is not what the catalog wants.
 func (p *provisioner) changed(c catalog.Change) {
-	if c.Device != "" {
+	if c.Device != "" || c.Type != "" {
 		return
 	}
 	t, ok := p.catalog.Tenant(c.Tenant)

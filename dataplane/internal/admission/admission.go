@@ -71,7 +71,7 @@ func (l *Limiter) bucket(tenant tenancy.ID) *bucket {
 }
 
 func (l *Limiter) follow(change catalog.Change) {
-	if change.Device != "" {
+	if change.Device != "" || change.Type != "" {
 		return
 	}
 	l.mu.Lock()

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -96,11 +97,12 @@ type Key struct {
 }
 
 // Change names what changed. Device is empty when the tenant as a whole did, or something that concerns many of its
-// devices: then Group is the group.
+// devices: then Group is the group, or Type the device type.
 type Change struct {
 	Tenant tenancy.ID
 	Device string
 	Group  string
+	Type   string
 }
 
 type deviceKey struct {
@@ -113,12 +115,18 @@ type groupKey struct {
 	group  string
 }
 
+type typeKey struct {
+	tenant     tenancy.ID
+	deviceType string
+}
+
 // Catalog is safe for concurrent use. Readers get copies of values whose maps and slices they must not modify.
 type Catalog struct {
 	mu        sync.RWMutex
 	tenants   map[tenancy.ID]Tenant
 	devices   map[deviceKey]Device
 	groups    map[groupKey]Group
+	types     map[typeKey]*telemetry.Schema
 	keys      map[string]Key
 	verifiers map[string][]byte
 	listeners map[int]func(Change)
@@ -132,6 +140,7 @@ func New() *Catalog {
 		tenants:   map[tenancy.ID]Tenant{},
 		devices:   map[deviceKey]Device{},
 		groups:    map[groupKey]Group{},
+		types:     map[typeKey]*telemetry.Schema{},
 		keys:      map[string]Key{},
 		verifiers: map[string][]byte{},
 		listeners: map[int]func(Change){},
@@ -171,6 +180,13 @@ func (c *Catalog) Device(tenant tenancy.ID, device string) (Device, bool) {
 	defer c.mu.RUnlock()
 	d, ok := c.devices[deviceKey{tenant, device}]
 	return d, ok
+}
+
+// Schema returns what a device type says of measurements; nil when it accepts everything or is not known.
+func (c *Catalog) Schema(tenant tenancy.ID, deviceType string) *telemetry.Schema {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.types[typeKey{tenant, deviceType}]
 }
 
 // DevicesAt returns the ids of the tenant's devices at some facilities, in no order.
@@ -249,6 +265,16 @@ func (c *Catalog) SetDevice(d Device) {
 // RemoveDevice forgets a device.
 func (c *Catalog) RemoveDevice(tenant tenancy.ID, device string) {
 	c.update(Change{Tenant: tenant, Device: device}, func() { delete(c.devices, deviceKey{tenant, device}) })
+}
+
+// SetType adds or replaces what a device type says.
+func (c *Catalog) SetType(tenant tenancy.ID, deviceType string, schema *telemetry.Schema) {
+	c.update(Change{Tenant: tenant, Type: deviceType}, func() { c.types[typeKey{tenant, deviceType}] = schema })
+}
+
+// RemoveType forgets a device type: what it said holds no longer.
+func (c *Catalog) RemoveType(tenant tenancy.ID, deviceType string) {
+	c.update(Change{Tenant: tenant, Type: deviceType}, func() { delete(c.types, typeKey{tenant, deviceType}) })
 }
 
 // SetKey adds or replaces an API key.

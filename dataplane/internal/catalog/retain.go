@@ -7,11 +7,12 @@ type Retain struct {
 	Tenant   func(tenancy.ID) bool
 	Device   func(tenancy.ID, string) bool
 	Group    func(tenancy.ID, string) bool
+	Type     func(tenancy.ID, string) bool
 	Key      func(tenancy.ID, string) bool
 	Verifier func(string) bool
 }
 
-// Prune forgets everything that does not exist any more; who listens hears of tenants, devices and groups.
+// Prune forgets everything that does not exist any more; who listens hears of tenants, devices, groups and types.
 func (c *Catalog) Prune(exists Retain) {
 	var gone []Change
 	c.mu.RLock()
@@ -30,6 +31,11 @@ func (c *Catalog) Prune(exists Retain) {
 			gone = append(gone, Change{Tenant: k.tenant, Group: k.group})
 		}
 	}
+	for k := range c.types {
+		if !exists.Type(k.tenant, k.deviceType) {
+			gone = append(gone, Change{Tenant: k.tenant, Type: k.deviceType})
+		}
+	}
 	var keys, verifiers []string
 	for id, k := range c.keys {
 		if !exists.Key(k.Tenant, id) {
@@ -46,6 +52,8 @@ func (c *Catalog) Prune(exists Retain) {
 		switch {
 		case g.Group != "":
 			c.RemoveGroup(g.Tenant, g.Group)
+		case g.Type != "":
+			c.RemoveType(g.Tenant, g.Type)
 		case g.Device != "":
 			c.RemoveDevice(g.Tenant, g.Device)
 		default:

@@ -130,6 +130,7 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
 	defer g.decoders.Put(decoder)
 	got := decoder.Decode(telemetry.Source{
 		Tenant: id.Tenant, Device: id.Device, Received: g.Now().UnixNano(), Horizon: id.Limits.Horizon,
+		Schema: id.Schema,
 	}, payload)
 	noteGateway(got.Events, id.Via)
 	if _, err := g.Limiter.ReserveN(id.Tenant, len(got.Events)+len(got.Invalid), 0); err != nil {

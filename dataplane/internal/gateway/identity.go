@@ -10,6 +10,7 @@ import (
 
 	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/frame"
+	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -24,6 +25,8 @@ type Identity struct {
 	Via string
 	// Limits are the tenant's at the time of the check.
 	Limits catalog.Limits
+	// Schema is what the device's type says of measurements at that time; nil: everything is accepted.
+	Schema *telemetry.Schema
 }
 
 // IdentityError says why a certificate was refused. It is a tenancy.ErrUnauthenticated when the certificate proves
@@ -153,6 +156,7 @@ func (g *Gateway) admitted(id *Identity) error {
 		return barred("certificate_revoked", "certificate %s of device %s is revoked: issue a new one", id.Serial, id.Device)
 	}
 	id.Limits = tenant.Limits
+	id.Schema = g.Catalog.Schema(id.Tenant, device.Type)
 	id.Partition = frame.Partition(id.Tenant, id.Device, g.Publisher.Partitions())
 	return nil
 }

@@ -87,8 +87,13 @@ func (s *session) room(p *publish) bool {
 // take decodes, admits and hands on.
 func (s *session) take(id *Identity, p *publish) bool {
 	now := s.g.Now()
+	schema := s.schema.Load()
+	if id.Via != "" {
+		schema = id.Schema
+	}
 	got := s.decoder.Decode(telemetry.Source{
 		Tenant: id.Tenant, Device: id.Device, Received: now.UnixNano(), Horizon: id.Limits.Horizon,
+		Schema: schema,
 	}, p.payload)
 	noteGateway(got.Events, id.Via)
 	if ok, going := s.admit(p, len(got.Events)+len(got.Invalid)); !ok {

@@ -265,15 +265,20 @@ func (s *session) properties(answer *packets.Packet) {
 	p.WildcardSubAvailableFlag, p.SubIDAvailableFlag, p.SharedSubAvailableFlag = true, true, true
 }
 
-// recheck ends the session if the catalog no longer admits its device, and takes up what its groups hold it to.
+// recheck ends the session if the catalog no longer admits its device, and takes up what its groups and the schema of its
+// type hold it to.
 func (s *session) recheck() {
+	s.checking.Lock() // of two that ask, the later one has the later answer
+	defer s.checking.Unlock()
 	id := s.id
 	if d, ok := s.g.Catalog.Device(id.Tenant, id.Device); ok {
 		s.policy.Store(s.g.Catalog.Policy(d))
 	}
 	if err := s.g.admitted(&id); err != nil {
 		s.end(packets.ErrNotAuthorized, err.Error())
+		return
 	}
+	s.schema.Store(id.Schema)
 }
 
 // recheck follows the catalog.

@@ -38,6 +38,8 @@ type session struct {
 	in        *packetReader
 	log       *slog.Logger
 	decoder   *telemetry.Decoder
+	schema    atomic.Pointer[telemetry.Schema]
+	checking  sync.Mutex
 	topics    topics
 	policy    atomic.Pointer[catalog.Policy]
 	limit     int

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/localcopy"
+	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
 	catalogv1 "github.com/millwright-io/millwright/proto/gen/millwright/catalog/v1"
 	"github.com/millwright-io/millwright/proto/subject"
 	"github.com/millwright-io/millwright/tenancy"
@@ -229,6 +231,8 @@ func (f *Feed) remove(kind subject.Kind, names []string) {
 		f.catalog.RemoveDevice(tenancy.ID(names[0]), names[1])
 	case subject.KindGroup:
 		f.catalog.RemoveGroup(tenancy.ID(names[0]), names[1])
+	case subject.KindType:
+		f.catalog.RemoveType(tenancy.ID(names[0]), names[1])
 	case subject.KindKey:
 		f.catalog.RemoveKey(names[1])
 	case subject.KindVerifier:
@@ -245,6 +249,10 @@ func (f *Feed) set(kind subject.Kind, names []string, value []byte) error {
 		return decode(value, &catalogv1.Device{}, func(d *catalogv1.Device) { f.catalog.SetDevice(deviceFromProto(names[0], names[1], d)) })
 	case subject.KindGroup:
 		return decode(value, &catalogv1.Group{}, func(g *catalogv1.Group) { f.catalog.SetGroup(groupFromProto(names[0], names[1], g)) })
+	case subject.KindType:
+		return decode(value, &catalogv1.DeviceType{}, func(t *catalogv1.DeviceType) {
+			f.catalog.SetType(tenancy.ID(names[0]), names[1], schemaFromProto(names[1], t))
+		})
 	case subject.KindKey:
 		return decode(value, &catalogv1.Key{}, func(k *catalogv1.Key) { f.catalog.SetKey(keyFromProto(names[0], names[1], k)) })
 	default:
@@ -269,6 +277,7 @@ func (f *Feed) prune(seen map[string]bool) {
 		Tenant:   func(id tenancy.ID) bool { return seen[subject.TenantKey(string(id))] },
 		Device:   func(id tenancy.ID, device string) bool { return seen[subject.DeviceKey(string(id), device)] },
 		Group:    func(id tenancy.ID, group string) bool { return seen[subject.GroupKey(string(id), group)] },
+		Type:     func(id tenancy.ID, t string) bool { return seen[subject.TypeKey(string(id), t)] },
 		Key:      func(id tenancy.ID, key string) bool { return seen[subject.APIKeyKey(string(id), key)] },
 		Verifier: func(id string) bool { return seen[subject.VerifierKey(id)] },
 	})
@@ -320,6 +329,24 @@ func groupFromProto(tenant, id string, g *catalogv1.Group) catalog.Group {
 		Tenant: tenancy.ID(tenant), ID: id, Topics: g.GetTopics(), PayloadBytes: int(g.GetPayloadBytes()),
 		EventsPerSecond: int(g.GetEventsPerSecond()), Commands: g.GetCommands(), CommandsLimited: g.GetCommandsLimited(),
 	}
+}
+
+func schemaFromProto(id string, t *catalogv1.DeviceType) *telemetry.Schema {
+	rules := make([]telemetry.Rule, 0, len(t.GetMeasurements()))
+	for _, m := range t.GetMeasurements() {
+		r := telemetry.Rule{Name: m.GetName(), Unit: m.GetUnit(), Minimum: math.Inf(-1), Maximum: math.Inf(1)}
+		if m.Minimum != nil {
+			r.Minimum = m.GetMinimum()
+		}
+		if m.Maximum != nil {
+			r.Maximum = m.GetMaximum()
+		}
+		rules = append(rules, r)
+	}
+	unknown := map[catalogv1.Unknown]telemetry.Unknown{
+		catalogv1.Unknown_UNKNOWN_DROP: telemetry.UnknownDrop, catalogv1.Unknown_UNKNOWN_DEAD_LETTER: telemetry.UnknownDeadLetter,
+	}
+	return telemetry.NewSchema(id, rules, unknown[t.GetUnknown()])
 }
 
 func keyFromProto(tenant, id string, k *catalogv1.Key) catalog.Key {

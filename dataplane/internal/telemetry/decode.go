@@ -47,6 +47,8 @@ type Source struct {
 	Received int64
 	// Horizon is how old an event may be.
 	Horizon time.Duration
+	// Schema is that of the device's type; nil accepts everything.
+	Schema *Schema
 }
 
 // Result is what a payload held. A payload has at least one of the two.
@@ -64,6 +66,8 @@ type Decoder struct {
 	limits Limits
 	source Source
 	shape  shape
+	// schema is that of the payload before.
+	schema *Schema
 	attrs  attributes
 	path   []byte
 	events []Event
@@ -87,6 +91,9 @@ func (d *Decoder) Decode(source Source, payload []byte) Result {
 	d.source, d.data, d.at, d.count = source, payload, 0, 0
 	d.events, d.values, d.faults = d.events[:0], d.values[:0], nil
 	d.shape.forget()
+	if source.Schema != d.schema {
+		d.schema, d.shape.before = source.Schema, nil
+	}
 	if len(payload) > d.limits.PayloadBytes {
 		d.refuse(0, len(payload), faultf(ReasonTooLarge, "the payload is %d bytes and %d are allowed: send fewer events at once",
 			len(payload), d.limits.PayloadBytes))

@@ -354,6 +354,29 @@ func flatten(prefix string, v any, into map[string]float64) {
 	}
 }
 
+// BenchmarkDecodeWithSchema holds every measurement of the sample against bounds.
+func BenchmarkDecodeWithSchema(b *testing.B) {
+	for name, unknown := range map[string]Unknown{"all listed": UnknownDeadLetter, "half dropped": UnknownDrop} {
+		b.Run(name, func(b *testing.B) {
+			d, source, payload := NewDecoder(DefaultLimits()), testSource(), []byte(sample)
+			rules := []Rule{}
+			for i, n := range []string{"temperature", "vibration.x", "pressure", "vibration.z", "current", "humidity", "vibration.y", "speed", "load"} {
+				if unknown == UnknownDeadLetter || i < 5 {
+					rules = append(rules, Rule{Name: n, Minimum: -1e6, Maximum: 1e6})
+				}
+			}
+			source.Schema = NewSchema("sensor", rules, unknown)
+			b.SetBytes(int64(len(sample)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if got := d.Decode(source, payload); len(got.Events) != 1 {
+					b.Fatal(got.Invalid)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkDecode(b *testing.B) {
 	d, source := NewDecoder(DefaultLimits()), testSource()
 	fresh := strings.Replace(sample, `"battery_level":85`, `"battery_level":86`, 1)

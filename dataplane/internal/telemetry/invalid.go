@@ -36,6 +36,8 @@ const (
 	ReasonSequence           Reason = "invalid_sequence"
 	ReasonEpoch              Reason = "invalid_epoch"
 	ReasonAttributesTooLarge Reason = "attributes_too_large"
+	ReasonOutOfRange         Reason = "out_of_range"
+	ReasonUnknownMeasurement Reason = "unknown_measurement"
 	ReasonManyInvalid        Reason = "too_many_invalid_events"
 )
 

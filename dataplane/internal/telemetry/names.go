@@ -15,6 +15,10 @@ type name struct {
 	text string
 	// event is the last event that had it, to find duplicates.
 	event uint64
+	// rule is what schema says of it; dropped: it is left out of events.
+	schema  *Schema
+	rule    *Rule
+	dropped bool
 }
 
 // shape is the list of names of the event before, and of the event that is being read.
@@ -43,24 +47,24 @@ func (s *shape) forget() {
 }
 
 // add appends a name to the event at hand.
-func (s *shape) add(raw []byte) *fault {
+func (s *shape) add(raw []byte) (*name, *fault) {
 	i := len(s.current)
 	var n *name
 	if i < len(s.before) && s.before[i].text == string(raw) {
 		n = s.before[i]
 	} else if n = s.known[string(raw)]; n == nil {
 		if f := s.check(raw); f != nil {
-			return f
+			return nil, f
 		}
 		n = &name{text: string(raw)}
 		s.known[n.text] = n
 	}
 	if n.event == s.event {
-		return faultf(ReasonDuplicate, "measurement %q comes twice: send each once", clip(raw))
+		return nil, faultf(ReasonDuplicate, "measurement %q comes twice: send each once", clip(raw))
 	}
 	n.event = s.event
 	s.current = append(s.current, n)
-	return nil
+	return n, nil
 }
 
 // check decides about a name that was never seen.
@@ -74,16 +78,18 @@ func (s *shape) check(raw []byte) *fault {
 	return nil
 }
 
-// names returns the event's names in a slice that is never modified.
+// names returns the event's names, without those that its schema drops, in a slice that is never modified.
 func (s *shape) names() []string {
 	same := len(s.current) == len(s.before)
 	for i := 0; same && i < len(s.current); i++ {
 		same = s.current[i] == s.before[i]
 	}
 	if !same {
-		s.texts = make([]string, len(s.current))
-		for i, n := range s.current {
-			s.texts[i] = n.text
+		s.texts = make([]string, 0, len(s.current))
+		for _, n := range s.current {
+			if !n.dropped {
+				s.texts = append(s.texts, n.text)
+			}
 		}
 		s.before = append(s.before[:0], s.current...)
 	}

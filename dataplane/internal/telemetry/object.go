@@ -53,6 +53,9 @@ func (d *Decoder) event(ev *Event) *fault {
 		if seen&fieldMeasurements == 0 {
 			return faultf(ReasonMissing, `the event has no "measurements": send an object of named numbers`)
 		}
+		if len(d.shape.current) > 0 {
+			return faultf(ReasonUnknownMeasurement, "none of the event's measurements is one of device type %s: send those, or add these to the type", d.schema.deviceType)
+		}
 		return faultf(ReasonNoMeasurements, `"measurements" is empty: send at least one named number`)
 	}
 	ev.Names = d.shape.names()
@@ -299,10 +302,17 @@ func (d *Decoder) measurement(name []byte) *fault {
 	if len(d.shape.current) >= d.limits.Measurements {
 		return faultf(ReasonManyMeasurements, "the event has more than %d measurements: send them in several events", d.limits.Measurements)
 	}
-	if f := d.shape.add(name); f != nil {
+	n, f := d.shape.add(name)
+	if f != nil {
 		return f
 	}
-	v, f := 0.0, (*fault)(nil)
+	if n.schema != d.schema {
+		n.obey(d.schema)
+	}
+	if n.dropped {
+		return d.skip(2)
+	}
+	v := 0.0
 	switch c := d.peek(); c {
 	case 't':
 		v, f = 1, d.literal("true")
@@ -310,6 +320,9 @@ func (d *Decoder) measurement(name []byte) *fault {
 		f = d.literal("false")
 	default:
 		v, f = d.finite(name, c)
+	}
+	if d.schema != nil && f == nil {
+		f = d.schema.fits(n, v)
 	}
 	d.values = append(d.values, v)
 	return f
