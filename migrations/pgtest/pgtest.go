@@ -49,18 +49,18 @@ var count int
 
 // New returns the URL of a fresh, migrated database, as its owner (a superuser). It is dropped when the test passes; a
 // failed test keeps its database and prints the name. Without Postgres the test is skipped, under CI=true it fails.
-func New(t *testing.T) string {
+func New(t testing.TB) string {
 	t.Helper()
 	return fresh(t, true)
 }
 
 // Empty is New without our schema.
-func Empty(t *testing.T) string {
+func Empty(t testing.TB) string {
 	t.Helper()
 	return fresh(t, false)
 }
 
-func fresh(t *testing.T, migrated bool) string {
+func fresh(t testing.TB, migrated bool) string {
 	t.Helper()
 	tpl := once()
 	if tpl.err != nil {

@@ -32,8 +32,13 @@ func ParseLabel(text string) Label {
 	return Label{Key: key, Value: value, Any: !given}
 }
 
-// CountAtMost is where counting what a filter chooses stops.
-const CountAtMost = 10_000
+// Most is where counting what the filter chooses stops: early when each device has to be looked at.
+func (f Filter) Most() int {
+	if f.Query != "" || len(f.Labels) > 0 {
+		return 1000
+	}
+	return 10_000
+}
 
 // Page asks for a part of the list.
 type Page struct {

@@ -21,7 +21,7 @@ func (s *Devices) List(ctx context.Context, req *devicev1.ListRequest) (*devicev
 	if err != nil {
 		return nil, err
 	}
-	res := &devicev1.ListResponse{Total: int32(list.Total), TotalIsMinimum: list.Minimum} //nolint:gosec // counting stops at 10 000
+	res := &devicev1.ListResponse{Total: int32(list.Total), TotalIsMinimum: list.Minimum} //nolint:gosec // counting stops before
 	if list.More {
 		res.NextPageToken = list.Devices[len(list.Devices)-1].ID
 	}
