@@ -1141,7 +1141,8 @@ type ListResponse struct {
 	Devices []*Device              `protobuf:"bytes,1,rep,name=devices,proto3" json:"devices,omitempty"`
 	// Empty when there is no more.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	// How many devices fulfil the conditions. Counting stops at 10 000.
+	// How many devices fulfil the conditions. Counting stops at 1000 when a part of the id or
+	// labels are asked for, else at 10 000.
 	Total int32 `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
 	// There are more than total.
 	TotalIsMinimum bool `protobuf:"varint,4,opt,name=total_is_minimum,json=totalIsMinimum,proto3" json:"total_is_minimum,omitempty"`

@@ -563,7 +563,8 @@ export type ListResponse = Message<"millwright.device.v1.ListResponse"> & {
   nextPageToken: string;
 
   /**
-   * How many devices fulfil the conditions. Counting stops at 10 000.
+   * How many devices fulfil the conditions. Counting stops at 1000 when a part of the id or
+   * labels are asked for, else at 10 000.
    *
    * @generated from field: int32 total = 3;
    */
