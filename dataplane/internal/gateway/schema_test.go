@@ -66,3 +66,18 @@ func TestARetiredDevicesSessionIsCut(t *testing.T) {
 		t.Errorf("0x%02x %q", d.ReasonCode, d.Properties.ReasonString)
 	}
 }
+
+func TestAGatewaySendsForAnotherUnderThatOnesType(t *testing.T) {
+	t.Parallel()
+	c := setup(t)
+	c.catalog.SetDevice(catalog.Device{Tenant: acme, ID: "named", Type: "furnace"})
+	c.catalog.SetType(acme, "furnace", telemetry.NewSchema("furnace", nil, telemetry.UnknownDeadLetter))
+	c.speaker(func(d *catalog.Device) { d.SpeaksForDevices = []string{"named"} })
+	m := c.client(c.cert, 5).connected()
+	if got := m.said("v1/devices/named/telemetry", 1, measured(`{"force":1}`)); !strings.Contains(got, `"force" is none of device type furnace`) {
+		t.Errorf("for the other: %s", got)
+	}
+	if got := m.said("v1/telemetry", 2, measured(`{"force":1}`)); got != "0x00 " {
+		t.Errorf("for itself: %s", got)
+	}
+}
