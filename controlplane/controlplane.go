@@ -20,9 +20,11 @@ import (
 	billingnats "github.com/millwright-io/millwright/billing/nats"
 	billingpostgres "github.com/millwright-io/millwright/billing/postgres"
 	"github.com/millwright-io/millwright/controlplane/internal/authority"
+	"github.com/millwright-io/millwright/controlplane/internal/bulk"
 	"github.com/millwright-io/millwright/controlplane/internal/caller"
 	"github.com/millwright-io/millwright/controlplane/internal/cel"
 	"github.com/millwright-io/millwright/controlplane/internal/cell"
+	"github.com/millwright-io/millwright/controlplane/internal/device"
 	"github.com/millwright-io/millwright/controlplane/internal/distribute"
 	"github.com/millwright-io/millwright/controlplane/internal/job"
 	"github.com/millwright-io/millwright/controlplane/internal/limit"
@@ -122,7 +124,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		return nil, err
 	}
 	a.jobs = job.NewService(a.store, a.vault, a.now)
-	a.runner = job.NewRunner(a.store, map[job.Kind]job.Worker{}, a.vault, log, a.now)
+	a.runner = job.NewRunner(a.store, bulk.Workers(device.NewService(a.store, a.keys, a.now)), a.vault, log, a.now)
 	a.reports = nats.NewReports(a.nats, tenants, log)
 	a.heartbeats = nats.NewHeartbeats(a.nats, a.cells, log)
 	a.requests, a.tally = limit.NewRequests(a.store, a.now), tally.New(a.now)

@@ -57,14 +57,19 @@ func TestNothingOfAnotherTenantIsInReach(t *testing.T) {
 	if _, err := s.groups(keyA).Create(t.Context(), &groupv1.CreateRequest{GroupId: "presses", Name: marker, Query: `type == "press"`}); err != nil {
 		t.Fatal(err)
 	}
+	begun, err := s.bulk(keyA).Import(t.Context(), &devicev1.ImportRequest{Csv: "device_id,device_type,label:owner\npress_03,press," + marker + "\npress 04," + marker + ",x\n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.jobEnds(t, keyA, begun.GetJob().GetJobId())
 	fields := map[string]any{
 		"tenantId": idA, "deviceId": "press_01", "serial": dev.GetCredentials().GetSerial(), "keyId": keys.GetKeys()[0].GetKeyId(),
 		"memberId": "identity-" + marker, "name": "n", "deviceType": "press", "version": 1, "firmware": "1", "role": "ROLE_VIEWER", "email": "carol@example.com",
-		"invitationId": invited.GetInvitation().GetInvitationId(), "token": token, "jobId": "nothing", "groupId": "presses", "limit": "devices", "maximum": 1, "reason": "for a test",
+		"invitationId": invited.GetInvitation().GetInvitationId(), "token": token, "jobId": begun.GetJob().GetJobId(), "csv": "device_id,device_type\npress_01,press\n", "action": "BULK_ACTION_RETIRE", "groupId": "presses", "limit": "devices", "maximum": 1, "reason": "for a test",
 	}
 	state := func() string {
 		var b strings.Builder
-		for _, path := range []string{"/api/v1/tenant", "/api/v1/members", "/api/v1/invitations", "/api/v1/keys", "/api/v1/limits", "/api/v1/limit-refusals", "/api/v1/groups", "/api/v1/groups/presses/members", "/api/v1/devices/press_01/gateway", "/api/v1/devices", "/api/v1/devices/press_01", "/api/v1/device-types", "/api/v1/usage?start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z"} {
+		for _, path := range []string{"/api/v1/tenant", "/api/v1/members", "/api/v1/invitations", "/api/v1/keys", "/api/v1/limits", "/api/v1/limit-refusals", "/api/v1/jobs", "/api/v1/jobs/" + begun.GetJob().GetJobId() + "/errors", "/api/v1/groups", "/api/v1/groups/presses/members", "/api/v1/devices/press_01/gateway", "/api/v1/devices", "/api/v1/devices/press_01", "/api/v1/device-types", "/api/v1/usage?start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z"} {
 			_, body := call(t, keyA, http.MethodGet, s.url+path, nil)
 			b.WriteString(body + "\n")
 		}
@@ -134,7 +139,7 @@ func methods() (list []protoreflect.MethodDescriptor) {
 	for _, f := range []protoreflect.FileDescriptor{
 		auditv1.File_millwright_audit_v1_audit_proto, cellv1.File_millwright_cell_v1_cell_proto, tenantv1.File_millwright_tenant_v1_tenant_proto,
 		memberv1.File_millwright_member_v1_member_proto, devicev1.File_millwright_device_v1_device_proto, devicetypev1.File_millwright_devicetype_v1_devicetype_proto, usagev1.File_millwright_usage_v1_usage_proto,
-		jobv1.File_millwright_job_v1_job_proto, groupv1.File_millwright_group_v1_group_proto, devicev1.File_millwright_device_v1_gateway_proto,
+		jobv1.File_millwright_job_v1_job_proto, groupv1.File_millwright_group_v1_group_proto, devicev1.File_millwright_device_v1_gateway_proto, devicev1.File_millwright_device_v1_bulk_proto,
 		limitv1.File_millwright_limit_v1_limit_proto,
 	} {
 		for i := range f.Services().Len() {

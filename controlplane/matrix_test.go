@@ -23,7 +23,7 @@ func TestEveryRoleMayDoWhatTheTableSays(t *testing.T) {
 	s.found(t, "ada", tenantv1.Role_ROLE_OWNER)
 	fields := map[string]any{
 		"settings": map[string]any{"name": " ", "timeZone": "UTC", "units": "UNITS_METRIC", "alertSeverity": "ALERT_SEVERITY_INFO"}, "confirm": "no",
-		"deviceId": "nothing", "serial": "00", "keyId": "nothing", "memberId": "nothing", "invitationId": "nothing", "jobId": "nothing", "groupId": "nothing", "deviceIds": []string{"nothing"}, "query": "false", "tenantId": strings.Repeat("a", 16),
+		"deviceId": "nothing", "serial": "00", "keyId": "nothing", "memberId": "nothing", "invitationId": "nothing", "jobId": "nothing", "groupId": "nothing", "deviceIds": []string{"nothing"}, "query": "false", "csv": "rubbish", "tenantId": strings.Repeat("a", 16),
 		"token": strings.Repeat("a", 48), "name": " ", "slug": "ada-works", "deviceType": "press", "version": 1, "firmware": "1", "csrPem": "rubbish", "role": "ROLE_VIEWER",
 		"email": "ada@example.com", "limit": "devices", "maximum": 7, "reason": "for a test", "start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z",
 	}

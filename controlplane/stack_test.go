@@ -181,6 +181,10 @@ func (s *stack) gateways(a as) devicev1connect.GatewayServiceClient {
 	return devicev1connect.NewGatewayServiceClient(&http.Client{Transport: a}, s.url)
 }
 
+func (s *stack) bulk(a as) devicev1connect.BulkServiceClient {
+	return devicev1connect.NewBulkServiceClient(&http.Client{Transport: a}, s.url)
+}
+
 func (s *stack) jobs(a as) jobv1connect.JobServiceClient {
 	return jobv1connect.NewJobServiceClient(&http.Client{Transport: a}, s.url)
 }

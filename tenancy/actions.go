@@ -127,6 +127,9 @@ var procedures = map[string]Action{
 	"/millwright.device.v1.DeviceService/IssueCertificate":  ActionCertificatesWrite,
 	"/millwright.device.v1.DeviceService/RevokeCertificate": ActionCertificatesWrite,
 
+	"/millwright.device.v1.BulkService/Import": ActionDevicesWrite,
+	"/millwright.device.v1.BulkService/Act":    ActionDevicesOperate, // the least; what is done needs its own
+
 	"/millwright.device.v1.GatewayService/Get": ActionDevicesRead,
 	"/millwright.device.v1.GatewayService/Set": ActionDevicesWrite,
 

@@ -74,13 +74,17 @@ func (c *Chain) admitAction(ctx context.Context, action tenancy.Action, header h
 			return ctx, err
 		}
 	}
-	if err := c.deps.Authorize.Authorize(ctx, p, action); err != nil {
-		if c.deps.Refused != nil {
-			c.deps.Refused(ctx, p, err)
-		}
-		return ctx, err
+	return ctx, c.Authorize(ctx, p, action)
+}
+
+// Authorize implements tenancy.Authorizer for handlers whose request decides what else it needs; refusals are noted as the
+// chain's own are.
+func (c *Chain) Authorize(ctx context.Context, p tenancy.Principal, action tenancy.Action) error {
+	err := c.deps.Authorize.Authorize(ctx, p, action)
+	if err != nil && c.deps.Refused != nil {
+		c.deps.Refused(ctx, p, err)
 	}
-	return ctx, nil
+	return err
 }
 
 // guard runs f and turns a panic into an internal error, logged with its stack.

@@ -118,6 +118,9 @@ func (a *Authority) TokenKey() (id string, key ed25519.PrivateKey) { return a.to
 // Root returns the root certificate as DER.
 func (a *Authority) Root() []byte { return a.root.Raw }
 
+// RootPEM returns the root certificate as PEM.
+func (a *Authority) RootPEM() string { return encode("CERTIFICATE", a.root.Raw) }
+
 func (a *Authority) newTokenKey() (PlatformKey, error) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

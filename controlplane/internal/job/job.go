@@ -80,7 +80,7 @@ type Store interface {
 	FailedItems(ctx context.Context, id tenancy.ID, job string, after, limit int) ([]Item, error)
 	// CancelJob fails with ErrConflict when the job has ended.
 	CancelJob(ctx context.Context, id tenancy.ID, job string, at time.Time, e audit.Entry) error
-	// TakeResults calls take with every result in order; they are gone if that returns nil. It fails with ErrConflict when
+	// TakeResults calls take with every result in order and then whole; the results are gone if those return nil. It fails with ErrConflict when
 	// there are none.
-	TakeResults(ctx context.Context, id tenancy.ID, job string, at time.Time, e audit.Entry, take func(number int, name string, sealed []byte) error) error
+	TakeResults(ctx context.Context, id tenancy.ID, job string, at time.Time, e audit.Entry, take func(number int, name string, sealed []byte) error, whole func() error) error
 }

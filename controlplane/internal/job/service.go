@@ -111,9 +111,9 @@ func (s *Service) Cancel(ctx context.Context, p tenancy.Principal, id string) (J
 	return s.store.Job(ctx, p.Tenant, id)
 }
 
-// Take hands what a job made to take, item by item, once: when take has returned nil for all, it is gone. Only who began
-// the job may take it, after its end.
-func (s *Service) Take(ctx context.Context, p tenancy.Principal, id string, take func(name string, result []byte) error) error {
+// Take hands what a job made to take, item by item, once: when take has returned nil for all, and whole after that, it is
+// gone. Only who began the job may take it, after its end.
+func (s *Service) Take(ctx context.Context, p tenancy.Principal, id string, take func(name string, result []byte) error, whole func() error) error {
 	j, err := s.Get(ctx, p, id)
 	if err != nil {
 		return err
@@ -133,7 +133,7 @@ func (s *Service) Take(ctx context.Context, p tenancy.Principal, id string, take
 			return err
 		}
 		return take(name, result)
-	})
+	}, whole)
 }
 
 func object(id string) string { return "job/" + id }

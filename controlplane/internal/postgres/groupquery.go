@@ -158,3 +158,16 @@ func memberships(ctx context.Context, tx pgx.Tx, query string, args ...any) (map
 	}
 	return all, nil
 }
+
+// ExistingDevices implements bulk.Store.
+func (s *Store) ExistingDevices(ctx context.Context, id tenancy.ID, names []string) (list []string, err error) {
+	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, "select id from devices where tenant_id = $1 and id = any($2)", id, names)
+		if err != nil {
+			return fmt.Errorf("look for devices: %w", err)
+		}
+		list, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	return list, err
+}

@@ -240,13 +240,14 @@ func TestAJobTellsWhatFailedAndKeepsTheRest(t *testing.T) {
 	}
 
 	taken := 0
+	whole := func() error { return nil }
 	broken := fmt.Errorf("the line broke")
-	if err := jobs.Take(t.Context(), ada, j.ID, func(string, []byte) error { return broken }); err == nil {
+	if err := jobs.Take(t.Context(), ada, j.ID, func(string, []byte) error { return broken }, whole); err == nil {
 		t.Error("a broken download was taken for whole")
 	}
 	eve := ada
 	eve.Actor = "eve@example.com"
-	if err := jobs.Take(t.Context(), eve, j.ID, func(string, []byte) error { taken++; return nil }); err == nil || taken > 0 {
+	if err := jobs.Take(t.Context(), eve, j.ID, func(string, []byte) error { taken++; return nil }, whole); err == nil || taken > 0 {
 		t.Error("another person took the results")
 	}
 	err = jobs.Take(t.Context(), ada, j.ID, func(name string, result []byte) error {
@@ -255,11 +256,11 @@ func TestAJobTellsWhatFailedAndKeepsTheRest(t *testing.T) {
 		}
 		taken++
 		return nil
-	})
+	}, whole)
 	if err != nil || taken != 247 {
 		t.Errorf("took %d results, %v", taken, err)
 	}
-	if err := jobs.Take(t.Context(), ada, j.ID, func(string, []byte) error { return nil }); err == nil {
+	if err := jobs.Take(t.Context(), ada, j.ID, func(string, []byte) error { return nil }, whole); err == nil {
 		t.Error("the results were taken twice")
 	}
 	eve.Facilities = []string{"north"}

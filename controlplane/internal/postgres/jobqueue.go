@@ -175,7 +175,7 @@ func forgetResults(ctx context.Context, tx pgx.Tx, id tenancy.ID, name string) e
 
 // TakeResults implements job.Store.
 func (s *Store) TakeResults(ctx context.Context, id tenancy.ID, name string, at time.Time, e audit.Entry,
-	take func(number int, name string, sealed []byte) error,
+	take func(number int, name string, sealed []byte) error, whole func() error,
 ) error {
 	return s.inTenant(ctx, id, func(tx pgx.Tx) error {
 		if err := lockJob(ctx, tx, id, name); err != nil {
@@ -200,6 +200,9 @@ where tenant_id = $1 and job_id = $2 order by r.number`
 		var sealed []byte
 		_, err = pgx.ForEachRow(rows, []any{&number, &item, &sealed}, func() error { return take(number, item, sealed) })
 		if err != nil {
+			return err
+		}
+		if err := whole(); err != nil {
 			return err
 		}
 		if err := forgetResults(ctx, tx, id, name); err != nil {
