@@ -12,9 +12,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/millwright-io/millwright/controlplane/internal/authority"
 	"github.com/millwright-io/millwright/controlplane/internal/cell"
 	"github.com/millwright-io/millwright/controlplane/internal/limit"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
+	"github.com/millwright-io/millwright/controlplane/internal/web"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -58,6 +60,11 @@ type Config struct {
 	Address string
 	// MetricsAddress serves /metrics, /healthz and /readyz without authentication, host:port. Keep it internal.
 	MetricsAddress string
+	// ESTAddress serves EST (RFC 7030) to devices over TLS, host:port; empty: devices do not enrol by themselves. Its
+	// certificate is for the GatewayHosts.
+	ESTAddress string
+	// ESTURL is the origin of that address as devices see it, e.g. https://127.0.0.1:8444.
+	ESTURL string
 	// PublicURL is the origin that browsers see, e.g. http://127.0.0.1:8080. Other origins' pages may not act with a
 	// signed-in person's cookie.
 	PublicURL string
@@ -97,8 +104,11 @@ type Config struct {
 	// ConsoleDir holds the built console; empty: none is served.
 	ConsoleDir string
 	// KEKFile holds the key-encryption key, 64 hexadecimal characters; it is made when missing. Whoever has it and a copy
-	// of the database can sign certificates: back it up apart from the database.
+	// of the database can sign certificates: back it up apart from the database. Further lines are keys of earlier times,
+	// which only open; see `millwright kek`.
 	KEKFile string
+	// DeviceCertificateLife is how long a device's certificate lives: 1 minute to 825 days.
+	DeviceCertificateLife time.Duration
 	// GatewayCertificateDir takes gateway.pem, gateway-key.pem and ca.pem, kept fresh; empty: none are written.
 	GatewayCertificateDir string
 	// GatewayHosts are names and addresses in the gateway's certificate, besides localhost, 127.0.0.1 and ::1.
@@ -125,8 +135,9 @@ func DefaultConfig() Config {
 	return Config{
 		Address: "127.0.0.1:8080", MetricsAddress: "127.0.0.1:0", PublicURL: "http://127.0.0.1:8080", Migrate: true,
 		NATSURL: "nats://127.0.0.1:4222", Replicas: 1, KratosPublicURL: "http://127.0.0.1:4433",
-		LimitsEvery:   limit.Every,
-		DeletionGrace: 7 * 24 * time.Hour,
+		LimitsEvery:           limit.Every,
+		DeletionGrace:         7 * 24 * time.Hour,
+		DeviceCertificateLife: authority.DeviceLife,
 	}
 }
 
@@ -134,6 +145,13 @@ const (
 	overDayRefuse = "refuse"
 	overDayTake   = "take"
 )
+
+const minCertificateLife, maxCertificateLife = time.Minute, 825 * 24 * time.Hour
+
+// crl is where the revocation list of a tenant's CA is served.
+func (c Config) crl(id tenancy.ID) string {
+	return strings.TrimRight(c.PublicURL, "/") + web.CRLPath + string(id) + ".crl"
+}
 
 // Validate returns everything that is wrong, joined, each as one sentence.
 func (c Config) Validate() error {
@@ -147,6 +165,11 @@ func (c Config) Validate() error {
 		_, _, err := net.SplitHostPort(address)
 		check(err == nil, "%s %q: want host:port", name, address)
 	}
+	if c.ESTAddress != "" {
+		_, _, err := net.SplitHostPort(c.ESTAddress)
+		check(err == nil, "est address %q: want host:port", c.ESTAddress)
+		check(isURL(c.ESTURL) && strings.HasPrefix(c.ESTURL, "https://"), "est url %q: want the https URL that devices reach the est address by", c.ESTURL)
+	}
 	for name, text := range map[string]string{"public url": c.PublicURL, "kratos public url": c.KratosPublicURL} {
 		check(isURL(text), "%s %q: want an http or https URL", name, text)
 	}
@@ -155,6 +178,8 @@ func (c Config) Validate() error {
 	}
 	check(c.PostgresDSNFile != "", "postgres dsn file: name the file that holds the connection URL")
 	check(c.KEKFile != "", "kek file: name the file of the key-encryption key; it is made when missing")
+	check(c.DeviceCertificateLife >= minCertificateLife && c.DeviceCertificateLife <= maxCertificateLife,
+		"device certificate life %s: want %s to %s", c.DeviceCertificateLife, minCertificateLife, maxCertificateLife)
 	check(c.NATSURL != "", "nats url: name the server, e.g. nats://127.0.0.1:4222")
 	check(c.NATSUser == "" || c.NATSPasswordFile != "", "nats password file: name it, as there is a nats user")
 	for _, address := range c.Operators {

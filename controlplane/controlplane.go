@@ -24,6 +24,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/caller"
 	"github.com/millwright-io/millwright/controlplane/internal/cel"
 	"github.com/millwright-io/millwright/controlplane/internal/cell"
+	"github.com/millwright-io/millwright/controlplane/internal/certificate"
 	"github.com/millwright-io/millwright/controlplane/internal/device"
 	"github.com/millwright-io/millwright/controlplane/internal/distribute"
 	"github.com/millwright-io/millwright/controlplane/internal/job"
@@ -74,8 +75,10 @@ type App struct {
 	heartbeats  *nats.Heartbeats
 	collector   *collect.Collector
 
-	api, metrics           *http.Server
-	apiAddr, metricsListen net.Listener
+	certificates *certificate.Service
+
+	api, metrics, est                 *http.Server
+	apiAddr, metricsListen, estListen net.Listener
 }
 
 // New opens what cfg names and wires it; on error it closes what it opened. It listens, and serves nothing before Run.
@@ -100,6 +103,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	if err := a.openAuthority(ctx); err != nil {
 		return nil, err
 	}
+	a.openCertificates()
 	if a.nats, err = nats.Connect(nats.Config{URL: cfg.NATSURL, User: cfg.NATSUser, PasswordFile: cfg.NATSPasswordFile}, log); err != nil {
 		return nil, err
 	}
@@ -125,13 +129,16 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	}
 	a.jobs = job.NewService(a.store, a.vault, a.now)
 	a.runner = job.NewRunner(a.store, bulk.Workers(device.NewService(a.store, a.keys, a.now)), a.vault, log, a.now)
-	a.reports = nats.NewReports(a.nats, tenants, log)
+	a.reports = nats.NewReports(a.nats, tenants, a.certificates, log)
 	a.heartbeats = nats.NewHeartbeats(a.nats, a.cells, log)
 	a.requests, a.tally = limit.NewRequests(a.store, a.now), tally.New(a.now)
 	a.watcher, a.uses = limit.NewWatcher(a.store, a.cfg.LimitsEvery, log, a.now), nats.NewUses(a.nats, a.store, log)
 	a.collector = collect.New(billingpostgres.New(a.store.Pool()), a.log)
 	handler, err := a.handler(cells, tenants)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.listenEST(); err != nil {
 		return nil, err
 	}
 	return a, a.listen(handler)
@@ -163,11 +170,13 @@ func (a *App) openStore(ctx context.Context) error {
 }
 
 func (a *App) openAuthority(ctx context.Context) error {
-	var err error
-	if a.vault, err = authority.OpenVault(a.cfg.KEKFile); err != nil {
+	file, err := authority.OpenKeyFile(a.cfg.KEKFile)
+	if err != nil {
 		return err
 	}
-	if a.keys, err = authority.Open(ctx, a.vault, a.store, a.now); err != nil {
+	a.vault = authority.NewVault(file)
+	options := authority.Options{DeviceLife: a.cfg.DeviceCertificateLife, CRL: a.cfg.crl}
+	if a.keys, err = authority.Open(ctx, a.vault, a.store, options, a.now); err != nil {
 		return err
 	}
 	if a.cfg.GatewayCertificateDir == "" {
@@ -239,12 +248,18 @@ func (a *App) Run(ctx context.Context) error {
 	if dir := a.cfg.GatewayCertificateDir; dir != "" {
 		g.Go(func() error { return a.keys.KeepServerCertificate(ctx, dir, a.cfg.GatewayHosts, a.log) })
 	}
+	if a.est != nil {
+		g.Go(func() error { return serveTLS(a.est, a.estListen) })
+	}
 	g.Go(func() error { return serve(a.metrics, a.metricsListen) })
 	g.Go(func() error { return serve(a.api, a.apiAddr) })
 	g.Go(func() error {
 		<-ctx.Done()
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
+		if a.est != nil {
+			_ = a.est.Shutdown(drain) // devices ask again
+		}
 		return errors.Join(a.api.Shutdown(drain), a.metrics.Shutdown(drain))
 	})
 	return g.Wait()
@@ -257,8 +272,15 @@ func serve(s *http.Server, l net.Listener) error {
 	return nil
 }
 
+func serveTLS(s *http.Server, l net.Listener) error {
+	if err := s.ServeTLS(l, "", ""); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
 func (a *App) close() {
-	for _, l := range []net.Listener{a.apiAddr, a.metricsListen} {
+	for _, l := range []net.Listener{a.apiAddr, a.metricsListen, a.estListen} {
 		if l != nil {
 			_ = l.Close()
 		}

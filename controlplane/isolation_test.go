@@ -14,6 +14,7 @@ import (
 
 	auditv1 "github.com/millwright-io/millwright/proto/gen/millwright/audit/v1"
 	cellv1 "github.com/millwright-io/millwright/proto/gen/millwright/cell/v1"
+	certificatev1 "github.com/millwright-io/millwright/proto/gen/millwright/certificate/v1"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
 	devicetypev1 "github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1"
 	groupv1 "github.com/millwright-io/millwright/proto/gen/millwright/group/v1"
@@ -62,14 +63,29 @@ func TestNothingOfAnotherTenantIsInReach(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.jobEnds(t, keyA, begun.GetJob().GetJobId())
+	template, err := s.certificates(keyA).CreateTemplate(t.Context(), &certificatev1.CreateTemplateRequest{Name: marker, DeviceType: "press", IdPattern: "p.*", MaxDevices: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	claim, err := s.certificates(keyA).CreateClaimToken(t.Context(), &certificatev1.CreateClaimTokenRequest{TemplateId: template.GetTemplate().GetTemplateId()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := newOwnCA(t, marker)
+	own, err := s.certificates(keyA).RegisterAuthority(t.Context(), &certificatev1.RegisterAuthorityRequest{Name: marker, CertificatePem: ca.pem})
+	if err != nil {
+		t.Fatal(err)
+	}
 	fields := map[string]any{
+		"templateId": template.GetTemplate().GetTemplateId(), "claimTokenId": claim.GetClaimToken().GetClaimTokenId(),
+		"authorityId": own.GetAuthority().GetAuthorityId(), "certificatePem": ca.issue(t, own.GetAuthority().GetVerificationCode(), ""), "serials": []string{dev.GetCredentials().GetSerial()},
 		"tenantId": idA, "deviceId": "press_01", "serial": dev.GetCredentials().GetSerial(), "keyId": keys.GetKeys()[0].GetKeyId(),
 		"memberId": "identity-" + marker, "name": "n", "deviceType": "press", "version": 1, "firmware": "1", "role": "ROLE_VIEWER", "email": "carol@example.com",
 		"invitationId": invited.GetInvitation().GetInvitationId(), "token": token, "jobId": begun.GetJob().GetJobId(), "csv": "device_id,device_type\npress_01,press\n", "action": "BULK_ACTION_RETIRE", "groupId": "presses", "limit": "devices", "maximum": 1, "reason": "for a test",
 	}
 	state := func() string {
 		var b strings.Builder
-		for _, path := range []string{"/api/v1/tenant", "/api/v1/members", "/api/v1/invitations", "/api/v1/keys", "/api/v1/limits", "/api/v1/limit-refusals", "/api/v1/jobs", "/api/v1/jobs/" + begun.GetJob().GetJobId() + "/errors", "/api/v1/groups", "/api/v1/groups/presses/members", "/api/v1/devices/press_01/gateway", "/api/v1/devices", "/api/v1/devices/press_01", "/api/v1/device-types", "/api/v1/usage?start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z"} {
+		for _, path := range []string{"/api/v1/tenant", "/api/v1/members", "/api/v1/invitations", "/api/v1/keys", "/api/v1/limits", "/api/v1/limit-refusals", "/api/v1/jobs", "/api/v1/jobs/" + begun.GetJob().GetJobId() + "/errors", "/api/v1/groups", "/api/v1/groups/presses/members", "/api/v1/devices/press_01/gateway", "/api/v1/devices", "/api/v1/devices/press_01", "/api/v1/device-types", "/api/v1/certificates", "/api/v1/provisioning-templates", "/api/v1/claim-tokens", "/api/v1/authorities", "/api/v1/usage?start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z"} {
 			_, body := call(t, keyA, http.MethodGet, s.url+path, nil)
 			b.WriteString(body + "\n")
 		}
@@ -141,6 +157,7 @@ func methods() (list []protoreflect.MethodDescriptor) {
 		memberv1.File_millwright_member_v1_member_proto, devicev1.File_millwright_device_v1_device_proto, devicetypev1.File_millwright_devicetype_v1_devicetype_proto, usagev1.File_millwright_usage_v1_usage_proto,
 		jobv1.File_millwright_job_v1_job_proto, groupv1.File_millwright_group_v1_group_proto, devicev1.File_millwright_device_v1_gateway_proto, devicev1.File_millwright_device_v1_bulk_proto,
 		limitv1.File_millwright_limit_v1_limit_proto,
+		certificatev1.File_millwright_certificate_v1_certificate_proto,
 	} {
 		for i := range f.Services().Len() {
 			for j := range f.Services().Get(i).Methods().Len() {

@@ -23,6 +23,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/web"
 	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/cell/v1/cellv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/certificate/v1/certificatev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1/devicetypev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/limit/v1/limitv1connect"
@@ -78,6 +79,7 @@ func (a *App) handler(cells []Cell, tenants *tenant.Service) (http.Handler, erro
 		}
 		mux.Handle("GET /mailbox/", mailbox)
 	}
+	mux.Handle("GET "+web.CRLPath, a.revocationLists())
 	mux.HandleFunc("GET /healthz", a.healthz)
 	mux.HandleFunc("GET /readyz", a.readyz)
 	urls := make([]string, 0, len(cells))
@@ -137,6 +139,7 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 	devicePath, deviceHandler := devicev1connect.NewDeviceServiceHandler(&rpc.Devices{Devices: devices, Now: a.now}, c.Options()...)
 	typePath, typeHandler := devicetypev1connect.NewDeviceTypeServiceHandler(&rpc.DeviceTypes{Types: devicetype.NewService(a.store, a.now)}, c.Options()...)
 	limitPath, limitHandler := limitv1connect.NewLimitServiceHandler(&rpc.Limits{Limits: limit.NewService(a.store, a.now)}, c.Options()...)
+	certificatePath, certificateHandler := certificatev1connect.NewCertificateServiceHandler(a.certificatesRPC(), c.Options()...)
 	auditPath, auditHandler := auditv1connect.NewAuditServiceHandler(&rpc.Audit{Log: a.store}, c.Options()...)
 	usagePath, usageHandler := usagev1connect.NewUsageServiceHandler(
 		billingrpc.New(billingpostgres.New(a.store.Pool()), plans{tenants}, a.now), c.Options()...)
@@ -147,6 +150,7 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 		{Path: memberPath, Handler: memberHandler},
 		{Path: devicePath, Handler: deviceHandler},
 		{Path: typePath, Handler: typeHandler},
+		{Path: certificatePath, Handler: certificateHandler},
 		{Path: usagePath, Handler: usageHandler},
 		{Path: limitPath, Handler: limitHandler},
 	}...)

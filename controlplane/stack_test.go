@@ -19,6 +19,7 @@ import (
 	"github.com/millwright-io/millwright/migrations/pgtest"
 	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
 	catalogv1 "github.com/millwright-io/millwright/proto/gen/millwright/catalog/v1"
+	"github.com/millwright-io/millwright/proto/gen/millwright/certificate/v1/certificatev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1/devicetypev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/group/v1/groupv1connect"
@@ -35,6 +36,7 @@ const cell = "local"
 // stack is a control plane on a real Postgres and a real NATS, with an identity server that knows who is named.
 type stack struct {
 	url, metrics string
+	est          string
 	cfg          controlplane.Config
 	nats         *natstest.Server
 	js           jetstream.JetStream
@@ -55,6 +57,7 @@ func setup(t *testing.T, change ...func(*controlplane.Config)) *stack {
 	s.cfg = controlplane.DefaultConfig()
 	s.cfg.Address, s.cfg.PostgresDSNFile, s.cfg.NATSURL = "127.0.0.1:0", dsn, s.nats.URL
 	s.cfg.KratosPublicURL = identity.URL
+	s.cfg.ESTAddress, s.cfg.ESTURL = "127.0.0.1:0", "https://127.0.0.1:8444"
 	s.cfg.KEKFile, s.cfg.GatewayCertificateDir = filepath.Join(dir, "kek"), filepath.Join(dir, "gateway")
 	s.cfg.Cells = []controlplane.Cell{{Name: cell, Region: cell, URL: "http://127.0.0.1:8081", MQTTAddress: "127.0.0.1:8883"}}
 	s.cfg.Operators = []string{"Ops@example.com", "hasty@example.com"}
@@ -86,6 +89,7 @@ func (s *stack) start(t *testing.T) {
 	if err != nil {
 		t.Fatalf("open control plane: %v", err)
 	}
+	s.est = "https://" + app.ESTAddr() + "/.well-known/est/"
 	s.url, s.metrics = "http://"+app.Addr(), "http://"+app.MetricsAddr()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -187,6 +191,10 @@ func (s *stack) bulk(a as) devicev1connect.BulkServiceClient {
 
 func (s *stack) jobs(a as) jobv1connect.JobServiceClient {
 	return jobv1connect.NewJobServiceClient(&http.Client{Transport: a}, s.url)
+}
+
+func (s *stack) certificates(a as) certificatev1connect.CertificateServiceClient {
+	return certificatev1connect.NewCertificateServiceClient(&http.Client{Transport: a}, s.url)
 }
 
 func (s *stack) usage(a as) usagev1connect.UsageServiceClient {

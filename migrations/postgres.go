@@ -42,7 +42,7 @@ func Postgres(ctx context.Context, dsn string) (err error) {
 		return fmt.Errorf("open schema versions: %w", err)
 	}
 	provider, err := goose.NewProvider("", db, files, goose.WithStore(store), goose.WithSessionLocker(locker),
-		goose.WithSlog(slog.New(slog.DiscardHandler)))
+		goose.WithSlog(slog.New(slog.DiscardHandler)), goose.WithAllowOutofOrder(true))
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}

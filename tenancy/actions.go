@@ -39,6 +39,9 @@ const (
 	ActionDeviceTypesWrite  Action = "device_types.write"
 	ActionFacilitiesWrite   Action = "facilities.write"
 	ActionCertificatesWrite Action = "certificates.write"
+	// How devices are made and get certificates by themselves: templates, claim tokens, CAs of the tenant's own.
+	ActionProvisioningRead  Action = "provisioning.read"
+	ActionProvisioningWrite Action = "provisioning.write"
 
 	ActionGroupsRead  Action = "groups.read"
 	ActionGroupsWrite Action = "groups.write"
@@ -56,6 +59,7 @@ const (
 var wholeTenant = []Action{
 	ActionTenantWrite, ActionTenantOwn, ActionMembersRead, ActionMembersWrite, ActionKeysRead, ActionKeysWrite, ActionAuditRead, ActionStoreRead,
 	ActionDeviceTypesWrite, ActionFacilitiesWrite, ActionGroupsWrite,
+	ActionProvisioningRead, ActionProvisioningWrite,
 }
 
 // account are what every signed-in person may do, in no tenant.
@@ -153,6 +157,20 @@ var procedures = map[string]Action{
 	"/millwright.devicetype.v1.DeviceTypeService/List":   ActionDevicesRead,
 	"/millwright.devicetype.v1.DeviceTypeService/Update": ActionDeviceTypesWrite,
 	"/millwright.devicetype.v1.DeviceTypeService/Delete": ActionDeviceTypesWrite,
+
+	"/millwright.certificate.v1.CertificateService/List":              ActionDevicesRead,
+	"/millwright.certificate.v1.CertificateService/GetOverview":       ActionDevicesRead,
+	"/millwright.certificate.v1.CertificateService/Revoke":            ActionCertificatesWrite,
+	"/millwright.certificate.v1.CertificateService/CreateTemplate":    ActionProvisioningWrite,
+	"/millwright.certificate.v1.CertificateService/ListTemplates":     ActionProvisioningRead,
+	"/millwright.certificate.v1.CertificateService/DeleteTemplate":    ActionProvisioningWrite,
+	"/millwright.certificate.v1.CertificateService/CreateClaimToken":  ActionProvisioningWrite,
+	"/millwright.certificate.v1.CertificateService/ListClaimTokens":   ActionProvisioningRead,
+	"/millwright.certificate.v1.CertificateService/RevokeClaimToken":  ActionProvisioningWrite,
+	"/millwright.certificate.v1.CertificateService/RegisterAuthority": ActionProvisioningWrite,
+	"/millwright.certificate.v1.CertificateService/VerifyAuthority":   ActionProvisioningWrite,
+	"/millwright.certificate.v1.CertificateService/ListAuthorities":   ActionProvisioningRead,
+	"/millwright.certificate.v1.CertificateService/RevokeAuthority":   ActionProvisioningWrite,
 
 	"/millwright.telemetry.v1.TelemetryService/Query":           ActionTelemetryRead,
 	"/millwright.telemetry.v1.TelemetryService/Latest":          ActionTelemetryRead,

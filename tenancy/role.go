@@ -28,7 +28,7 @@ var (
 	viewing   = []Action{ActionTenantRead, ActionCellEnter, ActionDevicesRead, ActionTelemetryRead, ActionUsageRead, ActionGroupsRead}
 	operating = append(slices.Clone(viewing), ActionDevicesOperate, ActionDeadLettersRead, ActionJobsRead, ActionJobsWrite)
 	managing  = append(slices.Clone(operating), ActionTenantWrite, ActionDevicesWrite, ActionGroupsWrite, ActionDeviceTypesWrite, ActionFacilitiesWrite, ActionCertificatesWrite, ActionMembersRead,
-		ActionMembersWrite, ActionKeysRead, ActionKeysWrite, ActionAuditRead, ActionStoreRead)
+		ActionMembersWrite, ActionKeysRead, ActionKeysWrite, ActionAuditRead, ActionStoreRead, ActionProvisioningRead, ActionProvisioningWrite)
 )
 
 // templates is the one table of what roles may do. The authorizer enforces it, and the console shows it.

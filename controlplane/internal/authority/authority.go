@@ -25,12 +25,21 @@ const TrustDomain = "millwright"
 const (
 	rootLife         = 20 * 365 * 24 * time.Hour
 	intermediateLife = 10 * 365 * 24 * time.Hour
-	// deviceLife is short: a device asks for a new certificate before the old one ends.
-	deviceLife = 30 * 24 * time.Hour
-	serverLife = 90 * 24 * time.Hour
-	// skew is how far a device's clock may be behind ours when it is given a certificate.
+	serverLife       = 90 * 24 * time.Hour
+	// skew is how far a device's clock may be behind ours when it is given a certificate; at most a tenth of its life.
 	skew = 5 * time.Minute
 )
+
+// DeviceLife is how long a device's certificate lives unless configured: short, as a device asks for a new one in time.
+const DeviceLife = 30 * 24 * time.Hour
+
+// Options say what device certificates are like.
+type Options struct {
+	// DeviceLife of zero is the constant of that name.
+	DeviceLife time.Duration
+	// CRL returns where the revocation list of a tenant's CA is served; nil: certificates name none.
+	CRL func(tenancy.ID) string
+}
 
 // Purpose names one of the platform's own keys.
 type Purpose string
@@ -62,17 +71,22 @@ type Store interface {
 // Authority holds the opened platform keys. It is safe for concurrent use.
 type Authority struct {
 	vault   *Vault
+	options Options
 	now     func() time.Time
 	root    *x509.Certificate
 	rootKey *ecdsa.PrivateKey
 	token   ed25519.PrivateKey
 	tokenID string
+	issuers issuers
 }
 
 // Open reads the platform's keys and makes those that do not exist yet. When several processes start at once, the
 // first key stored counts for all.
-func Open(ctx context.Context, vault *Vault, store Store, now func() time.Time) (*Authority, error) {
-	a := &Authority{vault: vault, now: now}
+func Open(ctx context.Context, vault *Vault, store Store, options Options, now func() time.Time) (*Authority, error) {
+	if options.DeviceLife == 0 {
+		options.DeviceLife = DeviceLife
+	}
+	a := &Authority{vault: vault, options: options, now: now}
 	root, err := load(ctx, store, PurposeRoot, a.newRoot)
 	if err != nil {
 		return nil, err
@@ -80,14 +94,14 @@ func Open(ctx context.Context, vault *Vault, store Store, now func() time.Time) 
 	if a.root, err = x509.ParseCertificate(root.Certificate); err != nil {
 		return nil, fmt.Errorf("read root certificate: %w", err)
 	}
-	if a.rootKey, err = a.openECDSA(string(PurposeRoot), root.SealedKey); err != nil {
+	if a.rootKey, err = a.openECDSA(ctx, string(PurposeRoot), root.SealedKey); err != nil {
 		return nil, err
 	}
 	signing, err := load(ctx, store, PurposeCellToken, a.newTokenKey)
 	if err != nil {
 		return nil, err
 	}
-	seed, err := vault.Open(string(PurposeCellToken), signing.SealedKey)
+	seed, err := vault.Open(ctx, string(PurposeCellToken), signing.SealedKey)
 	if err != nil {
 		return nil, err
 	}
@@ -98,12 +112,12 @@ func Open(ctx context.Context, vault *Vault, store Store, now func() time.Time) 
 	return a, nil
 }
 
-func load(ctx context.Context, store Store, p Purpose, make func() (PlatformKey, error)) (PlatformKey, error) {
+func load(ctx context.Context, store Store, p Purpose, make func(context.Context) (PlatformKey, error)) (PlatformKey, error) {
 	k, err := store.PlatformKey(ctx, p)
 	if !errors.Is(err, tenancy.ErrNotFound) {
 		return k, err
 	}
-	if k, err = make(); err != nil {
+	if k, err = make(ctx); err != nil {
 		return PlatformKey{}, fmt.Errorf("make platform key %s: %w", p, err)
 	}
 	if err := store.InsertPlatformKey(ctx, k); err != nil {
@@ -121,18 +135,18 @@ func (a *Authority) Root() []byte { return a.root.Raw }
 // RootPEM returns the root certificate as PEM.
 func (a *Authority) RootPEM() string { return encode("CERTIFICATE", a.root.Raw) }
 
-func (a *Authority) newTokenKey() (PlatformKey, error) {
+func (a *Authority) newTokenKey(ctx context.Context) (PlatformKey, error) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return PlatformKey{}, err
 	}
+	sealed, err := a.vault.Seal(ctx, string(PurposeCellToken), private.Seed())
 	return PlatformKey{
-		ID: string(tenancy.NewID()), Purpose: PurposeCellToken, PublicKey: public, Certificate: []byte{},
-		SealedKey: a.vault.Seal(string(PurposeCellToken), private.Seed()), CreatedAt: a.now().UTC(),
-	}, nil
+		ID: string(tenancy.NewID()), Purpose: PurposeCellToken, PublicKey: public, Certificate: []byte{}, SealedKey: sealed, CreatedAt: a.now().UTC(),
+	}, err
 }
 
-func (a *Authority) newRoot() (PlatformKey, error) {
+func (a *Authority) newRoot(ctx context.Context) (PlatformKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return PlatformKey{}, err
@@ -145,7 +159,7 @@ func (a *Authority) newRoot() (PlatformKey, error) {
 	if err != nil {
 		return PlatformKey{}, err
 	}
-	sealed, err := a.sealECDSA(string(PurposeRoot), key)
+	sealed, err := a.sealECDSA(ctx, string(PurposeRoot), key)
 	if err != nil {
 		return PlatformKey{}, err
 	}
@@ -158,7 +172,7 @@ func (a *Authority) newRoot() (PlatformKey, error) {
 // NewIntermediate makes a tenant's CA under the root: it signs clients only, no further CA, and no name outside of our
 // trust domain. (A constraint on URIs names hosts, so it cannot hold a tenant to its own path; the gateway compares the
 // tenant of the leaf with that of the intermediate.)
-func (a *Authority) NewIntermediate(id tenancy.ID) (certificate, sealedKey []byte, err error) {
+func (a *Authority) NewIntermediate(ctx context.Context, id tenancy.ID) (certificate, sealedKey []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make key: %w", err)
@@ -172,7 +186,7 @@ func (a *Authority) NewIntermediate(id tenancy.ID) (certificate, sealedKey []byt
 	if err != nil {
 		return nil, nil, fmt.Errorf("sign intermediate: %w", err)
 	}
-	sealedKey, err = a.sealECDSA(string(id), key)
+	sealedKey, err = a.sealECDSA(ctx, string(id), key)
 	return certificate, sealedKey, err
 }
 
@@ -181,7 +195,7 @@ func (a *Authority) template(name string, life time.Duration) *x509.Certificate 
 	now := a.now().UTC().Truncate(time.Second)
 	return &x509.Certificate{
 		SerialNumber: serial(), Subject: pkix.Name{CommonName: name, Organization: []string{"Millwright"}},
-		NotBefore: now.Add(-skew), NotAfter: now.Add(life),
+		NotBefore: now.Add(-min(skew, (life / 10).Truncate(time.Second))), NotAfter: now.Add(life),
 	}
 }
 
@@ -194,16 +208,16 @@ func serial() *big.Int {
 	return new(big.Int).SetBytes(b[:])
 }
 
-func (a *Authority) sealECDSA(name string, key *ecdsa.PrivateKey) ([]byte, error) {
+func (a *Authority) sealECDSA(ctx context.Context, name string, key *ecdsa.PrivateKey) ([]byte, error) {
 	der, err := x509.MarshalECPrivateKey(key)
 	if err != nil {
 		return nil, fmt.Errorf("encode key of %s: %w", name, err)
 	}
-	return a.vault.Seal(name, der), nil
+	return a.vault.Seal(ctx, name, der)
 }
 
-func (a *Authority) openECDSA(name string, sealed []byte) (*ecdsa.PrivateKey, error) {
-	der, err := a.vault.Open(name, sealed)
+func (a *Authority) openECDSA(ctx context.Context, name string, sealed []byte) (*ecdsa.PrivateKey, error) {
+	der, err := a.vault.Open(ctx, name, sealed)
 	if err != nil {
 		return nil, err
 	}

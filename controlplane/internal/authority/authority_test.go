@@ -40,11 +40,11 @@ func (m memory) InsertPlatformKey(_ context.Context, k PlatformKey) error {
 
 func open(t *testing.T, kek string, keys memory, now func() time.Time) (*Authority, error) {
 	t.Helper()
-	vault, err := OpenVault(kek)
+	file, err := OpenKeyFile(kek)
 	if err != nil {
 		return nil, err
 	}
-	return Open(t.Context(), vault, keys, now)
+	return Open(t.Context(), NewVault(file), keys, Options{}, now)
 }
 
 func TestTheKeyEncryptionKeyIsMadeOnceAndGuarded(t *testing.T) {
@@ -68,16 +68,68 @@ func TestTheKeyEncryptionKeyIsMadeOnceAndGuarded(t *testing.T) {
 	if err := os.WriteFile(kek, []byte("nonsense"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenVault(kek); err == nil || !strings.Contains(err.Error(), "is damaged") {
+	if _, err := OpenKeyFile(kek); err == nil || !strings.Contains(err.Error(), "is damaged") {
 		t.Errorf("a damaged key-encryption key: %v", err)
 	}
-	sealed := first.vault.Seal("a", []byte("secret"))
-	if _, err := first.vault.Open("b", sealed); err == nil {
+	sealed, err := first.vault.Seal(t.Context(), "a", []byte("secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.vault.Open(t.Context(), "b", sealed); err == nil {
 		t.Error("a sealed key opens under another name")
 	}
 	sealed[len(sealed)-1] ^= 1
-	if _, err := first.vault.Open("a", sealed); err == nil {
+	if _, err := first.vault.Open(t.Context(), "a", sealed); err == nil {
 		t.Error("a changed sealed key opens")
+	}
+}
+
+func TestAKeyEncryptionKeyIsReplaced(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "kek")
+	vaultOf := func() *Vault {
+		t.Helper()
+		file, err := OpenKeyFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return NewVault(file)
+	}
+	old := vaultOf()
+	sealed, err := old.Seal(t.Context(), "a", []byte("secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As it was written before ids were kept.
+	_, rest, _ := split(sealed)
+	first := append([]byte{sealedWithoutID}, rest...)
+	if err := AddKey(path); err != nil {
+		t.Fatal(err)
+	}
+	both := vaultOf()
+	for _, value := range [][]byte{sealed, first} {
+		fresh, changed, err := both.Reseal(t.Context(), "a", value)
+		if err != nil || !changed {
+			t.Fatalf("reseal: %t, %v", changed, err)
+		}
+		if _, err := old.Open(t.Context(), "a", fresh); err == nil || !strings.Contains(err.Error(), "is not in the key file") {
+			t.Errorf("the old key opens what the new one sealed: %v", err)
+		}
+		if again, changed, err := both.Reseal(t.Context(), "a", fresh); err != nil || changed || string(again) != string(fresh) {
+			t.Errorf("reseal again: %t, %v", changed, err)
+		}
+		if err := DropKeys(path); err != nil {
+			t.Fatal(err)
+		}
+		if secret, err := vaultOf().Open(t.Context(), "a", fresh); err != nil || string(secret) != "secret" {
+			t.Errorf("with the new key alone: %q, %v", secret, err)
+		}
+		if _, err := vaultOf().Open(t.Context(), "a", value); err == nil {
+			t.Error("the new key opens what the old one sealed")
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file: %v, %v", info.Mode(), err)
 	}
 }
 
@@ -88,7 +140,7 @@ func TestACSRIsTakenForItsKeyOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := tenancy.NewID()
-	intermediate, sealed, err := a.NewIntermediate(id)
+	intermediate, sealed, err := a.NewIntermediate(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,6 +158,8 @@ func TestACSRIsTakenForItsKeyOnly(t *testing.T) {
 	p521, _ := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	_, edwards, _ := ed25519.GenerateKey(rand.Reader)
 	rsa2048, _ := rsa.GenerateKey(rand.Reader, 2048)
+	rsa1024, _ := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // it must be refused
+	p224, _ := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
 	good := csr(p256)
 	block, _ := pem.Decode([]byte(good))
 	block.Bytes[len(block.Bytes)-1] ^= 1
@@ -117,12 +171,16 @@ func TestACSRIsTakenForItsKeyOnly(t *testing.T) {
 		"ed25519":       {csr(edwards), ""},
 		"rsa 2048":      {csr(rsa2048), ""},
 		"p521":          {csr(p521), "its key is on the curve P-521"},
+		"p224":          {csr(p224), "its key is on the curve P-224"},
+		"rsa 1024":      {csr(rsa1024), "its RSA key has 1024 bits"},
+		"two":           {good + good, "more than one PEM block"},
+		"a megabyte":    {encode("CERTIFICATE REQUEST", make([]byte, 1<<20)), "it cannot be parsed"},
 		"no pem":        {"hello", "it is not PEM"},
 		"a private key": {encode("PRIVATE KEY", pkcs8), "never send a private key"},
 		"cut off":       {encode("CERTIFICATE REQUEST", block.Bytes[:40]), "it cannot be parsed"},
 		"forged":        {string(pem.EncodeToMemory(block)), "it is not signed with the key it names"},
 	} {
-		cred, err := a.IssueDevice(id, "press_01", c.csr, intermediate, sealed)
+		cred, err := a.IssueDevice(t.Context(), id, "press_01", c.csr, intermediate, sealed)
 		if c.want != "" {
 			if !errors.Is(err, tenancy.ErrInvalid) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s: %v", name, err)
@@ -142,7 +200,7 @@ func TestACSRIsTakenForItsKeyOnly(t *testing.T) {
 			t.Errorf("%s: the CSR's names are in the certificate: %v %v", name, leaf.Subject, leaf.DNSNames)
 		}
 	}
-	if _, err := a.IssueDevice(tenancy.NewID(), "press_01", "", intermediate, sealed); err == nil {
+	if _, err := a.IssueDevice(t.Context(), tenancy.NewID(), "press_01", "", intermediate, sealed); err == nil {
 		t.Error("another tenant's intermediate signs")
 	}
 }

@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -9,8 +10,12 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
 
 	"github.com/millwright-io/millwright/controlplane/internal/device"
 	"github.com/millwright-io/millwright/tenancy"
@@ -19,28 +24,27 @@ import (
 const minRSABits, maxRSABits = 2048, 8192
 
 // IssueDevice implements device.Issuer. The names in a CSR are ignored: a device is who we say it is.
-func (a *Authority) IssueDevice(tenant tenancy.ID, id, csrPEM string, intermediate, sealedKey []byte) (device.Credentials, error) {
-	issuer, err := x509.ParseCertificate(intermediate)
-	if err != nil {
-		return device.Credentials{}, fmt.Errorf("read intermediate of tenant %s: %w", tenant, err)
-	}
-	issuerKey, err := a.openECDSA(string(tenant), sealedKey)
-	if err != nil {
-		return device.Credentials{}, err
-	}
+func (a *Authority) IssueDevice(ctx context.Context, tenant tenancy.ID, id, csrPEM string, intermediate, sealedKey []byte) (device.Credentials, error) {
 	public, privatePEM, err := deviceKey(csrPEM)
 	if err != nil {
 		return device.Credentials{}, err
 	}
-	template := a.template(id, deviceLife)
+	issuer, err := a.issuer(ctx, tenant, intermediate, sealedKey)
+	if err != nil {
+		return device.Credentials{}, err
+	}
+	template := a.template(id, a.options.DeviceLife)
 	template.URIs = []*url.URL{{Scheme: "spiffe", Host: TrustDomain, Path: "/tenant/" + string(tenant) + "/device/" + id}}
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	template.BasicConstraintsValid = true
-	if template.NotAfter.After(issuer.NotAfter) {
-		template.NotAfter = issuer.NotAfter
+	if a.options.CRL != nil {
+		template.CRLDistributionPoints = []string{a.options.CRL(tenant)}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, issuer, public, issuerKey)
+	if template.NotAfter.After(issuer.certificate.NotAfter) {
+		template.NotAfter = issuer.certificate.NotAfter
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, issuer.certificate, public, issuer.key)
 	if err != nil {
 		return device.Credentials{}, fmt.Errorf("sign certificate: %w", err)
 	}
@@ -71,40 +75,57 @@ func deviceKey(csrPEM string) (crypto.PublicKey, string, error) {
 }
 
 func requestedKey(csrPEM string) (crypto.PublicKey, error) {
-	block, _ := pem.Decode([]byte(csrPEM))
+	block, rest := pem.Decode([]byte(csrPEM))
 	if block == nil {
 		return nil, badCSR("it is not PEM: it should begin with -----BEGIN CERTIFICATE REQUEST-----")
 	}
 	if block.Type != "CERTIFICATE REQUEST" && block.Type != "NEW CERTIFICATE REQUEST" {
-		return nil, badCSR("its PEM block is a " + block.Type + ", want CERTIFICATE REQUEST; never send a private key")
+		return nil, badCSR("its PEM block is a " + strconv.Quote(block.Type) + ", want CERTIFICATE REQUEST; never send a private key")
+	}
+	if next, _ := pem.Decode(rest); next != nil {
+		return nil, badCSR("there is more than one PEM block: send the request alone")
 	}
 	csr, err := x509.ParseCertificateRequest(block.Bytes)
 	if err != nil {
 		return nil, badCSR("it cannot be parsed: " + err.Error())
 	}
-	if err := csr.CheckSignature(); err != nil {
+	if err := acceptable(csr.PublicKey); err != nil {
+		return nil, fmt.Errorf("csr_pem: %w", err)
+	}
+	var insecure x509.InsecureAlgorithmError
+	switch err := csr.CheckSignature(); {
+	case errors.As(err, &insecure):
+		return nil, badCSR("it is signed with " + csr.SignatureAlgorithm.String() + ", which is broken: sign it with SHA-256")
+	case err != nil:
 		return nil, badCSR("it is not signed with the key it names")
 	}
-	return csr.PublicKey, acceptable(csr.PublicKey)
+	return csr.PublicKey, nil
 }
 
+// AcceptableKey implements device.Issuer.
+func (a *Authority) AcceptableKey(key crypto.PublicKey) error { return acceptable(key) }
+
+// acceptable refuses weak and odd keys.
 func acceptable(key crypto.PublicKey) error {
 	const want = "want ECDSA P-256 or P-384, Ed25519, or RSA of 2048 to 8192 bits"
+	refuse := func(format string, args ...any) error {
+		return fmt.Errorf("its %s, %s: %w", fmt.Sprintf(format, args...), want, tenancy.ErrInvalid)
+	}
 	switch k := key.(type) {
 	case *ecdsa.PublicKey:
 		if k.Curve == elliptic.P256() || k.Curve == elliptic.P384() {
 			return nil
 		}
-		return badCSR("its key is on the curve " + k.Curve.Params().Name + ", " + want)
+		return refuse("key is on the curve %s", k.Curve.Params().Name)
 	case ed25519.PublicKey:
 		return nil
 	case *rsa.PublicKey:
 		if n := k.N.BitLen(); n < minRSABits || n > maxRSABits {
-			return badCSR(fmt.Sprintf("its RSA key has %d bits, %s", n, want))
+			return refuse("RSA key has %d bits", n)
 		}
 		return nil
 	default:
-		return badCSR(fmt.Sprintf("its key is a %T, %s", key, want))
+		return refuse("key is a %T", key)
 	}
 }
 
@@ -112,4 +133,19 @@ func badCSR(why string) error { return fmt.Errorf("csr_pem: %s: %w", why, tenanc
 
 func encode(kind string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+}
+
+var deviceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
+
+// DeviceOf reads whom a certificate that IssueDevice made names. It verifies nothing.
+func DeviceOf(leaf *x509.Certificate) (tenancy.ID, string, bool) {
+	if len(leaf.URIs) != 1 {
+		return "", "", false
+	}
+	parts := strings.Split(leaf.URIs[0].String(), "/")
+	if len(parts) != 7 || strings.Join(parts[:4], "/") != "spiffe://"+TrustDomain+"/tenant" || parts[5] != "device" || !deviceName.MatchString(parts[6]) {
+		return "", "", false
+	}
+	id, err := tenancy.ParseID(parts[4])
+	return id, parts[6], err == nil
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -55,24 +56,9 @@ func (a *Authority) WriteServerCertificate(dir string, hosts []string) (bool, er
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return false, fmt.Errorf("make gateway certificate directory: %w", err)
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	der, key, err := a.newServer(hosts)
 	if err != nil {
-		return false, fmt.Errorf("make gateway key: %w", err)
-	}
-	template := a.template("Millwright Gateway", serverLife)
-	template.KeyUsage = x509.KeyUsageDigitalSignature
-	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-	template.BasicConstraintsValid = true
-	for _, h := range hosts {
-		if ip := net.ParseIP(h); ip != nil {
-			template.IPAddresses = append(template.IPAddresses, ip)
-		} else {
-			template.DNSNames = append(template.DNSNames, h)
-		}
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.root, key.Public(), a.rootKey)
-	if err != nil {
-		return false, fmt.Errorf("sign gateway certificate: %w", err)
+		return false, err
 	}
 	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
@@ -91,6 +77,55 @@ func (a *Authority) WriteServerCertificate(dir string, hosts []string) (bool, er
 		}
 	}
 	return true, nil
+}
+
+// newServer makes a server certificate for those hosts, and its key.
+func (a *Authority) newServer(hosts []string) ([]byte, *ecdsa.PrivateKey, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make gateway key: %w", err)
+	}
+	template := a.template("Millwright Gateway", serverLife)
+	template.KeyUsage = x509.KeyUsageDigitalSignature
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	template.BasicConstraintsValid = true
+	for _, h := range hosts {
+		if ip := net.ParseIP(h); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, h)
+		}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.root, key.Public(), a.rootKey)
+	if err != nil {
+		return nil, nil, fmt.Errorf("sign gateway certificate: %w", err)
+	}
+	return der, key, nil
+}
+
+// ServerCertificates returns a tls.Config's GetCertificate for a server of this process: a certificate for those hosts
+// that lives in memory and is renewed with a third of its life left.
+func (a *Authority) ServerCertificates(hosts []string) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	hosts = append([]string{"localhost", "127.0.0.1", "::1"}, hosts...)
+	var mu sync.Mutex
+	var current *tls.Certificate
+	return func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if current != nil && current.Leaf.NotAfter.Sub(a.now()) > serverLife/3 {
+			return current, nil
+		}
+		der, key, err := a.newServer(hosts)
+		if err != nil {
+			return nil, err
+		}
+		leaf, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, fmt.Errorf("read server certificate: %w", err)
+		}
+		current = &tls.Certificate{Certificate: [][]byte{der, a.root.Raw}, PrivateKey: key, Leaf: leaf}
+		return current, nil
+	}
 }
 
 func (a *Authority) serverCertificateGood(dir string, hosts []string) bool {

@@ -1,104 +1,80 @@
 package authority
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/rand"
-	"encoding/hex"
+	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
 )
 
+// KeyService seals small secrets under key-encryption keys that it never gives away: a KeyFile, or the KMS of a cloud.
+type KeyService interface {
+	// Current is the id of the key that Encrypt uses, at most 255 bytes.
+	Current() string
+	// Encrypt seals a secret for one name: it cannot be opened under another.
+	Encrypt(ctx context.Context, name string, secret []byte) (sealed []byte, keyID string, err error)
+	// Decrypt opens what the key of that id sealed for that name. An empty id is what was sealed before ids were kept.
+	Decrypt(ctx context.Context, keyID, name string, sealed []byte) ([]byte, error)
+}
+
+// The forms of a sealed value. The first has no key id in it.
 const (
-	kekBytes      = 32
-	sealedVersion = 1
+	sealedWithoutID = 1
+	sealedWithID    = 2
 )
 
-// Vault seals private keys under the key-encryption key: AES-256-GCM, bound to a name, so that a sealed key cannot be
-// put in another's place.
-type Vault struct{ aead cipher.AEAD }
+// Vault seals private keys. What it makes names the key-encryption key that opens it, so that the key can be replaced:
+// new values are sealed with the new one while old values still open, and Reseal brings the old ones along.
+type Vault struct{ keys KeyService }
 
-// OpenVault reads the key-encryption key (64 hexadecimal characters) and creates it, readable by its owner only, when
-// the file does not exist.
-func OpenVault(path string) (*Vault, error) {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		text, err = create(path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read key-encryption key: %w", err)
-	}
-	kek, err := hex.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil || len(kek) != kekBytes {
-		return nil, fmt.Errorf("the key-encryption key in %s is damaged: want %d hexadecimal characters; restore it from its backup", path, 2*kekBytes)
-	}
-	block, err := aes.NewCipher(kek)
-	if err != nil {
-		return nil, fmt.Errorf("open key-encryption key: %w", err)
-	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		return nil, fmt.Errorf("open key-encryption key: %w", err)
-	}
-	return &Vault{aead: aead}, nil
-}
-
-// create makes the file whole or not at all; when somebody else made it meanwhile, theirs counts.
-func create(path string) ([]byte, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
-	kek := make([]byte, kekBytes)
-	_, _ = rand.Read(kek) // never fails: crypto/rand aborts the process instead
-	text := []byte(hex.EncodeToString(kek) + "\n")
-	tmp := fmt.Sprintf("%s.%d.tmp", path, os.Getpid())
-	defer func() { _ = os.Remove(tmp) }()
-	if err := writeFile(tmp, text); err != nil {
-		return nil, err
-	}
-	if err := os.Link(tmp, path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, err
-	}
-	return os.ReadFile(path)
-}
-
-// writeFile writes a secret so that it is on disk when it returns.
-func writeFile(path string, data []byte) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := f.Chmod(0o600); err != nil {
-		return err
-	}
-	if _, err := f.Write(data); err != nil {
-		return err
-	}
-	return f.Sync()
-}
+// NewVault returns a vault.
+func NewVault(keys KeyService) *Vault { return &Vault{keys: keys} }
 
 // Seal encrypts a key for one name.
-func (v *Vault) Seal(name string, key []byte) []byte {
-	nonce := make([]byte, v.aead.NonceSize())
-	_, _ = rand.Read(nonce)
-	out := append([]byte{sealedVersion}, nonce...)
-	return v.aead.Seal(out, nonce, key, []byte(name))
+func (v *Vault) Seal(ctx context.Context, name string, key []byte) ([]byte, error) {
+	sealed, id, err := v.keys.Encrypt(ctx, name, key)
+	if err != nil {
+		return nil, fmt.Errorf("seal key of %s: %w", name, err)
+	}
+	if id == "" || len(id) > 255 {
+		return nil, fmt.Errorf("seal key of %s: the key-encryption key has the id %q, want 1 to 255 bytes", name, id)
+	}
+	out := append([]byte{sealedWithID, byte(len(id))}, id...)
+	return append(out, sealed...), nil
 }
 
 // Open decrypts what was sealed for that name.
-func (v *Vault) Open(name string, sealed []byte) ([]byte, error) {
-	n := 1 + v.aead.NonceSize()
-	if len(sealed) < n || sealed[0] != sealedVersion {
-		return nil, fmt.Errorf("sealed key of %s: unknown form", name)
-	}
-	key, err := v.aead.Open(nil, sealed[1:n], sealed[n:], []byte(name))
+func (v *Vault) Open(ctx context.Context, name string, sealed []byte) ([]byte, error) {
+	id, rest, err := split(sealed)
 	if err != nil {
-		return nil, fmt.Errorf("sealed key of %s does not open: the key-encryption key is not the one it was sealed with; restore that file from its backup", name)
+		return nil, fmt.Errorf("sealed key of %s: %w", name, err)
+	}
+	key, err := v.keys.Decrypt(ctx, id, name, rest)
+	if err != nil {
+		return nil, fmt.Errorf("sealed key of %s does not open: %w", name, err)
 	}
 	return key, nil
+}
+
+// Reseal returns the value sealed under the current key, and false when it is already.
+func (v *Vault) Reseal(ctx context.Context, name string, sealed []byte) ([]byte, bool, error) {
+	if id, _, err := split(sealed); err == nil && id != "" && id == v.keys.Current() {
+		return sealed, false, nil
+	}
+	key, err := v.Open(ctx, name, sealed)
+	if err != nil {
+		return nil, false, err
+	}
+	fresh, err := v.Seal(ctx, name, key)
+	return fresh, err == nil, err
+}
+
+func split(sealed []byte) (id string, rest []byte, err error) {
+	if len(sealed) > 1 && sealed[0] == sealedWithoutID {
+		return "", sealed[1:], nil
+	}
+	if len(sealed) > 2 && sealed[0] == sealedWithID && len(sealed) > 2+int(sealed[1]) && sealed[1] > 0 {
+		n := 2 + int(sealed[1])
+		return string(sealed[2:n]), sealed[n:], nil
+	}
+	return "", nil, errors.New("unknown form")
 }

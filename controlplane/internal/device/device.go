@@ -3,6 +3,8 @@
 package device
 
 import (
+	"context"
+	"crypto"
 	"time"
 
 	"github.com/millwright-io/millwright/tenancy"
@@ -45,16 +47,6 @@ type Device struct {
 	Certificates []Certificate `json:"certificates,omitempty"`
 }
 
-// Certificate is one that the device was issued.
-type Certificate struct {
-	// Serial is lower-case hexadecimal.
-	Serial    string    `json:"serial"`
-	NotBefore time.Time `json:"not_before"`
-	NotAfter  time.Time `json:"not_after"`
-	// RevokedAt is zero while the certificate is good.
-	RevokedAt time.Time `json:"revoked_at,omitzero"`
-}
-
 // Credentials are what a device needs to connect, all PEM.
 type Credentials struct {
 	// Certificate is the leaf followed by the tenant's intermediate.
@@ -69,5 +61,7 @@ type Credentials struct {
 // Issuer signs device certificates.
 type Issuer interface {
 	// IssueDevice signs for the key of csrPEM, or for a new key when that is empty.
-	IssueDevice(tenant tenancy.ID, device, csrPEM string, intermediate, sealedKey []byte) (Credentials, error)
+	IssueDevice(ctx context.Context, tenant tenancy.ID, device, csrPEM string, intermediate, sealedKey []byte) (Credentials, error)
+	// AcceptableKey refuses a public key that is weak or of a kind that devices and gateways do not share.
+	AcceptableKey(key crypto.PublicKey) error
 }

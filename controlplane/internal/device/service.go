@@ -31,8 +31,8 @@ type Store interface {
 	Authority(ctx context.Context, id tenancy.ID) (certificate, sealedKey []byte, err error)
 }
 
-// maxCertificates bounds the good certificates of a device: enough to overlap, too few to forget.
-const maxCertificates = 10
+// MaxCertificates bounds the good certificates of a device: enough to overlap, too few to forget.
+const MaxCertificates = 10
 
 // Service registers devices and looks after their certificates.
 type Service struct {
@@ -106,15 +106,16 @@ func (s *Service) IssueCertificate(ctx context.Context, p tenancy.Principal, dev
 	if err != nil {
 		return Credentials{}, err
 	}
-	if n := s.good(d); n >= maxCertificates {
+	if n := s.good(d); n >= MaxCertificates {
 		return Credentials{}, &tenancy.LimitError{
-			Limit: "certificates", Scope: "device " + device, Current: int64(n), Maximum: maxCertificates,
+			Limit: "certificates", Scope: "device " + device, Current: int64(n), Maximum: MaxCertificates,
 		}
 	}
 	cred, err := s.issue(ctx, p.Tenant, device, csrPEM)
 	if err != nil {
 		return Credentials{}, err
 	}
+	cred.Description.Origin = OriginAPI
 	e := audit.Of(ctx, p, s.now(), object(device), cred.Description)
 	if err := s.store.InsertCertificate(ctx, p.Tenant, device, cred.Description, e); err != nil {
 		return Credentials{}, err
@@ -140,7 +141,7 @@ func (s *Service) issue(ctx context.Context, id tenancy.ID, device, csrPEM strin
 	if err != nil {
 		return Credentials{}, err
 	}
-	cred, err := s.issuer.IssueDevice(id, device, csrPEM, certificate, sealed)
+	cred, err := s.issuer.IssueDevice(ctx, id, device, csrPEM, certificate, sealed)
 	if err != nil {
 		return Credentials{}, fmt.Errorf("issue certificate for device %s: %w", device, err)
 	}
@@ -150,7 +151,7 @@ func (s *Service) issue(ctx context.Context, id tenancy.ID, device, csrPEM strin
 // good counts the certificates that the gateway would take now.
 func (s *Service) good(d Device) (n int) {
 	for _, c := range d.Certificates {
-		if c.RevokedAt.IsZero() && s.now().Before(c.NotAfter) {
+		if c.good(s.now()) {
 			n++
 		}
 	}

@@ -106,7 +106,7 @@ func (r *Runner) do(ctx context.Context, j Job, i Item) (sealed []byte, err erro
 	if err != nil || result == nil {
 		return nil, err
 	}
-	return r.sealer.Seal(sealName(j.Principal.Tenant, j.ID, i.Number), result), nil
+	return r.sealer.Seal(ctx, SealName(j.Principal.Tenant, j.ID, i.Number), result)
 }
 
 var errInternal = errors.New("internal error")

@@ -24,8 +24,8 @@ const (
 
 // Sealer keeps secrets at rest, bound to a name.
 type Sealer interface {
-	Seal(name string, secret []byte) []byte
-	Open(name string, sealed []byte) ([]byte, error)
+	Seal(ctx context.Context, name string, secret []byte) ([]byte, error)
+	Open(ctx context.Context, name string, sealed []byte) ([]byte, error)
 }
 
 // Service begins and shows jobs.
@@ -128,7 +128,7 @@ func (s *Service) Take(ctx context.Context, p tenancy.Principal, id string, take
 	}
 	e := audit.Of(ctx, p, s.now(), object(id)+"/results", nil)
 	return s.store.TakeResults(ctx, p.Tenant, id, s.now(), e, func(number int, name string, sealed []byte) error {
-		result, err := s.sealer.Open(sealName(p.Tenant, id, number), sealed)
+		result, err := s.sealer.Open(ctx, SealName(p.Tenant, id, number), sealed)
 		if err != nil {
 			return err
 		}
@@ -138,8 +138,8 @@ func (s *Service) Take(ctx context.Context, p tenancy.Principal, id string, take
 
 func object(id string) string { return "job/" + id }
 
-// sealName binds a result to its place.
-func sealName(id tenancy.ID, job string, number int) string {
+// SealName binds a result to its place.
+func SealName(id tenancy.ID, job string, number int) string {
 	return fmt.Sprintf("job/%s/%s/%d", id, job, number)
 }
 

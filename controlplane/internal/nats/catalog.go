@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/millwright-io/millwright/controlplane/internal/certificate"
 	"github.com/millwright-io/millwright/controlplane/internal/device"
 	"github.com/millwright-io/millwright/controlplane/internal/devicetype"
 	"github.com/millwright-io/millwright/controlplane/internal/distribute"
@@ -181,7 +182,7 @@ func entryToProto(e distribute.Entry) (name string, value []byte, err error) {
 }
 
 func tenantToProto(t tenant.Tenant) *catalogv1.Tenant {
-	return &catalogv1.Tenant{
+	m := &catalogv1.Tenant{
 		TenantId: string(t.ID), Name: t.Name, Suspended: t.Refusal() != "", Suspension: t.Refusal(), Removed: t.Removing,
 		IntermediateCa: t.Intermediate, Revision: uint64(t.Revision), RetentionDays: int32(t.Kept()),
 		Limits: &catalogv1.Limits{
@@ -193,6 +194,12 @@ func tenantToProto(t tenant.Tenant) *catalogv1.Tenant {
 			Connections: int32(t.Limits.Connections), LiveSessions: int32(t.Limits.LiveSessions), QueryConcurrency: int32(t.Limits.QueryConcurrency),
 		},
 	}
+	for _, a := range t.Authorities {
+		m.Authorities = append(m.Authorities, &catalogv1.Authority{
+			AuthorityId: a.ID, Certificate: a.Certificate, IdentityFromUri: a.Identity == certificate.IdentityURI, Provisions: a.Template != "",
+		})
+	}
+	return m
 }
 
 func deviceToProto(id string, d device.Device) *catalogv1.Device {

@@ -26,16 +26,23 @@ type Storages interface {
 	StorageReported(ctx context.Context, id tenancy.ID, r tenant.StorageReport) error
 }
 
+// Registrar registers certificates of tenants' own CAs that devices have proved at a gateway. Errors other than a
+// tenancy.ErrUnavailable are final.
+type Registrar interface {
+	Seen(ctx context.Context, id tenancy.ID, authority string, der []byte) error
+}
+
 // Reports reads what the cells report.
 type Reports struct {
-	js       jetstream.JetStream
-	storages Storages
-	log      *slog.Logger
+	js        jetstream.JetStream
+	storages  Storages
+	registrar Registrar
+	log       *slog.Logger
 }
 
 // NewReports returns a reader.
-func NewReports(c *Conn, s Storages, log *slog.Logger) *Reports {
-	return &Reports{js: c.js, storages: s, log: log}
+func NewReports(c *Conn, s Storages, r Registrar, log *slog.Logger) *Reports {
+	return &Reports{js: c.js, storages: s, registrar: r, log: log}
 }
 
 // retry is how long a failed attempt, or a failed message, rests.
@@ -85,6 +92,10 @@ func (r *Reports) handle(ctx context.Context, msg jetstream.Msg) {
 	cell, _ := strings.CutPrefix(msg.Subject(), subject.Report(""))
 	var report catalogv1.CellReport
 	err := proto.Unmarshal(msg.Data(), &report)
+	if seen := report.GetSeenCertificate(); err == nil && seen != nil {
+		r.register(ctx, cell, seen, msg)
+		return
+	}
 	storage := report.GetStorage()
 	named := storage.GetTenantId()
 	if storage == nil {
@@ -107,6 +118,23 @@ func (r *Reports) handle(ctx context.Context, msg jetstream.Msg) {
 		r.log.WarnContext(ctx, "cannot take a report", slog.String("cell", cell), slog.String("tenant", string(id)), slog.Any("error", err))
 		_ = msg.NakWithDelay(retry)
 		return
+	}
+	_ = msg.Ack()
+}
+
+// register takes a report of a certificate. What is refused is noted in the tenant's audit log, not tried again.
+func (r *Reports) register(ctx context.Context, cell string, seen *catalogv1.SeenCertificate, msg jetstream.Msg) {
+	id, err := tenancy.ParseID(seen.GetTenantId())
+	if err == nil {
+		err = r.registrar.Seen(ctx, id, seen.GetAuthorityId(), seen.GetCertificate())
+	}
+	if errors.Is(err, tenancy.ErrUnavailable) {
+		r.log.WarnContext(ctx, "cannot register a certificate", slog.String("cell", cell), slog.Any("error", err))
+		_ = msg.NakWithDelay(retry)
+		return
+	}
+	if err != nil {
+		r.log.InfoContext(ctx, "a certificate was not registered", slog.String("cell", cell), slog.String("tenant", string(id)), slog.Any("error", err))
 	}
 	_ = msg.Ack()
 }

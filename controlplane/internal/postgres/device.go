@@ -23,27 +23,32 @@ func (s *Store) InsertDevice(ctx context.Context, id tenancy.ID, d device.Device
 		if err != nil {
 			return err
 		}
-		if err := underLimit(ctx, tx, "devices", id, t.Limits.Devices); err != nil {
+		return s.addDevice(ctx, tx, id, d, t.Limits.Devices, e)
+	})
+}
+
+// addDevice inserts a device with its certificates. The caller holds the lock on the tenant.
+func (s *Store) addDevice(ctx context.Context, tx pgx.Tx, id tenancy.ID, d device.Device, limit int64, e audit.Entry) error {
+	if err := underLimit(ctx, tx, "devices", id, limit); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, insertDevice, pgx.NamedArgs{
+		"tenant": id, "id": d.ID, "type": d.Type, "status": d.Status, "facility": d.Location.Facility,
+		"line": d.Location.Line, "station": d.Location.Station, "labels": pairs(d.Labels), "metadata": pairs(d.Metadata),
+		"firmware": d.Firmware, "version": d.Version, "created_at": d.CreatedAt,
+	})
+	if violates(err, "devices_pkey") {
+		return fmt.Errorf("there is a device %s already, or was one that is retired: choose another id: %w", d.ID, tenancy.ErrExists)
+	}
+	if err != nil {
+		return fmt.Errorf("insert device %s: %w", d.ID, err)
+	}
+	for _, c := range d.Certificates {
+		if err := insertCertificate(ctx, tx, id, d.ID, c); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, insertDevice, pgx.NamedArgs{
-			"tenant": id, "id": d.ID, "type": d.Type, "status": d.Status, "facility": d.Location.Facility,
-			"line": d.Location.Line, "station": d.Location.Station, "labels": pairs(d.Labels), "metadata": pairs(d.Metadata),
-			"firmware": d.Firmware, "version": d.Version, "created_at": d.CreatedAt,
-		})
-		if violates(err, "devices_pkey") {
-			return fmt.Errorf("there is a device %s already, or was one that is retired: choose another id: %w", d.ID, tenancy.ErrExists)
-		}
-		if err != nil {
-			return fmt.Errorf("insert device %s: %w", d.ID, err)
-		}
-		for _, c := range d.Certificates {
-			if err := insertCertificate(ctx, tx, id, d.ID, c); err != nil {
-				return err
-			}
-		}
-		return ensureType(ctx, tx, id, d.Type, e)
-	})
+	}
+	return ensureType(ctx, tx, id, d.Type, e)
 }
 
 // changeDevice runs f with the audit entry and the outbox row that every change of a device leaves.
@@ -89,15 +94,6 @@ func underLimit(ctx context.Context, tx pgx.Tx, table string, id tenancy.ID, lim
 	return nil
 }
 
-func insertCertificate(ctx context.Context, tx pgx.Tx, id tenancy.ID, name string, c device.Certificate) error {
-	const query = `
-insert into certificates (tenant_id, device_id, serial, not_before, not_after) values ($1, $2, $3, $4, $5)`
-	if _, err := tx.Exec(ctx, query, id, name, c.Serial, c.NotBefore, c.NotAfter); err != nil {
-		return fmt.Errorf("insert certificate of device %s: %w", name, err)
-	}
-	return nil
-}
-
 // pairs writes no pairs as an empty object, which a nil map is not.
 func pairs(m map[string]string) map[string]string {
 	if m == nil {
@@ -118,27 +114,16 @@ func scanDevice(row pgx.CollectableRow) (d device.Device, err error) {
 	return d, err
 }
 
-const selectCertificates = `
-select serial, not_before, not_after, revoked_at from certificates
-where tenant_id = @tenant and device_id = @device order by not_before, serial`
-
-func scanCertificate(row pgx.CollectableRow) (c device.Certificate, err error) {
-	var revoked *time.Time
-	err = row.Scan(&c.Serial, &c.NotBefore, &c.NotAfter, &revoked)
-	c.NotBefore, c.NotAfter, c.RevokedAt = c.NotBefore.UTC(), c.NotAfter.UTC(), time0(revoked)
-	return c, err
-}
-
 // Device implements device.Store.
 func (s *Store) Device(ctx context.Context, id tenancy.ID, name string) (d device.Device, err error) {
 	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {
-		d, err = readDevice(ctx, tx, id, name)
+		d, err = readDevice(ctx, tx, id, name, forPeople)
 		return err
 	})
 	return d, err
 }
 
-func readDevice(ctx context.Context, tx pgx.Tx, id tenancy.ID, name string) (device.Device, error) {
+func readDevice(ctx context.Context, tx pgx.Tx, id tenancy.ID, name, certificatesSince string) (device.Device, error) {
 	rows, err := tx.Query(ctx, deviceColumns+"where d.tenant_id = $1 and d.id = $2", id, name)
 	if err != nil {
 		return device.Device{}, fmt.Errorf("read device %s: %w", name, err)
@@ -147,10 +132,7 @@ func readDevice(ctx context.Context, tx pgx.Tx, id tenancy.ID, name string) (dev
 	if err != nil {
 		return device.Device{}, notFound(fmt.Errorf("read device %s: %w", name, err), "there is no device %s", name)
 	}
-	if rows, err = tx.Query(ctx, selectCertificates, pgx.NamedArgs{"tenant": id, "device": name}); err != nil {
-		return device.Device{}, fmt.Errorf("read certificates of device %s: %w", name, err)
-	}
-	d.Certificates, err = pgx.CollectRows(rows, scanCertificate)
+	d.Certificates, err = readCertificates(ctx, tx, id, name, certificatesSince)
 	return d, err
 }
 
@@ -230,11 +212,4 @@ func (s *Store) RevokeCertificate(ctx context.Context, id tenancy.ID, name, seri
 		}
 		return notFound(err, "device %s has no certificate %s", name, serial)
 	})
-}
-
-func scanOwnedCertificate(row pgx.CollectableRow) (name string, c device.Certificate, err error) {
-	var revoked *time.Time
-	err = row.Scan(&name, &c.Serial, &c.NotBefore, &c.NotAfter, &revoked)
-	c.NotBefore, c.NotAfter, c.RevokedAt = c.NotBefore.UTC(), c.NotAfter.UTC(), time0(revoked)
-	return name, c, err
 }

@@ -54,8 +54,11 @@ func (n *notes) Do(ctx context.Context, j job.Job, i job.Item) ([]byte, error) {
 
 type plain struct{}
 
-func (plain) Seal(name string, secret []byte) []byte { return append([]byte(name+"\x00"), secret...) }
-func (plain) Open(name string, sealed []byte) ([]byte, error) {
+func (plain) Seal(_ context.Context, name string, secret []byte) ([]byte, error) {
+	return append([]byte(name+"\x00"), secret...), nil
+}
+
+func (plain) Open(_ context.Context, name string, sealed []byte) ([]byte, error) {
 	rest, ok := strings.CutPrefix(string(sealed), name+"\x00")
 	if !ok {
 		return nil, fmt.Errorf("sealed for another name than %s", name)

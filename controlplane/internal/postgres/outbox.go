@@ -97,7 +97,7 @@ func (s *Store) readEntry(ctx context.Context, tx pgx.Tx, c change) (distribute.
 	case distribute.KindTenant:
 		e.Tenant, err = s.tenantEntry(ctx, tx, c.tenant)
 	case distribute.KindDevice:
-		if e.Device, err = found(readDevice(ctx, tx, c.tenant, c.object)); err == nil && e.Device != nil {
+		if e.Device, err = found(readDevice(ctx, tx, c.tenant, c.object, forCell)); err == nil && e.Device != nil {
 			err = readTies(ctx, tx, c.tenant, c.object, []*distribute.Entry{&e})
 		}
 	case distribute.KindType:
@@ -233,8 +233,8 @@ func readAllDevices(ctx context.Context, tx pgx.Tx, id tenancy.ID) ([]device.Dev
 		at[d.ID] = i
 	}
 	const query = `
-select device_id, serial, not_before, not_after, revoked_at from certificates
-where tenant_id = $1 order by device_id, not_before, serial`
+select device_id, ` + certificateColumns + ` from certificates
+where tenant_id = $1 and not_after > now() order by device_id, not_before, serial`
 	if rows, err = tx.Query(ctx, query, id); err != nil {
 		return nil, fmt.Errorf("list certificates: %w", err)
 	}

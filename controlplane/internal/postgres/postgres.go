@@ -35,6 +35,16 @@ type Store struct {
 // Open connects as the application's role, which owns nothing and bypasses no policy. plans holds the limits of each
 // plan. Close it.
 func Open(ctx context.Context, dsn string, plans map[string]tenant.Limits) (*Store, error) {
+	return open(ctx, dsn, plans, becomeApp)
+}
+
+// OpenAsOwner connects as the user of the DSN, who owns the tables, for maintenance that the application may not do
+// itself. Row-level security holds for the owner, too. Close it.
+func OpenAsOwner(ctx context.Context, dsn string) (*Store, error) {
+	return open(ctx, dsn, nil, nil)
+}
+
+func open(ctx context.Context, dsn string, plans map[string]tenant.Limits, prepare func(context.Context, *pgx.Conn) error) (*Store, error) {
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		// The error of pgx repeats the URL without its password.
@@ -42,7 +52,7 @@ func Open(ctx context.Context, dsn string, plans map[string]tenant.Limits) (*Sto
 	}
 	cfg.ConnConfig.RuntimeParams["application_name"] = "millwright-controlplane"
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
-	cfg.AfterConnect = becomeApp
+	cfg.AfterConnect = prepare
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open postgres: %w", err)

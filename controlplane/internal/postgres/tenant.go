@@ -179,5 +179,6 @@ func (s *Store) tenantEntry(ctx context.Context, tx pgx.Tx, id tenancy.ID) (*ten
 	if err != nil {
 		return nil, fmt.Errorf("read intermediate of tenant %s: %w", id, err)
 	}
-	return t, nil
+	t.Authorities, err = activeAuthorities(ctx, tx, id)
+	return t, err
 }

@@ -108,7 +108,7 @@ func (s *Devices) deviceToProto(d device.Device) *devicev1.Device {
 		UpdatedAt: timeToProto(d.UpdatedAt), RetiredAt: timeToProto(d.RetiredAt),
 	}
 	for _, c := range d.Certificates {
-		m.Certificates = append(m.Certificates, s.certificateToProto(c))
+		m.Certificates = append(m.Certificates, certificateToProto(c, device.StatusOf(c, d.Certificates, s.Now())))
 	}
 	return m
 }
@@ -123,20 +123,6 @@ func timeToProto(t time.Time) *timestamppb.Timestamp {
 
 func locationFromProto(l *devicev1.Location) device.Location {
 	return device.Location{Facility: l.GetFacility(), Line: l.GetLine(), Station: l.GetStation()}
-}
-
-func (s *Devices) certificateToProto(c device.Certificate) *devicev1.Certificate {
-	m := &devicev1.Certificate{
-		Serial: c.Serial, Status: devicev1.CertificateStatus_CERTIFICATE_STATUS_ACTIVE,
-		NotBefore: timestamppb.New(c.NotBefore), NotAfter: timestamppb.New(c.NotAfter),
-	}
-	if !s.Now().Before(c.NotAfter) {
-		m.Status = devicev1.CertificateStatus_CERTIFICATE_STATUS_EXPIRED
-	}
-	if !c.RevokedAt.IsZero() {
-		m.Status, m.RevokedAt = devicev1.CertificateStatus_CERTIFICATE_STATUS_REVOKED, timestamppb.New(c.RevokedAt)
-	}
-	return m
 }
 
 func credentialsToProto(c device.Credentials) *devicev1.Credentials {

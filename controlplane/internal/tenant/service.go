@@ -61,7 +61,7 @@ func (r StorageReport) Detail() string { return fmt.Sprintf(storageDetail, r.Tab
 // Issuer makes intermediate CAs.
 type Issuer interface {
 	// NewIntermediate returns the certificate as DER and its private key sealed.
-	NewIntermediate(id tenancy.ID) (certificate, sealedKey []byte, err error)
+	NewIntermediate(ctx context.Context, id tenancy.ID) (certificate, sealedKey []byte, err error)
 }
 
 // Service founds, chooses, changes and ends tenants.

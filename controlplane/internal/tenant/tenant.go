@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/millwright-io/millwright/controlplane/internal/certificate"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -48,6 +49,8 @@ type Tenant struct {
 	CreatedAt time.Time `json:"created_at"`
 	// Intermediate is the DER of the tenant's intermediate CA certificate.
 	Intermediate []byte `json:"-"`
+	// Authorities are the active CAs of the tenant's own.
+	Authorities []certificate.Authority `json:"-"`
 }
 
 // Kept is how many days the tenant's telemetry is kept.

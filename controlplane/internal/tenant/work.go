@@ -284,7 +284,7 @@ func grown(first, last time.Duration, attempts int) time.Duration {
 func (w *Worker) take(ctx context.Context, t Tenant, s Step) (detail string, err error) {
 	switch string(s.Task) + "/" + s.Name {
 	case "provision/authority":
-		certificate, sealed, err := w.issuer.NewIntermediate(t.ID)
+		certificate, sealed, err := w.issuer.NewIntermediate(ctx, t.ID)
 		if err != nil {
 			return "", fmt.Errorf("make intermediate CA: %w", err)
 		}

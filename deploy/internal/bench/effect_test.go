@@ -17,8 +17,10 @@ func TestTheEffectCountsFromBeforeTheCallToTheLastUse(t *testing.T) {
 	begun, ended := now, 0
 	one := trial{
 		take: func(context.Context) error { now = now.Add(3 * time.Millisecond); return nil },
-		felt: func(context.Context) (time.Time, string, error) { return begun.Add(20 * time.Millisecond), "revoked", nil },
-		end:  func() { ended++ },
+		felt: func(context.Context) (time.Time, string, error) {
+			return begun.Add(20 * time.Millisecond), "revoked", nil
+		},
+		end: func() { ended++ },
 	}
 	var felt, answered latency.Histogram
 	reasons := map[string]int{}

@@ -13,7 +13,7 @@ import (
 
 // names spells the acronyms and brands of field names as words.
 var names = strings.NewReplacer(
-	"NATS", "Nats", "MQTT", "Mqtt", "API", "Api", "URL", "Url", "HTTP", "Http", "TLS", "Tls", "DSN", "Dsn", "KEK", "Kek",
+	"NATS", "Nats", "MQTT", "Mqtt", "API", "Api", "URL", "Url", "HTTP", "Http", "TLS", "Tls", "DSN", "Dsn", "EST", "Est", "KEK", "Kek",
 	"ID", "Id", "CA", "Ca", "ClickHouse", "Clickhouse", "WebSocket", "Websocket",
 )
 

@@ -19,7 +19,7 @@ type runner interface {
 
 // Commands returns the roles.
 func Commands() []command.Command {
-	return []command.Command{controlPlaneCommand(), cellCommand(), clickhouseCommand(), migrateCommand()}
+	return append([]command.Command{controlPlaneCommand(), cellCommand(), clickhouseCommand(), migrateCommand()}, kekCommands()...)
 }
 
 func controlPlaneCommand() command.Command {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/millwright-io/millwright/deploy/internal/command"
 	"github.com/millwright-io/millwright/deploy/internal/demo"
@@ -19,7 +20,7 @@ import (
 type Config struct {
 	// Data is the data directory.
 	Data string
-	// PortBase is the first of seven public ports, and of five more for each cell after the first; 0 means each address' own default.
+	// PortBase is the first of eight public ports, and of five more for each cell after the first; 0 means each address' own default.
 	PortBase int
 	// Demo is plant, empty or none.
 	Demo string
@@ -33,6 +34,9 @@ type Config struct {
 	MQTTWebSocketAddress string
 	MetricsAddress       string
 	ClickHouseAddress    string
+	ESTAddress           string
+	// CertificateLife is how long a device's certificate lives; 0: the control plane's own.
+	CertificateLife time.Duration
 
 	// Origin is the URL that browsers see the console at; empty: http:// and the control plane's address.
 	Origin string
@@ -84,6 +88,7 @@ func (c *Config) addresses() []address {
 		{&c.MQTTWebSocketAddress, "mqtt-websocket-address", 8884, "devices over MQTT in WebSocket"},
 		{&c.MetricsAddress, "metrics-address", 9090, "metrics and health"},
 		{&c.ClickHouseAddress, "clickhouse-address", 8123, "the ClickHouse endpoint"},
+		{&c.ESTAddress, "est-address", 8444, "devices that enrol and renew by EST"},
 	}
 }
 

@@ -39,6 +39,10 @@ func (s *site) controlPlanePart() (*part, error) {
 	cfg.KratosPublicURL = s.kratos.PublicURL()
 	cfg.ConsoleDir, cfg.KEKFile = s.cfg.Console, s.dir.at("secrets", "kek")
 	cfg.GatewayCertificateDir, cfg.GatewayHosts = s.dir.at("gateway"), s.cfg.Hosts
+	cfg.ESTAddress, cfg.ESTURL = s.cfg.ESTAddress, "https://"+s.reachable(s.cfg.ESTAddress)
+	if s.cfg.CertificateLife != 0 {
+		cfg.DeviceCertificateLife = s.cfg.CertificateLife
+	}
 	cfg.CellsFile, cfg.PlanLimits, cfg.Operators = cells, s.cfg.PlanLimits, s.cfg.Operators
 	args := role.Arguments(cfg, controlplane.DefaultConfig())
 	return childPart(s.child(s.roleSpec("controlplane", "controlplane", args, answers("http://"+cfg.MetricsAddress+"/readyz")))), nil

@@ -94,7 +94,9 @@ type Tenant struct {
 	// Telemetry is kept this many days after it was received; zero: for ever.
 	RetentionDays int32 `protobuf:"varint,8,opt,name=retention_days,json=retentionDays,proto3" json:"retention_days,omitempty"`
 	// The tenant was deleted: its storage is to be removed, and nothing of it may be stored again.
-	Removed       bool `protobuf:"varint,9,opt,name=removed,proto3" json:"removed,omitempty"`
+	Removed bool `protobuf:"varint,9,opt,name=removed,proto3" json:"removed,omitempty"`
+	// Active CAs of the tenant's own.
+	Authorities   []*Authority `protobuf:"bytes,20,rep,name=authorities,proto3" json:"authorities,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -192,6 +194,85 @@ func (x *Tenant) GetRemoved() bool {
 	return false
 }
 
+func (x *Tenant) GetAuthorities() []*Authority {
+	if x != nil {
+		return x.Authorities
+	}
+	return nil
+}
+
+// Authority is a CA of a tenant's own: devices with certificates that it issued itself, with nothing between, are admitted.
+type Authority struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	AuthorityId string                 `protobuf:"bytes,1,opt,name=authority_id,json=authorityId,proto3" json:"authority_id,omitempty"`
+	// DER.
+	Certificate []byte `protobuf:"bytes,2,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	// The device id is the last segment of the one URI's path; otherwise the common name.
+	IdentityFromUri bool `protobuf:"varint,3,opt,name=identity_from_uri,json=identityFromUri,proto3" json:"identity_from_uri,omitempty"`
+	// Devices that do not exist are made when they first connect.
+	Provisions    bool `protobuf:"varint,4,opt,name=provisions,proto3" json:"provisions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Authority) Reset() {
+	*x = Authority{}
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Authority) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Authority) ProtoMessage() {}
+
+func (x *Authority) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Authority.ProtoReflect.Descriptor instead.
+func (*Authority) Descriptor() ([]byte, []int) {
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Authority) GetAuthorityId() string {
+	if x != nil {
+		return x.AuthorityId
+	}
+	return ""
+}
+
+func (x *Authority) GetCertificate() []byte {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+func (x *Authority) GetIdentityFromUri() bool {
+	if x != nil {
+		return x.IdentityFromUri
+	}
+	return false
+}
+
+func (x *Authority) GetProvisions() bool {
+	if x != nil {
+		return x.Provisions
+	}
+	return false
+}
+
 // Limits are those that the cell enforces.
 type Limits struct {
 	state                 protoimpl.MessageState `protogen:"open.v1"`
@@ -220,7 +301,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[1]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -232,7 +313,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[1]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -245,7 +326,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{1}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Limits) GetEventsPerSecond() int32 {
@@ -363,7 +444,7 @@ type Device struct {
 
 func (x *Device) Reset() {
 	*x = Device{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[2]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -375,7 +456,7 @@ func (x *Device) String() string {
 func (*Device) ProtoMessage() {}
 
 func (x *Device) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[2]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -388,7 +469,7 @@ func (x *Device) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Device.ProtoReflect.Descriptor instead.
 func (*Device) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{2}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Device) GetTenantId() string {
@@ -488,7 +569,7 @@ type DeviceType struct {
 
 func (x *DeviceType) Reset() {
 	*x = DeviceType{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[3]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -500,7 +581,7 @@ func (x *DeviceType) String() string {
 func (*DeviceType) ProtoMessage() {}
 
 func (x *DeviceType) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[3]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -513,7 +594,7 @@ func (x *DeviceType) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceType.ProtoReflect.Descriptor instead.
 func (*DeviceType) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{3}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *DeviceType) GetTenantId() string {
@@ -558,7 +639,7 @@ type Measurement struct {
 
 func (x *Measurement) Reset() {
 	*x = Measurement{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[4]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -570,7 +651,7 @@ func (x *Measurement) String() string {
 func (*Measurement) ProtoMessage() {}
 
 func (x *Measurement) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[4]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -583,7 +664,7 @@ func (x *Measurement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Measurement.ProtoReflect.Descriptor instead.
 func (*Measurement) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{4}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Measurement) GetName() string {
@@ -635,7 +716,7 @@ type Group struct {
 
 func (x *Group) Reset() {
 	*x = Group{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[5]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -647,7 +728,7 @@ func (x *Group) String() string {
 func (*Group) ProtoMessage() {}
 
 func (x *Group) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[5]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -660,7 +741,7 @@ func (x *Group) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Group.ProtoReflect.Descriptor instead.
 func (*Group) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{5}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Group) GetTenantId() string {
@@ -715,7 +796,7 @@ func (x *Group) GetCommandsLimited() bool {
 // Certificate is one that the device was issued.
 type Certificate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Lower-case hexadecimal.
+	// Lower-case hexadecimal; for one of the tenant's own CA its SHA-256.
 	Serial        string                 `protobuf:"bytes,1,opt,name=serial,proto3" json:"serial,omitempty"`
 	Revoked       bool                   `protobuf:"varint,2,opt,name=revoked,proto3" json:"revoked,omitempty"`
 	NotAfter      *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
@@ -725,7 +806,7 @@ type Certificate struct {
 
 func (x *Certificate) Reset() {
 	*x = Certificate{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[6]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -737,7 +818,7 @@ func (x *Certificate) String() string {
 func (*Certificate) ProtoMessage() {}
 
 func (x *Certificate) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[6]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -750,7 +831,7 @@ func (x *Certificate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certificate.ProtoReflect.Descriptor instead.
 func (*Certificate) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{6}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Certificate) GetSerial() string {
@@ -790,7 +871,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[7]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -802,7 +883,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[7]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,7 +896,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{7}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Key) GetTenantId() string {
@@ -865,7 +946,7 @@ type Verifier struct {
 
 func (x *Verifier) Reset() {
 	*x = Verifier{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[8]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -877,7 +958,7 @@ func (x *Verifier) String() string {
 func (*Verifier) ProtoMessage() {}
 
 func (x *Verifier) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[8]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -890,7 +971,7 @@ func (x *Verifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verifier.ProtoReflect.Descriptor instead.
 func (*Verifier) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{8}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Verifier) GetKeyId() string {
@@ -913,14 +994,16 @@ type CellReport struct {
 	// The tenant's storage exists and can take events.
 	ProvisionedTenantId string `protobuf:"bytes,1,opt,name=provisioned_tenant_id,json=provisionedTenantId,proto3" json:"provisioned_tenant_id,omitempty"`
 	// What became of one tenant's storage otherwise.
-	Storage       *StorageReport `protobuf:"bytes,2,opt,name=storage,proto3" json:"storage,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Storage *StorageReport `protobuf:"bytes,2,opt,name=storage,proto3" json:"storage,omitempty"`
+	// A certificate of a tenant's own CA that is not in the catalog was presented, with proof of its key.
+	SeenCertificate *SeenCertificate `protobuf:"bytes,20,opt,name=seen_certificate,json=seenCertificate,proto3" json:"seen_certificate,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *CellReport) Reset() {
 	*x = CellReport{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[9]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -932,7 +1015,7 @@ func (x *CellReport) String() string {
 func (*CellReport) ProtoMessage() {}
 
 func (x *CellReport) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[9]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -945,7 +1028,7 @@ func (x *CellReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CellReport.ProtoReflect.Descriptor instead.
 func (*CellReport) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{9}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CellReport) GetProvisionedTenantId() string {
@@ -958,6 +1041,13 @@ func (x *CellReport) GetProvisionedTenantId() string {
 func (x *CellReport) GetStorage() *StorageReport {
 	if x != nil {
 		return x.Storage
+	}
+	return nil
+}
+
+func (x *CellReport) GetSeenCertificate() *SeenCertificate {
+	if x != nil {
+		return x.SeenCertificate
 	}
 	return nil
 }
@@ -980,7 +1070,7 @@ type StorageReport struct {
 
 func (x *StorageReport) Reset() {
 	*x = StorageReport{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[10]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -992,7 +1082,7 @@ func (x *StorageReport) String() string {
 func (*StorageReport) ProtoMessage() {}
 
 func (x *StorageReport) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[10]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1005,7 +1095,7 @@ func (x *StorageReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StorageReport.ProtoReflect.Descriptor instead.
 func (*StorageReport) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{10}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *StorageReport) GetTenantId() string {
@@ -1050,6 +1140,68 @@ func (x *StorageReport) GetBytes() int64 {
 	return 0
 }
 
+// SeenCertificate is a device certificate that a tenant's own CA issued.
+type SeenCertificate struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	TenantId    string                 `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	AuthorityId string                 `protobuf:"bytes,2,opt,name=authority_id,json=authorityId,proto3" json:"authority_id,omitempty"`
+	// DER.
+	Certificate   []byte `protobuf:"bytes,3,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SeenCertificate) Reset() {
+	*x = SeenCertificate{}
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeenCertificate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeenCertificate) ProtoMessage() {}
+
+func (x *SeenCertificate) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeenCertificate.ProtoReflect.Descriptor instead.
+func (*SeenCertificate) Descriptor() ([]byte, []int) {
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *SeenCertificate) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *SeenCertificate) GetAuthorityId() string {
+	if x != nil {
+		return x.AuthorityId
+	}
+	return ""
+}
+
+func (x *SeenCertificate) GetCertificate() []byte {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
 // CellHeartbeat is what a cell says of itself every few seconds.
 type CellHeartbeat struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1077,7 +1229,7 @@ type CellHeartbeat struct {
 
 func (x *CellHeartbeat) Reset() {
 	*x = CellHeartbeat{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[11]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1089,7 +1241,7 @@ func (x *CellHeartbeat) String() string {
 func (*CellHeartbeat) ProtoMessage() {}
 
 func (x *CellHeartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[11]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1102,7 +1254,7 @@ func (x *CellHeartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CellHeartbeat.ProtoReflect.Descriptor instead.
 func (*CellHeartbeat) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{11}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CellHeartbeat) GetVersion() string {
@@ -1179,7 +1331,7 @@ var File_millwright_catalog_v1_catalog_proto protoreflect.FileDescriptor
 
 const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\n" +
-	"#millwright/catalog/v1/catalog.proto\x12\x15millwright.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb4\x02\n" +
+	"#millwright/catalog/v1/catalog.proto\x12\x15millwright.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf8\x02\n" +
 	"\x06Tenant\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
@@ -1191,7 +1343,15 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"suspension\x18\a \x01(\tR\n" +
 	"suspension\x12%\n" +
 	"\x0eretention_days\x18\b \x01(\x05R\rretentionDays\x12\x18\n" +
-	"\aremoved\x18\t \x01(\bR\aremoved\"\xb8\x04\n" +
+	"\aremoved\x18\t \x01(\bR\aremoved\x12B\n" +
+	"\vauthorities\x18\x14 \x03(\v2 .millwright.catalog.v1.AuthorityR\vauthorities\"\x9c\x01\n" +
+	"\tAuthority\x12!\n" +
+	"\fauthority_id\x18\x01 \x01(\tR\vauthorityId\x12 \n" +
+	"\vcertificate\x18\x02 \x01(\fR\vcertificate\x12*\n" +
+	"\x11identity_from_uri\x18\x03 \x01(\bR\x0fidentityFromUri\x12\x1e\n" +
+	"\n" +
+	"provisions\x18\x04 \x01(\bR\n" +
+	"provisions\"\xb8\x04\n" +
 	"\x06Limits\x12*\n" +
 	"\x11events_per_second\x18\x01 \x01(\x05R\x0feventsPerSecond\x12!\n" +
 	"\fevents_burst\x18\x02 \x01(\x05R\veventsBurst\x12#\n" +
@@ -1259,18 +1419,23 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\bVerifier\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x1d\n" +
 	"\n" +
-	"public_key\x18\x02 \x01(\fR\tpublicKey\"\x80\x01\n" +
+	"public_key\x18\x02 \x01(\fR\tpublicKey\"\xd3\x01\n" +
 	"\n" +
 	"CellReport\x122\n" +
 	"\x15provisioned_tenant_id\x18\x01 \x01(\tR\x13provisionedTenantId\x12>\n" +
-	"\astorage\x18\x02 \x01(\v2$.millwright.catalog.v1.StorageReportR\astorage\"\xa2\x01\n" +
+	"\astorage\x18\x02 \x01(\v2$.millwright.catalog.v1.StorageReportR\astorage\x12Q\n" +
+	"\x10seen_certificate\x18\x14 \x01(\v2&.millwright.catalog.v1.SeenCertificateR\x0fseenCertificate\"\xa2\x01\n" +
 	"\rStorageReport\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x18\n" +
 	"\afailure\x18\x02 \x01(\tR\afailure\x12\x18\n" +
 	"\aremoved\x18\x03 \x01(\bR\aremoved\x12\x16\n" +
 	"\x06tables\x18\x04 \x01(\x03R\x06tables\x12\x12\n" +
 	"\x04rows\x18\x05 \x01(\x03R\x04rows\x12\x14\n" +
-	"\x05bytes\x18\x06 \x01(\x03R\x05bytes\"\xd0\x02\n" +
+	"\x05bytes\x18\x06 \x01(\x03R\x05bytes\"s\n" +
+	"\x0fSeenCertificate\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12!\n" +
+	"\fauthority_id\x18\x02 \x01(\tR\vauthorityId\x12 \n" +
+	"\vcertificate\x18\x03 \x01(\fR\vcertificate\"\xd0\x02\n" +
 	"\rCellHeartbeat\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12*\n" +
 	"\x11events_per_second\x18\x02 \x01(\x01R\x0feventsPerSecond\x12\x18\n" +
@@ -1304,36 +1469,40 @@ func file_millwright_catalog_v1_catalog_proto_rawDescGZIP() []byte {
 }
 
 var file_millwright_catalog_v1_catalog_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_millwright_catalog_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_millwright_catalog_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_millwright_catalog_v1_catalog_proto_goTypes = []any{
 	(Unknown)(0),                  // 0: millwright.catalog.v1.Unknown
 	(*Tenant)(nil),                // 1: millwright.catalog.v1.Tenant
-	(*Limits)(nil),                // 2: millwright.catalog.v1.Limits
-	(*Device)(nil),                // 3: millwright.catalog.v1.Device
-	(*DeviceType)(nil),            // 4: millwright.catalog.v1.DeviceType
-	(*Measurement)(nil),           // 5: millwright.catalog.v1.Measurement
-	(*Group)(nil),                 // 6: millwright.catalog.v1.Group
-	(*Certificate)(nil),           // 7: millwright.catalog.v1.Certificate
-	(*Key)(nil),                   // 8: millwright.catalog.v1.Key
-	(*Verifier)(nil),              // 9: millwright.catalog.v1.Verifier
-	(*CellReport)(nil),            // 10: millwright.catalog.v1.CellReport
-	(*StorageReport)(nil),         // 11: millwright.catalog.v1.StorageReport
-	(*CellHeartbeat)(nil),         // 12: millwright.catalog.v1.CellHeartbeat
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(*Authority)(nil),             // 2: millwright.catalog.v1.Authority
+	(*Limits)(nil),                // 3: millwright.catalog.v1.Limits
+	(*Device)(nil),                // 4: millwright.catalog.v1.Device
+	(*DeviceType)(nil),            // 5: millwright.catalog.v1.DeviceType
+	(*Measurement)(nil),           // 6: millwright.catalog.v1.Measurement
+	(*Group)(nil),                 // 7: millwright.catalog.v1.Group
+	(*Certificate)(nil),           // 8: millwright.catalog.v1.Certificate
+	(*Key)(nil),                   // 9: millwright.catalog.v1.Key
+	(*Verifier)(nil),              // 10: millwright.catalog.v1.Verifier
+	(*CellReport)(nil),            // 11: millwright.catalog.v1.CellReport
+	(*StorageReport)(nil),         // 12: millwright.catalog.v1.StorageReport
+	(*SeenCertificate)(nil),       // 13: millwright.catalog.v1.SeenCertificate
+	(*CellHeartbeat)(nil),         // 14: millwright.catalog.v1.CellHeartbeat
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
 }
 var file_millwright_catalog_v1_catalog_proto_depIdxs = []int32{
-	2,  // 0: millwright.catalog.v1.Tenant.limits:type_name -> millwright.catalog.v1.Limits
-	7,  // 1: millwright.catalog.v1.Device.certificates:type_name -> millwright.catalog.v1.Certificate
-	5,  // 2: millwright.catalog.v1.DeviceType.measurements:type_name -> millwright.catalog.v1.Measurement
-	0,  // 3: millwright.catalog.v1.DeviceType.unknown:type_name -> millwright.catalog.v1.Unknown
-	13, // 4: millwright.catalog.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
-	13, // 5: millwright.catalog.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
-	11, // 6: millwright.catalog.v1.CellReport.storage:type_name -> millwright.catalog.v1.StorageReport
-	7,  // [7:7] is the sub-list for method output_type
-	7,  // [7:7] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	3,  // 0: millwright.catalog.v1.Tenant.limits:type_name -> millwright.catalog.v1.Limits
+	2,  // 1: millwright.catalog.v1.Tenant.authorities:type_name -> millwright.catalog.v1.Authority
+	8,  // 2: millwright.catalog.v1.Device.certificates:type_name -> millwright.catalog.v1.Certificate
+	6,  // 3: millwright.catalog.v1.DeviceType.measurements:type_name -> millwright.catalog.v1.Measurement
+	0,  // 4: millwright.catalog.v1.DeviceType.unknown:type_name -> millwright.catalog.v1.Unknown
+	15, // 5: millwright.catalog.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
+	15, // 6: millwright.catalog.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
+	12, // 7: millwright.catalog.v1.CellReport.storage:type_name -> millwright.catalog.v1.StorageReport
+	13, // 8: millwright.catalog.v1.CellReport.seen_certificate:type_name -> millwright.catalog.v1.SeenCertificate
+	9,  // [9:9] is the sub-list for method output_type
+	9,  // [9:9] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_millwright_catalog_v1_catalog_proto_init() }
@@ -1341,14 +1510,14 @@ func file_millwright_catalog_v1_catalog_proto_init() {
 	if File_millwright_catalog_v1_catalog_proto != nil {
 		return
 	}
-	file_millwright_catalog_v1_catalog_proto_msgTypes[4].OneofWrappers = []any{}
+	file_millwright_catalog_v1_catalog_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_catalog_v1_catalog_proto_rawDesc), len(file_millwright_catalog_v1_catalog_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   12,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

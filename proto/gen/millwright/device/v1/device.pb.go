@@ -79,7 +79,7 @@ func (DeviceStatus) EnumDescriptor() ([]byte, []int) {
 	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{0}
 }
 
-// CertificateStatus says whether the gateway admits a certificate.
+// CertificateStatus says whether the gateway admits a certificate: active, expiring and superseded ones, it does.
 type CertificateStatus int32
 
 const (
@@ -87,6 +87,10 @@ const (
 	CertificateStatus_CERTIFICATE_STATUS_ACTIVE      CertificateStatus = 1
 	CertificateStatus_CERTIFICATE_STATUS_REVOKED     CertificateStatus = 2
 	CertificateStatus_CERTIFICATE_STATUS_EXPIRED     CertificateStatus = 3
+	// Two thirds of its life are over and the device has no newer one: a renewal is due.
+	CertificateStatus_CERTIFICATE_STATUS_EXPIRING CertificateStatus = 4
+	// The device has a newer one that is good; both are admitted until this one ends.
+	CertificateStatus_CERTIFICATE_STATUS_SUPERSEDED CertificateStatus = 5
 )
 
 // Enum value maps for CertificateStatus.
@@ -96,12 +100,16 @@ var (
 		1: "CERTIFICATE_STATUS_ACTIVE",
 		2: "CERTIFICATE_STATUS_REVOKED",
 		3: "CERTIFICATE_STATUS_EXPIRED",
+		4: "CERTIFICATE_STATUS_EXPIRING",
+		5: "CERTIFICATE_STATUS_SUPERSEDED",
 	}
 	CertificateStatus_value = map[string]int32{
 		"CERTIFICATE_STATUS_UNSPECIFIED": 0,
 		"CERTIFICATE_STATUS_ACTIVE":      1,
 		"CERTIFICATE_STATUS_REVOKED":     2,
 		"CERTIFICATE_STATUS_EXPIRED":     3,
+		"CERTIFICATE_STATUS_EXPIRING":    4,
+		"CERTIFICATE_STATUS_SUPERSEDED":  5,
 	}
 )
 
@@ -130,6 +138,66 @@ func (x CertificateStatus) Number() protoreflect.EnumNumber {
 // Deprecated: Use CertificateStatus.Descriptor instead.
 func (CertificateStatus) EnumDescriptor() ([]byte, []int) {
 	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{1}
+}
+
+// CertificateOrigin says how a certificate came to be.
+type CertificateOrigin int32
+
+const (
+	CertificateOrigin_CERTIFICATE_ORIGIN_UNSPECIFIED CertificateOrigin = 0
+	// Asked for by a person or a program through the API.
+	CertificateOrigin_CERTIFICATE_ORIGIN_API CertificateOrigin = 1
+	// The device enrolled by EST with a claim token.
+	CertificateOrigin_CERTIFICATE_ORIGIN_CLAIM CertificateOrigin = 2
+	// The device renewed it by EST.
+	CertificateOrigin_CERTIFICATE_ORIGIN_RENEWAL CertificateOrigin = 3
+	// Issued by a CA of the tenant's own, first seen at the gateway.
+	CertificateOrigin_CERTIFICATE_ORIGIN_OWN_AUTHORITY CertificateOrigin = 4
+)
+
+// Enum value maps for CertificateOrigin.
+var (
+	CertificateOrigin_name = map[int32]string{
+		0: "CERTIFICATE_ORIGIN_UNSPECIFIED",
+		1: "CERTIFICATE_ORIGIN_API",
+		2: "CERTIFICATE_ORIGIN_CLAIM",
+		3: "CERTIFICATE_ORIGIN_RENEWAL",
+		4: "CERTIFICATE_ORIGIN_OWN_AUTHORITY",
+	}
+	CertificateOrigin_value = map[string]int32{
+		"CERTIFICATE_ORIGIN_UNSPECIFIED":   0,
+		"CERTIFICATE_ORIGIN_API":           1,
+		"CERTIFICATE_ORIGIN_CLAIM":         2,
+		"CERTIFICATE_ORIGIN_RENEWAL":       3,
+		"CERTIFICATE_ORIGIN_OWN_AUTHORITY": 4,
+	}
+)
+
+func (x CertificateOrigin) Enum() *CertificateOrigin {
+	p := new(CertificateOrigin)
+	*p = x
+	return p
+}
+
+func (x CertificateOrigin) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CertificateOrigin) Descriptor() protoreflect.EnumDescriptor {
+	return file_millwright_device_v1_device_proto_enumTypes[2].Descriptor()
+}
+
+func (CertificateOrigin) Type() protoreflect.EnumType {
+	return &file_millwright_device_v1_device_proto_enumTypes[2]
+}
+
+func (x CertificateOrigin) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CertificateOrigin.Descriptor instead.
+func (CertificateOrigin) EnumDescriptor() ([]byte, []int) {
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{2}
 }
 
 // Location is where a device stands.
@@ -389,12 +457,17 @@ func (x *Conflict) GetYours() *Device {
 // Certificate is an X.509 client certificate of a device.
 type Certificate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Lower-case hexadecimal.
-	Serial        string                 `protobuf:"bytes,1,opt,name=serial,proto3" json:"serial,omitempty"`
-	Status        CertificateStatus      `protobuf:"varint,2,opt,name=status,proto3,enum=millwright.device.v1.CertificateStatus" json:"status,omitempty"`
-	NotBefore     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"`
-	NotAfter      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
-	RevokedAt     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=revoked_at,json=revokedAt,proto3" json:"revoked_at,omitempty"`
+	// Lower-case hexadecimal; for one of the tenant's own CA, whose serials nobody here numbers, its SHA-256.
+	Serial    string                 `protobuf:"bytes,1,opt,name=serial,proto3" json:"serial,omitempty"`
+	Status    CertificateStatus      `protobuf:"varint,2,opt,name=status,proto3,enum=millwright.device.v1.CertificateStatus" json:"status,omitempty"`
+	NotBefore *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"`
+	NotAfter  *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
+	RevokedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=revoked_at,json=revokedAt,proto3" json:"revoked_at,omitempty"`
+	Origin    CertificateOrigin      `protobuf:"varint,6,opt,name=origin,proto3,enum=millwright.device.v1.CertificateOrigin" json:"origin,omitempty"`
+	// The tenant's own CA that issued it; empty: the CA that Millwright keeps for the tenant.
+	AuthorityId string `protobuf:"bytes,7,opt,name=authority_id,json=authorityId,proto3" json:"authority_id,omitempty"`
+	// When a renewal is due: after two thirds of its life.
+	RenewAt       *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=renew_at,json=renewAt,proto3" json:"renew_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -460,6 +533,27 @@ func (x *Certificate) GetNotAfter() *timestamppb.Timestamp {
 func (x *Certificate) GetRevokedAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.RevokedAt
+	}
+	return nil
+}
+
+func (x *Certificate) GetOrigin() CertificateOrigin {
+	if x != nil {
+		return x.Origin
+	}
+	return CertificateOrigin_CERTIFICATE_ORIGIN_UNSPECIFIED
+}
+
+func (x *Certificate) GetAuthorityId() string {
+	if x != nil {
+		return x.AuthorityId
+	}
+	return ""
+}
+
+func (x *Certificate) GetRenewAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RenewAt
 	}
 	return nil
 }
@@ -1620,7 +1714,7 @@ const file_millwright_device_v1_device_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"v\n" +
 	"\bConflict\x126\n" +
 	"\acurrent\x18\x01 \x01(\v2\x1c.millwright.device.v1.DeviceR\acurrent\x122\n" +
-	"\x05yours\x18\x02 \x01(\v2\x1c.millwright.device.v1.DeviceR\x05yours\"\x95\x02\n" +
+	"\x05yours\x18\x02 \x01(\v2\x1c.millwright.device.v1.DeviceR\x05yours\"\xb0\x03\n" +
 	"\vCertificate\x12\x16\n" +
 	"\x06serial\x18\x01 \x01(\tR\x06serial\x12?\n" +
 	"\x06status\x18\x02 \x01(\x0e2'.millwright.device.v1.CertificateStatusR\x06status\x129\n" +
@@ -1628,7 +1722,10 @@ const file_millwright_device_v1_device_proto_rawDesc = "" +
 	"not_before\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tnotBefore\x127\n" +
 	"\tnot_after\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter\x129\n" +
 	"\n" +
-	"revoked_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\trevokedAt\"\x8d\x01\n" +
+	"revoked_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\trevokedAt\x12?\n" +
+	"\x06origin\x18\x06 \x01(\x0e2'.millwright.device.v1.CertificateOriginR\x06origin\x12!\n" +
+	"\fauthority_id\x18\a \x01(\tR\vauthorityId\x125\n" +
+	"\brenew_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\arenewAt\"\x8d\x01\n" +
 	"\vCredentials\x12'\n" +
 	"\x0fcertificate_pem\x18\x01 \x01(\tR\x0ecertificatePem\x12&\n" +
 	"\x0fprivate_key_pem\x18\x02 \x01(\tR\rprivateKeyPem\x12\x15\n" +
@@ -1721,12 +1818,20 @@ const file_millwright_device_v1_device_proto_rawDesc = "" +
 	"\x19DEVICE_STATUS_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14DEVICE_STATUS_ACTIVE\x10\x01\x12\x1b\n" +
 	"\x17DEVICE_STATUS_SUSPENDED\x10\x02\x12\x19\n" +
-	"\x15DEVICE_STATUS_RETIRED\x10\x03*\x96\x01\n" +
+	"\x15DEVICE_STATUS_RETIRED\x10\x03*\xda\x01\n" +
 	"\x11CertificateStatus\x12\"\n" +
 	"\x1eCERTIFICATE_STATUS_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19CERTIFICATE_STATUS_ACTIVE\x10\x01\x12\x1e\n" +
 	"\x1aCERTIFICATE_STATUS_REVOKED\x10\x02\x12\x1e\n" +
-	"\x1aCERTIFICATE_STATUS_EXPIRED\x10\x032\xce\t\n" +
+	"\x1aCERTIFICATE_STATUS_EXPIRED\x10\x03\x12\x1f\n" +
+	"\x1bCERTIFICATE_STATUS_EXPIRING\x10\x04\x12!\n" +
+	"\x1dCERTIFICATE_STATUS_SUPERSEDED\x10\x05*\xb7\x01\n" +
+	"\x11CertificateOrigin\x12\"\n" +
+	"\x1eCERTIFICATE_ORIGIN_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16CERTIFICATE_ORIGIN_API\x10\x01\x12\x1c\n" +
+	"\x18CERTIFICATE_ORIGIN_CLAIM\x10\x02\x12\x1e\n" +
+	"\x1aCERTIFICATE_ORIGIN_RENEWAL\x10\x03\x12$\n" +
+	" CERTIFICATE_ORIGIN_OWN_AUTHORITY\x10\x042\xce\t\n" +
 	"\rDeviceService\x12o\n" +
 	"\x06Create\x12#.millwright.device.v1.CreateRequest\x1a$.millwright.device.v1.CreateResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/api/v1/devices\x12o\n" +
 	"\x03Get\x12 .millwright.device.v1.GetRequest\x1a!.millwright.device.v1.GetResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/devices/{device_id}\x12f\n" +
@@ -1750,99 +1855,102 @@ func file_millwright_device_v1_device_proto_rawDescGZIP() []byte {
 	return file_millwright_device_v1_device_proto_rawDescData
 }
 
-var file_millwright_device_v1_device_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_millwright_device_v1_device_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_millwright_device_v1_device_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_millwright_device_v1_device_proto_goTypes = []any{
 	(DeviceStatus)(0),                 // 0: millwright.device.v1.DeviceStatus
 	(CertificateStatus)(0),            // 1: millwright.device.v1.CertificateStatus
-	(*Location)(nil),                  // 2: millwright.device.v1.Location
-	(*Device)(nil),                    // 3: millwright.device.v1.Device
-	(*Conflict)(nil),                  // 4: millwright.device.v1.Conflict
-	(*Certificate)(nil),               // 5: millwright.device.v1.Certificate
-	(*Credentials)(nil),               // 6: millwright.device.v1.Credentials
-	(*CreateRequest)(nil),             // 7: millwright.device.v1.CreateRequest
-	(*CreateResponse)(nil),            // 8: millwright.device.v1.CreateResponse
-	(*GetRequest)(nil),                // 9: millwright.device.v1.GetRequest
-	(*GetResponse)(nil),               // 10: millwright.device.v1.GetResponse
-	(*UpdateRequest)(nil),             // 11: millwright.device.v1.UpdateRequest
-	(*UpdateResponse)(nil),            // 12: millwright.device.v1.UpdateResponse
-	(*RetireRequest)(nil),             // 13: millwright.device.v1.RetireRequest
-	(*RetireResponse)(nil),            // 14: millwright.device.v1.RetireResponse
-	(*ListRequest)(nil),               // 15: millwright.device.v1.ListRequest
-	(*ListResponse)(nil),              // 16: millwright.device.v1.ListResponse
-	(*SuspendRequest)(nil),            // 17: millwright.device.v1.SuspendRequest
-	(*SuspendResponse)(nil),           // 18: millwright.device.v1.SuspendResponse
-	(*ResumeRequest)(nil),             // 19: millwright.device.v1.ResumeRequest
-	(*ResumeResponse)(nil),            // 20: millwright.device.v1.ResumeResponse
-	(*IssueCertificateRequest)(nil),   // 21: millwright.device.v1.IssueCertificateRequest
-	(*IssueCertificateResponse)(nil),  // 22: millwright.device.v1.IssueCertificateResponse
-	(*RevokeCertificateRequest)(nil),  // 23: millwright.device.v1.RevokeCertificateRequest
-	(*RevokeCertificateResponse)(nil), // 24: millwright.device.v1.RevokeCertificateResponse
-	nil,                               // 25: millwright.device.v1.Device.LabelsEntry
-	nil,                               // 26: millwright.device.v1.Device.MetadataEntry
-	nil,                               // 27: millwright.device.v1.CreateRequest.LabelsEntry
-	nil,                               // 28: millwright.device.v1.CreateRequest.MetadataEntry
-	nil,                               // 29: millwright.device.v1.UpdateRequest.LabelsEntry
-	nil,                               // 30: millwright.device.v1.UpdateRequest.MetadataEntry
-	(*timestamppb.Timestamp)(nil),     // 31: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),     // 32: google.protobuf.FieldMask
+	(CertificateOrigin)(0),            // 2: millwright.device.v1.CertificateOrigin
+	(*Location)(nil),                  // 3: millwright.device.v1.Location
+	(*Device)(nil),                    // 4: millwright.device.v1.Device
+	(*Conflict)(nil),                  // 5: millwright.device.v1.Conflict
+	(*Certificate)(nil),               // 6: millwright.device.v1.Certificate
+	(*Credentials)(nil),               // 7: millwright.device.v1.Credentials
+	(*CreateRequest)(nil),             // 8: millwright.device.v1.CreateRequest
+	(*CreateResponse)(nil),            // 9: millwright.device.v1.CreateResponse
+	(*GetRequest)(nil),                // 10: millwright.device.v1.GetRequest
+	(*GetResponse)(nil),               // 11: millwright.device.v1.GetResponse
+	(*UpdateRequest)(nil),             // 12: millwright.device.v1.UpdateRequest
+	(*UpdateResponse)(nil),            // 13: millwright.device.v1.UpdateResponse
+	(*RetireRequest)(nil),             // 14: millwright.device.v1.RetireRequest
+	(*RetireResponse)(nil),            // 15: millwright.device.v1.RetireResponse
+	(*ListRequest)(nil),               // 16: millwright.device.v1.ListRequest
+	(*ListResponse)(nil),              // 17: millwright.device.v1.ListResponse
+	(*SuspendRequest)(nil),            // 18: millwright.device.v1.SuspendRequest
+	(*SuspendResponse)(nil),           // 19: millwright.device.v1.SuspendResponse
+	(*ResumeRequest)(nil),             // 20: millwright.device.v1.ResumeRequest
+	(*ResumeResponse)(nil),            // 21: millwright.device.v1.ResumeResponse
+	(*IssueCertificateRequest)(nil),   // 22: millwright.device.v1.IssueCertificateRequest
+	(*IssueCertificateResponse)(nil),  // 23: millwright.device.v1.IssueCertificateResponse
+	(*RevokeCertificateRequest)(nil),  // 24: millwright.device.v1.RevokeCertificateRequest
+	(*RevokeCertificateResponse)(nil), // 25: millwright.device.v1.RevokeCertificateResponse
+	nil,                               // 26: millwright.device.v1.Device.LabelsEntry
+	nil,                               // 27: millwright.device.v1.Device.MetadataEntry
+	nil,                               // 28: millwright.device.v1.CreateRequest.LabelsEntry
+	nil,                               // 29: millwright.device.v1.CreateRequest.MetadataEntry
+	nil,                               // 30: millwright.device.v1.UpdateRequest.LabelsEntry
+	nil,                               // 31: millwright.device.v1.UpdateRequest.MetadataEntry
+	(*timestamppb.Timestamp)(nil),     // 32: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),     // 33: google.protobuf.FieldMask
 }
 var file_millwright_device_v1_device_proto_depIdxs = []int32{
 	0,  // 0: millwright.device.v1.Device.status:type_name -> millwright.device.v1.DeviceStatus
-	2,  // 1: millwright.device.v1.Device.location:type_name -> millwright.device.v1.Location
-	5,  // 2: millwright.device.v1.Device.certificates:type_name -> millwright.device.v1.Certificate
-	31, // 3: millwright.device.v1.Device.created_at:type_name -> google.protobuf.Timestamp
-	25, // 4: millwright.device.v1.Device.labels:type_name -> millwright.device.v1.Device.LabelsEntry
-	26, // 5: millwright.device.v1.Device.metadata:type_name -> millwright.device.v1.Device.MetadataEntry
-	31, // 6: millwright.device.v1.Device.updated_at:type_name -> google.protobuf.Timestamp
-	31, // 7: millwright.device.v1.Device.retired_at:type_name -> google.protobuf.Timestamp
-	3,  // 8: millwright.device.v1.Conflict.current:type_name -> millwright.device.v1.Device
-	3,  // 9: millwright.device.v1.Conflict.yours:type_name -> millwright.device.v1.Device
+	3,  // 1: millwright.device.v1.Device.location:type_name -> millwright.device.v1.Location
+	6,  // 2: millwright.device.v1.Device.certificates:type_name -> millwright.device.v1.Certificate
+	32, // 3: millwright.device.v1.Device.created_at:type_name -> google.protobuf.Timestamp
+	26, // 4: millwright.device.v1.Device.labels:type_name -> millwright.device.v1.Device.LabelsEntry
+	27, // 5: millwright.device.v1.Device.metadata:type_name -> millwright.device.v1.Device.MetadataEntry
+	32, // 6: millwright.device.v1.Device.updated_at:type_name -> google.protobuf.Timestamp
+	32, // 7: millwright.device.v1.Device.retired_at:type_name -> google.protobuf.Timestamp
+	4,  // 8: millwright.device.v1.Conflict.current:type_name -> millwright.device.v1.Device
+	4,  // 9: millwright.device.v1.Conflict.yours:type_name -> millwright.device.v1.Device
 	1,  // 10: millwright.device.v1.Certificate.status:type_name -> millwright.device.v1.CertificateStatus
-	31, // 11: millwright.device.v1.Certificate.not_before:type_name -> google.protobuf.Timestamp
-	31, // 12: millwright.device.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
-	31, // 13: millwright.device.v1.Certificate.revoked_at:type_name -> google.protobuf.Timestamp
-	2,  // 14: millwright.device.v1.CreateRequest.location:type_name -> millwright.device.v1.Location
-	27, // 15: millwright.device.v1.CreateRequest.labels:type_name -> millwright.device.v1.CreateRequest.LabelsEntry
-	28, // 16: millwright.device.v1.CreateRequest.metadata:type_name -> millwright.device.v1.CreateRequest.MetadataEntry
-	3,  // 17: millwright.device.v1.CreateResponse.device:type_name -> millwright.device.v1.Device
-	6,  // 18: millwright.device.v1.CreateResponse.credentials:type_name -> millwright.device.v1.Credentials
-	3,  // 19: millwright.device.v1.GetResponse.device:type_name -> millwright.device.v1.Device
-	2,  // 20: millwright.device.v1.UpdateRequest.location:type_name -> millwright.device.v1.Location
-	29, // 21: millwright.device.v1.UpdateRequest.labels:type_name -> millwright.device.v1.UpdateRequest.LabelsEntry
-	30, // 22: millwright.device.v1.UpdateRequest.metadata:type_name -> millwright.device.v1.UpdateRequest.MetadataEntry
-	32, // 23: millwright.device.v1.UpdateRequest.update_mask:type_name -> google.protobuf.FieldMask
-	3,  // 24: millwright.device.v1.UpdateResponse.device:type_name -> millwright.device.v1.Device
-	3,  // 25: millwright.device.v1.RetireResponse.device:type_name -> millwright.device.v1.Device
-	0,  // 26: millwright.device.v1.ListRequest.statuses:type_name -> millwright.device.v1.DeviceStatus
-	3,  // 27: millwright.device.v1.ListResponse.devices:type_name -> millwright.device.v1.Device
-	3,  // 28: millwright.device.v1.SuspendResponse.device:type_name -> millwright.device.v1.Device
-	3,  // 29: millwright.device.v1.ResumeResponse.device:type_name -> millwright.device.v1.Device
-	6,  // 30: millwright.device.v1.IssueCertificateResponse.credentials:type_name -> millwright.device.v1.Credentials
-	3,  // 31: millwright.device.v1.RevokeCertificateResponse.device:type_name -> millwright.device.v1.Device
-	7,  // 32: millwright.device.v1.DeviceService.Create:input_type -> millwright.device.v1.CreateRequest
-	9,  // 33: millwright.device.v1.DeviceService.Get:input_type -> millwright.device.v1.GetRequest
-	15, // 34: millwright.device.v1.DeviceService.List:input_type -> millwright.device.v1.ListRequest
-	11, // 35: millwright.device.v1.DeviceService.Update:input_type -> millwright.device.v1.UpdateRequest
-	13, // 36: millwright.device.v1.DeviceService.Retire:input_type -> millwright.device.v1.RetireRequest
-	17, // 37: millwright.device.v1.DeviceService.Suspend:input_type -> millwright.device.v1.SuspendRequest
-	19, // 38: millwright.device.v1.DeviceService.Resume:input_type -> millwright.device.v1.ResumeRequest
-	21, // 39: millwright.device.v1.DeviceService.IssueCertificate:input_type -> millwright.device.v1.IssueCertificateRequest
-	23, // 40: millwright.device.v1.DeviceService.RevokeCertificate:input_type -> millwright.device.v1.RevokeCertificateRequest
-	8,  // 41: millwright.device.v1.DeviceService.Create:output_type -> millwright.device.v1.CreateResponse
-	10, // 42: millwright.device.v1.DeviceService.Get:output_type -> millwright.device.v1.GetResponse
-	16, // 43: millwright.device.v1.DeviceService.List:output_type -> millwright.device.v1.ListResponse
-	12, // 44: millwright.device.v1.DeviceService.Update:output_type -> millwright.device.v1.UpdateResponse
-	14, // 45: millwright.device.v1.DeviceService.Retire:output_type -> millwright.device.v1.RetireResponse
-	18, // 46: millwright.device.v1.DeviceService.Suspend:output_type -> millwright.device.v1.SuspendResponse
-	20, // 47: millwright.device.v1.DeviceService.Resume:output_type -> millwright.device.v1.ResumeResponse
-	22, // 48: millwright.device.v1.DeviceService.IssueCertificate:output_type -> millwright.device.v1.IssueCertificateResponse
-	24, // 49: millwright.device.v1.DeviceService.RevokeCertificate:output_type -> millwright.device.v1.RevokeCertificateResponse
-	41, // [41:50] is the sub-list for method output_type
-	32, // [32:41] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	32, // 11: millwright.device.v1.Certificate.not_before:type_name -> google.protobuf.Timestamp
+	32, // 12: millwright.device.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
+	32, // 13: millwright.device.v1.Certificate.revoked_at:type_name -> google.protobuf.Timestamp
+	2,  // 14: millwright.device.v1.Certificate.origin:type_name -> millwright.device.v1.CertificateOrigin
+	32, // 15: millwright.device.v1.Certificate.renew_at:type_name -> google.protobuf.Timestamp
+	3,  // 16: millwright.device.v1.CreateRequest.location:type_name -> millwright.device.v1.Location
+	28, // 17: millwright.device.v1.CreateRequest.labels:type_name -> millwright.device.v1.CreateRequest.LabelsEntry
+	29, // 18: millwright.device.v1.CreateRequest.metadata:type_name -> millwright.device.v1.CreateRequest.MetadataEntry
+	4,  // 19: millwright.device.v1.CreateResponse.device:type_name -> millwright.device.v1.Device
+	7,  // 20: millwright.device.v1.CreateResponse.credentials:type_name -> millwright.device.v1.Credentials
+	4,  // 21: millwright.device.v1.GetResponse.device:type_name -> millwright.device.v1.Device
+	3,  // 22: millwright.device.v1.UpdateRequest.location:type_name -> millwright.device.v1.Location
+	30, // 23: millwright.device.v1.UpdateRequest.labels:type_name -> millwright.device.v1.UpdateRequest.LabelsEntry
+	31, // 24: millwright.device.v1.UpdateRequest.metadata:type_name -> millwright.device.v1.UpdateRequest.MetadataEntry
+	33, // 25: millwright.device.v1.UpdateRequest.update_mask:type_name -> google.protobuf.FieldMask
+	4,  // 26: millwright.device.v1.UpdateResponse.device:type_name -> millwright.device.v1.Device
+	4,  // 27: millwright.device.v1.RetireResponse.device:type_name -> millwright.device.v1.Device
+	0,  // 28: millwright.device.v1.ListRequest.statuses:type_name -> millwright.device.v1.DeviceStatus
+	4,  // 29: millwright.device.v1.ListResponse.devices:type_name -> millwright.device.v1.Device
+	4,  // 30: millwright.device.v1.SuspendResponse.device:type_name -> millwright.device.v1.Device
+	4,  // 31: millwright.device.v1.ResumeResponse.device:type_name -> millwright.device.v1.Device
+	7,  // 32: millwright.device.v1.IssueCertificateResponse.credentials:type_name -> millwright.device.v1.Credentials
+	4,  // 33: millwright.device.v1.RevokeCertificateResponse.device:type_name -> millwright.device.v1.Device
+	8,  // 34: millwright.device.v1.DeviceService.Create:input_type -> millwright.device.v1.CreateRequest
+	10, // 35: millwright.device.v1.DeviceService.Get:input_type -> millwright.device.v1.GetRequest
+	16, // 36: millwright.device.v1.DeviceService.List:input_type -> millwright.device.v1.ListRequest
+	12, // 37: millwright.device.v1.DeviceService.Update:input_type -> millwright.device.v1.UpdateRequest
+	14, // 38: millwright.device.v1.DeviceService.Retire:input_type -> millwright.device.v1.RetireRequest
+	18, // 39: millwright.device.v1.DeviceService.Suspend:input_type -> millwright.device.v1.SuspendRequest
+	20, // 40: millwright.device.v1.DeviceService.Resume:input_type -> millwright.device.v1.ResumeRequest
+	22, // 41: millwright.device.v1.DeviceService.IssueCertificate:input_type -> millwright.device.v1.IssueCertificateRequest
+	24, // 42: millwright.device.v1.DeviceService.RevokeCertificate:input_type -> millwright.device.v1.RevokeCertificateRequest
+	9,  // 43: millwright.device.v1.DeviceService.Create:output_type -> millwright.device.v1.CreateResponse
+	11, // 44: millwright.device.v1.DeviceService.Get:output_type -> millwright.device.v1.GetResponse
+	17, // 45: millwright.device.v1.DeviceService.List:output_type -> millwright.device.v1.ListResponse
+	13, // 46: millwright.device.v1.DeviceService.Update:output_type -> millwright.device.v1.UpdateResponse
+	15, // 47: millwright.device.v1.DeviceService.Retire:output_type -> millwright.device.v1.RetireResponse
+	19, // 48: millwright.device.v1.DeviceService.Suspend:output_type -> millwright.device.v1.SuspendResponse
+	21, // 49: millwright.device.v1.DeviceService.Resume:output_type -> millwright.device.v1.ResumeResponse
+	23, // 50: millwright.device.v1.DeviceService.IssueCertificate:output_type -> millwright.device.v1.IssueCertificateResponse
+	25, // 51: millwright.device.v1.DeviceService.RevokeCertificate:output_type -> millwright.device.v1.RevokeCertificateResponse
+	43, // [43:52] is the sub-list for method output_type
+	34, // [34:43] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_millwright_device_v1_device_proto_init() }
@@ -1855,7 +1963,7 @@ func file_millwright_device_v1_device_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_device_v1_device_proto_rawDesc), len(file_millwright_device_v1_device_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      3,
 			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/catalog/v1/catalog.proto.
  */
 export const file_millwright_catalog_v1_catalog: GenFile = /*@__PURE__*/
-  fileDesc("CiNtaWxsd3JpZ2h0L2NhdGFsb2cvdjEvY2F0YWxvZy5wcm90bxIVbWlsbHdyaWdodC5jYXRhbG9nLnYxItMBCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJc3VzcGVuZGVkGAMgASgIEi0KBmxpbWl0cxgEIAEoCzIdLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5MaW1pdHMSFwoPaW50ZXJtZWRpYXRlX2NhGAUgASgMEhAKCHJldmlzaW9uGAYgASgEEhIKCnN1c3BlbnNpb24YByABKAkSFgoOcmV0ZW50aW9uX2RheXMYCCABKAUSDwoHcmVtb3ZlZBgJIAEoCCLeAgoGTGltaXRzEhkKEWV2ZW50c19wZXJfc2Vjb25kGAEgASgFEhQKDGV2ZW50c19idXJzdBgCIAEoBRIVCg1wYXlsb2FkX2J5dGVzGAMgASgFEh8KF21lYXN1cmVtZW50c19wZXJfZGV2aWNlGAQgASgFEhcKD2hvcml6b25fc2Vjb25kcxgFIAEoAxIbChNyZXF1ZXN0c19wZXJfc2Vjb25kGAYgASgFEhYKDmV2ZW50c19wZXJfZGF5GAcgASgDEhcKD3JlZnVzZV9vdmVyX2RheRgIIAEoCBIgChhkZXZpY2VfZXZlbnRzX3Blcl9zZWNvbmQYCSABKAUSGwoTZGV2aWNlX2V2ZW50c19idXJzdBgKIAEoBRITCgtjb25uZWN0aW9ucxgLIAEoBRIVCg1saXZlX3Nlc3Npb25zGAwgASgFEhkKEXF1ZXJ5X2NvbmN1cnJlbmN5GA0gASgFIpkCCgZEZXZpY2USEQoJdGVuYW50X2lkGAEgASgJEhEKCWRldmljZV9pZBgCIAEoCRITCgtkZXZpY2VfdHlwZRgDIAEoCRIRCglzdXNwZW5kZWQYBCABKAgSOAoMY2VydGlmaWNhdGVzGAUgAygLMiIubWlsbHdyaWdodC5jYXRhbG9nLnYxLkNlcnRpZmljYXRlEhAKCGZhY2lsaXR5GAYgASgJEgwKBGxpbmUYByABKAkSDwoHc3RhdGlvbhgIIAEoCRIPCgdyZXRpcmVkGAkgASgIEg4KBmdyb3VwcxgUIAMoCRIaChJzcGVha3NfZm9yX2RldmljZXMYFSADKAkSGQoRc3BlYWtzX2Zvcl9ncm91cHMYFiADKAkinwEKCkRldmljZVR5cGUSEQoJdGVuYW50X2lkGAEgASgJEhMKC2RldmljZV90eXBlGAIgASgJEjgKDG1lYXN1cmVtZW50cxgDIAMoCzIiLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5NZWFzdXJlbWVudBIvCgd1bmtub3duGAQgASgOMh4ubWlsbHdyaWdodC5jYXRhbG9nLnYxLlVua25vd24ibQoLTWVhc3VyZW1lbnQSDAoEbmFtZRgBIAEoCRIMCgR1bml0GAIgASgJEhQKB21pbmltdW0YAyABKAFIAIgBARIUCgdtYXhpbXVtGAQgASgBSAGIAQFCCgoIX21pbmltdW1CCgoIX21heGltdW0imgEKBUdyb3VwEhEKCXRlbmFudF9pZBgBIAEoCRIQCghncm91cF9pZBgCIAEoCRIOCgZ0b3BpY3MYAyADKAkSFQoNcGF5bG9hZF9ieXRlcxgEIAEoBRIZChFldmVudHNfcGVyX3NlY29uZBgFIAEoBRIQCghjb21tYW5kcxgGIAMoCRIYChBjb21tYW5kc19saW1pdGVkGAcgASgIIl0KC0NlcnRpZmljYXRlEg4KBnNlcmlhbBgBIAEoCRIPCgdyZXZva2VkGAIgASgIEi0KCW5vdF9hZnRlchgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAidAoDS2V5EhEKCXRlbmFudF9pZBgBIAEoCRIOCgZrZXlfaWQYAiABKAkSDAoEaGFzaBgDIAEoDBIMCgRyb2xlGAQgASgJEi4KCmV4cGlyZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIi4KCFZlcmlmaWVyEg4KBmtleV9pZBgBIAEoCRISCgpwdWJsaWNfa2V5GAIgASgMImIKCkNlbGxSZXBvcnQSHQoVcHJvdmlzaW9uZWRfdGVuYW50X2lkGAEgASgJEjUKB3N0b3JhZ2UYAiABKAsyJC5taWxsd3JpZ2h0LmNhdGFsb2cudjEuU3RvcmFnZVJlcG9ydCJxCg1TdG9yYWdlUmVwb3J0EhEKCXRlbmFudF9pZBgBIAEoCRIPCgdmYWlsdXJlGAIgASgJEg8KB3JlbW92ZWQYAyABKAgSDgoGdGFibGVzGAQgASgDEgwKBHJvd3MYBSABKAMSDQoFYnl0ZXMYBiABKAMi3AEKDUNlbGxIZWFydGJlYXQSDwoHdmVyc2lvbhgBIAEoCRIZChFldmVudHNfcGVyX3NlY29uZBgCIAEoARIPCgd0ZW5hbnRzGAMgASgFEg8KB2RldmljZXMYBCABKAUSEQoJZGF0YWJhc2VzGAUgASgFEhcKD2Rpc2tfZnJlZV9ieXRlcxgGIAEoBBISCgpkaXNrX2J5dGVzGAcgASgEEhEKCWxvZ19ieXRlcxgIIAEoBBIVCg1tYXhfbG9nX2J5dGVzGAkgASgEEhMKC2xhZ19zZWNvbmRzGAogASgBKmEKB1Vua25vd24SFwoTVU5LTk9XTl9VTlNQRUNJRklFRBAAEhIKDlVOS05PV05fQUNDRVBUEAESEAoMVU5LTk9XTl9EUk9QEAISFwoTVU5LTk9XTl9ERUFEX0xFVFRFUhADQk9aTWdpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L2NhdGFsb2cvdjE7Y2F0YWxvZ3YxYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("CiNtaWxsd3JpZ2h0L2NhdGFsb2cvdjEvY2F0YWxvZy5wcm90bxIVbWlsbHdyaWdodC5jYXRhbG9nLnYxIooCCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJc3VzcGVuZGVkGAMgASgIEi0KBmxpbWl0cxgEIAEoCzIdLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5MaW1pdHMSFwoPaW50ZXJtZWRpYXRlX2NhGAUgASgMEhAKCHJldmlzaW9uGAYgASgEEhIKCnN1c3BlbnNpb24YByABKAkSFgoOcmV0ZW50aW9uX2RheXMYCCABKAUSDwoHcmVtb3ZlZBgJIAEoCBI1CgthdXRob3JpdGllcxgUIAMoCzIgLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5BdXRob3JpdHkiZQoJQXV0aG9yaXR5EhQKDGF1dGhvcml0eV9pZBgBIAEoCRITCgtjZXJ0aWZpY2F0ZRgCIAEoDBIZChFpZGVudGl0eV9mcm9tX3VyaRgDIAEoCBISCgpwcm92aXNpb25zGAQgASgIIt4CCgZMaW1pdHMSGQoRZXZlbnRzX3Blcl9zZWNvbmQYASABKAUSFAoMZXZlbnRzX2J1cnN0GAIgASgFEhUKDXBheWxvYWRfYnl0ZXMYAyABKAUSHwoXbWVhc3VyZW1lbnRzX3Blcl9kZXZpY2UYBCABKAUSFwoPaG9yaXpvbl9zZWNvbmRzGAUgASgDEhsKE3JlcXVlc3RzX3Blcl9zZWNvbmQYBiABKAUSFgoOZXZlbnRzX3Blcl9kYXkYByABKAMSFwoPcmVmdXNlX292ZXJfZGF5GAggASgIEiAKGGRldmljZV9ldmVudHNfcGVyX3NlY29uZBgJIAEoBRIbChNkZXZpY2VfZXZlbnRzX2J1cnN0GAogASgFEhMKC2Nvbm5lY3Rpb25zGAsgASgFEhUKDWxpdmVfc2Vzc2lvbnMYDCABKAUSGQoRcXVlcnlfY29uY3VycmVuY3kYDSABKAUimQIKBkRldmljZRIRCgl0ZW5hbnRfaWQYASABKAkSEQoJZGV2aWNlX2lkGAIgASgJEhMKC2RldmljZV90eXBlGAMgASgJEhEKCXN1c3BlbmRlZBgEIAEoCBI4CgxjZXJ0aWZpY2F0ZXMYBSADKAsyIi5taWxsd3JpZ2h0LmNhdGFsb2cudjEuQ2VydGlmaWNhdGUSEAoIZmFjaWxpdHkYBiABKAkSDAoEbGluZRgHIAEoCRIPCgdzdGF0aW9uGAggASgJEg8KB3JldGlyZWQYCSABKAgSDgoGZ3JvdXBzGBQgAygJEhoKEnNwZWFrc19mb3JfZGV2aWNlcxgVIAMoCRIZChFzcGVha3NfZm9yX2dyb3VwcxgWIAMoCSKfAQoKRGV2aWNlVHlwZRIRCgl0ZW5hbnRfaWQYASABKAkSEwoLZGV2aWNlX3R5cGUYAiABKAkSOAoMbWVhc3VyZW1lbnRzGAMgAygLMiIubWlsbHdyaWdodC5jYXRhbG9nLnYxLk1lYXN1cmVtZW50Ei8KB3Vua25vd24YBCABKA4yHi5taWxsd3JpZ2h0LmNhdGFsb2cudjEuVW5rbm93biJtCgtNZWFzdXJlbWVudBIMCgRuYW1lGAEgASgJEgwKBHVuaXQYAiABKAkSFAoHbWluaW11bRgDIAEoAUgAiAEBEhQKB21heGltdW0YBCABKAFIAYgBAUIKCghfbWluaW11bUIKCghfbWF4aW11bSKaAQoFR3JvdXASEQoJdGVuYW50X2lkGAEgASgJEhAKCGdyb3VwX2lkGAIgASgJEg4KBnRvcGljcxgDIAMoCRIVCg1wYXlsb2FkX2J5dGVzGAQgASgFEhkKEWV2ZW50c19wZXJfc2Vjb25kGAUgASgFEhAKCGNvbW1hbmRzGAYgAygJEhgKEGNvbW1hbmRzX2xpbWl0ZWQYByABKAgiXQoLQ2VydGlmaWNhdGUSDgoGc2VyaWFsGAEgASgJEg8KB3Jldm9rZWQYAiABKAgSLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ0CgNLZXkSEQoJdGVuYW50X2lkGAEgASgJEg4KBmtleV9pZBgCIAEoCRIMCgRoYXNoGAMgASgMEgwKBHJvbGUYBCABKAkSLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiLgoIVmVyaWZpZXISDgoGa2V5X2lkGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAwipAEKCkNlbGxSZXBvcnQSHQoVcHJvdmlzaW9uZWRfdGVuYW50X2lkGAEgASgJEjUKB3N0b3JhZ2UYAiABKAsyJC5taWxsd3JpZ2h0LmNhdGFsb2cudjEuU3RvcmFnZVJlcG9ydBJAChBzZWVuX2NlcnRpZmljYXRlGBQgASgLMiYubWlsbHdyaWdodC5jYXRhbG9nLnYxLlNlZW5DZXJ0aWZpY2F0ZSJxCg1TdG9yYWdlUmVwb3J0EhEKCXRlbmFudF9pZBgBIAEoCRIPCgdmYWlsdXJlGAIgASgJEg8KB3JlbW92ZWQYAyABKAgSDgoGdGFibGVzGAQgASgDEgwKBHJvd3MYBSABKAMSDQoFYnl0ZXMYBiABKAMiTwoPU2VlbkNlcnRpZmljYXRlEhEKCXRlbmFudF9pZBgBIAEoCRIUCgxhdXRob3JpdHlfaWQYAiABKAkSEwoLY2VydGlmaWNhdGUYAyABKAwi3AEKDUNlbGxIZWFydGJlYXQSDwoHdmVyc2lvbhgBIAEoCRIZChFldmVudHNfcGVyX3NlY29uZBgCIAEoARIPCgd0ZW5hbnRzGAMgASgFEg8KB2RldmljZXMYBCABKAUSEQoJZGF0YWJhc2VzGAUgASgFEhcKD2Rpc2tfZnJlZV9ieXRlcxgGIAEoBBISCgpkaXNrX2J5dGVzGAcgASgEEhEKCWxvZ19ieXRlcxgIIAEoBBIVCg1tYXhfbG9nX2J5dGVzGAkgASgEEhMKC2xhZ19zZWNvbmRzGAogASgBKmEKB1Vua25vd24SFwoTVU5LTk9XTl9VTlNQRUNJRklFRBAAEhIKDlVOS05PV05fQUNDRVBUEAESEAoMVU5LTk9XTl9EUk9QEAISFwoTVU5LTk9XTl9ERUFEX0xFVFRFUhADQk9aTWdpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L2NhdGFsb2cvdjE7Y2F0YWxvZ3YxYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * Tenant is an entry at `tenant.<tenant id>`.
@@ -74,6 +74,13 @@ export type Tenant = Message<"millwright.catalog.v1.Tenant"> & {
    * @generated from field: bool removed = 9;
    */
   removed: boolean;
+
+  /**
+   * Active CAs of the tenant's own.
+   *
+   * @generated from field: repeated millwright.catalog.v1.Authority authorities = 20;
+   */
+  authorities: Authority[];
 };
 
 /**
@@ -82,6 +89,46 @@ export type Tenant = Message<"millwright.catalog.v1.Tenant"> & {
  */
 export const TenantSchema: GenMessage<Tenant> = /*@__PURE__*/
   messageDesc(file_millwright_catalog_v1_catalog, 0);
+
+/**
+ * Authority is a CA of a tenant's own: devices with certificates that it issued itself, with nothing between, are admitted.
+ *
+ * @generated from message millwright.catalog.v1.Authority
+ */
+export type Authority = Message<"millwright.catalog.v1.Authority"> & {
+  /**
+   * @generated from field: string authority_id = 1;
+   */
+  authorityId: string;
+
+  /**
+   * DER.
+   *
+   * @generated from field: bytes certificate = 2;
+   */
+  certificate: Uint8Array;
+
+  /**
+   * The device id is the last segment of the one URI's path; otherwise the common name.
+   *
+   * @generated from field: bool identity_from_uri = 3;
+   */
+  identityFromUri: boolean;
+
+  /**
+   * Devices that do not exist are made when they first connect.
+   *
+   * @generated from field: bool provisions = 4;
+   */
+  provisions: boolean;
+};
+
+/**
+ * Describes the message millwright.catalog.v1.Authority.
+ * Use `create(AuthoritySchema)` to create a new message.
+ */
+export const AuthoritySchema: GenMessage<Authority> = /*@__PURE__*/
+  messageDesc(file_millwright_catalog_v1_catalog, 1);
 
 /**
  * Limits are those that the cell enforces.
@@ -172,7 +219,7 @@ export type Limits = Message<"millwright.catalog.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 1);
+  messageDesc(file_millwright_catalog_v1_catalog, 2);
 
 /**
  * Device is an entry at `device.<tenant id>.<device id>`.
@@ -252,7 +299,7 @@ export type Device = Message<"millwright.catalog.v1.Device"> & {
  * Use `create(DeviceSchema)` to create a new message.
  */
 export const DeviceSchema: GenMessage<Device> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 2);
+  messageDesc(file_millwright_catalog_v1_catalog, 3);
 
 /**
  * DeviceType is an entry at `type.<tenant id>.<device type>`: what the gateway holds a device's measurements against.
@@ -286,7 +333,7 @@ export type DeviceType = Message<"millwright.catalog.v1.DeviceType"> & {
  * Use `create(DeviceTypeSchema)` to create a new message.
  */
 export const DeviceTypeSchema: GenMessage<DeviceType> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 3);
+  messageDesc(file_millwright_catalog_v1_catalog, 4);
 
 /**
  * Measurement is one that a device type lists.
@@ -322,7 +369,7 @@ export type Measurement = Message<"millwright.catalog.v1.Measurement"> & {
  * Use `create(MeasurementSchema)` to create a new message.
  */
 export const MeasurementSchema: GenMessage<Measurement> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 4);
+  messageDesc(file_millwright_catalog_v1_catalog, 5);
 
 /**
  * Group is an entry at `group.<tenant id>.<group id>`: what its devices are held to. Who is in it stands at the devices,
@@ -380,7 +427,7 @@ export type Group = Message<"millwright.catalog.v1.Group"> & {
  * Use `create(GroupSchema)` to create a new message.
  */
 export const GroupSchema: GenMessage<Group> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 5);
+  messageDesc(file_millwright_catalog_v1_catalog, 6);
 
 /**
  * Certificate is one that the device was issued.
@@ -389,7 +436,7 @@ export const GroupSchema: GenMessage<Group> = /*@__PURE__*/
  */
 export type Certificate = Message<"millwright.catalog.v1.Certificate"> & {
   /**
-   * Lower-case hexadecimal.
+   * Lower-case hexadecimal; for one of the tenant's own CA its SHA-256.
    *
    * @generated from field: string serial = 1;
    */
@@ -411,7 +458,7 @@ export type Certificate = Message<"millwright.catalog.v1.Certificate"> & {
  * Use `create(CertificateSchema)` to create a new message.
  */
 export const CertificateSchema: GenMessage<Certificate> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 6);
+  messageDesc(file_millwright_catalog_v1_catalog, 7);
 
 /**
  * Key is an entry at `key.<tenant id>.<key id>`.
@@ -454,7 +501,7 @@ export type Key = Message<"millwright.catalog.v1.Key"> & {
  * Use `create(KeySchema)` to create a new message.
  */
 export const KeySchema: GenMessage<Key> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 7);
+  messageDesc(file_millwright_catalog_v1_catalog, 8);
 
 /**
  * Verifier is an entry at `verifier.<key id>`: a public key that cell tokens are signed with.
@@ -480,7 +527,7 @@ export type Verifier = Message<"millwright.catalog.v1.Verifier"> & {
  * Use `create(VerifierSchema)` to create a new message.
  */
 export const VerifierSchema: GenMessage<Verifier> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 8);
+  messageDesc(file_millwright_catalog_v1_catalog, 9);
 
 /**
  * CellReport travels from the cell to the control plane.
@@ -501,6 +548,13 @@ export type CellReport = Message<"millwright.catalog.v1.CellReport"> & {
    * @generated from field: millwright.catalog.v1.StorageReport storage = 2;
    */
   storage?: StorageReport | undefined;
+
+  /**
+   * A certificate of a tenant's own CA that is not in the catalog was presented, with proof of its key.
+   *
+   * @generated from field: millwright.catalog.v1.SeenCertificate seen_certificate = 20;
+   */
+  seenCertificate?: SeenCertificate | undefined;
 };
 
 /**
@@ -508,7 +562,7 @@ export type CellReport = Message<"millwright.catalog.v1.CellReport"> & {
  * Use `create(CellReportSchema)` to create a new message.
  */
 export const CellReportSchema: GenMessage<CellReport> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 9);
+  messageDesc(file_millwright_catalog_v1_catalog, 10);
 
 /**
  * StorageReport tells of a tenant's storage at its cell.
@@ -558,7 +612,38 @@ export type StorageReport = Message<"millwright.catalog.v1.StorageReport"> & {
  * Use `create(StorageReportSchema)` to create a new message.
  */
 export const StorageReportSchema: GenMessage<StorageReport> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 10);
+  messageDesc(file_millwright_catalog_v1_catalog, 11);
+
+/**
+ * SeenCertificate is a device certificate that a tenant's own CA issued.
+ *
+ * @generated from message millwright.catalog.v1.SeenCertificate
+ */
+export type SeenCertificate = Message<"millwright.catalog.v1.SeenCertificate"> & {
+  /**
+   * @generated from field: string tenant_id = 1;
+   */
+  tenantId: string;
+
+  /**
+   * @generated from field: string authority_id = 2;
+   */
+  authorityId: string;
+
+  /**
+   * DER.
+   *
+   * @generated from field: bytes certificate = 3;
+   */
+  certificate: Uint8Array;
+};
+
+/**
+ * Describes the message millwright.catalog.v1.SeenCertificate.
+ * Use `create(SeenCertificateSchema)` to create a new message.
+ */
+export const SeenCertificateSchema: GenMessage<SeenCertificate> = /*@__PURE__*/
+  messageDesc(file_millwright_catalog_v1_catalog, 12);
 
 /**
  * CellHeartbeat is what a cell says of itself every few seconds.
@@ -637,7 +722,7 @@ export type CellHeartbeat = Message<"millwright.catalog.v1.CellHeartbeat"> & {
  * Use `create(CellHeartbeatSchema)` to create a new message.
  */
 export const CellHeartbeatSchema: GenMessage<CellHeartbeat> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 11);
+  messageDesc(file_millwright_catalog_v1_catalog, 13);
 
 /**
  * Unknown says what becomes of a measurement that the device's type does not list.
