@@ -52,6 +52,10 @@ type Config struct {
 	// changes every tenant's password at the next start.
 	StoreSecretFile string
 
+	// GatewayOnly: this process takes events in and answers queries; another process of the cell works on the log, keeps
+	// the tenants' storage and serves live sessions. Any number of such processes share each tenant's limits.
+	GatewayOnly bool
+
 	// Partitions of the log; each is worked on by one goroutine. It must not change once there are events in the log.
 	Partitions int
 	// LogMaxBytes is the size of the log. When it is full, events are refused until the store has caught up.

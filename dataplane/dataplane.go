@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/millwright-io/millwright/dataplane/internal/admission"
 	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/clickhouse"
 	"github.com/millwright-io/millwright/dataplane/internal/commit"
@@ -49,6 +50,9 @@ type App struct {
 	health  *health
 	heart   *heart
 	tally   *tally.Tally
+	limiter *admission.Limiter
+	sharer  *admission.Sharer
+	days    *jetstream.Days
 	// instance is new with every start: no two share message ids, or rows of what they counted.
 	instance string
 
@@ -84,6 +88,10 @@ func (a *App) open(ctx context.Context) error {
 	options := migrations.JetStreamOptions{LogMaxBytes: a.cfg.LogMaxBytes, DeadLetterMaxBytes: a.cfg.DeadLetterMaxBytes, Replicas: a.cfg.Replicas}
 	if err := migrations.CellJetStream(ctx, a.nats, a.cfg.Cell, options); err != nil {
 		return fmt.Errorf("prepare nats: %w", err)
+	}
+	var err error
+	if a.days, err = jetstream.OpenDays(ctx, a.nats, a.cfg.Cell); err != nil {
+		return err
 	}
 	a.health = &health{nats: a.nats, store: a.store}
 	a.metrics = newMetrics()

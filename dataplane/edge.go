@@ -39,11 +39,13 @@ func (a *App) openGateway(js *jetstream.Conn) error {
 			return err
 		}
 	}
+	a.limiter = admission.New(a.catalog, a.now)
+	a.sharer = admission.NewSharer(a.limiter, jetstream.NewShares(js, a.cfg.Cell, a.log), a.instance, a.now)
 	cfg := gateway.DefaultConfig()
 	cfg.MQTTAddress, cfg.WebSocketAddress, cfg.HTTPAddress = a.cfg.MQTTAddress, a.cfg.MQTTWebSocketAddress, a.cfg.IngestAddress
 	cfg.CertificateDir, cfg.PayloadBytes = a.cfg.GatewayCertificateDir, a.cfg.PayloadBytes
 	a.gateway, err = gateway.New(gateway.Deps{
-		Catalog: a.catalog, Publisher: a.space, DeadLetters: deadLetters{a.space}, Limiter: admission.New(a.catalog, a.now),
+		Catalog: a.catalog, Publisher: a.space, DeadLetters: deadLetters{a.space}, Limiter: a.limiter,
 		Refused: a.tally.Refuse, Metrics: measured, Log: a.log, Now: a.now,
 	}, cfg)
 	return err

@@ -15,6 +15,8 @@ const (
 	useInterval = 2 * time.Second
 	// sampleInterval is how often what is open is counted.
 	sampleInterval = time.Second
+	// dayInterval is how often what was admitted is kept: a process that dies forgets at most this much of a day's events.
+	dayInterval = 2 * time.Second
 )
 
 // reportUses tells the control plane how limits are used, until ctx is done.
@@ -30,6 +32,7 @@ func (a *App) reportUses(ctx context.Context) error {
 func (a *App) sampleUses(ctx context.Context) error {
 	tick := time.NewTicker(sampleInterval)
 	defer tick.Stop()
+	admitted := map[tenancy.ID]int64{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -41,6 +44,32 @@ func (a *App) sampleUses(ctx context.Context) error {
 		}
 		for tenant, n := range a.hub.Sessions() {
 			a.use(tenant, tenancy.LimitLiveSessions, int64(n))
+		}
+		for _, u := range a.limiter.Uses() {
+			if more := u.Admitted - admitted[u.Tenant]; more > 0 {
+				a.use(u.Tenant, tenancy.LimitEventsPerSecond, more)
+				a.use(u.Tenant, tenancy.LimitEventsPerDay, u.Today)
+			}
+			admitted[u.Tenant] = u.Admitted
+		}
+	}
+}
+
+// keepDays keeps what tenants sent today, until ctx is done and once more then.
+func (a *App) keepDays(ctx context.Context) error {
+	tick := time.NewTicker(dayInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			if err := a.limiter.KeepDays(context.WithoutCancel(ctx), a.days); err != nil {
+				a.log.WarnContext(ctx, "the last events of the day were not kept", slog.Any("error", err))
+			}
+			return nil
+		case <-tick.C:
+			if err := a.limiter.KeepDays(ctx, a.days); err != nil && ctx.Err() == nil {
+				a.log.WarnContext(ctx, "events of the day not kept, the next round tries again", slog.Any("error", err))
+			}
 		}
 	}
 }

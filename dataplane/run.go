@@ -48,19 +48,15 @@ func (a *App) Run(ctx context.Context) (err error) {
 			err = errors.Join(err, stages[i].end())
 		}
 	}()
-	stages = append(stages, begin(ctx, failed, a.feed.Run, a.tenants.run, a.serveMetrics, a.space.run, a.heart.run, a.reportUses))
+	stages = append(stages, begin(ctx, failed, a.always()...))
 	select {
 	case <-a.feed.Ready():
 	case <-running.Done():
 		return nil
 	}
-	storing := []func(context.Context) error{a.inserts.Run, a.letters.Run, a.counted.run}
-	for _, r := range a.runners {
-		storing = append(storing, r.Run)
-	}
-	stages = append(stages, begin(ctx, failed, storing...))
-	stages = append(stages, begin(ctx, failed, a.publisher.Run, a.deadLetters.Run))
-	stages = append(stages, begin(ctx, failed, a.gateway.Run, a.auditor.Run, a.sampleUses, func(ctx context.Context) error { return serve(ctx, a.apiListener, a.api) }))
+	stages = append(stages, begin(ctx, failed, a.storing()...))
+	stages = append(stages, begin(ctx, failed, a.publisher.Run, a.deadLetters.Run, a.sharer.Run, a.keepDays))
+	stages = append(stages, begin(ctx, failed, a.gateway.Run, a.sampleUses, func(ctx context.Context) error { return serve(ctx, a.apiListener, a.api) }))
 	a.health.started.Store(true)
 	addrs := a.Addrs()
 	a.log.InfoContext(ctx, "cell ready", slog.String("cell", a.cfg.Cell), slog.String("api", addrs.API), slog.String("mqtt", addrs.MQTT),
@@ -69,4 +65,25 @@ func (a *App) Run(ctx context.Context) (err error) {
 	a.health.started.Store(false)
 	a.log.InfoContext(ctx, "cell draining")
 	return nil
+}
+
+// always are the parts that run from first to last.
+func (a *App) always() []func(context.Context) error {
+	parts := []func(context.Context) error{a.feed.Run, a.serveMetrics, a.space.run, a.reportUses}
+	if !a.cfg.GatewayOnly {
+		parts = append(parts, a.tenants.run, a.heart.run)
+	}
+	return parts
+}
+
+// storing are the parts that turn the log into rows. One process of a cell has them.
+func (a *App) storing() []func(context.Context) error {
+	if a.cfg.GatewayOnly {
+		return nil
+	}
+	parts := []func(context.Context) error{a.inserts.Run, a.letters.Run, a.counted.run, a.auditor.Run}
+	for _, r := range a.runners {
+		parts = append(parts, r.Run)
+	}
+	return parts
 }

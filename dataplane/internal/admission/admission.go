@@ -1,4 +1,5 @@
-// Package admission holds each tenant to its events per second, before anything of it reaches what tenants share. The
+// Package admission holds each tenant, each group of its devices and each device to its events per second, and tenants to
+// their events per day, before anything reaches what tenants share. Processes of one cell share a tenant's events. The
 // gateway imports it.
 package admission
 
@@ -10,19 +11,21 @@ import (
 	"github.com/millwright-io/millwright/tenancy"
 )
 
-// Limiter has a token bucket for each tenant, sized by the catalog. It is safe for concurrent use.
+// Limiter has the accounts of all tenants, sized by the catalog. It is safe for concurrent use.
 type Limiter struct {
 	catalog *catalog.Catalog
 	now     func() time.Time
 	stop    func()
 
-	mu      sync.RWMutex
-	buckets map[tenancy.ID]*bucket
+	mu       sync.RWMutex
+	accounts map[tenancy.ID]*account
+	// made is told of every new account; it may be nil.
+	made func(*account)
 }
 
 // New returns a limiter that follows the catalog until Close.
 func New(cat *catalog.Catalog, now func() time.Time) *Limiter {
-	l := &Limiter{catalog: cat, now: now, buckets: map[tenancy.ID]*bucket{}}
+	l := &Limiter{catalog: cat, now: now, accounts: map[tenancy.ID]*account{}}
 	l.stop = cat.OnChange(l.follow)
 	return l
 }
@@ -30,60 +33,102 @@ func New(cat *catalog.Catalog, now func() time.Time) *Limiter {
 // Close stops following the catalog.
 func (l *Limiter) Close() { l.stop() }
 
-// TakeN admits n events of the tenant, all or none. The refusal is a *tenancy.LimitError that says when to try again.
-// A batch larger than the burst is admitted when the bucket is full, and leaves it in debt: the rate holds over time.
-func (l *Limiter) TakeN(tenant tenancy.ID, n int) error {
-	_, err := l.ReserveN(tenant, n, 0)
+// TakeN admits n events of a device, all or none. The refusal is a *tenancy.LimitError that says when to try again.
+// A batch larger than the burst is admitted when its pools are full, and leaves them in debt: the rate holds over time.
+func (l *Limiter) TakeN(tenant tenancy.ID, device string, n int) error {
+	_, err := l.ReserveN(tenant, device, n, 0)
 	return err
 }
 
-// ReserveN admits n events if the tenant's rate allows them within the time most; the caller must wait as long as it
-// returns before it uses them. Reservations are served in the order they are made.
-func (l *Limiter) ReserveN(tenant tenancy.ID, n int, most time.Duration) (time.Duration, error) {
-	b := l.bucket(tenant)
-	if b == nil {
-		return 0, &tenancy.LimitError{Limit: limitName, Scope: "tenant", Current: int64(n)}
+// ReserveN admits n events of a device if the rates of the device, of its groups and of the tenant allow them within the
+// time most; the caller must wait as long as it returns before it uses them. Reservations are served in the order they
+// are made.
+func (l *Limiter) ReserveN(tenant tenancy.ID, device string, n int, most time.Duration) (time.Duration, error) {
+	a := l.account(tenant)
+	if a == nil {
+		return 0, unknown(int64(n))
 	}
-	return b.reserve(l.now(), n, most)
+	return a.reserve(l.now(), device, int64(n), most)
 }
 
-// bucket returns nil for a tenant that does not exist.
-func (l *Limiter) bucket(tenant tenancy.ID) *bucket {
+// account returns nil for a tenant that does not exist.
+func (l *Limiter) account(tenant tenancy.ID) *account {
 	l.mu.RLock()
-	b := l.buckets[tenant]
+	a := l.accounts[tenant]
 	l.mu.RUnlock()
-	if b != nil {
-		return b
+	if a != nil {
+		return a
 	}
+	a, made := l.make(tenant)
+	if made != nil {
+		made(a)
+	}
+	return a
+}
+
+func (l *Limiter) make(tenant tenancy.ID) (a *account, made func(*account)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if b = l.buckets[tenant]; b != nil {
-		return b
+	if a = l.accounts[tenant]; a != nil {
+		return a, nil
 	}
-	// Read under the lock, so that a change that comes meanwhile finds the bucket.
+	// Read under the lock, so that a change that comes meanwhile finds the account.
 	t, ok := l.catalog.Tenant(tenant)
 	if !ok {
-		return nil
+		return nil, nil
 	}
-	b = newBucket(l.now(), t.Limits)
-	l.buckets[tenant] = b
-	return b
+	a = newAccount(l.now(), l.catalog, t)
+	l.accounts[tenant] = a
+	return a, l.made
 }
 
 func (l *Limiter) follow(change catalog.Change) {
-	if change.Device != "" || change.Type != "" {
+	if change.Type != "" {
 		return
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	b := l.buckets[change.Tenant]
-	if b == nil {
+	a := l.accounts[change.Tenant]
+	if _, ok := l.catalog.Tenant(change.Tenant); !ok && a != nil {
+		delete(l.accounts, change.Tenant)
+		l.mu.Unlock()
+		a.mu.Lock()
+		a.gone = true
+		a.mu.Unlock()
 		return
 	}
-	t, ok := l.catalog.Tenant(change.Tenant)
-	if !ok {
-		delete(l.buckets, change.Tenant)
-		return
+	l.mu.Unlock()
+	if a != nil {
+		a.follow(l.now(), change)
 	}
-	b.resize(l.now(), t.Limits)
+}
+
+// all returns the accounts in no order.
+func (l *Limiter) all() []*account {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	list := make([]*account, 0, len(l.accounts))
+	for _, a := range l.accounts {
+		list = append(list, a)
+	}
+	return list
+}
+
+// Use is what one tenant was admitted.
+type Use struct {
+	Tenant tenancy.ID
+	// Admitted counts events of this process from its start on, Today those of all processes of the cell.
+	Admitted, Today int64
+}
+
+// Uses returns what every tenant was admitted that sent anything.
+func (l *Limiter) Uses() []Use {
+	now := l.now()
+	var list []Use
+	for _, a := range l.all() {
+		a.mu.Lock()
+		a.day.roll(now)
+		list = append(list, Use{Tenant: a.id, Admitted: a.tenant.used, Today: a.day.total + a.day.pending})
+		a.mu.Unlock()
+	}
+	return list
 }

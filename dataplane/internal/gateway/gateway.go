@@ -34,9 +34,10 @@ type DeadLetters interface {
 	Append(ctx context.Context, letter telemetry.DeadLetter, receipt frame.Receipt, token uint64) error
 }
 
-// Limiter admits n events of a tenant if its rate allows them within the time most, and returns how long to wait.
+// Limiter admits n events of a device if the rates of the device, its groups and its tenant allow them within the time
+// most, and returns how long to wait.
 type Limiter interface {
-	ReserveN(tenant tenancy.ID, n int, most time.Duration) (time.Duration, error)
+	ReserveN(tenant tenancy.ID, device string, n int, most time.Duration) (time.Duration, error)
 }
 
 // Deps are what a gateway works with; all are required.

@@ -133,7 +133,7 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
 		Schema: id.Schema,
 	}, payload)
 	noteGateway(got.Events, id.Via)
-	if _, err := g.Limiter.ReserveN(id.Tenant, len(got.Events)+len(got.Invalid), 0); err != nil {
+	if _, err := g.Limiter.ReserveN(id.Tenant, id.Device, len(got.Events)+len(got.Invalid), 0); err != nil {
 		g.Metrics.rejected.WithLabelValues(protocolHTTP, "rate").Add(float64(len(got.Events) + len(got.Invalid)))
 		g.overLimit(id.Tenant, err, len(got.Events)+len(got.Invalid))
 		g.refuseRequest(w, "rate", err)

@@ -96,7 +96,7 @@ func (s *session) take(id *Identity, p *publish) bool {
 		Schema: schema,
 	}, p.payload)
 	noteGateway(got.Events, id.Via)
-	if ok, going := s.admit(p, len(got.Events)+len(got.Invalid)); !ok {
+	if ok, going := s.admit(id, p, len(got.Events)+len(got.Invalid)); !ok {
 		return going
 	}
 	due := len(got.Invalid)
@@ -148,19 +148,22 @@ func summary(got telemetry.Result) string {
 	return fmt.Sprintf("%d of %d events are refused: %s", len(got.Invalid), all, got.Invalid[0].Error())
 }
 
-// admit asks the tenant's rate. A sender slightly over it is held back; beyond that, version 5 is told, and version
-// 3.1.1, which cannot be told, is held back longer.
-func (s *session) admit(p *publish, n int) (ok, going bool) {
+// heldAtMost is how long a sender that cannot be told why is held back. Beyond that its connection ends.
+const heldAtMost = 30 * time.Second
+
+// admit asks the rates of the device, its groups and its tenant. A sender slightly over one is held back; beyond that,
+// version 5 is told, and version 3.1.1, which cannot be told, is held back longer.
+func (s *session) admit(id *Identity, p *publish, n int) (ok, going bool) {
 	for held := false; ; held = true {
-		wait, err := s.g.Limiter.ReserveN(s.id.Tenant, n, s.g.cfg.AdmissionWait)
+		wait, err := s.g.Limiter.ReserveN(id.Tenant, id.Device, n, s.g.cfg.AdmissionWait)
 		if err == nil {
 			return s.pause(wait), false
 		}
 		if !held {
-			s.g.overLimit(s.id.Tenant, err, n)
+			s.g.overLimit(id.Tenant, err, n)
 		}
 		var limit *tenancy.LimitError
-		if !errors.As(err, &limit) || s.version == 5 {
+		if !errors.As(err, &limit) || s.version == 5 || limit.RetryAfter > heldAtMost {
 			s.g.Metrics.rejected.WithLabelValues(s.protocol, "rate").Add(float64(n))
 			return false, s.turnDown(p, packets.ErrQuotaExceeded, err.Error())
 		}

@@ -71,6 +71,7 @@ func (s *session) whose(p *publish) (id *Identity, going bool) {
 	case nil:
 		return id, true
 	case *tenancy.LimitError:
+		s.g.Refused(id.Tenant, err, 1)
 		return nil, s.turnDown(p, packets.ErrQuotaExceeded, err.Error()+": send fewer events at once")
 	default:
 		return nil, s.turnDown(p, packets.ErrNotAuthorized, err.Error())

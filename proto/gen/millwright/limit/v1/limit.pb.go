@@ -1394,6 +1394,202 @@ func (x *Totals) GetTotals() []*Total {
 	return nil
 }
 
+// Share is what one process of a cell tells the others of what it admitted, absolute totals.
+type Share struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// New with every start.
+	Process string `protobuf:"bytes,1,opt,name=process,proto3" json:"process,omitempty"`
+	// It is about to stop.
+	Leaving       bool         `protobuf:"varint,2,opt,name=leaving,proto3" json:"leaving,omitempty"`
+	Pools         []*PoolShare `protobuf:"bytes,3,rep,name=pools,proto3" json:"pools,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Share) Reset() {
+	*x = Share{}
+	mi := &file_millwright_limit_v1_limit_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Share) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Share) ProtoMessage() {}
+
+func (x *Share) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_limit_v1_limit_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Share.ProtoReflect.Descriptor instead.
+func (*Share) Descriptor() ([]byte, []int) {
+	return file_millwright_limit_v1_limit_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Share) GetProcess() string {
+	if x != nil {
+		return x.Process
+	}
+	return ""
+}
+
+func (x *Share) GetLeaving() bool {
+	if x != nil {
+		return x.Leaving
+	}
+	return false
+}
+
+func (x *Share) GetPools() []*PoolShare {
+	if x != nil {
+		return x.Pools
+	}
+	return nil
+}
+
+// PoolShare tells of the events of a tenant, or of a group of its devices.
+type PoolShare struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	TenantId string                 `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	Group    string                 `protobuf:"bytes,2,opt,name=group,proto3" json:"group,omitempty"`
+	Used     int64                  `protobuf:"varint,3,opt,name=used,proto3" json:"used,omitempty"`
+	// Events a second that were asked for.
+	Demand float64 `protobuf:"fixed64,4,opt,name=demand,proto3" json:"demand,omitempty"`
+	// What the process believes to be left, in billionths of an event.
+	Left          int64 `protobuf:"zigzag64,5,opt,name=left,proto3" json:"left,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PoolShare) Reset() {
+	*x = PoolShare{}
+	mi := &file_millwright_limit_v1_limit_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PoolShare) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PoolShare) ProtoMessage() {}
+
+func (x *PoolShare) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_limit_v1_limit_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PoolShare.ProtoReflect.Descriptor instead.
+func (*PoolShare) Descriptor() ([]byte, []int) {
+	return file_millwright_limit_v1_limit_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *PoolShare) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *PoolShare) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *PoolShare) GetUsed() int64 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
+func (x *PoolShare) GetDemand() float64 {
+	if x != nil {
+		return x.Demand
+	}
+	return 0
+}
+
+func (x *PoolShare) GetLeft() int64 {
+	if x != nil {
+		return x.Left
+	}
+	return 0
+}
+
+// Day is the value of a tenant's key in a cell's bucket of days.
+type Day struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Days since 1970, UTC.
+	Date          int64 `protobuf:"varint,1,opt,name=date,proto3" json:"date,omitempty"`
+	Events        int64 `protobuf:"varint,2,opt,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Day) Reset() {
+	*x = Day{}
+	mi := &file_millwright_limit_v1_limit_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Day) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Day) ProtoMessage() {}
+
+func (x *Day) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_limit_v1_limit_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Day.ProtoReflect.Descriptor instead.
+func (*Day) Descriptor() ([]byte, []int) {
+	return file_millwright_limit_v1_limit_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Day) GetDate() int64 {
+	if x != nil {
+		return x.Date
+	}
+	return 0
+}
+
+func (x *Day) GetEvents() int64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
 var File_millwright_limit_v1_limit_proto protoreflect.FileDescriptor
 
 const file_millwright_limit_v1_limit_proto_rawDesc = "" +
@@ -1491,7 +1687,20 @@ const file_millwright_limit_v1_limit_proto_rawDesc = "" +
 	"\arefused\x18\a \x01(\x03R\arefused\"T\n" +
 	"\x06Totals\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x122\n" +
-	"\x06totals\x18\x02 \x03(\v2\x1a.millwright.limit.v1.TotalR\x06totals*\x83\x01\n" +
+	"\x06totals\x18\x02 \x03(\v2\x1a.millwright.limit.v1.TotalR\x06totals\"q\n" +
+	"\x05Share\x12\x18\n" +
+	"\aprocess\x18\x01 \x01(\tR\aprocess\x12\x18\n" +
+	"\aleaving\x18\x02 \x01(\bR\aleaving\x124\n" +
+	"\x05pools\x18\x03 \x03(\v2\x1e.millwright.limit.v1.PoolShareR\x05pools\"~\n" +
+	"\tPoolShare\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x14\n" +
+	"\x05group\x18\x02 \x01(\tR\x05group\x12\x12\n" +
+	"\x04used\x18\x03 \x01(\x03R\x04used\x12\x16\n" +
+	"\x06demand\x18\x04 \x01(\x01R\x06demand\x12\x12\n" +
+	"\x04left\x18\x05 \x01(\x12R\x04left\"1\n" +
+	"\x03Day\x12\x12\n" +
+	"\x04date\x18\x01 \x01(\x03R\x04date\x12\x16\n" +
+	"\x06events\x18\x02 \x01(\x03R\x06events*\x83\x01\n" +
 	"\tLimitKind\x12\x1a\n" +
 	"\x16LIMIT_KIND_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fLIMIT_KIND_RATE\x10\x01\x12\x14\n" +
@@ -1521,7 +1730,7 @@ func file_millwright_limit_v1_limit_proto_rawDescGZIP() []byte {
 }
 
 var file_millwright_limit_v1_limit_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_millwright_limit_v1_limit_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_millwright_limit_v1_limit_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_millwright_limit_v1_limit_proto_goTypes = []any{
 	(LimitKind)(0),                 // 0: millwright.limit.v1.LimitKind
 	(*Limit)(nil),                  // 1: millwright.limit.v1.Limit
@@ -1545,47 +1754,51 @@ var file_millwright_limit_v1_limit_proto_goTypes = []any{
 	(*RemoveOverrideResponse)(nil), // 19: millwright.limit.v1.RemoveOverrideResponse
 	(*Total)(nil),                  // 20: millwright.limit.v1.Total
 	(*Totals)(nil),                 // 21: millwright.limit.v1.Totals
-	(*timestamppb.Timestamp)(nil),  // 22: google.protobuf.Timestamp
+	(*Share)(nil),                  // 22: millwright.limit.v1.Share
+	(*PoolShare)(nil),              // 23: millwright.limit.v1.PoolShare
+	(*Day)(nil),                    // 24: millwright.limit.v1.Day
+	(*timestamppb.Timestamp)(nil),  // 25: google.protobuf.Timestamp
 }
 var file_millwright_limit_v1_limit_proto_depIdxs = []int32{
 	0,  // 0: millwright.limit.v1.Limit.kind:type_name -> millwright.limit.v1.LimitKind
 	2,  // 1: millwright.limit.v1.Limit.override:type_name -> millwright.limit.v1.Override
-	22, // 2: millwright.limit.v1.Override.expires_at:type_name -> google.protobuf.Timestamp
-	22, // 3: millwright.limit.v1.Override.set_at:type_name -> google.protobuf.Timestamp
-	22, // 4: millwright.limit.v1.Use.start:type_name -> google.protobuf.Timestamp
-	22, // 5: millwright.limit.v1.Refusal.minute:type_name -> google.protobuf.Timestamp
-	22, // 6: millwright.limit.v1.Notice.created_at:type_name -> google.protobuf.Timestamp
+	25, // 2: millwright.limit.v1.Override.expires_at:type_name -> google.protobuf.Timestamp
+	25, // 3: millwright.limit.v1.Override.set_at:type_name -> google.protobuf.Timestamp
+	25, // 4: millwright.limit.v1.Use.start:type_name -> google.protobuf.Timestamp
+	25, // 5: millwright.limit.v1.Refusal.minute:type_name -> google.protobuf.Timestamp
+	25, // 6: millwright.limit.v1.Notice.created_at:type_name -> google.protobuf.Timestamp
 	1,  // 7: millwright.limit.v1.ListResponse.limits:type_name -> millwright.limit.v1.Limit
-	22, // 8: millwright.limit.v1.HistoryRequest.start:type_name -> google.protobuf.Timestamp
-	22, // 9: millwright.limit.v1.HistoryRequest.end:type_name -> google.protobuf.Timestamp
+	25, // 8: millwright.limit.v1.HistoryRequest.start:type_name -> google.protobuf.Timestamp
+	25, // 9: millwright.limit.v1.HistoryRequest.end:type_name -> google.protobuf.Timestamp
 	3,  // 10: millwright.limit.v1.HistoryResponse.uses:type_name -> millwright.limit.v1.Use
 	4,  // 11: millwright.limit.v1.ListRefusalsResponse.refusals:type_name -> millwright.limit.v1.Refusal
 	5,  // 12: millwright.limit.v1.ListNoticesResponse.notices:type_name -> millwright.limit.v1.Notice
 	1,  // 13: millwright.limit.v1.ListTenantResponse.limits:type_name -> millwright.limit.v1.Limit
-	22, // 14: millwright.limit.v1.SetOverrideRequest.expires_at:type_name -> google.protobuf.Timestamp
+	25, // 14: millwright.limit.v1.SetOverrideRequest.expires_at:type_name -> google.protobuf.Timestamp
 	1,  // 15: millwright.limit.v1.SetOverrideResponse.limit:type_name -> millwright.limit.v1.Limit
 	1,  // 16: millwright.limit.v1.RemoveOverrideResponse.limit:type_name -> millwright.limit.v1.Limit
-	22, // 17: millwright.limit.v1.Total.minute:type_name -> google.protobuf.Timestamp
+	25, // 17: millwright.limit.v1.Total.minute:type_name -> google.protobuf.Timestamp
 	20, // 18: millwright.limit.v1.Totals.totals:type_name -> millwright.limit.v1.Total
-	6,  // 19: millwright.limit.v1.LimitService.List:input_type -> millwright.limit.v1.ListRequest
-	8,  // 20: millwright.limit.v1.LimitService.History:input_type -> millwright.limit.v1.HistoryRequest
-	10, // 21: millwright.limit.v1.LimitService.ListRefusals:input_type -> millwright.limit.v1.ListRefusalsRequest
-	12, // 22: millwright.limit.v1.LimitService.ListNotices:input_type -> millwright.limit.v1.ListNoticesRequest
-	14, // 23: millwright.limit.v1.LimitService.ListTenant:input_type -> millwright.limit.v1.ListTenantRequest
-	16, // 24: millwright.limit.v1.LimitService.SetOverride:input_type -> millwright.limit.v1.SetOverrideRequest
-	18, // 25: millwright.limit.v1.LimitService.RemoveOverride:input_type -> millwright.limit.v1.RemoveOverrideRequest
-	7,  // 26: millwright.limit.v1.LimitService.List:output_type -> millwright.limit.v1.ListResponse
-	9,  // 27: millwright.limit.v1.LimitService.History:output_type -> millwright.limit.v1.HistoryResponse
-	11, // 28: millwright.limit.v1.LimitService.ListRefusals:output_type -> millwright.limit.v1.ListRefusalsResponse
-	13, // 29: millwright.limit.v1.LimitService.ListNotices:output_type -> millwright.limit.v1.ListNoticesResponse
-	15, // 30: millwright.limit.v1.LimitService.ListTenant:output_type -> millwright.limit.v1.ListTenantResponse
-	17, // 31: millwright.limit.v1.LimitService.SetOverride:output_type -> millwright.limit.v1.SetOverrideResponse
-	19, // 32: millwright.limit.v1.LimitService.RemoveOverride:output_type -> millwright.limit.v1.RemoveOverrideResponse
-	26, // [26:33] is the sub-list for method output_type
-	19, // [19:26] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	23, // 19: millwright.limit.v1.Share.pools:type_name -> millwright.limit.v1.PoolShare
+	6,  // 20: millwright.limit.v1.LimitService.List:input_type -> millwright.limit.v1.ListRequest
+	8,  // 21: millwright.limit.v1.LimitService.History:input_type -> millwright.limit.v1.HistoryRequest
+	10, // 22: millwright.limit.v1.LimitService.ListRefusals:input_type -> millwright.limit.v1.ListRefusalsRequest
+	12, // 23: millwright.limit.v1.LimitService.ListNotices:input_type -> millwright.limit.v1.ListNoticesRequest
+	14, // 24: millwright.limit.v1.LimitService.ListTenant:input_type -> millwright.limit.v1.ListTenantRequest
+	16, // 25: millwright.limit.v1.LimitService.SetOverride:input_type -> millwright.limit.v1.SetOverrideRequest
+	18, // 26: millwright.limit.v1.LimitService.RemoveOverride:input_type -> millwright.limit.v1.RemoveOverrideRequest
+	7,  // 27: millwright.limit.v1.LimitService.List:output_type -> millwright.limit.v1.ListResponse
+	9,  // 28: millwright.limit.v1.LimitService.History:output_type -> millwright.limit.v1.HistoryResponse
+	11, // 29: millwright.limit.v1.LimitService.ListRefusals:output_type -> millwright.limit.v1.ListRefusalsResponse
+	13, // 30: millwright.limit.v1.LimitService.ListNotices:output_type -> millwright.limit.v1.ListNoticesResponse
+	15, // 31: millwright.limit.v1.LimitService.ListTenant:output_type -> millwright.limit.v1.ListTenantResponse
+	17, // 32: millwright.limit.v1.LimitService.SetOverride:output_type -> millwright.limit.v1.SetOverrideResponse
+	19, // 33: millwright.limit.v1.LimitService.RemoveOverride:output_type -> millwright.limit.v1.RemoveOverrideResponse
+	27, // [27:34] is the sub-list for method output_type
+	20, // [20:27] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_millwright_limit_v1_limit_proto_init() }
@@ -1600,7 +1813,7 @@ func file_millwright_limit_v1_limit_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_limit_v1_limit_proto_rawDesc), len(file_millwright_limit_v1_limit_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   21,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
