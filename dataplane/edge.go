@@ -46,7 +46,7 @@ func (a *App) openGateway(js *jetstream.Conn) error {
 	cfg.CertificateDir, cfg.PayloadBytes = a.cfg.GatewayCertificateDir, a.cfg.PayloadBytes
 	a.gateway, err = gateway.New(gateway.Deps{
 		Catalog: a.catalog, Publisher: a.space, DeadLetters: deadLetters{a.space}, Limiter: a.limiter,
-		Refused: a.tally.Refuse, Metrics: measured, Log: a.log, Now: a.now,
+		Seen: jetstream.NewReports(a.nats, a.cfg.Cell).Seen, Refused: a.tally.Refuse, Metrics: measured, Log: a.log, Now: a.now,
 	}, cfg)
 	return err
 }

@@ -29,6 +29,8 @@ type Tenant struct {
 	Limits  Limits
 	// IntermediateCA is the DER of the CA that issues the tenant's device certificates.
 	IntermediateCA []byte
+	// Authorities are CAs of the tenant's own.
+	Authorities []Authority
 }
 
 // Refusal is the sentence for whoever is refused because the tenant is not served; empty when it is.
@@ -126,6 +128,7 @@ type Catalog struct {
 	tenants   map[tenancy.ID]Tenant
 	devices   map[deviceKey]Device
 	groups    map[groupKey]Group
+	owners    map[string][]Owner
 	types     map[typeKey]*telemetry.Schema
 	keys      map[string]Key
 	verifiers map[string][]byte
@@ -140,6 +143,7 @@ func New() *Catalog {
 		tenants:   map[tenancy.ID]Tenant{},
 		devices:   map[deviceKey]Device{},
 		groups:    map[groupKey]Group{},
+		owners:    map[string][]Owner{},
 		types:     map[typeKey]*telemetry.Schema{},
 		keys:      map[string]Key{},
 		verifiers: map[string][]byte{},
@@ -246,12 +250,18 @@ func (c *Catalog) OnChange(fn func(Change)) (cancel func()) {
 
 // SetTenant adds or replaces a tenant.
 func (c *Catalog) SetTenant(t Tenant) {
-	c.update(Change{Tenant: t.ID}, func() { c.tenants[t.ID] = t })
+	c.update(Change{Tenant: t.ID}, func() {
+		c.setOwners(t.ID, c.tenants[t.ID].Authorities, t.Authorities)
+		c.tenants[t.ID] = t
+	})
 }
 
 // RemoveTenant forgets a tenant; its devices are refused from now on.
 func (c *Catalog) RemoveTenant(id tenancy.ID) {
-	c.update(Change{Tenant: id}, func() { delete(c.tenants, id) })
+	c.update(Change{Tenant: id}, func() {
+		c.setOwners(id, c.tenants[id].Authorities, nil)
+		delete(c.tenants, id)
+	})
 }
 
 // SetDevice adds or replaces a device.

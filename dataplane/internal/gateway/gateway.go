@@ -48,6 +48,8 @@ type Deps struct {
 	Limiter     Limiter
 	// Refused is told how many events, or connections, of a tenant a limit refused.
 	Refused func(tenant tenancy.ID, err *tenancy.LimitError, n int)
+	// Seen announces a certificate of a tenant's own CA that the catalog does not have.
+	Seen    func(ctx context.Context, tenant tenancy.ID, authority string, der []byte) error
 	Metrics *Metrics
 	Log     *slog.Logger
 	Now     func() time.Time
@@ -56,11 +58,12 @@ type Deps struct {
 // Gateway serves devices.
 type Gateway struct {
 	Deps
-	cfg      Config
-	files    *certificates
-	sessions *sessions
-	open     atomic.Int64
-	decoders sync.Pool
+	cfg       Config
+	files     *certificates
+	sessions  *sessions
+	announced announced
+	open      atomic.Int64
+	decoders  sync.Pool
 
 	mqtt, websocket, http net.Listener
 	// ctx ends when the gateway has drained; connections live under it.

@@ -104,13 +104,15 @@ func newLeaf(t testing.TB, ca *authority, tenant tenancy.ID, device string, notA
 // cell is a gateway on a real NATS server.
 type cell struct {
 	*Gateway
-	t         testing.TB
-	catalog   *catalog.Catalog
-	root      *authority
-	ca        map[tenancy.ID]*authority
-	js        natsjs.JetStream
-	cert      tls.Certificate
-	held      *heldPublisher
+	t       testing.TB
+	catalog *catalog.Catalog
+	root    *authority
+	ca      map[tenancy.ID]*authority
+	js      natsjs.JetStream
+	cert    tls.Certificate
+	held    *heldPublisher
+	// seen is called with what the gateway announces.
+	seen      func(tenant tenancy.ID, authority string, der []byte)
 	publisher *jetstream.Publisher
 	stop      func()
 }
@@ -242,7 +244,13 @@ func (c *cell) start(cfg Config) {
 	c.held = &heldPublisher{Publisher: c.publisher}
 	letters := jetstream.NewDeadLetters(c.js, testCell, pc.Instance, log)
 	limiter := admission.New(c.catalog, time.Now)
-	deps := Deps{Catalog: c.catalog, Publisher: c.publisher, DeadLetters: letters, Limiter: limiter, Refused: func(tenancy.ID, *tenancy.LimitError, int) {}, Metrics: metrics, Log: log, Now: time.Now}
+	deps := Deps{Catalog: c.catalog, Publisher: c.publisher, DeadLetters: letters, Limiter: limiter, Refused: func(tenancy.ID, *tenancy.LimitError, int) {}, Metrics: metrics, Log: log, Now: time.Now,
+		Seen: func(_ context.Context, tenant tenancy.ID, authority string, der []byte) error {
+			if c.seen != nil {
+				c.seen(tenant, authority, der)
+			}
+			return nil
+		}}
 	if _, bench := c.t.(*testing.B); !bench {
 		deps.Publisher = c.held
 	}

@@ -21,6 +21,8 @@ type Identity struct {
 	Serial    string
 	NotAfter  time.Time
 	Partition int
+	// Authority is the CA of the tenant's own that issued the certificate; empty for the tenant's intermediate.
+	Authority string
 	// Via is the gateway device that sends for Device, if one does.
 	Via string
 	// Limits are the tenant's at the time of the check.
@@ -59,18 +61,16 @@ func (g *Gateway) verify(chain []*x509.Certificate) (Identity, error) {
 		return Identity{}, stranger("no_certificate", "no client certificate was sent: use the device's cert.pem and key.pem")
 	}
 	leaf := chain[0]
+	now := g.Now()
+	if o, own := g.owner(leaf); own {
+		return g.verifyOwn(leaf, o, now)
+	}
 	id, err := claimed(leaf)
 	if err != nil {
 		return Identity{}, err
 	}
-	now := g.Now()
-	if now.After(leaf.NotAfter) {
-		return Identity{}, stranger("certificate_expired", "the certificate of device %s expired on %s: issue a new one",
-			id.Device, leaf.NotAfter.UTC().Format(time.RFC3339))
-	}
-	if now.Before(leaf.NotBefore) {
-		return Identity{}, stranger("certificate_not_yet_valid", "the certificate of device %s is valid from %s on: check the clocks",
-			id.Device, leaf.NotBefore.UTC().Format(time.RFC3339))
+	if err := inForce(leaf, id.Device, now); err != nil {
+		return Identity{}, err
 	}
 	tenant, known := g.Catalog.Tenant(id.Tenant)
 	if err := g.trusted(chain, tenant.IntermediateCA, now); err != nil {
@@ -138,6 +138,9 @@ func (g *Gateway) admitted(id *Identity) error {
 		return barred("unknown_tenant", "organisation %s is not on this cell: check which cell the device belongs to", id.Tenant)
 	case tenant.Refusal() != "":
 		return barred("tenant_suspended", "%s", tenant.Refusal())
+	}
+	if id.Authority != "" && !stands(tenant, id.Authority) {
+		return barred("authority_revoked", "the authority that issued the certificate of device %s was revoked: give the device another certificate", id.Device)
 	}
 	device, known := g.Catalog.Device(id.Tenant, id.Device)
 	switch {

@@ -3,6 +3,7 @@ package jetstream
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -291,7 +292,7 @@ func tenantFromProto(id string, t *catalogv1.Tenant) catalog.Tenant {
 		}
 		return otherwise
 	}
-	return catalog.Tenant{
+	out := catalog.Tenant{
 		ID: tenancy.ID(id), Name: t.GetName(), Suspended: t.GetSuspended(), IntermediateCA: t.GetIntermediateCa(),
 		Suspension: t.GetSuspension(), RetentionDays: int(t.GetRetentionDays()), Removed: t.GetRemoved(),
 		Limits: catalog.Limits{
@@ -310,6 +311,14 @@ func tenantFromProto(id string, t *catalogv1.Tenant) catalog.Tenant {
 			QueryConcurrency:      positive(int(l.GetQueryConcurrency()), 32),
 		},
 	}
+	for _, a := range t.GetAuthorities() {
+		if ca, err := x509.ParseCertificate(a.GetCertificate()); err == nil { // the control plane has parsed it
+			out.Authorities = append(out.Authorities, catalog.Authority{
+				ID: a.GetAuthorityId(), Certificate: ca, FromURI: a.GetIdentityFromUri(), Provisions: a.GetProvisions(),
+			})
+		}
+	}
+	return out
 }
 
 func deviceFromProto(tenant, id string, d *catalogv1.Device) catalog.Device {

@@ -50,3 +50,19 @@ func (r *Reports) send(ctx context.Context, tenant tenancy.ID, report *catalogv1
 	}
 	return nil
 }
+
+// Seen says that a device proved a certificate of a tenant's own CA that the catalog does not have.
+func (r *Reports) Seen(ctx context.Context, tenant tenancy.ID, authority string, der []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	data, err := proto.Marshal(&catalogv1.CellReport{SeenCertificate: &catalogv1.SeenCertificate{
+		TenantId: string(tenant), AuthorityId: authority, Certificate: der,
+	}})
+	if err != nil {
+		return fmt.Errorf("encode report: %w", err)
+	}
+	if _, err := r.js.Publish(ctx, subject.Report(r.cell), data); err != nil {
+		return fmt.Errorf("report a certificate of tenant %s: %w", tenant, err)
+	}
+	return nil
+}
