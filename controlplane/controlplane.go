@@ -32,6 +32,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/mail"
 	"github.com/millwright-io/millwright/controlplane/internal/nats"
 	"github.com/millwright-io/millwright/controlplane/internal/postgres"
+	"github.com/millwright-io/millwright/controlplane/internal/rpc"
 	"github.com/millwright-io/millwright/controlplane/internal/smtp"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	"github.com/millwright-io/millwright/migrations"
@@ -119,7 +120,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	}
 	a.cells = cell.NewService(a.store, names, a.now)
 	catalog := nats.NewCatalog(a.nats, cfg.Replicas)
-	a.worker = tenant.NewWorker(a.store, a.keys, catalog, log, a.now)
+	a.worker = tenant.NewWorker(a.store, a.keys, catalog, rpc.AuditLine, log, a.now)
 	tenants := tenant.NewService(a.store, a.worker, names, tenant.Plans(a.plans), cfg.DeletionGrace, a.now)
 	tokenID, tokenKey := a.keys.TokenKey()
 	a.distributor = distribute.New(a.store, catalog, names, tokenID, publicKey(tokenKey), log)

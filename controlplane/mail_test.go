@@ -96,3 +96,17 @@ func (s *stack) token(t *testing.T, to string, n int) string {
 	eventually(t, "an invitation came to "+to, func() bool { return len(s.mails.tokens(to)) >= n })
 	return s.mails.tokens(to)[n-1]
 }
+
+// has reports whether an e-mail to that address has the words.
+func (m *mails) has(to, words string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, text := range m.taken {
+		head := textproto.NewReader(bufio.NewReader(strings.NewReader(text)))
+		h, err := head.ReadMIMEHeader()
+		if err == nil && strings.Contains(h.Get("To"), to) && strings.Contains(strings.ReplaceAll(text, "=\n", ""), words) {
+			return true
+		}
+	}
+	return false
+}

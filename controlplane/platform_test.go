@@ -55,7 +55,7 @@ func TestThePlatformIsForItsOperators(t *testing.T) {
 	if walked < 1 {
 		t.Errorf("walked %d RPCs", walked)
 	}
-	if _, audit := call(t, as{cookie: "ada"}, http.MethodGet, s.url+"/api/v1/audit?outcome=OUTCOME_REFUSED", nil); !strings.Contains(audit, "CellService/List") {
+	if _, audit := call(t, as{cookie: "ada"}, http.MethodGet, s.url+"/api/v1/audit?outcome=OUTCOME_REFUSED&action=CellService/List", nil); !strings.Contains(audit, "CellService/List") {
 		t.Errorf("the refusals are not in the audit log: %s", audit)
 	}
 }

@@ -97,6 +97,8 @@ var procedures = map[string]Action{
 	"/millwright.tenant.v1.TenantService/Delete":            ActionTenantOwn,
 	"/millwright.tenant.v1.TenantService/CancelDeletion":    ActionTenantOwn,
 	"/millwright.tenant.v1.TenantService/ListRemoved":       ActionAccountRead,
+	"/millwright.tenant.v1.TenantService/Suspend":           ActionPlatformTenants,
+	"/millwright.tenant.v1.TenantService/Resume":            ActionPlatformTenants,
 	"/millwright.tenant.v1.TenantService/CreateKey":         ActionKeysWrite,
 	"/millwright.tenant.v1.TenantService/ListKeys":          ActionKeysRead,
 	"/millwright.tenant.v1.TenantService/RevokeKey":         ActionKeysWrite,

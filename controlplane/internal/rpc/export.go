@@ -21,10 +21,15 @@ type AuditReader interface {
 // exportPage is how many entries are in memory at once.
 const exportPage = 1000
 
+// AuditLine is an entry as a line of an export.
+func AuditLine(e audit.Entry) ([]byte, error) {
+	line, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(auditToProto(e))
+	return append(line, '\n'), err
+}
+
 // ExportAudit answers with the caller's audit log, one JSON object of the form of millwright.audit.v1.Entry a line,
 // oldest first. A log that ends with an error ends in the middle of the HTTP response, so that it is not taken for whole.
 func ExportAudit(reader AuditReader, log *slog.Logger) http.Handler {
-	form := protojson.MarshalOptions{UseProtoNames: true}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		p, err := caller(ctx)
@@ -43,11 +48,11 @@ func ExportAudit(reader AuditReader, log *slog.Logger) http.Handler {
 			more = len(list) == exportPage
 			for _, e := range list {
 				number = e.ID
-				line, err := form.Marshal(auditToProto(e))
+				line, err := AuditLine(e)
 				if err != nil {
 					panic(http.ErrAbortHandler) //nolint:forbidigo // as above
 				}
-				if _, err := w.Write(append(line, '\n')); err != nil {
+				if _, err := w.Write(line); err != nil {
 					return // the reader went away
 				}
 			}

@@ -114,6 +114,41 @@ func (s *Tenants) ListRemoved(ctx context.Context, _ *tenantv1.ListRemovedReques
 	return res, nil
 }
 
+// Suspend stops serving a tenant; the table of actions leaves it to operators.
+func (s *Tenants) Suspend(ctx context.Context, req *tenantv1.SuspendRequest) (*tenantv1.SuspendResponse, error) {
+	t, err := s.operate(ctx, req.GetTenantId(), func(p tenancy.Principal, id tenancy.ID) (tenant.Tenant, error) {
+		return s.Tenants.Suspend(ctx, p, id, req.GetReason())
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &tenantv1.SuspendResponse{Tenant: s.tenantToProto(t)}, nil
+}
+
+// Resume serves a suspended tenant again.
+func (s *Tenants) Resume(ctx context.Context, req *tenantv1.ResumeRequest) (*tenantv1.ResumeResponse, error) {
+	t, err := s.operate(ctx, req.GetTenantId(), func(p tenancy.Principal, id tenancy.ID) (tenant.Tenant, error) {
+		return s.Tenants.Resume(ctx, p, id)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &tenantv1.ResumeResponse{Tenant: s.tenantToProto(t)}, nil
+}
+
+// operate has an operator change a tenant.
+func (s *Tenants) operate(ctx context.Context, name string, change func(tenancy.Principal, tenancy.ID) (tenant.Tenant, error)) (tenant.Tenant, error) {
+	p, err := person(ctx)
+	if err != nil {
+		return tenant.Tenant{}, err
+	}
+	id, err := tenancy.ParseID(name)
+	if err != nil {
+		return tenant.Tenant{}, err
+	}
+	return change(p, id)
+}
+
 func stepToProto(s tenant.Step) *tenantv1.Step {
 	return &tenantv1.Step{
 		Task: string(s.Task), Name: s.Name, Title: s.Title(), State: stepStates[s.State], Attempts: int32(s.Attempts), Detail: s.Detail,

@@ -3,7 +3,6 @@ package tenant
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -162,13 +161,14 @@ type Worker struct {
 	store    WorkStore
 	issuer   Issuer
 	catalogs Catalogs
+	line     func(audit.Entry) ([]byte, error)
 	log      *slog.Logger
 	now      func() time.Time
 }
 
-// NewWorker returns a worker.
-func NewWorker(store WorkStore, issuer Issuer, catalogs Catalogs, log *slog.Logger, now func() time.Time) *Worker {
-	return &Worker{store: store, issuer: issuer, catalogs: catalogs, log: log, now: now}
+// NewWorker returns a worker; line writes an audit entry as a line of an export.
+func NewWorker(store WorkStore, issuer Issuer, catalogs Catalogs, line func(audit.Entry) ([]byte, error), log *slog.Logger, now func() time.Time) *Worker {
+	return &Worker{store: store, issuer: issuer, catalogs: catalogs, line: line, log: log, now: now}
 }
 
 // Run works until ctx is done.
@@ -348,7 +348,6 @@ func (w *Worker) forget(ctx context.Context, t Tenant) (string, error) {
 // remove exports the audit log and removes every row.
 func (w *Worker) remove(ctx context.Context, t Tenant) error {
 	var export bytes.Buffer
-	lines := json.NewEncoder(&export)
 	last := int64(0)
 	for {
 		entries, err := w.store.AuditAfter(ctx, t.ID, last, auditPage)
@@ -356,9 +355,11 @@ func (w *Worker) remove(ctx context.Context, t Tenant) error {
 			return err
 		}
 		for _, e := range entries {
-			if err := lines.Encode(e); err != nil {
+			line, err := w.line(e)
+			if err != nil {
 				return fmt.Errorf("export audit entry %d: %w", e.ID, err)
 			}
+			export.Write(line)
 			last = e.ID
 		}
 		if len(entries) < auditPage {

@@ -13,9 +13,15 @@ import (
 
 // signedIn is a verb for people and not for keys, such as an operator of the installation.
 func signedIn(run func(ctx context.Context, c *call) error) func(fs *flag.FlagSet) command.Run {
+	return signedInVerb(func(*flag.FlagSet) func(context.Context, *call) error { return run })
+}
+
+// signedInVerb adds the flags of a verb for people. define adds the verb's own.
+func signedInVerb(define func(fs *flag.FlagSet) func(ctx context.Context, c *call) error) func(fs *flag.FlagSet) command.Run {
 	return func(fs *flag.FlagSet) command.Run {
 		person := rpc.PersonFlags(fs)
 		form := fs.String("o", "text", "form of the answer: text or json")
+		run := define(fs)
 		return func(ctx context.Context, e command.Env, args []string) error {
 			if *form != "text" && *form != "json" {
 				return command.Usage("-o %q: want text or json", *form)

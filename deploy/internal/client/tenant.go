@@ -14,13 +14,16 @@ import (
 )
 
 func tenantCommands() []command.Command {
-	return []command.Command{{
+	return append(lifeCommands(), command.Command{
 		Name: "tenant get", Summary: "show the key's tenant, its limits and where its cell listens",
 		Prepare: plain(func(ctx context.Context, c *call) error {
 			answer, err := c.Tenants.Get(ctx, &tenantv1.GetRequest{})
 			return c.answer(answer, err, func(w io.Writer) { printTenant(w, answer) })
 		}),
-	}}
+	}, command.Command{
+		Name: "tenant update", Summary: "change settings of the key's tenant: those that flags name",
+		Prepare: verb(updateTenant),
+	})
 }
 
 func printTenant(w io.Writer, answer *tenantv1.GetResponse) {
@@ -30,9 +33,16 @@ func printTenant(w io.Writer, answer *tenantv1.GetResponse) {
 		row("name", t.GetName())
 		row("slug", t.GetSlug())
 		row("status", word(t.GetStatus(), "TENANT_STATUS_"))
+		if why := t.GetSuspension().GetReason(); why != "" {
+			row("suspended", why)
+		}
+		if d := t.GetDeletion(); d != nil {
+			row("deleted", "on "+at(d.GetDueAt())+", asked for by "+d.GetRequestedBy())
+		}
 		row("plan", t.GetPlan())
+		printSettings(row, t.GetSettings())
 		row("role", word(answer.GetRole(), "ROLE_"))
-		row("cell", t.GetCell()+" "+t.GetCellUrl())
+		row("cell", t.GetCell()+" in "+t.GetRegion()+" "+t.GetCellUrl())
 		row("ingest", t.GetIngestUrl())
 		row("mqtt", t.GetMqttAddress()+" "+t.GetMqttWebsocketUrl())
 		row("devices", fmt.Sprintf("at most %d, %d measurements each", l.GetDevices(), l.GetMeasurementsPerDevice()))

@@ -2260,6 +2260,195 @@ func (x *ListRemovedResponse) GetTenants() []*Removed {
 	return nil
 }
 
+// SuspendRequest names a tenant and says why.
+type SuspendRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	TenantId string                 `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// Devices and people who are refused are told.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SuspendRequest) Reset() {
+	*x = SuspendRequest{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SuspendRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SuspendRequest) ProtoMessage() {}
+
+func (x *SuspendRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SuspendRequest.ProtoReflect.Descriptor instead.
+func (*SuspendRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *SuspendRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *SuspendRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// SuspendResponse carries the tenant as it is now.
+type SuspendResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SuspendResponse) Reset() {
+	*x = SuspendResponse{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SuspendResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SuspendResponse) ProtoMessage() {}
+
+func (x *SuspendResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SuspendResponse.ProtoReflect.Descriptor instead.
+func (*SuspendResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *SuspendResponse) GetTenant() *Tenant {
+	if x != nil {
+		return x.Tenant
+	}
+	return nil
+}
+
+// ResumeRequest names a tenant.
+type ResumeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	TenantId      string                 `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeRequest) Reset() {
+	*x = ResumeRequest{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeRequest) ProtoMessage() {}
+
+func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeRequest.ProtoReflect.Descriptor instead.
+func (*ResumeRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ResumeRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+// ResumeResponse carries the tenant as it is now.
+type ResumeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeResponse) Reset() {
+	*x = ResumeResponse{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeResponse) ProtoMessage() {}
+
+func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeResponse.ProtoReflect.Descriptor instead.
+func (*ResumeResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *ResumeResponse) GetTenant() *Tenant {
+	if x != nil {
+		return x.Tenant
+	}
+	return nil
+}
+
 // CreateKeyRequest describes the key.
 type CreateKeyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2274,7 +2463,7 @@ type CreateKeyRequest struct {
 
 func (x *CreateKeyRequest) Reset() {
 	*x = CreateKeyRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[31]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2286,7 +2475,7 @@ func (x *CreateKeyRequest) String() string {
 func (*CreateKeyRequest) ProtoMessage() {}
 
 func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[31]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2299,7 +2488,7 @@ func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyRequest.ProtoReflect.Descriptor instead.
 func (*CreateKeyRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{31}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *CreateKeyRequest) GetName() string {
@@ -2334,7 +2523,7 @@ type CreateKeyResponse struct {
 
 func (x *CreateKeyResponse) Reset() {
 	*x = CreateKeyResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[32]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2346,7 +2535,7 @@ func (x *CreateKeyResponse) String() string {
 func (*CreateKeyResponse) ProtoMessage() {}
 
 func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[32]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2359,7 +2548,7 @@ func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyResponse.ProtoReflect.Descriptor instead.
 func (*CreateKeyResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{32}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CreateKeyResponse) GetKey() *Key {
@@ -2385,7 +2574,7 @@ type ListKeysRequest struct {
 
 func (x *ListKeysRequest) Reset() {
 	*x = ListKeysRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[33]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2397,7 +2586,7 @@ func (x *ListKeysRequest) String() string {
 func (*ListKeysRequest) ProtoMessage() {}
 
 func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[33]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2410,7 +2599,7 @@ func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysRequest.ProtoReflect.Descriptor instead.
 func (*ListKeysRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{33}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{37}
 }
 
 // ListKeysResponse carries the tenant's keys.
@@ -2423,7 +2612,7 @@ type ListKeysResponse struct {
 
 func (x *ListKeysResponse) Reset() {
 	*x = ListKeysResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[34]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2435,7 +2624,7 @@ func (x *ListKeysResponse) String() string {
 func (*ListKeysResponse) ProtoMessage() {}
 
 func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[34]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2448,7 +2637,7 @@ func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysResponse.ProtoReflect.Descriptor instead.
 func (*ListKeysResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{34}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListKeysResponse) GetKeys() []*Key {
@@ -2468,7 +2657,7 @@ type RevokeKeyRequest struct {
 
 func (x *RevokeKeyRequest) Reset() {
 	*x = RevokeKeyRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[35]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2480,7 +2669,7 @@ func (x *RevokeKeyRequest) String() string {
 func (*RevokeKeyRequest) ProtoMessage() {}
 
 func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[35]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2493,7 +2682,7 @@ func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKeyRequest.ProtoReflect.Descriptor instead.
 func (*RevokeKeyRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{35}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RevokeKeyRequest) GetKeyId() string {
@@ -2512,7 +2701,7 @@ type RevokeKeyResponse struct {
 
 func (x *RevokeKeyResponse) Reset() {
 	*x = RevokeKeyResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[36]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2524,7 +2713,7 @@ func (x *RevokeKeyResponse) String() string {
 func (*RevokeKeyResponse) ProtoMessage() {}
 
 func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[36]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2537,7 +2726,7 @@ func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKeyResponse.ProtoReflect.Descriptor instead.
 func (*RevokeKeyResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{36}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{40}
 }
 
 // IssueCellTokenRequest asks for a token of the caller's own rights.
@@ -2549,7 +2738,7 @@ type IssueCellTokenRequest struct {
 
 func (x *IssueCellTokenRequest) Reset() {
 	*x = IssueCellTokenRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[37]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2561,7 +2750,7 @@ func (x *IssueCellTokenRequest) String() string {
 func (*IssueCellTokenRequest) ProtoMessage() {}
 
 func (x *IssueCellTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[37]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2574,7 +2763,7 @@ func (x *IssueCellTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueCellTokenRequest.ProtoReflect.Descriptor instead.
 func (*IssueCellTokenRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{37}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{41}
 }
 
 // IssueCellTokenResponse carries the token; send it as `Authorization: Bearer <token>`.
@@ -2589,7 +2778,7 @@ type IssueCellTokenResponse struct {
 
 func (x *IssueCellTokenResponse) Reset() {
 	*x = IssueCellTokenResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[38]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2601,7 +2790,7 @@ func (x *IssueCellTokenResponse) String() string {
 func (*IssueCellTokenResponse) ProtoMessage() {}
 
 func (x *IssueCellTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[38]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2614,7 +2803,7 @@ func (x *IssueCellTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueCellTokenResponse.ProtoReflect.Descriptor instead.
 func (*IssueCellTokenResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{38}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *IssueCellTokenResponse) GetToken() string {
@@ -2792,7 +2981,17 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\x06tenant\x18\x01 \x01(\v2\x1c.millwright.tenant.v1.TenantR\x06tenant\"\x14\n" +
 	"\x12ListRemovedRequest\"N\n" +
 	"\x13ListRemovedResponse\x127\n" +
-	"\atenants\x18\x01 \x03(\v2\x1d.millwright.tenant.v1.RemovedR\atenants\"\xa8\x01\n" +
+	"\atenants\x18\x01 \x03(\v2\x1d.millwright.tenant.v1.RemovedR\atenants\"\\\n" +
+	"\x0eSuspendRequest\x12&\n" +
+	"\ttenant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(R\btenantId\x12\"\n" +
+	"\x06reason\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\"G\n" +
+	"\x0fSuspendResponse\x124\n" +
+	"\x06tenant\x18\x01 \x01(\v2\x1c.millwright.tenant.v1.TenantR\x06tenant\"7\n" +
+	"\rResumeRequest\x12&\n" +
+	"\ttenant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(R\btenantId\"F\n" +
+	"\x0eResumeResponse\x124\n" +
+	"\x06tenant\x18\x01 \x01(\v2\x1c.millwright.tenant.v1.TenantR\x06tenant\"\xa8\x01\n" +
 	"\x10CreateKeyRequest\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18PR\x04name\x12:\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x1a.millwright.tenant.v1.RoleB\n" +
@@ -2844,7 +3043,7 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\x16STEP_STATE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12STEP_STATE_WAITING\x10\x01\x12\x16\n" +
 	"\x12STEP_STATE_RUNNING\x10\x02\x12\x13\n" +
-	"\x0fSTEP_STATE_DONE\x10\x032\xfb\r\n" +
+	"\x0fSTEP_STATE_DONE\x10\x032\x9b\x10\n" +
 	"\rTenantService\x12o\n" +
 	"\x06Create\x12#.millwright.tenant.v1.CreateRequest\x1a$.millwright.tenant.v1.CreateResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/api/v1/tenants\x12f\n" +
 	"\x04List\x12!.millwright.tenant.v1.ListRequest\x1a\".millwright.tenant.v1.ListResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/tenants\x12\x82\x01\n" +
@@ -2855,7 +3054,9 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\x11TransferOwnership\x12..millwright.tenant.v1.TransferOwnershipRequest\x1a/.millwright.tenant.v1.TransferOwnershipResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/api/v1/tenant:transfer\x12u\n" +
 	"\x06Delete\x12#.millwright.tenant.v1.DeleteRequest\x1a$.millwright.tenant.v1.DeleteResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/api/v1/tenant:delete\x12\x96\x01\n" +
 	"\x0eCancelDeletion\x12+.millwright.tenant.v1.CancelDeletionRequest\x1a,.millwright.tenant.v1.CancelDeletionResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/api/v1/tenant:cancel-deletion\x12\x83\x01\n" +
-	"\vListRemoved\x12(.millwright.tenant.v1.ListRemovedRequest\x1a).millwright.tenant.v1.ListRemovedResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/removed-tenants\x12u\n" +
+	"\vListRemoved\x12(.millwright.tenant.v1.ListRemovedRequest\x1a).millwright.tenant.v1.ListRemovedResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/removed-tenants\x12\x8f\x01\n" +
+	"\aSuspend\x12$.millwright.tenant.v1.SuspendRequest\x1a%.millwright.tenant.v1.SuspendResponse\"7\x82\xd3\xe4\x93\x021:\x01*\",/api/v1/platform/tenants/{tenant_id}:suspend\x12\x8b\x01\n" +
+	"\x06Resume\x12#.millwright.tenant.v1.ResumeRequest\x1a$.millwright.tenant.v1.ResumeResponse\"6\x82\xd3\xe4\x93\x020:\x01*\"+/api/v1/platform/tenants/{tenant_id}:resume\x12u\n" +
 	"\tCreateKey\x12&.millwright.tenant.v1.CreateKeyRequest\x1a'.millwright.tenant.v1.CreateKeyResponse\"\x17\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/api/v1/keys\x12o\n" +
 	"\bListKeys\x12%.millwright.tenant.v1.ListKeysRequest\x1a&.millwright.tenant.v1.ListKeysResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\f/api/v1/keys\x12{\n" +
 	"\tRevokeKey\x12&.millwright.tenant.v1.RevokeKeyRequest\x1a'.millwright.tenant.v1.RevokeKeyResponse\"\x1d\x82\xd3\xe4\x93\x02\x17*\x15/api/v1/keys/{key_id}\x12\x8a\x01\n" +
@@ -2874,7 +3075,7 @@ func file_millwright_tenant_v1_tenant_proto_rawDescGZIP() []byte {
 }
 
 var file_millwright_tenant_v1_tenant_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_millwright_tenant_v1_tenant_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_millwright_tenant_v1_tenant_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_millwright_tenant_v1_tenant_proto_goTypes = []any{
 	(Role)(0),                         // 0: millwright.tenant.v1.Role
 	(TenantStatus)(0),                 // 1: millwright.tenant.v1.TenantStatus
@@ -2912,21 +3113,25 @@ var file_millwright_tenant_v1_tenant_proto_goTypes = []any{
 	(*CancelDeletionResponse)(nil),    // 33: millwright.tenant.v1.CancelDeletionResponse
 	(*ListRemovedRequest)(nil),        // 34: millwright.tenant.v1.ListRemovedRequest
 	(*ListRemovedResponse)(nil),       // 35: millwright.tenant.v1.ListRemovedResponse
-	(*CreateKeyRequest)(nil),          // 36: millwright.tenant.v1.CreateKeyRequest
-	(*CreateKeyResponse)(nil),         // 37: millwright.tenant.v1.CreateKeyResponse
-	(*ListKeysRequest)(nil),           // 38: millwright.tenant.v1.ListKeysRequest
-	(*ListKeysResponse)(nil),          // 39: millwright.tenant.v1.ListKeysResponse
-	(*RevokeKeyRequest)(nil),          // 40: millwright.tenant.v1.RevokeKeyRequest
-	(*RevokeKeyResponse)(nil),         // 41: millwright.tenant.v1.RevokeKeyResponse
-	(*IssueCellTokenRequest)(nil),     // 42: millwright.tenant.v1.IssueCellTokenRequest
-	(*IssueCellTokenResponse)(nil),    // 43: millwright.tenant.v1.IssueCellTokenResponse
-	nil,                               // 44: millwright.tenant.v1.Removed.CountsEntry
-	(*timestamppb.Timestamp)(nil),     // 45: google.protobuf.Timestamp
+	(*SuspendRequest)(nil),            // 36: millwright.tenant.v1.SuspendRequest
+	(*SuspendResponse)(nil),           // 37: millwright.tenant.v1.SuspendResponse
+	(*ResumeRequest)(nil),             // 38: millwright.tenant.v1.ResumeRequest
+	(*ResumeResponse)(nil),            // 39: millwright.tenant.v1.ResumeResponse
+	(*CreateKeyRequest)(nil),          // 40: millwright.tenant.v1.CreateKeyRequest
+	(*CreateKeyResponse)(nil),         // 41: millwright.tenant.v1.CreateKeyResponse
+	(*ListKeysRequest)(nil),           // 42: millwright.tenant.v1.ListKeysRequest
+	(*ListKeysResponse)(nil),          // 43: millwright.tenant.v1.ListKeysResponse
+	(*RevokeKeyRequest)(nil),          // 44: millwright.tenant.v1.RevokeKeyRequest
+	(*RevokeKeyResponse)(nil),         // 45: millwright.tenant.v1.RevokeKeyResponse
+	(*IssueCellTokenRequest)(nil),     // 46: millwright.tenant.v1.IssueCellTokenRequest
+	(*IssueCellTokenResponse)(nil),    // 47: millwright.tenant.v1.IssueCellTokenResponse
+	nil,                               // 48: millwright.tenant.v1.Removed.CountsEntry
+	(*timestamppb.Timestamp)(nil),     // 49: google.protobuf.Timestamp
 }
 var file_millwright_tenant_v1_tenant_proto_depIdxs = []int32{
 	1,  // 0: millwright.tenant.v1.Tenant.status:type_name -> millwright.tenant.v1.TenantStatus
 	5,  // 1: millwright.tenant.v1.Tenant.limits:type_name -> millwright.tenant.v1.Limits
-	45, // 2: millwright.tenant.v1.Tenant.created_at:type_name -> google.protobuf.Timestamp
+	49, // 2: millwright.tenant.v1.Tenant.created_at:type_name -> google.protobuf.Timestamp
 	7,  // 3: millwright.tenant.v1.Tenant.settings:type_name -> millwright.tenant.v1.Settings
 	8,  // 4: millwright.tenant.v1.Tenant.steps:type_name -> millwright.tenant.v1.Step
 	9,  // 5: millwright.tenant.v1.Tenant.suspension:type_name -> millwright.tenant.v1.Suspension
@@ -2934,20 +3139,20 @@ var file_millwright_tenant_v1_tenant_proto_depIdxs = []int32{
 	2,  // 7: millwright.tenant.v1.Settings.units:type_name -> millwright.tenant.v1.Units
 	3,  // 8: millwright.tenant.v1.Settings.alert_severity:type_name -> millwright.tenant.v1.AlertSeverity
 	4,  // 9: millwright.tenant.v1.Step.state:type_name -> millwright.tenant.v1.StepState
-	45, // 10: millwright.tenant.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
-	45, // 11: millwright.tenant.v1.Suspension.suspended_at:type_name -> google.protobuf.Timestamp
-	45, // 12: millwright.tenant.v1.Deletion.requested_at:type_name -> google.protobuf.Timestamp
-	45, // 13: millwright.tenant.v1.Deletion.due_at:type_name -> google.protobuf.Timestamp
-	45, // 14: millwright.tenant.v1.Removed.requested_at:type_name -> google.protobuf.Timestamp
-	45, // 15: millwright.tenant.v1.Removed.removed_at:type_name -> google.protobuf.Timestamp
-	45, // 16: millwright.tenant.v1.Removed.verified_at:type_name -> google.protobuf.Timestamp
-	44, // 17: millwright.tenant.v1.Removed.counts:type_name -> millwright.tenant.v1.Removed.CountsEntry
+	49, // 10: millwright.tenant.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	49, // 11: millwright.tenant.v1.Suspension.suspended_at:type_name -> google.protobuf.Timestamp
+	49, // 12: millwright.tenant.v1.Deletion.requested_at:type_name -> google.protobuf.Timestamp
+	49, // 13: millwright.tenant.v1.Deletion.due_at:type_name -> google.protobuf.Timestamp
+	49, // 14: millwright.tenant.v1.Removed.requested_at:type_name -> google.protobuf.Timestamp
+	49, // 15: millwright.tenant.v1.Removed.removed_at:type_name -> google.protobuf.Timestamp
+	49, // 16: millwright.tenant.v1.Removed.verified_at:type_name -> google.protobuf.Timestamp
+	48, // 17: millwright.tenant.v1.Removed.counts:type_name -> millwright.tenant.v1.Removed.CountsEntry
 	5,  // 18: millwright.tenant.v1.Plan.limits:type_name -> millwright.tenant.v1.Limits
 	6,  // 19: millwright.tenant.v1.Membership.tenant:type_name -> millwright.tenant.v1.Tenant
 	0,  // 20: millwright.tenant.v1.Membership.role:type_name -> millwright.tenant.v1.Role
 	0,  // 21: millwright.tenant.v1.Key.role:type_name -> millwright.tenant.v1.Role
-	45, // 22: millwright.tenant.v1.Key.created_at:type_name -> google.protobuf.Timestamp
-	45, // 23: millwright.tenant.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
+	49, // 22: millwright.tenant.v1.Key.created_at:type_name -> google.protobuf.Timestamp
+	49, // 23: millwright.tenant.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
 	6,  // 24: millwright.tenant.v1.CreateResponse.tenant:type_name -> millwright.tenant.v1.Tenant
 	13, // 25: millwright.tenant.v1.ListResponse.memberships:type_name -> millwright.tenant.v1.Membership
 	13, // 26: millwright.tenant.v1.SwitchResponse.membership:type_name -> millwright.tenant.v1.Membership
@@ -2962,44 +3167,50 @@ var file_millwright_tenant_v1_tenant_proto_depIdxs = []int32{
 	6,  // 35: millwright.tenant.v1.DeleteResponse.tenant:type_name -> millwright.tenant.v1.Tenant
 	6,  // 36: millwright.tenant.v1.CancelDeletionResponse.tenant:type_name -> millwright.tenant.v1.Tenant
 	11, // 37: millwright.tenant.v1.ListRemovedResponse.tenants:type_name -> millwright.tenant.v1.Removed
-	0,  // 38: millwright.tenant.v1.CreateKeyRequest.role:type_name -> millwright.tenant.v1.Role
-	45, // 39: millwright.tenant.v1.CreateKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
-	14, // 40: millwright.tenant.v1.CreateKeyResponse.key:type_name -> millwright.tenant.v1.Key
-	14, // 41: millwright.tenant.v1.ListKeysResponse.keys:type_name -> millwright.tenant.v1.Key
-	45, // 42: millwright.tenant.v1.IssueCellTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	15, // 43: millwright.tenant.v1.TenantService.Create:input_type -> millwright.tenant.v1.CreateRequest
-	17, // 44: millwright.tenant.v1.TenantService.List:input_type -> millwright.tenant.v1.ListRequest
-	19, // 45: millwright.tenant.v1.TenantService.Switch:input_type -> millwright.tenant.v1.SwitchRequest
-	21, // 46: millwright.tenant.v1.TenantService.Get:input_type -> millwright.tenant.v1.GetRequest
-	23, // 47: millwright.tenant.v1.TenantService.ListPlans:input_type -> millwright.tenant.v1.ListPlansRequest
-	25, // 48: millwright.tenant.v1.TenantService.UpdateSettings:input_type -> millwright.tenant.v1.UpdateSettingsRequest
-	28, // 49: millwright.tenant.v1.TenantService.TransferOwnership:input_type -> millwright.tenant.v1.TransferOwnershipRequest
-	30, // 50: millwright.tenant.v1.TenantService.Delete:input_type -> millwright.tenant.v1.DeleteRequest
-	32, // 51: millwright.tenant.v1.TenantService.CancelDeletion:input_type -> millwright.tenant.v1.CancelDeletionRequest
-	34, // 52: millwright.tenant.v1.TenantService.ListRemoved:input_type -> millwright.tenant.v1.ListRemovedRequest
-	36, // 53: millwright.tenant.v1.TenantService.CreateKey:input_type -> millwright.tenant.v1.CreateKeyRequest
-	38, // 54: millwright.tenant.v1.TenantService.ListKeys:input_type -> millwright.tenant.v1.ListKeysRequest
-	40, // 55: millwright.tenant.v1.TenantService.RevokeKey:input_type -> millwright.tenant.v1.RevokeKeyRequest
-	42, // 56: millwright.tenant.v1.TenantService.IssueCellToken:input_type -> millwright.tenant.v1.IssueCellTokenRequest
-	16, // 57: millwright.tenant.v1.TenantService.Create:output_type -> millwright.tenant.v1.CreateResponse
-	18, // 58: millwright.tenant.v1.TenantService.List:output_type -> millwright.tenant.v1.ListResponse
-	20, // 59: millwright.tenant.v1.TenantService.Switch:output_type -> millwright.tenant.v1.SwitchResponse
-	22, // 60: millwright.tenant.v1.TenantService.Get:output_type -> millwright.tenant.v1.GetResponse
-	24, // 61: millwright.tenant.v1.TenantService.ListPlans:output_type -> millwright.tenant.v1.ListPlansResponse
-	26, // 62: millwright.tenant.v1.TenantService.UpdateSettings:output_type -> millwright.tenant.v1.UpdateSettingsResponse
-	29, // 63: millwright.tenant.v1.TenantService.TransferOwnership:output_type -> millwright.tenant.v1.TransferOwnershipResponse
-	31, // 64: millwright.tenant.v1.TenantService.Delete:output_type -> millwright.tenant.v1.DeleteResponse
-	33, // 65: millwright.tenant.v1.TenantService.CancelDeletion:output_type -> millwright.tenant.v1.CancelDeletionResponse
-	35, // 66: millwright.tenant.v1.TenantService.ListRemoved:output_type -> millwright.tenant.v1.ListRemovedResponse
-	37, // 67: millwright.tenant.v1.TenantService.CreateKey:output_type -> millwright.tenant.v1.CreateKeyResponse
-	39, // 68: millwright.tenant.v1.TenantService.ListKeys:output_type -> millwright.tenant.v1.ListKeysResponse
-	41, // 69: millwright.tenant.v1.TenantService.RevokeKey:output_type -> millwright.tenant.v1.RevokeKeyResponse
-	43, // 70: millwright.tenant.v1.TenantService.IssueCellToken:output_type -> millwright.tenant.v1.IssueCellTokenResponse
-	57, // [57:71] is the sub-list for method output_type
-	43, // [43:57] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	6,  // 38: millwright.tenant.v1.SuspendResponse.tenant:type_name -> millwright.tenant.v1.Tenant
+	6,  // 39: millwright.tenant.v1.ResumeResponse.tenant:type_name -> millwright.tenant.v1.Tenant
+	0,  // 40: millwright.tenant.v1.CreateKeyRequest.role:type_name -> millwright.tenant.v1.Role
+	49, // 41: millwright.tenant.v1.CreateKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
+	14, // 42: millwright.tenant.v1.CreateKeyResponse.key:type_name -> millwright.tenant.v1.Key
+	14, // 43: millwright.tenant.v1.ListKeysResponse.keys:type_name -> millwright.tenant.v1.Key
+	49, // 44: millwright.tenant.v1.IssueCellTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	15, // 45: millwright.tenant.v1.TenantService.Create:input_type -> millwright.tenant.v1.CreateRequest
+	17, // 46: millwright.tenant.v1.TenantService.List:input_type -> millwright.tenant.v1.ListRequest
+	19, // 47: millwright.tenant.v1.TenantService.Switch:input_type -> millwright.tenant.v1.SwitchRequest
+	21, // 48: millwright.tenant.v1.TenantService.Get:input_type -> millwright.tenant.v1.GetRequest
+	23, // 49: millwright.tenant.v1.TenantService.ListPlans:input_type -> millwright.tenant.v1.ListPlansRequest
+	25, // 50: millwright.tenant.v1.TenantService.UpdateSettings:input_type -> millwright.tenant.v1.UpdateSettingsRequest
+	28, // 51: millwright.tenant.v1.TenantService.TransferOwnership:input_type -> millwright.tenant.v1.TransferOwnershipRequest
+	30, // 52: millwright.tenant.v1.TenantService.Delete:input_type -> millwright.tenant.v1.DeleteRequest
+	32, // 53: millwright.tenant.v1.TenantService.CancelDeletion:input_type -> millwright.tenant.v1.CancelDeletionRequest
+	34, // 54: millwright.tenant.v1.TenantService.ListRemoved:input_type -> millwright.tenant.v1.ListRemovedRequest
+	36, // 55: millwright.tenant.v1.TenantService.Suspend:input_type -> millwright.tenant.v1.SuspendRequest
+	38, // 56: millwright.tenant.v1.TenantService.Resume:input_type -> millwright.tenant.v1.ResumeRequest
+	40, // 57: millwright.tenant.v1.TenantService.CreateKey:input_type -> millwright.tenant.v1.CreateKeyRequest
+	42, // 58: millwright.tenant.v1.TenantService.ListKeys:input_type -> millwright.tenant.v1.ListKeysRequest
+	44, // 59: millwright.tenant.v1.TenantService.RevokeKey:input_type -> millwright.tenant.v1.RevokeKeyRequest
+	46, // 60: millwright.tenant.v1.TenantService.IssueCellToken:input_type -> millwright.tenant.v1.IssueCellTokenRequest
+	16, // 61: millwright.tenant.v1.TenantService.Create:output_type -> millwright.tenant.v1.CreateResponse
+	18, // 62: millwright.tenant.v1.TenantService.List:output_type -> millwright.tenant.v1.ListResponse
+	20, // 63: millwright.tenant.v1.TenantService.Switch:output_type -> millwright.tenant.v1.SwitchResponse
+	22, // 64: millwright.tenant.v1.TenantService.Get:output_type -> millwright.tenant.v1.GetResponse
+	24, // 65: millwright.tenant.v1.TenantService.ListPlans:output_type -> millwright.tenant.v1.ListPlansResponse
+	26, // 66: millwright.tenant.v1.TenantService.UpdateSettings:output_type -> millwright.tenant.v1.UpdateSettingsResponse
+	29, // 67: millwright.tenant.v1.TenantService.TransferOwnership:output_type -> millwright.tenant.v1.TransferOwnershipResponse
+	31, // 68: millwright.tenant.v1.TenantService.Delete:output_type -> millwright.tenant.v1.DeleteResponse
+	33, // 69: millwright.tenant.v1.TenantService.CancelDeletion:output_type -> millwright.tenant.v1.CancelDeletionResponse
+	35, // 70: millwright.tenant.v1.TenantService.ListRemoved:output_type -> millwright.tenant.v1.ListRemovedResponse
+	37, // 71: millwright.tenant.v1.TenantService.Suspend:output_type -> millwright.tenant.v1.SuspendResponse
+	39, // 72: millwright.tenant.v1.TenantService.Resume:output_type -> millwright.tenant.v1.ResumeResponse
+	41, // 73: millwright.tenant.v1.TenantService.CreateKey:output_type -> millwright.tenant.v1.CreateKeyResponse
+	43, // 74: millwright.tenant.v1.TenantService.ListKeys:output_type -> millwright.tenant.v1.ListKeysResponse
+	45, // 75: millwright.tenant.v1.TenantService.RevokeKey:output_type -> millwright.tenant.v1.RevokeKeyResponse
+	47, // 76: millwright.tenant.v1.TenantService.IssueCellToken:output_type -> millwright.tenant.v1.IssueCellTokenResponse
+	61, // [61:77] is the sub-list for method output_type
+	45, // [45:61] is the sub-list for method input_type
+	45, // [45:45] is the sub-list for extension type_name
+	45, // [45:45] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_millwright_tenant_v1_tenant_proto_init() }
@@ -3013,7 +3224,7 @@ func file_millwright_tenant_v1_tenant_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_tenant_v1_tenant_proto_rawDesc), len(file_millwright_tenant_v1_tenant_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   40,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -57,6 +57,10 @@ const (
 	// TenantServiceListRemovedProcedure is the fully-qualified name of the TenantService's ListRemoved
 	// RPC.
 	TenantServiceListRemovedProcedure = "/millwright.tenant.v1.TenantService/ListRemoved"
+	// TenantServiceSuspendProcedure is the fully-qualified name of the TenantService's Suspend RPC.
+	TenantServiceSuspendProcedure = "/millwright.tenant.v1.TenantService/Suspend"
+	// TenantServiceResumeProcedure is the fully-qualified name of the TenantService's Resume RPC.
+	TenantServiceResumeProcedure = "/millwright.tenant.v1.TenantService/Resume"
 	// TenantServiceCreateKeyProcedure is the fully-qualified name of the TenantService's CreateKey RPC.
 	TenantServiceCreateKeyProcedure = "/millwright.tenant.v1.TenantService/CreateKey"
 	// TenantServiceListKeysProcedure is the fully-qualified name of the TenantService's ListKeys RPC.
@@ -93,6 +97,11 @@ type TenantServiceClient interface {
 	CancelDeletion(context.Context, *v1.CancelDeletionRequest) (*v1.CancelDeletionResponse, error)
 	// ListRemoved returns what became of the tenants whose deletion the signed-in person asked for.
 	ListRemoved(context.Context, *v1.ListRemovedRequest) (*v1.ListRemovedResponse, error)
+	// Suspend stops serving a tenant, for operators of the installation: device sessions and live sessions are cut, events and
+	// calls are refused at every cell with the reason, data is kept.
+	Suspend(context.Context, *v1.SuspendRequest) (*v1.SuspendResponse, error)
+	// Resume serves a suspended tenant again, for operators of the installation.
+	Resume(context.Context, *v1.ResumeRequest) (*v1.ResumeResponse, error)
 	// CreateKey makes an API key. The secret is in this response and nowhere else.
 	CreateKey(context.Context, *v1.CreateKeyRequest) (*v1.CreateKeyResponse, error)
 	// ListKeys returns the tenant's API keys without their secrets.
@@ -174,6 +183,18 @@ func NewTenantServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(tenantServiceMethods.ByName("ListRemoved")),
 			connect.WithClientOptions(opts...),
 		),
+		suspend: connect.NewClient[v1.SuspendRequest, v1.SuspendResponse](
+			httpClient,
+			baseURL+TenantServiceSuspendProcedure,
+			connect.WithSchema(tenantServiceMethods.ByName("Suspend")),
+			connect.WithClientOptions(opts...),
+		),
+		resume: connect.NewClient[v1.ResumeRequest, v1.ResumeResponse](
+			httpClient,
+			baseURL+TenantServiceResumeProcedure,
+			connect.WithSchema(tenantServiceMethods.ByName("Resume")),
+			connect.WithClientOptions(opts...),
+		),
 		createKey: connect.NewClient[v1.CreateKeyRequest, v1.CreateKeyResponse](
 			httpClient,
 			baseURL+TenantServiceCreateKeyProcedure,
@@ -213,6 +234,8 @@ type tenantServiceClient struct {
 	delete            *connect.Client[v1.DeleteRequest, v1.DeleteResponse]
 	cancelDeletion    *connect.Client[v1.CancelDeletionRequest, v1.CancelDeletionResponse]
 	listRemoved       *connect.Client[v1.ListRemovedRequest, v1.ListRemovedResponse]
+	suspend           *connect.Client[v1.SuspendRequest, v1.SuspendResponse]
+	resume            *connect.Client[v1.ResumeRequest, v1.ResumeResponse]
 	createKey         *connect.Client[v1.CreateKeyRequest, v1.CreateKeyResponse]
 	listKeys          *connect.Client[v1.ListKeysRequest, v1.ListKeysResponse]
 	revokeKey         *connect.Client[v1.RevokeKeyRequest, v1.RevokeKeyResponse]
@@ -309,6 +332,24 @@ func (c *tenantServiceClient) ListRemoved(ctx context.Context, req *v1.ListRemov
 	return nil, err
 }
 
+// Suspend calls millwright.tenant.v1.TenantService.Suspend.
+func (c *tenantServiceClient) Suspend(ctx context.Context, req *v1.SuspendRequest) (*v1.SuspendResponse, error) {
+	response, err := c.suspend.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Resume calls millwright.tenant.v1.TenantService.Resume.
+func (c *tenantServiceClient) Resume(ctx context.Context, req *v1.ResumeRequest) (*v1.ResumeResponse, error) {
+	response, err := c.resume.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // CreateKey calls millwright.tenant.v1.TenantService.CreateKey.
 func (c *tenantServiceClient) CreateKey(ctx context.Context, req *v1.CreateKeyRequest) (*v1.CreateKeyResponse, error) {
 	response, err := c.createKey.CallUnary(ctx, connect.NewRequest(req))
@@ -370,6 +411,11 @@ type TenantServiceHandler interface {
 	CancelDeletion(context.Context, *v1.CancelDeletionRequest) (*v1.CancelDeletionResponse, error)
 	// ListRemoved returns what became of the tenants whose deletion the signed-in person asked for.
 	ListRemoved(context.Context, *v1.ListRemovedRequest) (*v1.ListRemovedResponse, error)
+	// Suspend stops serving a tenant, for operators of the installation: device sessions and live sessions are cut, events and
+	// calls are refused at every cell with the reason, data is kept.
+	Suspend(context.Context, *v1.SuspendRequest) (*v1.SuspendResponse, error)
+	// Resume serves a suspended tenant again, for operators of the installation.
+	Resume(context.Context, *v1.ResumeRequest) (*v1.ResumeResponse, error)
 	// CreateKey makes an API key. The secret is in this response and nowhere else.
 	CreateKey(context.Context, *v1.CreateKeyRequest) (*v1.CreateKeyResponse, error)
 	// ListKeys returns the tenant's API keys without their secrets.
@@ -447,6 +493,18 @@ func NewTenantServiceHandler(svc TenantServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(tenantServiceMethods.ByName("ListRemoved")),
 		connect.WithHandlerOptions(opts...),
 	)
+	tenantServiceSuspendHandler := connect.NewUnaryHandlerSimple(
+		TenantServiceSuspendProcedure,
+		svc.Suspend,
+		connect.WithSchema(tenantServiceMethods.ByName("Suspend")),
+		connect.WithHandlerOptions(opts...),
+	)
+	tenantServiceResumeHandler := connect.NewUnaryHandlerSimple(
+		TenantServiceResumeProcedure,
+		svc.Resume,
+		connect.WithSchema(tenantServiceMethods.ByName("Resume")),
+		connect.WithHandlerOptions(opts...),
+	)
 	tenantServiceCreateKeyHandler := connect.NewUnaryHandlerSimple(
 		TenantServiceCreateKeyProcedure,
 		svc.CreateKey,
@@ -493,6 +551,10 @@ func NewTenantServiceHandler(svc TenantServiceHandler, opts ...connect.HandlerOp
 			tenantServiceCancelDeletionHandler.ServeHTTP(w, r)
 		case TenantServiceListRemovedProcedure:
 			tenantServiceListRemovedHandler.ServeHTTP(w, r)
+		case TenantServiceSuspendProcedure:
+			tenantServiceSuspendHandler.ServeHTTP(w, r)
+		case TenantServiceResumeProcedure:
+			tenantServiceResumeHandler.ServeHTTP(w, r)
 		case TenantServiceCreateKeyProcedure:
 			tenantServiceCreateKeyHandler.ServeHTTP(w, r)
 		case TenantServiceListKeysProcedure:
@@ -548,6 +610,14 @@ func (UnimplementedTenantServiceHandler) CancelDeletion(context.Context, *v1.Can
 
 func (UnimplementedTenantServiceHandler) ListRemoved(context.Context, *v1.ListRemovedRequest) (*v1.ListRemovedResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.ListRemoved is not implemented"))
+}
+
+func (UnimplementedTenantServiceHandler) Suspend(context.Context, *v1.SuspendRequest) (*v1.SuspendResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.Suspend is not implemented"))
+}
+
+func (UnimplementedTenantServiceHandler) Resume(context.Context, *v1.ResumeRequest) (*v1.ResumeResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.Resume is not implemented"))
 }
 
 func (UnimplementedTenantServiceHandler) CreateKey(context.Context, *v1.CreateKeyRequest) (*v1.CreateKeyResponse, error) {
