@@ -20,8 +20,8 @@ import (
 	"github.com/millwright-io/millwright/proto/subject"
 )
 
-// tenantEntry is the tenant as its cell knows it; nil while it does not.
-func (s *stack) tenantEntry(t *testing.T, id string) *catalogv1.Tenant {
+// catalogTenant is the tenant as its cell knows it; nil while it does not.
+func (s *stack) catalogTenant(t *testing.T, id string) *catalogv1.Tenant {
 	t.Helper()
 	kv, err := s.js.KeyValue(t.Context(), subject.CatalogBucket(cell))
 	if err != nil {
@@ -65,7 +65,7 @@ func TestAnOperatorSuspendsAndResumes(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the cell knows why", func() bool {
-		e := s.tenantEntry(t, id)
+		e := s.catalogTenant(t, id)
 		return e.GetSuspended() && e.GetSuspension() == "invoice 7 is not paid"
 	})
 	got, err := s.tenants(key).Get(t.Context(), &tenantv1.GetRequest{})
@@ -75,7 +75,7 @@ func TestAnOperatorSuspendsAndResumes(t *testing.T) {
 	if _, err := ops.Resume(t.Context(), &tenantv1.ResumeRequest{TenantId: id}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the cell serves it again", func() bool { e := s.tenantEntry(t, id); return e != nil && !e.GetSuspended() })
+	eventually(t, "the cell serves it again", func() bool { e := s.catalogTenant(t, id); return e != nil && !e.GetSuspended() })
 	if s.status(t, key) != tenantv1.TenantStatus_TENANT_STATUS_ACTIVE {
 		t.Error("resumed is not active")
 	}
@@ -121,7 +121,7 @@ func TestSettingsAreOfOneVersion(t *testing.T) {
 	if err != nil || res.GetSettings().GetVersion() != 2 || res.GetSettings().GetAlertRecipients()[0] != "shift@example.com" {
 		t.Fatalf("%v, %v", res, err)
 	}
-	eventually(t, "the cell knows how long to keep", func() bool { return s.tenantEntry(t, id).GetRetentionDays() == 90 })
+	eventually(t, "the cell knows how long to keep", func() bool { return s.catalogTenant(t, id).GetRetentionDays() == 90 })
 
 	late := good()
 	late.Name = "Somebody else's"
@@ -222,14 +222,14 @@ func TestADeletionCanBeCancelled(t *testing.T) {
 		time.Until(res.GetTenant().GetDeletion().GetDueAt().AsTime()) < 6*24*time.Hour {
 		t.Fatalf("%v, %v", res, err)
 	}
-	eventually(t, "the cell refuses it", func() bool { return strings.Contains(s.tenantEntry(t, id).GetSuspension(), "it will be deleted on") })
+	eventually(t, "the cell refuses it", func() bool { return strings.Contains(s.catalogTenant(t, id).GetSuspension(), "it will be deleted on") })
 	eventually(t, "its owner is told", func() bool { return s.mails.has("ada@example.com", "asked for ada works on Millwright to be deleted") })
 	_, err = ada.Delete(t.Context(), &tenantv1.DeleteRequest{Confirm: "ada-works"})
 	s.wants(t, connect.CodeFailedPrecondition, "is to be deleted already", err)
 	if _, err := ada.CancelDeletion(t.Context(), &tenantv1.CancelDeletionRequest{}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the cell serves it again", func() bool { return !s.tenantEntry(t, id).GetSuspended() })
+	eventually(t, "the cell serves it again", func() bool { return !s.catalogTenant(t, id).GetSuspended() })
 	if s.status(t, key) != tenantv1.TenantStatus_TENANT_STATUS_ACTIVE {
 		t.Error("it is not active again")
 	}
@@ -253,7 +253,7 @@ func TestADeletedTenantLeavesOnlyItsTombstone(t *testing.T) {
 	if _, err := s.tenants(as{cookie: "ada"}).Delete(t.Context(), &tenantv1.DeleteRequest{Confirm: "ada-works"}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the cell is told to remove it", func() bool { return s.tenantEntry(t, id).GetRemoved() })
+	eventually(t, "the cell is told to remove it", func() bool { return s.catalogTenant(t, id).GetRemoved() })
 	if _, err := s.tenants(key).Get(t.Context(), &tenantv1.GetRequest{}); connect.CodeOf(err) != connect.CodeUnauthenticated {
 		t.Errorf("its key: %v", err)
 	}

@@ -58,7 +58,7 @@ func (c *crashing) SettleStep(ctx context.Context, id tenancy.ID, s tenant.Step,
 // issuer makes certificates that tell how often it was asked; it fails the first times.
 type issuer struct{ asked, fails int }
 
-func (i *issuer) NewIntermediate(tenancy.ID) ([]byte, []byte, error) {
+func (i *issuer) NewIntermediate(context.Context, tenancy.ID) ([]byte, []byte, error) {
 	i.asked++
 	if i.asked <= i.fails {
 		return nil, nil, errors.New("the key service is away")
