@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { paths, safeNext } from "./paths";
 
 test("every address", () => {
-  const all = Object.entries(paths).map(([name, build]) => [name, (build as (argument?: unknown) => string)({ device: "press 01/ä" })]);
+  const all = Object.entries(paths).map(([name, build]) => [name, (build as (argument?: unknown) => string)({ device: "press 01/ä", group: "a b", job: "j" })]);
   // Those that take where to go next are asked without it.
   const plain = all.map(([name, url]) => (name === "signIn" ? [name, paths.signIn()] : name === "signUp" ? [name, paths.signUp()] : name === "verification" ? [name, paths.verification()] : [name, url]));
   expect(Object.fromEntries(plain)).toMatchInlineSnapshot(`
@@ -12,9 +12,15 @@ test("every address", () => {
       "chooseOrganisation": "/organisations",
       "device": "/devices/press%2001%2F%C3%A4",
       "fleet": "/fleet",
+      "group": "/groups/a%20b",
+      "groups": "/groups",
       "home": "/",
+      "importDevices": "/import",
       "invitation": "/invitation",
+      "job": "/jobs/j",
+      "jobs": "/jobs",
       "mailbox": "/mailbox",
+      "newGroup": "/groups/new",
       "newOrganisation": "/organisations/new",
       "recovery": "/recovery",
       "settings": "/settings",

@@ -37,6 +37,12 @@ export const routes: RouteObject[] = [
           { path: "/fleet", lazy: page(() => import("./pages/FleetPage")) },
           { path: "/add-device", lazy: page(() => import("./pages/AddDevicePage")) },
           { path: "/devices/:device", lazy: page(() => import("./pages/DevicePage")) },
+          { path: "/import", lazy: page(() => import("./pages/ImportPage")) },
+          { path: "/groups", lazy: page(() => import("./pages/GroupsPage")) },
+          { path: "/groups/new", lazy: page(() => import("./pages/NewGroupPage")) },
+          { path: "/groups/:group", lazy: page(() => import("./pages/GroupPage")) },
+          { path: "/jobs", lazy: page(() => import("./pages/JobsPage")) },
+          { path: "/jobs/:job", lazy: page(() => import("./pages/JobPage")) },
           { path: "/usage", lazy: page(() => import("./pages/UsagePage")) },
           {
             path: "/settings",

@@ -22,6 +22,7 @@ import { CertificatePanel } from "./device/CertificatePanel";
 import { DeadLetterPanel } from "./device/DeadLetterPanel";
 import { DetailPanel } from "./device/DetailPanel";
 import styles from "./device/Device.module.css";
+import { GroupsPanel } from "./device/GroupsPanel";
 import { HistoryPanel } from "./device/HistoryPanel";
 import { LatestPanel } from "./device/LatestPanel";
 import { LivePanel } from "./device/LivePanel";
@@ -114,6 +115,7 @@ function Loaded({ device }: { device: Device }) {
         <div className={styles.side}>
           <LatestPanel values={values} received={lastSeen} />
           <CertificatePanel device={device} />
+          <GroupsPanel deviceId={id} />
           <DetailPanel device={device} events={heard?.events ?? 0} missed={heard?.missed ?? 0} />
         </div>
       </div>

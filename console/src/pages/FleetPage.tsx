@@ -53,7 +53,7 @@ export default function FleetPage() {
   };
 
   return (
-    <Page title="Fleet" note={devices.data && !none ? `${formatCount(devices.data.total)} ${devices.data.total === 1 ? "device" : "devices"}, ${counts.live} live` : tenant.name} actions={!none && <AddDeviceLink />}>
+    <Page title="Fleet" note={devices.data && !none ? `${formatCount(devices.data.total)} ${devices.data.total === 1 ? "device" : "devices"}, ${counts.live} live` : tenant.name} actions={!none && <FleetActions />}>
       {devices.error && <ErrorPanel {...explain(devices.error)} onRetry={devices.refetch} />}
       {latest.error && !devices.error && <ErrorPanel title="No live values" detail={`The cell did not answer: ${explain(latest.error).detail}`} onRetry={latest.refetch} />}
       {none && <FirstDevice />}
@@ -84,6 +84,17 @@ export default function FleetPage() {
         </>
       )}
     </Page>
+  );
+}
+
+function FleetActions() {
+  return (
+    <>
+      <Link className={buttonClass()} to={paths.importDevices()}>
+        <Icon name="list" size={18} /> Import
+      </Link>
+      <AddDeviceLink />
+    </>
   );
 }
 
