@@ -29,7 +29,7 @@ func (s *stack) jobEnds(t *testing.T, who as, id string) *jobv1.Job {
 	t.Helper()
 	deadline := time.NewTimer(10 * time.Minute)
 	defer deadline.Stop()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		res, err := s.jobs(who).Get(t.Context(), &jobv1.GetRequest{JobId: id})

@@ -48,6 +48,9 @@ func (s *Store) addDevice(ctx context.Context, tx pgx.Tx, id tenancy.ID, d devic
 			return err
 		}
 	}
+	if a, ok := ctx.Value(ambientKey{}).(ambient); ok && *a.devices != uncounted {
+		*a.devices++
+	}
 	return ensureType(ctx, tx, id, d.Type, e)
 }
 
@@ -85,8 +88,14 @@ func underLimit(ctx context.Context, tx pgx.Tx, table string, id tenancy.ID, lim
 	if table == "devices" {
 		query += " and status <> 'retired'"
 	}
-	if err := tx.QueryRow(ctx, query, id).Scan(&n); err != nil {
+	batch, ok := ctx.Value(ambientKey{}).(ambient)
+	if ok = ok && table == "devices"; ok && *batch.devices != uncounted {
+		n = *batch.devices
+	} else if err := tx.QueryRow(ctx, query, id).Scan(&n); err != nil {
 		return fmt.Errorf("count %s: %w", table, err)
+	}
+	if ok {
+		*batch.devices = n
 	}
 	if n >= limit {
 		return &tenancy.LimitError{Limit: table, Scope: "tenant", Current: n, Maximum: limit}

@@ -26,12 +26,17 @@ func (s *Store) wakeJobs() {
 	}
 }
 
+// uncounted is a number of devices that nobody has counted yet.
+const uncounted = -1
+
 type ambientKey struct{}
 
 // ambient is the transaction of a job's batch, which all that its items do takes part in.
 type ambient struct {
 	tx     pgx.Tx
 	tenant tenancy.ID
+	// devices is how many the tenant has, once somebody has counted: the batch holds the lock on the tenant.
+	devices *int64
 }
 
 // WorkOnJob implements job.Queue. The row of the queue is locked while the batch is done, so that no two processes work
@@ -82,13 +87,16 @@ func (s *Store) workOn(ctx context.Context, tx pgx.Tx, id tenancy.ID, j job.Job,
 	if err != nil {
 		return err
 	}
+	if _, err := s.lockTenant(ctx, tx, id); err != nil {
+		return err
+	}
 	var o outcome
-	ctx = context.WithValue(ctx, ambientKey{}, ambient{tx, id})
+	devices := int64(uncounted)
 	for n, i := range items {
 		if o.left = n > 0 && !w.Going(); o.left {
 			break
 		}
-		note, err := s.workOnItem(ctx, tx, id, j, i, w)
+		note, err := s.workOnItem(ctx, tx, id, &devices, j, i, w)
 		if err != nil {
 			o.trouble = err
 			break
@@ -116,9 +124,10 @@ func pendingItems(ctx context.Context, tx pgx.Tx, id tenancy.ID, name string) ([
 }
 
 // workOnItem does one item within a savepoint and notes it. An error means that the item is to be tried again.
-func (s *Store) workOnItem(ctx context.Context, tx pgx.Tx, id tenancy.ID, j job.Job, i job.Item, w job.Work) (note string, err error) {
+func (s *Store) workOnItem(ctx context.Context, tx pgx.Tx, id tenancy.ID, devices *int64, j job.Job, i job.Item, w job.Work) (note string, err error) {
+	before := *devices
 	err = pgx.BeginFunc(ctx, tx, func(inner pgx.Tx) error {
-		sealed, err := w.Do(context.WithValue(ctx, ambientKey{}, ambient{inner, id}), j, i)
+		sealed, err := w.Do(context.WithValue(ctx, ambientKey{}, ambient{inner, id, devices}), j, i)
 		if err != nil || sealed == nil {
 			return err
 		}
@@ -130,6 +139,7 @@ func (s *Store) workOnItem(ctx context.Context, tx pgx.Tx, id tenancy.ID, j job.
 	})
 	state := "done"
 	if err != nil {
+		*devices = before
 		var final bool
 		if note, final = w.Failed(err); !final {
 			return "", err

@@ -105,7 +105,7 @@ func (s *Store) inTenant(ctx context.Context, id tenancy.ID, f func(tx pgx.Tx) e
 		if a.tenant != id {
 			return fmt.Errorf("a job of one organisation asks for another's rows: %w", tenancy.ErrForbidden)
 		}
-		return translate(pgx.BeginFunc(ctx, a.tx, f))
+		return translate(f(a.tx)) // an error ends the item, whose savepoint takes all of it back
 	}
 	return s.in(ctx, "millwright.tenant", string(id), f)
 }
