@@ -11,7 +11,16 @@ import (
 
 // Download opens a path of the control plane that is no RPC, such as /api/v1/audit/export. Close it.
 func (c *Client) Download(ctx context.Context, path string) (io.ReadCloser, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.server+path, nil)
+	return c.open(ctx, http.MethodGet, path)
+}
+
+// Take opens a path of that kind whose content can be taken once. Close it.
+func (c *Client) Take(ctx context.Context, path string) (io.ReadCloser, error) {
+	return c.open(ctx, http.MethodPost, path)
+}
+
+func (c *Client) open(ctx context.Context, method, path string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.server+path, nil)
 	if err != nil {
 		return nil, fmt.Errorf("get %s: %w", path, err)
 	}

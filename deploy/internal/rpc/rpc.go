@@ -19,6 +19,8 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/cell/v1/cellv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/group/v1/groupv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/job/v1/jobv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1/telemetryv1connect"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
@@ -44,10 +46,15 @@ func Flags(fs *flag.FlagSet) *Options {
 type Client struct {
 	Tenants tenantv1connect.TenantServiceClient
 	Devices devicev1connect.DeviceServiceClient
-	Usage   usagev1connect.UsageServiceClient
-	Audit   auditv1connect.AuditServiceClient
-	Members memberv1connect.MemberServiceClient
-	Cells   cellv1connect.CellServiceClient
+	// Gateways, Groups, Bulk and Jobs are about many devices at once.
+	Gateways devicev1connect.GatewayServiceClient
+	Groups   groupv1connect.GroupServiceClient
+	Bulk     devicev1connect.BulkServiceClient
+	Jobs     jobv1connect.JobServiceClient
+	Usage    usagev1connect.UsageServiceClient
+	Audit    auditv1connect.AuditServiceClient
+	Members  memberv1connect.MemberServiceClient
+	Cells    cellv1connect.CellServiceClient
 
 	http   *http.Client
 	auth   connect.Option
@@ -87,13 +94,17 @@ func dial(server string, auth header) (*Client, error) {
 	}
 	client, option := newHTTP(), connect.WithInterceptors(auth)
 	return &Client{
-		Tenants: tenantv1connect.NewTenantServiceClient(client, server, option),
-		Devices: devicev1connect.NewDeviceServiceClient(client, server, option),
-		Usage:   usagev1connect.NewUsageServiceClient(client, server, option),
-		Audit:   auditv1connect.NewAuditServiceClient(client, server, option),
-		Members: memberv1connect.NewMemberServiceClient(client, server, option),
-		Cells:   cellv1connect.NewCellServiceClient(client, server, option),
-		http:    client, auth: option, server: strings.TrimRight(server, "/"), header: auth,
+		Tenants:  tenantv1connect.NewTenantServiceClient(client, server, option),
+		Devices:  devicev1connect.NewDeviceServiceClient(client, server, option),
+		Gateways: devicev1connect.NewGatewayServiceClient(client, server, option),
+		Groups:   groupv1connect.NewGroupServiceClient(client, server, option),
+		Bulk:     devicev1connect.NewBulkServiceClient(client, server, option),
+		Jobs:     jobv1connect.NewJobServiceClient(client, server, option),
+		Usage:    usagev1connect.NewUsageServiceClient(client, server, option),
+		Audit:    auditv1connect.NewAuditServiceClient(client, server, option),
+		Members:  memberv1connect.NewMemberServiceClient(client, server, option),
+		Cells:    cellv1connect.NewCellServiceClient(client, server, option),
+		http:     client, auth: option, server: strings.TrimRight(server, "/"), header: auth,
 	}, nil
 }
 
