@@ -246,6 +246,15 @@ func (c *Client) Connected() bool {
 	return c.conn != nil
 }
 
+// Reconnect ends the connection, if there is one; Run makes another, and what was not acknowledged goes out again.
+func (c *Client) Reconnect() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn != nil {
+		_ = c.conn.Close()
+	}
+}
+
 func (c *Client) inFlight() int { return len(c.slots) - len(c.free) }
 
 // queueUnacked renders every unacknowledged message again, oldest first. The caller holds mu.

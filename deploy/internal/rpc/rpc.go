@@ -18,6 +18,7 @@ import (
 	"github.com/millwright-io/millwright/deploy/internal/command"
 	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/cell/v1/cellv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/certificate/v1/certificatev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/group/v1/groupv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/job/v1/jobv1connect"
@@ -44,8 +45,9 @@ func Flags(fs *flag.FlagSet) *Options {
 
 // Client calls the control plane; its methods' errors are for Explain.
 type Client struct {
-	Tenants tenantv1connect.TenantServiceClient
-	Devices devicev1connect.DeviceServiceClient
+	Tenants      tenantv1connect.TenantServiceClient
+	Devices      devicev1connect.DeviceServiceClient
+	Certificates certificatev1connect.CertificateServiceClient
 	// Gateways, Groups, Bulk and Jobs are about many devices at once.
 	Gateways devicev1connect.GatewayServiceClient
 	Groups   groupv1connect.GroupServiceClient
@@ -94,17 +96,18 @@ func dial(server string, auth header) (*Client, error) {
 	}
 	client, option := newHTTP(), connect.WithInterceptors(auth)
 	return &Client{
-		Tenants:  tenantv1connect.NewTenantServiceClient(client, server, option),
-		Devices:  devicev1connect.NewDeviceServiceClient(client, server, option),
-		Gateways: devicev1connect.NewGatewayServiceClient(client, server, option),
-		Groups:   groupv1connect.NewGroupServiceClient(client, server, option),
-		Bulk:     devicev1connect.NewBulkServiceClient(client, server, option),
-		Jobs:     jobv1connect.NewJobServiceClient(client, server, option),
-		Usage:    usagev1connect.NewUsageServiceClient(client, server, option),
-		Audit:    auditv1connect.NewAuditServiceClient(client, server, option),
-		Members:  memberv1connect.NewMemberServiceClient(client, server, option),
-		Cells:    cellv1connect.NewCellServiceClient(client, server, option),
-		http:     client, auth: option, server: strings.TrimRight(server, "/"), header: auth,
+		Tenants:      tenantv1connect.NewTenantServiceClient(client, server, option),
+		Devices:      devicev1connect.NewDeviceServiceClient(client, server, option),
+		Certificates: certificatev1connect.NewCertificateServiceClient(client, server, option),
+		Gateways:     devicev1connect.NewGatewayServiceClient(client, server, option),
+		Groups:       groupv1connect.NewGroupServiceClient(client, server, option),
+		Bulk:         devicev1connect.NewBulkServiceClient(client, server, option),
+		Jobs:         jobv1connect.NewJobServiceClient(client, server, option),
+		Usage:        usagev1connect.NewUsageServiceClient(client, server, option),
+		Audit:        auditv1connect.NewAuditServiceClient(client, server, option),
+		Members:      memberv1connect.NewMemberServiceClient(client, server, option),
+		Cells:        cellv1connect.NewCellServiceClient(client, server, option),
+		http:         client, auth: option, server: strings.TrimRight(server, "/"), header: auth,
 	}, nil
 }
 

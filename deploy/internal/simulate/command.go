@@ -12,6 +12,7 @@ import (
 	"github.com/millwright-io/millwright/deploy/internal/enrol"
 	"github.com/millwright-io/millwright/deploy/internal/plant"
 	"github.com/millwright-io/millwright/deploy/internal/rpc"
+	certificatev1 "github.com/millwright-io/millwright/proto/gen/millwright/certificate/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 )
 
@@ -51,6 +52,7 @@ func define(fs *flag.FlagSet) *flags {
 	fs.StringVar(&f.cfg.Target.MQTT, "mqtt-address", "", "`host:port` of MQTT over TLS; asked of the server when empty")
 	fs.StringVar(&f.cfg.Target.WebSocket, "mqtt-websocket-url", "", "`URL` of MQTT over WebSocket; asked of the server when empty")
 	fs.StringVar(&f.cfg.Target.Ingest, "ingest-url", "", "`URL` of the HTTPS ingest; asked of the server when empty")
+	fs.StringVar(&f.cfg.EST, "est-url", "", "`URL` where certificates are renewed by EST after two thirds of their life, e.g. https://127.0.0.1:8444/.well-known/est; asked of the server when empty")
 	fs.Func("start", "RFC 3339 `time` at which simulated time begins", func(s string) (err error) {
 		f.cfg.Start, err = time.Parse(time.RFC3339, s)
 		return err
@@ -108,6 +110,13 @@ func (f *flags) members(ctx context.Context) ([]Member, error) {
 	}
 	t := answer.GetTenant()
 	f.cfg.Target = Target{MQTT: t.GetMqttAddress(), WebSocket: t.GetMqttWebsocketUrl(), Ingest: t.GetIngestUrl()}
+	if f.cfg.EST == "" {
+		overview, err := api.Certificates.GetOverview(ctx, &certificatev1.GetOverviewRequest{})
+		if err != nil {
+			return nil, rpc.Explain(err)
+		}
+		f.cfg.EST = overview.GetEstUrl()
+	}
 	signals := plant.New(f.cfg.Seed, f.devices)
 	wanted := make([]enrol.Device, len(signals))
 	for i, s := range signals {

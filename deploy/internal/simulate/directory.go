@@ -86,7 +86,7 @@ func ReadMembers(dir string, seed uint64) ([]Member, error) {
 		if f.Facility != "" {
 			s.Facility, s.Line, s.Station = f.Facility, f.Line, f.Station
 		}
-		members[i] = Member{ID: f.DeviceID, Signals: s, Credentials: c}
+		members[i] = Member{ID: f.DeviceID, Signals: s, Credentials: c, Dir: filepath.Join(dir, f.DeviceID)}
 	}
 	return members, nil
 }

@@ -26,6 +26,8 @@ type sender interface {
 	// Drain waits until everything was answered and returns how much was not.
 	Drain(ctx context.Context) int
 	Connected() bool
+	// Reconnect changes over to a new connection, with the certificate as it is then.
+	Reconnect()
 	Stats() mqttclient.Stats
 }
 
@@ -79,6 +81,9 @@ func (h *httpSender) Publish(_ string, payload []byte, mark mqttclient.Mark) err
 }
 
 func (h *httpSender) Flush() {}
+
+// Reconnect implements sender: a connection in use ends with its request.
+func (h *httpSender) Reconnect() { h.client.CloseIdleConnections() }
 
 func (h *httpSender) Connected() bool {
 	h.mu.Lock()

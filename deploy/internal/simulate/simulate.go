@@ -37,7 +37,9 @@ type Config struct {
 	Protocol string
 	Window   int
 	// Acks is the file of acknowledged events; empty for none.
-	Acks   string
+	Acks string
+	// EST is where certificates are renewed from two thirds of their life on; empty: they are not.
+	EST    string
 	Target Target
 }
 
@@ -51,6 +53,8 @@ type Member struct {
 	ID          string
 	Signals     *plant.Device
 	Credentials enrol.Credentials
+	// Dir is where renewed credentials are kept; empty: nowhere.
+	Dir string
 }
 
 // ErrIncomplete says that not everything sent was acknowledged. It was printed.
@@ -78,12 +82,13 @@ func Run(ctx context.Context, cfg Config, members []Member, out io.Writer, now f
 }
 
 type run struct {
-	cfg     Config
-	out     io.Writer
-	now     func() time.Time
-	log     *slog.Logger
-	totals  *totals
-	devices []*device
+	cfg      Config
+	out      io.Writer
+	now      func() time.Time
+	log      *slog.Logger
+	totals   *totals
+	devices  []*device
+	renewals []*renewal
 	// unfinished counts devices that could not send their whole schedule.
 	unfinished atomic.Int64
 }
@@ -120,9 +125,16 @@ func (r *run) build(members []Member) error {
 }
 
 func (r *run) sender(m Member, d *device) (sender, error) {
-	config, err := m.Credentials.TLS()
+	wallet, config, err := newWallet(m)
 	if err != nil {
 		return nil, err
+	}
+	if r.cfg.EST != "" {
+		r.renewals = append(r.renewals, &renewal{wallet: wallet, url: r.cfg.EST, now: r.now, log: r.log, renewed: func() {
+			if d.sender != nil {
+				d.sender.Reconnect()
+			}
+		}})
 	}
 	settle := func(acks []mqttclient.Ack) { d.settle(acks, r.now()) }
 	if r.cfg.Protocol == "http" {
@@ -159,6 +171,9 @@ func (r *run) simulate(ctx context.Context) error {
 				r.unfinished.Add(1)
 			}
 		})
+	}
+	for _, renewal := range r.renewals {
+		conns.Go(func() { renewal.run(connCtx) })
 	}
 	progressCtx, stopProgress := context.WithCancel(connCtx)
 	var printing sync.WaitGroup

@@ -55,6 +55,7 @@ func (s *site) plantPart(address string) *part {
 	spec := s.roleSpec("simulate", "simulate", []string{
 		"--devices-dir", s.dir.at("devices"), "--mqtt-address", address,
 		"--seed", strconv.Itoa(demo.Seed), "--backfill", demoHistory.String(),
+		"--est-url", "https://" + s.reachable(s.cfg.ESTAddress) + "/.well-known/est",
 	}, nil)
 	return childPart(s.child(spec))
 }
