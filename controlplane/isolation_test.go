@@ -86,18 +86,23 @@ func TestNothingOfAnotherTenantIsInReach(t *testing.T) {
 	state := func() string {
 		var b strings.Builder
 		for _, path := range []string{"/api/v1/tenant", "/api/v1/members", "/api/v1/invitations", "/api/v1/keys", "/api/v1/limits", "/api/v1/limit-refusals", "/api/v1/jobs", "/api/v1/jobs/" + begun.GetJob().GetJobId() + "/errors", "/api/v1/groups", "/api/v1/groups/presses/members", "/api/v1/devices/press_01/gateway", "/api/v1/devices", "/api/v1/devices/press_01", "/api/v1/device-types", "/api/v1/certificates", "/api/v1/provisioning-templates", "/api/v1/claim-tokens", "/api/v1/authorities", "/api/v1/usage?start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z"} {
-			_, body := call(t, keyA, http.MethodGet, s.url+path, nil)
-			b.WriteString(body + "\n")
+			eventually(t, path, func() bool { // it may be asked too often
+				status, body := call(t, keyA, http.MethodGet, s.url+path, nil)
+				if status != http.StatusTooManyRequests {
+					b.WriteString(body + "\n")
+				}
+				return status != http.StatusTooManyRequests
+			})
 		}
 		return b.String()
 	}
 	// What goes on by itself is over first.
 	s.provisioned(t, idA)
+	before := ""
 	eventually(t, "tenant A is served and its invitation sent", func() bool {
-		text := state()
-		return strings.Contains(text, "TENANT_STATUS_ACTIVE") && strings.Contains(text, "INVITATION_STATUS_SENT")
+		before = state()
+		return strings.Contains(before, "TENANT_STATUS_ACTIVE") && strings.Contains(before, "INVITATION_STATUS_SENT")
 	})
-	before := state()
 	if !strings.Contains(before, marker) {
 		t.Fatal("the marker is not in tenant A's state")
 	}

@@ -319,9 +319,10 @@ func (r *Runner) take(ctx context.Context, f engine.Frame) error {
 	return nil
 }
 
-// drain cuts what is open and stores a last checkpoint.
+// drain cuts what is open, sends the last totals and stores a last checkpoint.
 func (r *Runner) drain(ctx context.Context) error {
-	if len(r.recorded) > 0 || r.state.Position() == r.stored.Load() {
+	position := r.state.Position()
+	if len(r.recorded) > 0 || position == r.stored.Load() && position == r.published.Load() {
 		return nil
 	}
 	select {
