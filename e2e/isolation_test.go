@@ -150,7 +150,7 @@ func requestFor(d protoreflect.MessageDescriptor, a victim) []byte {
 		"device_id": a.device, "device_ids": []string{a.device}, "serial": a.serial, "key_id": a.keyID, "member_id": a.memberID,
 		"tenant_id": a.tenantID, "device_type": "press", "version": "1", "firmware": "1", "name": "mine now", "role": "ROLE_VIEWER", "email": "intruder@example.com",
 		"template_id": a.device, "claim_token_id": a.device, "authority_id": a.device, "certificate_pem": "rubbish", "id_pattern": ".*", "max_devices": 1,
-		"serials": []string{a.serial},
+		"serials":       []string{a.serial},
 		"invitation_id": a.invitationID, "token": strings.Repeat(a.invitationID, 3),
 		"events": []any{map[string]any{"deviceId": a.device, "messageId": "x", "eventTime": "2026-01-01T00:00:00Z"}},
 	}
