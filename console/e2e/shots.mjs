@@ -34,6 +34,7 @@ const pages = {
   settings: { path: "/settings" },
   members: { path: "/settings/members" },
   keys: { path: "/settings/keys" },
+  certificates: { path: "/settings/certificates" },
   audit: { path: "/settings/audit" },
   store: { path: "/settings/data-access" },
 };

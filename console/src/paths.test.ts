@@ -25,6 +25,7 @@ test("every address", () => {
       "recovery": "/recovery",
       "settings": "/settings",
       "settingsAudit": "/settings/audit",
+      "settingsCertificates": "/settings/certificates",
       "settingsKeys": "/settings/keys",
       "settingsMembers": "/settings/members",
       "settingsStore": "/settings/data-access",

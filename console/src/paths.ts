@@ -30,6 +30,7 @@ export const paths = {
   settings: () => "/settings",
   settingsMembers: () => "/settings/members",
   settingsKeys: () => "/settings/keys",
+  settingsCertificates: () => "/settings/certificates",
   settingsAudit: () => "/settings/audit",
   settingsStore: () => "/settings/data-access",
 };

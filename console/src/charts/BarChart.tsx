@@ -13,6 +13,8 @@ interface BarChartProps {
   width: number;
   /** A line across, such as a quota. */
   limit?: number | undefined;
+  /** What is counted. */
+  unit?: string;
 }
 
 const height = 240;
@@ -20,7 +22,7 @@ const left = 52;
 const bottom = 24;
 const top = 12;
 
-export function BarChart({ bins, label, name, tick, width, limit }: BarChartProps) {
+export function BarChart({ bins, label, name, tick, width, limit, unit = "events" }: BarChartProps) {
   const [at, setAt] = useState<number>();
   const ticks = axisTicks(Math.max(...bins.map((b) => b.value), 0));
   const highest = ticks[ticks.length - 1] ?? 1;
@@ -49,14 +51,14 @@ export function BarChart({ bins, label, name, tick, width, limit }: BarChartProp
                 {tick(bin.start)}
               </text>
             )}
-            <rect className={styles.hit} x={left + i * step} width={step} y={top} height={height - top - bottom} role="img" aria-label={`${name(bin.start)}: ${formatCount(bin.value)} events`} onPointerEnter={() => setAt(i)} />
+            <rect className={styles.hit} x={left + i * step} width={step} y={top} height={height - top - bottom} role="img" aria-label={`${name(bin.start)}: ${formatCount(bin.value)} ${unit}`} onPointerEnter={() => setAt(i)} />
           </g>
         ))}
       </svg>
       {shown && at !== undefined && (
         <div className={styles.barTip} style={at > bins.length / 2 ? { right: width - left - at * step + 8 } : { left: left + (at + 1) * step + 8 }}>
           <span>{name(shown.start)}</span>
-          <strong>{formatCount(shown.value)} events</strong>
+          <strong>{formatCount(shown.value)} {unit}</strong>
         </div>
       )}
     </div>

@@ -39,6 +39,8 @@ export const actionWords = {
   "groups.write": "Make and change groups and their policies",
   "jobs.read": "See jobs",
   "jobs.write": "Cancel jobs",
+  "provisioning.read": "See templates, claim tokens and your own CAs",
+  "provisioning.write": "Let devices enrol by themselves",
   "certificates.write": "Issue and revoke certificates",
   "telemetry.read": "See telemetry and charts",
   "dead_letters.read": "See refused messages",

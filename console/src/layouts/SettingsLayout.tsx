@@ -12,6 +12,7 @@ const tabs: ReadonlyArray<{ to: string; icon: IconName; label: string }> = [
   { to: paths.settings(), icon: "building", label: "Organisation" },
   { to: paths.settingsMembers(), icon: "people", label: "Members" },
   { to: paths.settingsKeys(), icon: "key", label: "API keys" },
+  { to: paths.settingsCertificates(), icon: "certificate", label: "Certificates" },
   { to: paths.settingsAudit(), icon: "list", label: "Audit log" },
   { to: paths.settingsStore(), icon: "store", label: "Data access" },
 ];

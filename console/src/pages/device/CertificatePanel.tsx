@@ -2,7 +2,7 @@
 import { useState } from "react";
 import { CertificateStatus, useIssueCertificate, useRevokeCertificate, type Certificate, type Credentials, type Device } from "../../api/device";
 import { explain } from "../../api/errors";
-import { day, formatDate, formatUntil, millis } from "../../format/time";
+import { formatDate, formatUntil, millis } from "../../format/time";
 import { useNow } from "../../hooks/useNow";
 import { useRefusal } from "../../hooks/useSession";
 import { Badge } from "../../ui/Badge";
@@ -12,9 +12,9 @@ import { Panel } from "../../ui/Panel";
 import { Empty, Notice } from "../../ui/States";
 import { useToasts } from "../../ui/Toasts";
 import { BundleDownload } from "../../bundle/BundleDownload";
+import { originWords } from "../settings/certificates/Inventory";
 import styles from "./Device.module.css";
 
-const soon = 14 * day;
 const shownFirst = 3;
 
 export function CertificatePanel({ device }: { device: Device }) {
@@ -81,14 +81,15 @@ function CertificateEntry({ certificate, refusal, onRevoke }: { certificate: Cer
   const from = millis(certificate.notBefore) ?? 0;
   const until = millis(certificate.notAfter) ?? 0;
   const expired = until <= now || certificate.status === CertificateStatus.EXPIRED;
-  const active = certificate.status === CertificateStatus.ACTIVE && !expired;
-  const expiring = active && until - now < soon;
+  const active = certificate.status !== CertificateStatus.REVOKED && !expired;
+  const superseded = certificate.status === CertificateStatus.SUPERSEDED;
+  const expiring = active && !superseded && certificate.status === CertificateStatus.EXPIRING;
   const left = Math.max(0, Math.min(1, (until - now) / Math.max(1, until - from)));
   return (
     <div className={styles.cert}>
       <div className={styles.certHead}>
         {active ? (
-          <Badge tone={expiring ? "brass" : "accent"}>{expiring ? "Expires soon" : "Valid"}</Badge>
+          <Badge tone={expiring ? "brass" : superseded ? "steel" : "accent"}>{expiring ? "Renewal due" : superseded ? "Superseded, still good" : "Valid"}</Badge>
         ) : (
           <Badge tone="rust">{certificate.status === CertificateStatus.REVOKED ? "Revoked" : "Expired"}</Badge>
         )}
@@ -107,6 +108,7 @@ function CertificateEntry({ certificate, refusal, onRevoke }: { certificate: Cer
         <span>{active ? `Expires ${formatUntil(until, now)}` : certificate.revokedAt ? `Revoked ${formatDate(millis(certificate.revokedAt) ?? 0)}` : `Expired ${formatUntil(until, now)}`}</span>
         <span>{formatDate(until)}</span>
       </div>
+      {originWords[certificate.origin] && <div className={styles.certFoot}>{originWords[certificate.origin]}</div>}
       <code className={styles.serial} title={certificate.serial}>
         {certificate.serial}
       </code>
