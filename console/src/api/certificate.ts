@@ -15,7 +15,7 @@ export const useCertificateOverview = () => useQuery(method.getOverview, {}, { r
 
 /** Certificates of all devices, those that end first in front; unspecified: of every status. */
 export function useInventory(status: CertificateStatus, devicePrefix: string) {
-  return useInfiniteQuery(method.list, { pageSize: 50, pageToken: "", status, devicePrefix }, { pageParamKey: "pageToken", getNextPageParam: (page) => page.nextPageToken || undefined, refetchInterval: 30_000 });
+  return useInfiniteQuery(method.list, { pageSize: 15, pageToken: "", status, devicePrefix }, { pageParamKey: "pageToken", getNextPageParam: (page) => page.nextPageToken || undefined, refetchInterval: 30_000 });
 }
 
 export const useRevokeCertificates = () => useMutation(method.revoke, { onSuccess: refresh });
