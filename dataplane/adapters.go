@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/clickhouse"
 	"github.com/millwright-io/millwright/dataplane/internal/commit"
+	"github.com/millwright-io/millwright/dataplane/internal/deadletter"
 	"github.com/millwright-io/millwright/dataplane/internal/engine"
 	"github.com/millwright-io/millwright/dataplane/internal/frame"
 	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
@@ -94,11 +96,23 @@ func (s store) Provision(ctx context.Context, tenant tenancy.ID) error {
 
 func (s store) InsertDeadLetters(ctx context.Context, tenant tenancy.ID, partition uint16, rows []engine.DeadLetterRow, token string) error {
 	letters := make([]clickhouse.DeadLetter, 0, len(rows))
+	var again []deadletter.Change
 	for _, r := range rows {
+		protocol := ""
+		if id, refusals, ok := deadletter.Retry(r.Event); ok {
+			// The row is there to be counted; what people see is the letter that was replayed, open again.
+			protocol = deadletter.ProtocolReplay
+			again = append(again, deadletter.Change{
+				ID: id, State: deadletter.Open, Refusals: refusals + 1, Reason: r.Reason, Detail: r.Detail, At: time.Unix(0, r.Event.Received), Note: "refused again",
+			})
+		}
 		letters = append(letters, clickhouse.DeadLetter{
 			Device: r.Event.Device, Received: r.Event.Received, Reason: r.Reason, Detail: r.Detail,
-			Payload: measurements(r.Event), Sequence: r.Sequence, Index: r.Index,
+			Payload: measurements(r.Event), Protocol: protocol, Sequence: r.Sequence, Index: r.Index,
 		})
+	}
+	if err := (letterStore{store: s.Store}).SetStates(ctx, tenant, again); err != nil {
+		return err
 	}
 	return s.Store.InsertDeadLetters(ctx, tenant, clickhouse.SourceEngine, partition, letters, token)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/clickhouse"
 	"github.com/millwright-io/millwright/dataplane/internal/commit"
+	"github.com/millwright-io/millwright/dataplane/internal/deadletter"
 	"github.com/millwright-io/millwright/dataplane/internal/engine"
 	"github.com/millwright-io/millwright/dataplane/internal/gateway"
 	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
@@ -41,6 +42,7 @@ type App struct {
 	inserts *commit.Inserter
 	letters *jetstream.LetterMover
 	counted *letterUsage
+	keeper  *letterKeeper
 	totals  *selfaudit.Totals
 	auditor *selfaudit.Auditor
 	runners []*commit.Runner
@@ -177,6 +179,7 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 	a.counted = &letterUsage{store: a.store, usage: jetstream.NewUsage(js, a.cfg.Cell), log: a.log, now: a.now, dirty: map[tenancy.ID]bool{}}
 	a.catalog.OnChange(a.counted.changed)
 	a.letters = jetstream.NewLetterMover(js, a.cfg.Cell, letters{rows, a.cfg.Cell, log, a.counted}, a.log)
+	a.keeper = &letterKeeper{store: a.store, catalog: a.catalog, limits: deadletter.DefaultLimits(), log: a.log, now: a.now}
 	a.totals = selfaudit.NewTotals(jetstream.NewUsage(js, a.cfg.Cell), a.cfg.Partitions)
 	a.watch = &observer{hub: a.hub, metrics: a.metrics, trim: log.Trim, refused: a.overMeasurements, floor: make([]uint64, a.cfg.Partitions), log: a.log, now: a.now}
 	options := engine.DefaultOptions()

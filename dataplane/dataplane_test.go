@@ -331,8 +331,9 @@ func (b *bundle) usage(t *testing.T) map[string]uint64 {
 		t.Fatal(err)
 	}
 	type key struct {
-		hour  int64
-		meter string
+		hour      int64
+		partition uint32
+		meter     string
 	}
 	newest := map[key]*usagev1.Total{}
 	batch, err := consumer.FetchNoWait(10_000)
@@ -345,7 +346,7 @@ func (b *bundle) usage(t *testing.T) map[string]uint64 {
 			t.Fatal(err)
 		}
 		for _, total := range totals.GetTotals() {
-			k := key{total.GetHour().GetSeconds(), total.GetMeter()}
+			k := key{total.GetHour().GetSeconds(), total.GetPartition(), total.GetMeter()}
 			if old := newest[k]; old == nil || old.GetVersion() <= total.GetVersion() {
 				newest[k] = total
 			}

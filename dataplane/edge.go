@@ -10,6 +10,7 @@ import (
 
 	"github.com/millwright-io/millwright/dataplane/internal/admission"
 	"github.com/millwright-io/millwright/dataplane/internal/clickhouse"
+	"github.com/millwright-io/millwright/dataplane/internal/deadletter"
 	"github.com/millwright-io/millwright/dataplane/internal/gateway"
 	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
 	"github.com/millwright-io/millwright/dataplane/internal/query"
@@ -68,6 +69,7 @@ func (a *App) openAPI(ctx context.Context) error {
 	}
 	a.api, err = rpc.Handler(rpc.Deps{
 		Cell: a.cfg.Cell, Catalog: a.catalog, Queries: query.New(reader{a.store}, a.now), Hub: a.hub,
+		Letters: deadletter.New(letterStore{a.store}, gateway.Resender{Gateway: a.gateway}, deadletter.DefaultLimits(), a.now),
 		Access: func(t tenancy.ID) rpc.Access {
 			return rpc.Access{URL: public, Database: t.Database(), Username: t.Database(), Password: a.store.Password(t)}
 		},

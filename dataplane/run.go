@@ -55,7 +55,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 		return nil
 	}
 	stages = append(stages, begin(ctx, failed, a.storing()...))
-	stages = append(stages, begin(ctx, failed, a.publisher.Run, a.deadLetters.Run, a.sharer.Run, a.keepDays))
+	stages = append(stages, begin(ctx, failed, a.publisher.Run, a.deadLetters.Run, a.sharer.Run, a.keepDays, a.keeper.run))
 	stages = append(stages, begin(ctx, failed, a.gateway.Run, a.sampleUses, func(ctx context.Context) error { return serve(ctx, a.apiListener, a.api) }))
 	a.health.started.Store(true)
 	addrs := a.Addrs()

@@ -22,7 +22,7 @@ import (
 	"time"
 
 	"github.com/millwright-io/millwright/e2e/stack"
-	telemetryv1 "github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1"
+	deadletterv1 "github.com/millwright-io/millwright/proto/gen/millwright/deadletter/v1"
 )
 
 // refuseBadInput posts what must not be stored. Each answer names what was wrong, each message is kept as a dead letter
@@ -154,7 +154,9 @@ func manyNames(n int) string {
 
 func deadLetters(t *testing.T, s *stack.Stack, device string) int {
 	t.Helper()
-	res, err := s.Telemetry(s.Demo.APIKey).ListDeadLetters(context.Background(), &telemetryv1.ListDeadLettersRequest{DeviceId: device, PageSize: 500})
+	res, err := s.DeadLetters(s.Demo.APIKey).List(context.Background(), &deadletterv1.ListRequest{
+		Filter: &deadletterv1.Filter{DeviceIds: []string{device}}, PageSize: 500,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

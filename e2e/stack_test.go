@@ -19,6 +19,7 @@ func TestStack(t *testing.T) {
 		{"a recording is replayed to the last digit", replayRecordings},
 		{"the simulator's acknowledged events are stored once", simulateAndVerify},
 		{"bad input gets a sentence and harms nothing", refuseBadInput},
+		{"a dead letter is put right and stored once", putDeadLetterRight},
 		{"a device is cut off when it is suspended or its certificate revoked", cutOffDevices},
 		{"tenants cannot reach each other", isolateTenants},
 		{"roles may do what their role says", enforceRoles},

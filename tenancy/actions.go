@@ -49,10 +49,11 @@ const (
 	ActionJobsRead  Action = "jobs.read"
 	ActionJobsWrite Action = "jobs.write"
 
-	ActionTelemetryRead   Action = "telemetry.read"
-	ActionDeadLettersRead Action = "dead_letters.read"
-	ActionStoreRead       Action = "store.read"
-	ActionUsageRead       Action = "usage.read"
+	ActionTelemetryRead    Action = "telemetry.read"
+	ActionDeadLettersRead  Action = "dead_letters.read"
+	ActionDeadLettersWrite Action = "dead_letters.write"
+	ActionStoreRead        Action = "store.read"
+	ActionUsageRead        Action = "usage.read"
 )
 
 // wholeTenant are the actions that a caller who is confined to facilities may not do, whatever the role.
@@ -174,13 +175,19 @@ var procedures = map[string]Action{
 	"/millwright.certificate.v1.CertificateService/ListAuthorities":   ActionProvisioningRead,
 	"/millwright.certificate.v1.CertificateService/RevokeAuthority":   ActionProvisioningWrite,
 
-	"/millwright.telemetry.v1.TelemetryService/Query":           ActionTelemetryRead,
-	"/millwright.telemetry.v1.TelemetryService/Latest":          ActionTelemetryRead,
-	"/millwright.telemetry.v1.TelemetryService/Watch":           ActionTelemetryRead,
-	"/millwright.telemetry.v1.TelemetryService/ListDeadLetters": ActionDeadLettersRead,
-	"/millwright.telemetry.v1.TelemetryService/GetStoreAccess":  ActionStoreRead,
-	"/millwright.telemetry.v1.TelemetryService/VerifyEvents":    ActionTelemetryRead,
-	"/millwright.telemetry.v1.TelemetryService/Recount":         ActionStoreRead,
+	"/millwright.telemetry.v1.TelemetryService/Query":          ActionTelemetryRead,
+	"/millwright.telemetry.v1.TelemetryService/Latest":         ActionTelemetryRead,
+	"/millwright.telemetry.v1.TelemetryService/Watch":          ActionTelemetryRead,
+	"/millwright.telemetry.v1.TelemetryService/GetStoreAccess": ActionStoreRead,
+	"/millwright.telemetry.v1.TelemetryService/VerifyEvents":   ActionTelemetryRead,
+	"/millwright.telemetry.v1.TelemetryService/Recount":        ActionStoreRead,
+
+	"/millwright.deadletter.v1.DeadLetterService/ListGroups": ActionDeadLettersRead,
+	"/millwright.deadletter.v1.DeadLetterService/List":       ActionDeadLettersRead,
+	"/millwright.deadletter.v1.DeadLetterService/Get":        ActionDeadLettersRead,
+	"/millwright.deadletter.v1.DeadLetterService/Preview":    ActionDeadLettersRead,
+	"/millwright.deadletter.v1.DeadLetterService/Replay":     ActionDeadLettersWrite,
+	"/millwright.deadletter.v1.DeadLetterService/Discard":    ActionDeadLettersWrite,
 
 	"/millwright.usage.v1.UsageService/Get": ActionUsageRead,
 

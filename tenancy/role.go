@@ -26,7 +26,7 @@ type RoleTemplate struct {
 
 var (
 	viewing   = []Action{ActionTenantRead, ActionCellEnter, ActionDevicesRead, ActionTelemetryRead, ActionUsageRead, ActionGroupsRead}
-	operating = append(slices.Clone(viewing), ActionDevicesOperate, ActionDeadLettersRead, ActionJobsRead, ActionJobsWrite)
+	operating = append(slices.Clone(viewing), ActionDevicesOperate, ActionDeadLettersRead, ActionDeadLettersWrite, ActionJobsRead, ActionJobsWrite)
 	managing  = append(slices.Clone(operating), ActionTenantWrite, ActionDevicesWrite, ActionGroupsWrite, ActionDeviceTypesWrite, ActionFacilitiesWrite, ActionCertificatesWrite, ActionMembersRead,
 		ActionMembersWrite, ActionKeysRead, ActionKeysWrite, ActionAuditRead, ActionStoreRead, ActionProvisioningRead, ActionProvisioningWrite)
 )
@@ -35,7 +35,7 @@ var (
 var templates = []RoleTemplate{
 	{RoleOwner, "Everything, other owners and the organisation's end included.", append(slices.Clone(managing), ActionTenantOwn)},
 	{RoleAdmin, "Devices, people, keys and settings.", managing},
-	{RoleOperator, "Runs the line: suspends and resumes devices, looks into refused messages.", operating},
+	{RoleOperator, "Runs the line: suspends and resumes devices, puts refused messages right.", operating},
 	{RoleMaintenance, "Services machines: as an operator, and gives devices new certificates.", append(slices.Clone(operating), ActionCertificatesWrite)},
 	{RoleQuality, "Examines what was measured: reads everything stored, and the audit log.", append(slices.Clone(viewing), ActionDeadLettersRead, ActionStoreRead, ActionAuditRead)},
 	{RoleFinance, "Reads usage and invoices; sees no machine.", []Action{ActionTenantRead, ActionUsageRead}},

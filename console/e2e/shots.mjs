@@ -30,6 +30,7 @@ const pages = {
   "new-group": { path: "/groups/new" },
   group: { path: "/groups/vibration" },
   jobs: { path: "/jobs" },
+  letters: { path: "/dead-letters" },
   usage: { path: "/usage" },
   settings: { path: "/settings" },
   members: { path: "/settings/members" },

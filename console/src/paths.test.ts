@@ -10,6 +10,7 @@ test("every address", () => {
       "account": "/account",
       "addDevice": "/add-device",
       "chooseOrganisation": "/organisations",
+      "deadLetters": "/dead-letters?device=%5Bobject%20Object%5D",
       "device": "/devices/press%2001%2F%C3%A4",
       "fleet": "/fleet",
       "group": "/groups/a%20b",

@@ -26,6 +26,7 @@ export const paths = {
   group: ({ group }: { group: string }) => `/groups/${segment(group)}`,
   jobs: () => "/jobs",
   job: ({ job }: { job: string }) => `/jobs/${segment(job)}`,
+  deadLetters: (device?: string) => `/dead-letters${query({ device })}`,
   usage: () => "/usage",
   settings: () => "/settings",
   settingsMembers: () => "/settings/members",

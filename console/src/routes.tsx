@@ -43,6 +43,7 @@ export const routes: RouteObject[] = [
           { path: "/groups/:group", lazy: page(() => import("./pages/GroupPage")) },
           { path: "/jobs", lazy: page(() => import("./pages/JobsPage")) },
           { path: "/jobs/:job", lazy: page(() => import("./pages/JobPage")) },
+          { path: "/dead-letters", lazy: page(() => import("./pages/DeadLettersPage")) },
           { path: "/usage", lazy: page(() => import("./pages/UsagePage")) },
           {
             path: "/settings",

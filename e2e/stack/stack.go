@@ -25,6 +25,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/millwright-io/millwright/proto/gen/millwright/deadletter/v1/deadletterv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1/telemetryv1connect"
@@ -295,6 +296,11 @@ func (s *Stack) Devices(secret string) devicev1connect.DeviceServiceClient {
 // Telemetry is a client of the cell.
 func (s *Stack) Telemetry(secret string) telemetryv1connect.TelemetryServiceClient {
 	return telemetryv1connect.NewTelemetryServiceClient(http.DefaultClient, s.Demo.CellURL, Bearer(secret))
+}
+
+// DeadLetters is a client of the cell.
+func (s *Stack) DeadLetters(secret string) deadletterv1connect.DeadLetterServiceClient {
+	return deadletterv1connect.NewDeadLetterServiceClient(http.DefaultClient, s.Demo.CellURL, Bearer(secret))
 }
 
 // Usage is a client of the ledger.

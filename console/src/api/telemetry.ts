@@ -6,7 +6,7 @@ import { keepPreviousData } from "@tanstack/react-query";
 import { Resolution, TelemetryService } from "../gen/millwright/telemetry/v1/telemetry_pb";
 import { cell } from "./cell";
 
-export { Resolution, type DeadLetter, type DeviceLatest, type QueryResponse, type Series } from "../gen/millwright/telemetry/v1/telemetry_pb";
+export { Resolution, type DeviceLatest, type QueryResponse, type Series } from "../gen/millwright/telemetry/v1/telemetry_pb";
 
 const { method } = TelemetryService;
 
@@ -35,10 +35,6 @@ export function recentEvents(deviceId: string, range: Range, signal: AbortSignal
 /** Events of up to 100 devices as they are stored. */
 export function watchDevices(deviceIds: string[], signal: AbortSignal) {
   return createClient(TelemetryService, cell).watch({ deviceIds }, { signal });
-}
-
-export function useDeadLetters(deviceId: string, enabled: boolean) {
-  return useQuery(method.listDeadLetters, { deviceId, pageSize: 50 }, { transport: cell, refetchInterval: 15_000, enabled });
 }
 
 export const useStoreAccess = (enabled: boolean) => useQuery(method.getStoreAccess, {}, { transport: cell, staleTime: Infinity, gcTime: 0, enabled });

@@ -44,6 +44,7 @@ export const actionWords = {
   "certificates.write": "Issue and revoke certificates",
   "telemetry.read": "See telemetry and charts",
   "dead_letters.read": "See refused messages",
+  "dead_letters.write": "Replay and discard refused messages",
   "store.read": "Query the ClickHouse database",
   "usage.read": "See usage",
 } as const;

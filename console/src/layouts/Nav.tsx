@@ -10,6 +10,7 @@ const items: ReadonlyArray<{ to: string; icon: IconName; label: string }> = [
   { to: paths.fleet(), icon: "fleet", label: "Fleet" },
   { to: paths.addDevice(), icon: "plus", label: "Add device" },
   { to: paths.groups(), icon: "store", label: "Groups" },
+  { to: paths.deadLetters(), icon: "letter", label: "Dead letters" },
   { to: paths.usage(), icon: "usage", label: "Usage" },
   { to: paths.settings(), icon: "settings", label: "Settings" },
 ];

@@ -27,6 +27,7 @@ const drawings = {
   play: "M6.5 4.5l9 5.5-9 5.5z",
   zoomOut: "M9 14.5a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11zM13 13l3.8 3.8M6.7 9h4.6",
   refresh: "M16 10a6 6 0 1 1-1.8-4.3M16.2 3.2v3.3h-3.3",
+  letter: "M3 5h14v10H3zM3.3 5.4l6.7 5.4 6.7-5.4",
   trash: "M4 6h12M8 6V4h4v2M5.5 6l.8 10.5h7.4L14.5 6",
 } as const;
 

@@ -18,9 +18,11 @@ import (
 
 // The tables of a tenant's database that are inserted into.
 const (
-	tableEvents      = "events"
-	tableWindows     = "windows"
-	tableDeadLetters = "dead_letters"
+	tableEvents       = "events"
+	tableWindows      = "windows"
+	tableDeadLetters  = "dead_letters"
+	tableLetterStates = "dead_letter_states"
+	tableLettersGone  = "dead_letters_gone"
 )
 
 // The sources of dead letters.
@@ -54,10 +56,12 @@ func (s *Store) insert(ctx context.Context, tenant tenancy.ID, table, token stri
 	fill(b)
 	query := url.Values{
 		"query":                           {"insert into " + tenant.Database() + "." + table + " format Native"},
-		"insert_deduplicate":              {"1"},
-		"insert_deduplication_token":      {token},
 		"async_insert":                    {"0"},
 		"max_partitions_per_insert_block": {"0"},
+	}
+	if token != "" {
+		query.Set("insert_deduplicate", "1")
+		query.Set("insert_deduplication_token", token)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.cfg.URL+"/?"+query.Encode(), bytes.NewReader(b.buf))
 	if err != nil {

@@ -169,3 +169,72 @@ func (b *block) deadLetters(source string, partition uint16, rows []DeadLetter) 
 		b.uint32(rows[i].Index)
 	}
 }
+
+// LetterState is a row of the table dead_letter_states.
+type LetterState struct {
+	Source    string
+	Partition uint16
+	Sequence  uint64
+	Index     uint32
+	Version   uint64
+	State     string
+	Refusals  uint32
+	Reason    string
+	Detail    string
+	// At is in Unix nanoseconds.
+	At     int64
+	Actor  string
+	Note   string
+	Events uint32
+}
+
+// letterStates fills the block with rows of the table dead_letter_states.
+func (b *block) letterStates(rows []LetterState) {
+	b.begin(13, len(rows))
+	b.column("source", lowCardinality)
+	b.lowCardinality(len(rows), func(i int) string { return rows[i].Source })
+	b.column("log_partition", "UInt16")
+	for i := range rows {
+		b.uint16(rows[i].Partition)
+	}
+	b.column("log_sequence", "UInt64")
+	for i := range rows {
+		b.uint64(rows[i].Sequence)
+	}
+	b.column("log_index", "UInt32")
+	for i := range rows {
+		b.uint32(rows[i].Index)
+	}
+	b.column("version", "UInt64")
+	for i := range rows {
+		b.uint64(rows[i].Version)
+	}
+	b.column("state", lowCardinality)
+	b.lowCardinality(len(rows), func(i int) string { return rows[i].State })
+	b.column("refusals", "UInt32")
+	for i := range rows {
+		b.uint32(rows[i].Refusals)
+	}
+	b.column("reason", lowCardinality)
+	b.lowCardinality(len(rows), func(i int) string { return rows[i].Reason })
+	b.column("detail", "String")
+	for i := range rows {
+		b.text(rows[i].Detail)
+	}
+	b.column("at", nanoseconds)
+	for i := range rows {
+		b.int64(rows[i].At)
+	}
+	b.column("actor", "String")
+	for i := range rows {
+		b.text(rows[i].Actor)
+	}
+	b.column("note", "String")
+	for i := range rows {
+		b.text(rows[i].Note)
+	}
+	b.column("events", "UInt32")
+	for i := range rows {
+		b.uint32(rows[i].Events)
+	}
+}

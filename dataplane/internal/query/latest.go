@@ -119,28 +119,6 @@ func (s *Service) sparklines(ctx context.Context, tenant tenancy.ID, devices []s
 	})
 }
 
-// DeadLetter is a message that was refused.
-type DeadLetter struct {
-	Device, Reason, Detail string
-	Received               time.Time
-	Payload                []byte
-}
-
-// DeadLetters returns the newest, of one device or of all.
-func (s *Service) DeadLetters(ctx context.Context, tenant tenancy.ID, device string, limit int) ([]DeadLetter, error) {
-	var out []DeadLetter
-	text, args := lettersSQL(device, limit)
-	err := s.store.Query(ctx, tenant, text, args, func(row Row) error {
-		var l DeadLetter
-		var payload string
-		err := row.Scan(&l.Device, &l.Received, &l.Reason, &l.Detail, &payload)
-		l.Payload = []byte(payload)
-		out = append(out, l)
-		return err
-	})
-	return out, err
-}
-
 // EventKey identifies an event by what the device sent.
 type EventKey struct {
 	Device string

@@ -48,7 +48,8 @@ select count() over () as windows, countIf(differs) over () as different, differ
 from compared order by differs desc, start, device, measurement limit %d`, sumError, squareError, examples), []any{from.UnixNano(), to.UnixNano()}
 }
 
-// recountHoursSQL counts what is stored of the events and dead letters that were received in [from, to), by UTC hour.
+// recountHoursSQL counts what is stored of the events and dead letters that were received in [from, to), by UTC hour. A
+// dead letter that was removed meanwhile counts too.
 func recountHoursSQL(from, to time.Time) (string, []any) {
 	received := "received >= fromUnixTimestamp64Nano(?, 'UTC') and received < fromUnixTimestamp64Nano(?, 'UTC')"
 	a, b := from.UnixNano(), to.UnixNano()
@@ -57,6 +58,10 @@ func recountHoursSQL(from, to time.Time) (string, []any) {
     from events where ` + received + ` group by hour
     union all
     select toStartOfHour(received) as hour, 0, 0, 0, countIf(source = 'engine'), countIf(source != 'engine')
-    from dead_letters where ` + received + ` group by hour)
-group by hour order by hour`, []any{a, b, a, b}
+    from (select received, source from dead_letters where ` + received + `
+        union all
+        select received, source from dead_letters_gone final where ` + received + `
+            and (source, log_partition, log_sequence, log_index) not in (select source, log_partition, log_sequence, log_index from dead_letters where ` + received + `))
+    group by hour)
+group by hour order by hour`, []any{a, b, a, b, a, b, a, b}
 }

@@ -139,16 +139,6 @@ where start >= toDateTime(?, 'UTC') and (device, measurement) in (
 group by device, measurement, start order by device, start`, all
 }
 
-// lettersSQL selects dead letters, newest first.
-func lettersSQL(device string, limit int) (string, []any) {
-	where, args := "", []any{}
-	if device != "" {
-		where, args = " where device = ?", append(args, device)
-	}
-	return "select device, received, reason, detail, payload from dead_letters" + where +
-		" order by received desc limit ?", append(args, limit)
-}
-
 // identitiesSQL selects what identifies the events of devices within a range of event times.
 func identitiesSQL(devices []string, from, to int64) (string, []any) {
 	var b strings.Builder

@@ -1,4 +1,4 @@
-// Package rpc serves the cell's API: TelemetryService over Connect, REST on /api/ and live events over WebSocket, all
+// Package rpc serves the cell's API: TelemetryService and DeadLetterService over Connect, REST on /api/ and live events over WebSocket, all
 // behind the one request chain. Conversions between the protocol and the domain live here. The composition root
 // imports it.
 package rpc
@@ -15,8 +15,10 @@ import (
 
 	"github.com/millwright-io/millwright/dataplane/internal/admission"
 	"github.com/millwright-io/millwright/dataplane/internal/catalog"
+	"github.com/millwright-io/millwright/dataplane/internal/deadletter"
 	"github.com/millwright-io/millwright/dataplane/internal/live"
 	"github.com/millwright-io/millwright/dataplane/internal/query"
+	"github.com/millwright-io/millwright/proto/gen/millwright/deadletter/v1/deadletterv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1/telemetryv1connect"
 	"github.com/millwright-io/millwright/tenancy"
 	"github.com/millwright-io/millwright/tenancy/ratelimit"
@@ -35,6 +37,7 @@ type Deps struct {
 	Cell    string
 	Catalog *catalog.Catalog
 	Queries *query.Service
+	Letters *deadletter.Service
 	Hub     *live.Hub
 	// Access returns the tenant's own access to the store.
 	Access     func(tenancy.ID) Access
@@ -56,12 +59,14 @@ func Handler(deps Deps) (http.Handler, error) {
 		OverLimit: func(p tenancy.Principal, err *tenancy.LimitError) { deps.Tally.Refuse(p.Tenant, err, 1) },
 	})
 	path, handler := telemetryv1connect.NewTelemetryServiceHandler(&telemetryService{deps}, chain.Options()...)
-	rest, err := tenancyrpc.REST(tenancyrpc.Service{Path: path, Handler: handler})
+	lettersPath, letters := deadletterv1connect.NewDeadLetterServiceHandler(&deadLetterService{deps}, chain.Options()...)
+	rest, err := tenancyrpc.REST(tenancyrpc.Service{Path: path, Handler: handler}, tenancyrpc.Service{Path: lettersPath, Handler: letters})
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
 	mux.Handle(path, handler)
+	mux.Handle(lettersPath, letters)
 	mux.Handle(telemetryv1connect.TelemetryServiceWatchProcedure, unhurried(handler))
 	mux.Handle("/api/", rest)
 	mux.Handle("GET /ws/devices/{device}/live", chain.HTTP("live", tenancy.ActionTelemetryRead, &liveHandler{deps}))

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -18,9 +17,8 @@ import (
 )
 
 const (
-	defaultRange       = time.Hour
-	defaultLimit       = 2000
-	defaultDeadLetters = 100
+	defaultRange = time.Hour
+	defaultLimit = 2000
 )
 
 type telemetryService struct{ deps Deps }
@@ -197,42 +195,6 @@ func values(u live.Update) map[string]float64 {
 		out[name] = u.Values[i]
 	}
 	return out
-}
-
-// ListDeadLetters implements TelemetryService.
-func (s *telemetryService) ListDeadLetters(ctx context.Context, req *telemetryv1.ListDeadLettersRequest) (*telemetryv1.ListDeadLettersResponse, error) {
-	p, err := tenancy.TenantFrom(ctx)
-	if err != nil {
-		return nil, err
-	}
-	limit := int(req.GetPageSize())
-	if limit == 0 {
-		limit = defaultDeadLetters
-	}
-	if req.GetDeviceId() == "" && len(p.Facilities) > 0 {
-		return nil, fmt.Errorf("device_id: name one, for you are confined to %s: %w", strings.Join(p.Facilities, ", "), tenancy.ErrInvalid)
-	}
-	if req.GetDeviceId() != "" && len(p.Facilities) > 0 {
-		if err := s.deps.reach(p, req.GetDeviceId()); err != nil {
-			return nil, err
-		}
-	}
-	release, err := s.deps.query(p.Tenant)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	letters, err := s.deps.Queries.DeadLetters(ctx, p.Tenant, req.GetDeviceId(), limit)
-	if err != nil {
-		return nil, err
-	}
-	out := &telemetryv1.ListDeadLettersResponse{}
-	for _, l := range letters {
-		out.DeadLetters = append(out.DeadLetters, &telemetryv1.DeadLetter{
-			DeviceId: l.Device, ReceivedAt: timestamppb.New(l.Received), Reason: l.Reason, Detail: l.Detail, Payload: l.Payload,
-		})
-	}
-	return out, nil
 }
 
 // GetStoreAccess implements TelemetryService.

@@ -23,7 +23,7 @@ import (
 // Commands returns the verbs.
 func Commands() []command.Command {
 	return slices.Concat(tenantCommands(), deviceCommands(), certificateCommands(), inventoryCommands(), keyCommands(), memberCommands(), auditCommands(), groupCommands(), jobCommands(), cellCommands(),
-		usageCommands(), telemetryCommands())
+		usageCommands(), telemetryCommands(), deadLetterCommands())
 }
 
 // call is one use of a verb: the client, and where the answer goes.

@@ -67,7 +67,7 @@ func telemetryCommands() []command.Command {
 		{Name: "telemetry query", Args: "DEVICE", Summary: "print a device's measurements over a time range, oldest first", Prepare: verb(prepareQuery)},
 		{Name: "telemetry latest", Args: "[DEVICE...]", Summary: "print when devices were last heard and their newest values", Prepare: plain(latest)},
 		{Name: "telemetry watch", Args: "DEVICE...", Summary: "print devices' events as they come, until Ctrl-C", Prepare: plain(watch)},
-		{Name: "telemetry dead-letters", Args: "[DEVICE]", Summary: "print messages that could not be understood, newest first", Prepare: plain(deadLetters)},
+		{Name: "telemetry dead-letters", Args: "[DEVICE]", Summary: "print messages that could not be understood, newest first", Prepare: plain(deadLettersOf)},
 		{
 			Name: "store access", Summary: "print how to read the tenant's ClickHouse database directly",
 			Prepare: plain(func(ctx context.Context, c *call) error {
@@ -223,23 +223,4 @@ func watch(ctx context.Context, c *call) error {
 		return nil
 	}
 	return rpc.Explain(stream.Err())
-}
-
-func deadLetters(ctx context.Context, c *call) error {
-	req := &telemetryv1.ListDeadLettersRequest{}
-	if len(c.args) > 0 {
-		req.DeviceId = c.args[0]
-	}
-	cell, err := c.Cell(ctx)
-	if err != nil {
-		return err
-	}
-	answer, err := cell.ListDeadLetters(ctx, req)
-	return c.answer(answer, err, func(w io.Writer) {
-		table(w, "RECEIVED DEVICE REASON DETAIL", func(row func(...any)) {
-			for _, d := range answer.GetDeadLetters() {
-				row(at(d.GetReceivedAt()), d.GetDeviceId(), d.GetReason(), d.GetDetail())
-			}
-		})
-	})
 }

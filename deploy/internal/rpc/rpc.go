@@ -19,6 +19,7 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/cell/v1/cellv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/certificate/v1/certificatev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/deadletter/v1/deadletterv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/group/v1/groupv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/job/v1/jobv1connect"
@@ -118,6 +119,15 @@ func (c *Client) Cell(ctx context.Context) (telemetryv1connect.TelemetryServiceC
 		return nil, Explain(err)
 	}
 	return telemetryv1connect.NewTelemetryServiceClient(c.http, answer.GetTenant().GetCellUrl(), c.auth, connect.WithReadMaxBytes(256<<20)), nil
+}
+
+// DeadLetters returns a client of the same cell.
+func (c *Client) DeadLetters(ctx context.Context) (deadletterv1connect.DeadLetterServiceClient, error) {
+	answer, err := c.Tenants.Get(ctx, &tenantv1.GetRequest{})
+	if err != nil {
+		return nil, Explain(err)
+	}
+	return deadletterv1connect.NewDeadLetterServiceClient(c.http, answer.GetTenant().GetCellUrl(), c.auth), nil
 }
 
 // Explain turns the error of a call into one sentence. It is an ErrUnreachable when nobody answered, so that a verb ends

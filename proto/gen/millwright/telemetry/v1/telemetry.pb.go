@@ -796,185 +796,6 @@ func (x *WatchResponse) GetMissed() uint64 {
 	return 0
 }
 
-// ListDeadLettersRequest asks for a page.
-type ListDeadLettersRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Empty: all devices.
-	DeviceId string `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	// At most 500; 0 means 100.
-	PageSize      int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListDeadLettersRequest) Reset() {
-	*x = ListDeadLettersRequest{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[10]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListDeadLettersRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListDeadLettersRequest) ProtoMessage() {}
-
-func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[10]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListDeadLettersRequest.ProtoReflect.Descriptor instead.
-func (*ListDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{10}
-}
-
-func (x *ListDeadLettersRequest) GetDeviceId() string {
-	if x != nil {
-		return x.DeviceId
-	}
-	return ""
-}
-
-func (x *ListDeadLettersRequest) GetPageSize() int32 {
-	if x != nil {
-		return x.PageSize
-	}
-	return 0
-}
-
-// DeadLetter is a message that could not be understood, kept as it came.
-type DeadLetter struct {
-	state      protoimpl.MessageState `protogen:"open.v1"`
-	DeviceId   string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
-	// A stable word, e.g. invalid_json.
-	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	// A sentence: what, where, what to do.
-	Detail        string `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
-	Payload       []byte `protobuf:"bytes,5,opt,name=payload,proto3" json:"payload,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *DeadLetter) Reset() {
-	*x = DeadLetter{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[11]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *DeadLetter) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*DeadLetter) ProtoMessage() {}
-
-func (x *DeadLetter) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[11]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use DeadLetter.ProtoReflect.Descriptor instead.
-func (*DeadLetter) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{11}
-}
-
-func (x *DeadLetter) GetDeviceId() string {
-	if x != nil {
-		return x.DeviceId
-	}
-	return ""
-}
-
-func (x *DeadLetter) GetReceivedAt() *timestamppb.Timestamp {
-	if x != nil {
-		return x.ReceivedAt
-	}
-	return nil
-}
-
-func (x *DeadLetter) GetReason() string {
-	if x != nil {
-		return x.Reason
-	}
-	return ""
-}
-
-func (x *DeadLetter) GetDetail() string {
-	if x != nil {
-		return x.Detail
-	}
-	return ""
-}
-
-func (x *DeadLetter) GetPayload() []byte {
-	if x != nil {
-		return x.Payload
-	}
-	return nil
-}
-
-// ListDeadLettersResponse carries dead letters, newest first.
-type ListDeadLettersResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DeadLetters   []*DeadLetter          `protobuf:"bytes,1,rep,name=dead_letters,json=deadLetters,proto3" json:"dead_letters,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListDeadLettersResponse) Reset() {
-	*x = ListDeadLettersResponse{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[12]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListDeadLettersResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListDeadLettersResponse) ProtoMessage() {}
-
-func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[12]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListDeadLettersResponse.ProtoReflect.Descriptor instead.
-func (*ListDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{12}
-}
-
-func (x *ListDeadLettersResponse) GetDeadLetters() []*DeadLetter {
-	if x != nil {
-		return x.DeadLetters
-	}
-	return nil
-}
-
 // GetStoreAccessRequest asks for the tenant's own access.
 type GetStoreAccessRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -984,7 +805,7 @@ type GetStoreAccessRequest struct {
 
 func (x *GetStoreAccessRequest) Reset() {
 	*x = GetStoreAccessRequest{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[13]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -996,7 +817,7 @@ func (x *GetStoreAccessRequest) String() string {
 func (*GetStoreAccessRequest) ProtoMessage() {}
 
 func (x *GetStoreAccessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[13]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1009,7 +830,7 @@ func (x *GetStoreAccessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStoreAccessRequest.ProtoReflect.Descriptor instead.
 func (*GetStoreAccessRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{13}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{10}
 }
 
 // GetStoreAccessResponse is a ClickHouse user that reads the tenant's database and nothing else.
@@ -1026,7 +847,7 @@ type GetStoreAccessResponse struct {
 
 func (x *GetStoreAccessResponse) Reset() {
 	*x = GetStoreAccessResponse{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[14]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1038,7 +859,7 @@ func (x *GetStoreAccessResponse) String() string {
 func (*GetStoreAccessResponse) ProtoMessage() {}
 
 func (x *GetStoreAccessResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[14]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1051,7 +872,7 @@ func (x *GetStoreAccessResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStoreAccessResponse.ProtoReflect.Descriptor instead.
 func (*GetStoreAccessResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{14}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetStoreAccessResponse) GetUrl() string {
@@ -1095,7 +916,7 @@ type EventKey struct {
 
 func (x *EventKey) Reset() {
 	*x = EventKey{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[15]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1107,7 +928,7 @@ func (x *EventKey) String() string {
 func (*EventKey) ProtoMessage() {}
 
 func (x *EventKey) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[15]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1120,7 +941,7 @@ func (x *EventKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventKey.ProtoReflect.Descriptor instead.
 func (*EventKey) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{15}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *EventKey) GetDeviceId() string {
@@ -1154,7 +975,7 @@ type VerifyEventsRequest struct {
 
 func (x *VerifyEventsRequest) Reset() {
 	*x = VerifyEventsRequest{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[16]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1166,7 +987,7 @@ func (x *VerifyEventsRequest) String() string {
 func (*VerifyEventsRequest) ProtoMessage() {}
 
 func (x *VerifyEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[16]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1179,7 +1000,7 @@ func (x *VerifyEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyEventsRequest.ProtoReflect.Descriptor instead.
 func (*VerifyEventsRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{16}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *VerifyEventsRequest) GetEvents() []*EventKey {
@@ -1205,7 +1026,7 @@ type VerifyEventsResponse struct {
 
 func (x *VerifyEventsResponse) Reset() {
 	*x = VerifyEventsResponse{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[17]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1217,7 +1038,7 @@ func (x *VerifyEventsResponse) String() string {
 func (*VerifyEventsResponse) ProtoMessage() {}
 
 func (x *VerifyEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[17]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1230,7 +1051,7 @@ func (x *VerifyEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyEventsResponse.ProtoReflect.Descriptor instead.
 func (*VerifyEventsResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{17}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *VerifyEventsResponse) GetStored() uint64 {
@@ -1279,7 +1100,7 @@ type RecountRequest struct {
 
 func (x *RecountRequest) Reset() {
 	*x = RecountRequest{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[18]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1291,7 +1112,7 @@ func (x *RecountRequest) String() string {
 func (*RecountRequest) ProtoMessage() {}
 
 func (x *RecountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[18]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1304,7 +1125,7 @@ func (x *RecountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecountRequest.ProtoReflect.Descriptor instead.
 func (*RecountRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{18}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RecountRequest) GetStart() *timestamppb.Timestamp {
@@ -1336,7 +1157,7 @@ type WindowSummary struct {
 
 func (x *WindowSummary) Reset() {
 	*x = WindowSummary{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[19]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1348,7 +1169,7 @@ func (x *WindowSummary) String() string {
 func (*WindowSummary) ProtoMessage() {}
 
 func (x *WindowSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[19]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1361,7 +1182,7 @@ func (x *WindowSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WindowSummary.ProtoReflect.Descriptor instead.
 func (*WindowSummary) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{19}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WindowSummary) GetCount() uint64 {
@@ -1422,7 +1243,7 @@ type WindowDifference struct {
 
 func (x *WindowDifference) Reset() {
 	*x = WindowDifference{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[20]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1434,7 +1255,7 @@ func (x *WindowDifference) String() string {
 func (*WindowDifference) ProtoMessage() {}
 
 func (x *WindowDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[20]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1447,7 +1268,7 @@ func (x *WindowDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WindowDifference.ProtoReflect.Descriptor instead.
 func (*WindowDifference) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{20}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WindowDifference) GetDeviceId() string {
@@ -1501,7 +1322,7 @@ type HourCount struct {
 
 func (x *HourCount) Reset() {
 	*x = HourCount{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[21]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1513,7 +1334,7 @@ func (x *HourCount) String() string {
 func (*HourCount) ProtoMessage() {}
 
 func (x *HourCount) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[21]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1526,7 +1347,7 @@ func (x *HourCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HourCount.ProtoReflect.Descriptor instead.
 func (*HourCount) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{21}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *HourCount) GetStart() *timestamppb.Timestamp {
@@ -1586,7 +1407,7 @@ type RecountResponse struct {
 
 func (x *RecountResponse) Reset() {
 	*x = RecountResponse{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[22]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1598,7 +1419,7 @@ func (x *RecountResponse) String() string {
 func (*RecountResponse) ProtoMessage() {}
 
 func (x *RecountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[22]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1611,7 +1432,7 @@ func (x *RecountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecountResponse.ProtoReflect.Descriptor instead.
 func (*RecountResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{22}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RecountResponse) GetWindows() uint64 {
@@ -1714,21 +1535,7 @@ const file_millwright_telemetry_v1_telemetry_proto_rawDesc = "" +
 	"\x06missed\x18\x05 \x01(\x04R\x06missed\x1a9\n" +
 	"\vValuesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"g\n" +
-	"\x16ListDeadLettersRequest\x12$\n" +
-	"\tdevice_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\bdeviceId\x12'\n" +
-	"\tpage_size\x18\x02 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\"\xb0\x01\n" +
-	"\n" +
-	"DeadLetter\x12\x1b\n" +
-	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x12;\n" +
-	"\vreceived_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"receivedAt\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\tR\x06detail\x12\x18\n" +
-	"\apayload\x18\x05 \x01(\fR\apayload\"a\n" +
-	"\x17ListDeadLettersResponse\x12F\n" +
-	"\fdead_letters\x18\x01 \x03(\v2#.millwright.telemetry.v1.DeadLetterR\vdeadLetters\"\x17\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"\x17\n" +
 	"\x15GetStoreAccessRequest\"~\n" +
 	"\x16GetStoreAccessResponse\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12\x1a\n" +
@@ -1787,12 +1594,11 @@ const file_millwright_telemetry_v1_telemetry_proto_rawDesc = "" +
 	"\x17RESOLUTION_FIVE_MINUTES\x10\x04\x12\x1b\n" +
 	"\x17RESOLUTION_QUARTER_HOUR\x10\x05\x12\x13\n" +
 	"\x0fRESOLUTION_HOUR\x10\x06\x12\x12\n" +
-	"\x0eRESOLUTION_DAY\x10\a2\x9f\a\n" +
+	"\x0eRESOLUTION_DAY\x10\a2\x87\x06\n" +
 	"\x10TelemetryService\x12\x86\x01\n" +
 	"\x05Query\x12%.millwright.telemetry.v1.QueryRequest\x1a&.millwright.telemetry.v1.QueryResponse\".\x82\xd3\xe4\x93\x02%\x12#/api/v1/devices/{device_id}/metrics\x90\x02\x01\x12t\n" +
 	"\x06Latest\x12&.millwright.telemetry.v1.LatestRequest\x1a'.millwright.telemetry.v1.LatestResponse\"\x19\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/latest\x90\x02\x01\x12X\n" +
-	"\x05Watch\x12%.millwright.telemetry.v1.WatchRequest\x1a&.millwright.telemetry.v1.WatchResponse0\x01\x12\x95\x01\n" +
-	"\x0fListDeadLetters\x12/.millwright.telemetry.v1.ListDeadLettersRequest\x1a0.millwright.telemetry.v1.ListDeadLettersResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/dead-letters\x90\x02\x01\x12\x8f\x01\n" +
+	"\x05Watch\x12%.millwright.telemetry.v1.WatchRequest\x1a&.millwright.telemetry.v1.WatchResponse0\x01\x12\x8f\x01\n" +
 	"\x0eGetStoreAccess\x12..millwright.telemetry.v1.GetStoreAccessRequest\x1a/.millwright.telemetry.v1.GetStoreAccessResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/store-access\x12\x8d\x01\n" +
 	"\fVerifyEvents\x12,.millwright.telemetry.v1.VerifyEventsRequest\x1a-.millwright.telemetry.v1.VerifyEventsResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/api/v1/events:verify\x12x\n" +
 	"\aRecount\x12'.millwright.telemetry.v1.RecountRequest\x1a(.millwright.telemetry.v1.RecountResponse\"\x1a\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/recount\x90\x02\x01BSZQgithub.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1;telemetryv1b\x06proto3"
@@ -1810,86 +1616,79 @@ func file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP() []byte {
 }
 
 var file_millwright_telemetry_v1_telemetry_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_millwright_telemetry_v1_telemetry_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_millwright_telemetry_v1_telemetry_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_millwright_telemetry_v1_telemetry_proto_goTypes = []any{
-	(Resolution)(0),                 // 0: millwright.telemetry.v1.Resolution
-	(*Point)(nil),                   // 1: millwright.telemetry.v1.Point
-	(*Window)(nil),                  // 2: millwright.telemetry.v1.Window
-	(*Series)(nil),                  // 3: millwright.telemetry.v1.Series
-	(*QueryRequest)(nil),            // 4: millwright.telemetry.v1.QueryRequest
-	(*QueryResponse)(nil),           // 5: millwright.telemetry.v1.QueryResponse
-	(*LatestRequest)(nil),           // 6: millwright.telemetry.v1.LatestRequest
-	(*DeviceLatest)(nil),            // 7: millwright.telemetry.v1.DeviceLatest
-	(*LatestResponse)(nil),          // 8: millwright.telemetry.v1.LatestResponse
-	(*WatchRequest)(nil),            // 9: millwright.telemetry.v1.WatchRequest
-	(*WatchResponse)(nil),           // 10: millwright.telemetry.v1.WatchResponse
-	(*ListDeadLettersRequest)(nil),  // 11: millwright.telemetry.v1.ListDeadLettersRequest
-	(*DeadLetter)(nil),              // 12: millwright.telemetry.v1.DeadLetter
-	(*ListDeadLettersResponse)(nil), // 13: millwright.telemetry.v1.ListDeadLettersResponse
-	(*GetStoreAccessRequest)(nil),   // 14: millwright.telemetry.v1.GetStoreAccessRequest
-	(*GetStoreAccessResponse)(nil),  // 15: millwright.telemetry.v1.GetStoreAccessResponse
-	(*EventKey)(nil),                // 16: millwright.telemetry.v1.EventKey
-	(*VerifyEventsRequest)(nil),     // 17: millwright.telemetry.v1.VerifyEventsRequest
-	(*VerifyEventsResponse)(nil),    // 18: millwright.telemetry.v1.VerifyEventsResponse
-	(*RecountRequest)(nil),          // 19: millwright.telemetry.v1.RecountRequest
-	(*WindowSummary)(nil),           // 20: millwright.telemetry.v1.WindowSummary
-	(*WindowDifference)(nil),        // 21: millwright.telemetry.v1.WindowDifference
-	(*HourCount)(nil),               // 22: millwright.telemetry.v1.HourCount
-	(*RecountResponse)(nil),         // 23: millwright.telemetry.v1.RecountResponse
-	nil,                             // 24: millwright.telemetry.v1.DeviceLatest.ValuesEntry
-	nil,                             // 25: millwright.telemetry.v1.WatchResponse.ValuesEntry
-	(*timestamppb.Timestamp)(nil),   // 26: google.protobuf.Timestamp
+	(Resolution)(0),                // 0: millwright.telemetry.v1.Resolution
+	(*Point)(nil),                  // 1: millwright.telemetry.v1.Point
+	(*Window)(nil),                 // 2: millwright.telemetry.v1.Window
+	(*Series)(nil),                 // 3: millwright.telemetry.v1.Series
+	(*QueryRequest)(nil),           // 4: millwright.telemetry.v1.QueryRequest
+	(*QueryResponse)(nil),          // 5: millwright.telemetry.v1.QueryResponse
+	(*LatestRequest)(nil),          // 6: millwright.telemetry.v1.LatestRequest
+	(*DeviceLatest)(nil),           // 7: millwright.telemetry.v1.DeviceLatest
+	(*LatestResponse)(nil),         // 8: millwright.telemetry.v1.LatestResponse
+	(*WatchRequest)(nil),           // 9: millwright.telemetry.v1.WatchRequest
+	(*WatchResponse)(nil),          // 10: millwright.telemetry.v1.WatchResponse
+	(*GetStoreAccessRequest)(nil),  // 11: millwright.telemetry.v1.GetStoreAccessRequest
+	(*GetStoreAccessResponse)(nil), // 12: millwright.telemetry.v1.GetStoreAccessResponse
+	(*EventKey)(nil),               // 13: millwright.telemetry.v1.EventKey
+	(*VerifyEventsRequest)(nil),    // 14: millwright.telemetry.v1.VerifyEventsRequest
+	(*VerifyEventsResponse)(nil),   // 15: millwright.telemetry.v1.VerifyEventsResponse
+	(*RecountRequest)(nil),         // 16: millwright.telemetry.v1.RecountRequest
+	(*WindowSummary)(nil),          // 17: millwright.telemetry.v1.WindowSummary
+	(*WindowDifference)(nil),       // 18: millwright.telemetry.v1.WindowDifference
+	(*HourCount)(nil),              // 19: millwright.telemetry.v1.HourCount
+	(*RecountResponse)(nil),        // 20: millwright.telemetry.v1.RecountResponse
+	nil,                            // 21: millwright.telemetry.v1.DeviceLatest.ValuesEntry
+	nil,                            // 22: millwright.telemetry.v1.WatchResponse.ValuesEntry
+	(*timestamppb.Timestamp)(nil),  // 23: google.protobuf.Timestamp
 }
 var file_millwright_telemetry_v1_telemetry_proto_depIdxs = []int32{
-	26, // 0: millwright.telemetry.v1.Point.time:type_name -> google.protobuf.Timestamp
-	26, // 1: millwright.telemetry.v1.Window.start:type_name -> google.protobuf.Timestamp
+	23, // 0: millwright.telemetry.v1.Point.time:type_name -> google.protobuf.Timestamp
+	23, // 1: millwright.telemetry.v1.Window.start:type_name -> google.protobuf.Timestamp
 	1,  // 2: millwright.telemetry.v1.Series.points:type_name -> millwright.telemetry.v1.Point
 	2,  // 3: millwright.telemetry.v1.Series.windows:type_name -> millwright.telemetry.v1.Window
-	26, // 4: millwright.telemetry.v1.QueryRequest.start:type_name -> google.protobuf.Timestamp
-	26, // 5: millwright.telemetry.v1.QueryRequest.end:type_name -> google.protobuf.Timestamp
+	23, // 4: millwright.telemetry.v1.QueryRequest.start:type_name -> google.protobuf.Timestamp
+	23, // 5: millwright.telemetry.v1.QueryRequest.end:type_name -> google.protobuf.Timestamp
 	0,  // 6: millwright.telemetry.v1.QueryRequest.resolution:type_name -> millwright.telemetry.v1.Resolution
 	3,  // 7: millwright.telemetry.v1.QueryResponse.series:type_name -> millwright.telemetry.v1.Series
 	0,  // 8: millwright.telemetry.v1.QueryResponse.resolution:type_name -> millwright.telemetry.v1.Resolution
-	26, // 9: millwright.telemetry.v1.DeviceLatest.event_time:type_name -> google.protobuf.Timestamp
-	26, // 10: millwright.telemetry.v1.DeviceLatest.received_at:type_name -> google.protobuf.Timestamp
-	24, // 11: millwright.telemetry.v1.DeviceLatest.values:type_name -> millwright.telemetry.v1.DeviceLatest.ValuesEntry
+	23, // 9: millwright.telemetry.v1.DeviceLatest.event_time:type_name -> google.protobuf.Timestamp
+	23, // 10: millwright.telemetry.v1.DeviceLatest.received_at:type_name -> google.protobuf.Timestamp
+	21, // 11: millwright.telemetry.v1.DeviceLatest.values:type_name -> millwright.telemetry.v1.DeviceLatest.ValuesEntry
 	7,  // 12: millwright.telemetry.v1.LatestResponse.devices:type_name -> millwright.telemetry.v1.DeviceLatest
-	26, // 13: millwright.telemetry.v1.WatchResponse.event_time:type_name -> google.protobuf.Timestamp
-	26, // 14: millwright.telemetry.v1.WatchResponse.received_at:type_name -> google.protobuf.Timestamp
-	25, // 15: millwright.telemetry.v1.WatchResponse.values:type_name -> millwright.telemetry.v1.WatchResponse.ValuesEntry
-	26, // 16: millwright.telemetry.v1.DeadLetter.received_at:type_name -> google.protobuf.Timestamp
-	12, // 17: millwright.telemetry.v1.ListDeadLettersResponse.dead_letters:type_name -> millwright.telemetry.v1.DeadLetter
-	26, // 18: millwright.telemetry.v1.EventKey.event_time:type_name -> google.protobuf.Timestamp
-	16, // 19: millwright.telemetry.v1.VerifyEventsRequest.events:type_name -> millwright.telemetry.v1.EventKey
-	16, // 20: millwright.telemetry.v1.VerifyEventsResponse.missing_examples:type_name -> millwright.telemetry.v1.EventKey
-	16, // 21: millwright.telemetry.v1.VerifyEventsResponse.duplicate_examples:type_name -> millwright.telemetry.v1.EventKey
-	26, // 22: millwright.telemetry.v1.RecountRequest.start:type_name -> google.protobuf.Timestamp
-	26, // 23: millwright.telemetry.v1.RecountRequest.end:type_name -> google.protobuf.Timestamp
-	26, // 24: millwright.telemetry.v1.WindowDifference.start:type_name -> google.protobuf.Timestamp
-	20, // 25: millwright.telemetry.v1.WindowDifference.stored:type_name -> millwright.telemetry.v1.WindowSummary
-	20, // 26: millwright.telemetry.v1.WindowDifference.recounted:type_name -> millwright.telemetry.v1.WindowSummary
-	26, // 27: millwright.telemetry.v1.HourCount.start:type_name -> google.protobuf.Timestamp
-	21, // 28: millwright.telemetry.v1.RecountResponse.examples:type_name -> millwright.telemetry.v1.WindowDifference
-	22, // 29: millwright.telemetry.v1.RecountResponse.hours:type_name -> millwright.telemetry.v1.HourCount
-	4,  // 30: millwright.telemetry.v1.TelemetryService.Query:input_type -> millwright.telemetry.v1.QueryRequest
-	6,  // 31: millwright.telemetry.v1.TelemetryService.Latest:input_type -> millwright.telemetry.v1.LatestRequest
-	9,  // 32: millwright.telemetry.v1.TelemetryService.Watch:input_type -> millwright.telemetry.v1.WatchRequest
-	11, // 33: millwright.telemetry.v1.TelemetryService.ListDeadLetters:input_type -> millwright.telemetry.v1.ListDeadLettersRequest
-	14, // 34: millwright.telemetry.v1.TelemetryService.GetStoreAccess:input_type -> millwright.telemetry.v1.GetStoreAccessRequest
-	17, // 35: millwright.telemetry.v1.TelemetryService.VerifyEvents:input_type -> millwright.telemetry.v1.VerifyEventsRequest
-	19, // 36: millwright.telemetry.v1.TelemetryService.Recount:input_type -> millwright.telemetry.v1.RecountRequest
-	5,  // 37: millwright.telemetry.v1.TelemetryService.Query:output_type -> millwright.telemetry.v1.QueryResponse
-	8,  // 38: millwright.telemetry.v1.TelemetryService.Latest:output_type -> millwright.telemetry.v1.LatestResponse
-	10, // 39: millwright.telemetry.v1.TelemetryService.Watch:output_type -> millwright.telemetry.v1.WatchResponse
-	13, // 40: millwright.telemetry.v1.TelemetryService.ListDeadLetters:output_type -> millwright.telemetry.v1.ListDeadLettersResponse
-	15, // 41: millwright.telemetry.v1.TelemetryService.GetStoreAccess:output_type -> millwright.telemetry.v1.GetStoreAccessResponse
-	18, // 42: millwright.telemetry.v1.TelemetryService.VerifyEvents:output_type -> millwright.telemetry.v1.VerifyEventsResponse
-	23, // 43: millwright.telemetry.v1.TelemetryService.Recount:output_type -> millwright.telemetry.v1.RecountResponse
-	37, // [37:44] is the sub-list for method output_type
-	30, // [30:37] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	23, // 13: millwright.telemetry.v1.WatchResponse.event_time:type_name -> google.protobuf.Timestamp
+	23, // 14: millwright.telemetry.v1.WatchResponse.received_at:type_name -> google.protobuf.Timestamp
+	22, // 15: millwright.telemetry.v1.WatchResponse.values:type_name -> millwright.telemetry.v1.WatchResponse.ValuesEntry
+	23, // 16: millwright.telemetry.v1.EventKey.event_time:type_name -> google.protobuf.Timestamp
+	13, // 17: millwright.telemetry.v1.VerifyEventsRequest.events:type_name -> millwright.telemetry.v1.EventKey
+	13, // 18: millwright.telemetry.v1.VerifyEventsResponse.missing_examples:type_name -> millwright.telemetry.v1.EventKey
+	13, // 19: millwright.telemetry.v1.VerifyEventsResponse.duplicate_examples:type_name -> millwright.telemetry.v1.EventKey
+	23, // 20: millwright.telemetry.v1.RecountRequest.start:type_name -> google.protobuf.Timestamp
+	23, // 21: millwright.telemetry.v1.RecountRequest.end:type_name -> google.protobuf.Timestamp
+	23, // 22: millwright.telemetry.v1.WindowDifference.start:type_name -> google.protobuf.Timestamp
+	17, // 23: millwright.telemetry.v1.WindowDifference.stored:type_name -> millwright.telemetry.v1.WindowSummary
+	17, // 24: millwright.telemetry.v1.WindowDifference.recounted:type_name -> millwright.telemetry.v1.WindowSummary
+	23, // 25: millwright.telemetry.v1.HourCount.start:type_name -> google.protobuf.Timestamp
+	18, // 26: millwright.telemetry.v1.RecountResponse.examples:type_name -> millwright.telemetry.v1.WindowDifference
+	19, // 27: millwright.telemetry.v1.RecountResponse.hours:type_name -> millwright.telemetry.v1.HourCount
+	4,  // 28: millwright.telemetry.v1.TelemetryService.Query:input_type -> millwright.telemetry.v1.QueryRequest
+	6,  // 29: millwright.telemetry.v1.TelemetryService.Latest:input_type -> millwright.telemetry.v1.LatestRequest
+	9,  // 30: millwright.telemetry.v1.TelemetryService.Watch:input_type -> millwright.telemetry.v1.WatchRequest
+	11, // 31: millwright.telemetry.v1.TelemetryService.GetStoreAccess:input_type -> millwright.telemetry.v1.GetStoreAccessRequest
+	14, // 32: millwright.telemetry.v1.TelemetryService.VerifyEvents:input_type -> millwright.telemetry.v1.VerifyEventsRequest
+	16, // 33: millwright.telemetry.v1.TelemetryService.Recount:input_type -> millwright.telemetry.v1.RecountRequest
+	5,  // 34: millwright.telemetry.v1.TelemetryService.Query:output_type -> millwright.telemetry.v1.QueryResponse
+	8,  // 35: millwright.telemetry.v1.TelemetryService.Latest:output_type -> millwright.telemetry.v1.LatestResponse
+	10, // 36: millwright.telemetry.v1.TelemetryService.Watch:output_type -> millwright.telemetry.v1.WatchResponse
+	12, // 37: millwright.telemetry.v1.TelemetryService.GetStoreAccess:output_type -> millwright.telemetry.v1.GetStoreAccessResponse
+	15, // 38: millwright.telemetry.v1.TelemetryService.VerifyEvents:output_type -> millwright.telemetry.v1.VerifyEventsResponse
+	20, // 39: millwright.telemetry.v1.TelemetryService.Recount:output_type -> millwright.telemetry.v1.RecountResponse
+	34, // [34:40] is the sub-list for method output_type
+	28, // [28:34] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_millwright_telemetry_v1_telemetry_proto_init() }
@@ -1904,7 +1703,7 @@ func file_millwright_telemetry_v1_telemetry_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_telemetry_v1_telemetry_proto_rawDesc), len(file_millwright_telemetry_v1_telemetry_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   25,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/telemetry/v1/telemetry.proto.
  */
 export const file_millwright_telemetry_v1_telemetry: GenFile = /*@__PURE__*/
-  fileDesc("CidtaWxsd3JpZ2h0L3RlbGVtZXRyeS92MS90ZWxlbWV0cnkucHJvdG8SF21pbGx3cmlnaHQudGVsZW1ldHJ5LnYxIkAKBVBvaW50EigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXZhbHVlGAIgASgBIssBCgZXaW5kb3cSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWNvdW50GAIgASgEEgsKA21pbhgDIAEoARILCgNtYXgYBCABKAESDAoEbWVhbhgFIAEoARINCgVmaXJzdBgGIAEoARIMCgRsYXN0GAcgASgBEgsKA3N1bRgIIAEoARIVCgh2YXJpYW5jZRgJIAEoAUgAiAEBEhEKCXF1YW50aWxlcxgKIAMoAUILCglfdmFyaWFuY2UifwoGU2VyaWVzEhMKC21lYXN1cmVtZW50GAEgASgJEi4KBnBvaW50cxgCIAMoCzIeLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlBvaW50EjAKB3dpbmRvd3MYAyADKAsyHy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5XaW5kb3ci2wIKDFF1ZXJ5UmVxdWVzdBI6CglkZXZpY2VfaWQYASABKAlCJ7pIJHIiMiBeW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9JBInCgxtZWFzdXJlbWVudHMYAiADKAlCEbpIDpIBCxBkIgdyBRABGIABEikKBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNlbmQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEkEKCnJlc29sdXRpb24YBSABKA4yIy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5SZXNvbHV0aW9uQgi6SAWCAQIQARIaCgVsaW1pdBgGIAEoBUILukgIGgYYoI0GKAASMwoJcXVhbnRpbGVzGAcgAygBQiC6SB2SARoQCiIWEhRAARkAAAAAAADwPykAAAAAAAAAACKMAQoNUXVlcnlSZXNwb25zZRIvCgZzZXJpZXMYASADKAsyHy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5TZXJpZXMSNwoKcmVzb2x1dGlvbhgCIAEoDjIjLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlJlc29sdXRpb24SEQoJdHJ1bmNhdGVkGAMgASgIIlQKDUxhdGVzdFJlcXVlc3QSQwoKZGV2aWNlX2lkcxgBIAMoCUIvukgskgEpEOgHIiRyIjIgXltBLVphLXowLTldW0EtWmEtejAtOV8tXXswLDYyfSQipgIKDERldmljZUxhdGVzdBIRCglkZXZpY2VfaWQYASABKAkSLgoKZXZlbnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmVjZWl2ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEkEKBnZhbHVlcxgEIAMoCzIxLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkRldmljZUxhdGVzdC5WYWx1ZXNFbnRyeRIdChVzcGFya2xpbmVfbWVhc3VyZW1lbnQYBSABKAkSEQoJc3BhcmtsaW5lGAYgAygBGi0KC1ZhbHVlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAEiSAoOTGF0ZXN0UmVzcG9uc2USNgoHZGV2aWNlcxgBIAMoCzIlLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkRldmljZUxhdGVzdCJUCgxXYXRjaFJlcXVlc3QSRAoKZGV2aWNlX2lkcxgBIAMoCUIwukgtkgEqCAEQZCIkciIyIF5bQS1aYS16MC05XVtBLVphLXowLTlfLV17MCw2Mn0kIoYCCg1XYXRjaFJlc3BvbnNlEhEKCWRldmljZV9pZBgBIAEoCRIuCgpldmVudF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZWNlaXZlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASQgoGdmFsdWVzGAQgAygLMjIubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuV2F0Y2hSZXNwb25zZS5WYWx1ZXNFbnRyeRIOCgZtaXNzZWQYBSABKAQaLQoLVmFsdWVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASJTChZMaXN0RGVhZExldHRlcnNSZXF1ZXN0EhoKCWRldmljZV9pZBgBIAEoCUIHukgEcgIYPxIdCglwYWdlX3NpemUYAiABKAVCCrpIBxoFGPQDKAAigQEKCkRlYWRMZXR0ZXISEQoJZGV2aWNlX2lkGAEgASgJEi8KC3JlY2VpdmVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWFzb24YAyABKAkSDgoGZGV0YWlsGAQgASgJEg8KB3BheWxvYWQYBSABKAwiVAoXTGlzdERlYWRMZXR0ZXJzUmVzcG9uc2USOQoMZGVhZF9sZXR0ZXJzGAEgAygLMiMubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuRGVhZExldHRlciIXChVHZXRTdG9yZUFjY2Vzc1JlcXVlc3QiWwoWR2V0U3RvcmVBY2Nlc3NSZXNwb25zZRILCgN1cmwYASABKAkSEAoIZGF0YWJhc2UYAiABKAkSEAoIdXNlcm5hbWUYAyABKAkSEAoIcGFzc3dvcmQYBCABKAkidgoIRXZlbnRLZXkSGgoJZGV2aWNlX2lkGAEgASgJQge6SARyAhg/Eh4KCm1lc3NhZ2VfaWQYAiABKAlCCrpIB3IFEAEYgAESLgoKZXZlbnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiVgoTVmVyaWZ5RXZlbnRzUmVxdWVzdBI/CgZldmVudHMYASADKAsyIS5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5FdmVudEtleUIMukgJkgEGCAEQoJwBIsYBChRWZXJpZnlFdmVudHNSZXNwb25zZRIOCgZzdG9yZWQYASABKAQSDwoHbWlzc2luZxgCIAEoBBIRCglkdXBsaWNhdGUYAyABKAQSOwoQbWlzc2luZ19leGFtcGxlcxgEIAMoCzIhLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkV2ZW50S2V5Ej0KEmR1cGxpY2F0ZV9leGFtcGxlcxgFIAMoCzIhLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkV2ZW50S2V5InQKDlJlY291bnRSZXF1ZXN0EjEKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEi8KA2VuZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBASJiCg1XaW5kb3dTdW1tYXJ5Eg0KBWNvdW50GAEgASgEEgsKA3N1bRgCIAEoARILCgNtaW4YAyABKAESCwoDbWF4GAQgASgBEg0KBWZpcnN0GAUgASgBEgwKBGxhc3QYBiABKAEi2AEKEFdpbmRvd0RpZmZlcmVuY2USEQoJZGV2aWNlX2lkGAEgASgJEhMKC21lYXN1cmVtZW50GAIgASgJEikKBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2CgZzdG9yZWQYBCABKAsyJi5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5XaW5kb3dTdW1tYXJ5EjkKCXJlY291bnRlZBgFIAEoCzImLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLldpbmRvd1N1bW1hcnkioAEKCUhvdXJDb3VudBIpCgVzdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGZXZlbnRzGAIgASgEEg4KBnBvaW50cxgDIAEoBBINCgVieXRlcxgEIAEoBBIbChNlbmdpbmVfZGVhZF9sZXR0ZXJzGAUgASgEEhwKFGdhdGV3YXlfZGVhZF9sZXR0ZXJzGAYgASgEIqUBCg9SZWNvdW50UmVzcG9uc2USDwoHd2luZG93cxgBIAEoBBIRCglkaWZmZXJlbnQYAiABKAQSOwoIZXhhbXBsZXMYAyADKAsyKS5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5XaW5kb3dEaWZmZXJlbmNlEjEKBWhvdXJzGAQgAygLMiIubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuSG91ckNvdW50Ks0BCgpSZXNvbHV0aW9uEhoKFlJFU09MVVRJT05fVU5TUEVDSUZJRUQQABISCg5SRVNPTFVUSU9OX1JBVxABEhUKEVJFU09MVVRJT05fTUlOVVRFEAISFQoRUkVTT0xVVElPTl9TRUNPTkQQAxIbChdSRVNPTFVUSU9OX0ZJVkVfTUlOVVRFUxAEEhsKF1JFU09MVVRJT05fUVVBUlRFUl9IT1VSEAUSEwoPUkVTT0xVVElPTl9IT1VSEAYSEgoOUkVTT0xVVElPTl9EQVkQBzKfBwoQVGVsZW1ldHJ5U2VydmljZRKGAQoFUXVlcnkSJS5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5RdWVyeVJlcXVlc3QaJi5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5RdWVyeVJlc3BvbnNlIi6QAgGC0+STAiUSIy9hcGkvdjEvZGV2aWNlcy97ZGV2aWNlX2lkfS9tZXRyaWNzEnQKBkxhdGVzdBImLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkxhdGVzdFJlcXVlc3QaJy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5MYXRlc3RSZXNwb25zZSIZkAIBgtPkkwIQEg4vYXBpL3YxL2xhdGVzdBJYCgVXYXRjaBIlLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLldhdGNoUmVxdWVzdBomLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLldhdGNoUmVzcG9uc2UwARKVAQoPTGlzdERlYWRMZXR0ZXJzEi8ubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuTGlzdERlYWRMZXR0ZXJzUmVxdWVzdBowLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkxpc3REZWFkTGV0dGVyc1Jlc3BvbnNlIh+QAgGC0+STAhYSFC9hcGkvdjEvZGVhZC1sZXR0ZXJzEo8BCg5HZXRTdG9yZUFjY2VzcxIuLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkdldFN0b3JlQWNjZXNzUmVxdWVzdBovLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkdldFN0b3JlQWNjZXNzUmVzcG9uc2UiHILT5JMCFhIUL2FwaS92MS9zdG9yZS1hY2Nlc3MSjQEKDFZlcmlmeUV2ZW50cxIsLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlZlcmlmeUV2ZW50c1JlcXVlc3QaLS5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5WZXJpZnlFdmVudHNSZXNwb25zZSIggtPkkwIaOgEqIhUvYXBpL3YxL2V2ZW50czp2ZXJpZnkSeAoHUmVjb3VudBInLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlJlY291bnRSZXF1ZXN0GigubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuUmVjb3VudFJlc3BvbnNlIhqQAgGC0+STAhESDy9hcGkvdjEvcmVjb3VudEJTWlFnaXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC90ZWxlbWV0cnkvdjE7dGVsZW1ldHJ5djFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("CidtaWxsd3JpZ2h0L3RlbGVtZXRyeS92MS90ZWxlbWV0cnkucHJvdG8SF21pbGx3cmlnaHQudGVsZW1ldHJ5LnYxIkAKBVBvaW50EigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXZhbHVlGAIgASgBIssBCgZXaW5kb3cSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWNvdW50GAIgASgEEgsKA21pbhgDIAEoARILCgNtYXgYBCABKAESDAoEbWVhbhgFIAEoARINCgVmaXJzdBgGIAEoARIMCgRsYXN0GAcgASgBEgsKA3N1bRgIIAEoARIVCgh2YXJpYW5jZRgJIAEoAUgAiAEBEhEKCXF1YW50aWxlcxgKIAMoAUILCglfdmFyaWFuY2UifwoGU2VyaWVzEhMKC21lYXN1cmVtZW50GAEgASgJEi4KBnBvaW50cxgCIAMoCzIeLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlBvaW50EjAKB3dpbmRvd3MYAyADKAsyHy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5XaW5kb3ci2wIKDFF1ZXJ5UmVxdWVzdBI6CglkZXZpY2VfaWQYASABKAlCJ7pIJHIiMiBeW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9JBInCgxtZWFzdXJlbWVudHMYAiADKAlCEbpIDpIBCxBkIgdyBRABGIABEikKBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNlbmQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEkEKCnJlc29sdXRpb24YBSABKA4yIy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5SZXNvbHV0aW9uQgi6SAWCAQIQARIaCgVsaW1pdBgGIAEoBUILukgIGgYYoI0GKAASMwoJcXVhbnRpbGVzGAcgAygBQiC6SB2SARoQCiIWEhRAARkAAAAAAADwPykAAAAAAAAAACKMAQoNUXVlcnlSZXNwb25zZRIvCgZzZXJpZXMYASADKAsyHy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5TZXJpZXMSNwoKcmVzb2x1dGlvbhgCIAEoDjIjLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlJlc29sdXRpb24SEQoJdHJ1bmNhdGVkGAMgASgIIlQKDUxhdGVzdFJlcXVlc3QSQwoKZGV2aWNlX2lkcxgBIAMoCUIvukgskgEpEOgHIiRyIjIgXltBLVphLXowLTldW0EtWmEtejAtOV8tXXswLDYyfSQipgIKDERldmljZUxhdGVzdBIRCglkZXZpY2VfaWQYASABKAkSLgoKZXZlbnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmVjZWl2ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEkEKBnZhbHVlcxgEIAMoCzIxLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkRldmljZUxhdGVzdC5WYWx1ZXNFbnRyeRIdChVzcGFya2xpbmVfbWVhc3VyZW1lbnQYBSABKAkSEQoJc3BhcmtsaW5lGAYgAygBGi0KC1ZhbHVlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAEiSAoOTGF0ZXN0UmVzcG9uc2USNgoHZGV2aWNlcxgBIAMoCzIlLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkRldmljZUxhdGVzdCJUCgxXYXRjaFJlcXVlc3QSRAoKZGV2aWNlX2lkcxgBIAMoCUIwukgtkgEqCAEQZCIkciIyIF5bQS1aYS16MC05XVtBLVphLXowLTlfLV17MCw2Mn0kIoYCCg1XYXRjaFJlc3BvbnNlEhEKCWRldmljZV9pZBgBIAEoCRIuCgpldmVudF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZWNlaXZlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASQgoGdmFsdWVzGAQgAygLMjIubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuV2F0Y2hSZXNwb25zZS5WYWx1ZXNFbnRyeRIOCgZtaXNzZWQYBSABKAQaLQoLVmFsdWVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASIXChVHZXRTdG9yZUFjY2Vzc1JlcXVlc3QiWwoWR2V0U3RvcmVBY2Nlc3NSZXNwb25zZRILCgN1cmwYASABKAkSEAoIZGF0YWJhc2UYAiABKAkSEAoIdXNlcm5hbWUYAyABKAkSEAoIcGFzc3dvcmQYBCABKAkidgoIRXZlbnRLZXkSGgoJZGV2aWNlX2lkGAEgASgJQge6SARyAhg/Eh4KCm1lc3NhZ2VfaWQYAiABKAlCCrpIB3IFEAEYgAESLgoKZXZlbnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiVgoTVmVyaWZ5RXZlbnRzUmVxdWVzdBI/CgZldmVudHMYASADKAsyIS5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5FdmVudEtleUIMukgJkgEGCAEQoJwBIsYBChRWZXJpZnlFdmVudHNSZXNwb25zZRIOCgZzdG9yZWQYASABKAQSDwoHbWlzc2luZxgCIAEoBBIRCglkdXBsaWNhdGUYAyABKAQSOwoQbWlzc2luZ19leGFtcGxlcxgEIAMoCzIhLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkV2ZW50S2V5Ej0KEmR1cGxpY2F0ZV9leGFtcGxlcxgFIAMoCzIhLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkV2ZW50S2V5InQKDlJlY291bnRSZXF1ZXN0EjEKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEi8KA2VuZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBASJiCg1XaW5kb3dTdW1tYXJ5Eg0KBWNvdW50GAEgASgEEgsKA3N1bRgCIAEoARILCgNtaW4YAyABKAESCwoDbWF4GAQgASgBEg0KBWZpcnN0GAUgASgBEgwKBGxhc3QYBiABKAEi2AEKEFdpbmRvd0RpZmZlcmVuY2USEQoJZGV2aWNlX2lkGAEgASgJEhMKC21lYXN1cmVtZW50GAIgASgJEikKBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2CgZzdG9yZWQYBCABKAsyJi5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5XaW5kb3dTdW1tYXJ5EjkKCXJlY291bnRlZBgFIAEoCzImLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLldpbmRvd1N1bW1hcnkioAEKCUhvdXJDb3VudBIpCgVzdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGZXZlbnRzGAIgASgEEg4KBnBvaW50cxgDIAEoBBINCgVieXRlcxgEIAEoBBIbChNlbmdpbmVfZGVhZF9sZXR0ZXJzGAUgASgEEhwKFGdhdGV3YXlfZGVhZF9sZXR0ZXJzGAYgASgEIqUBCg9SZWNvdW50UmVzcG9uc2USDwoHd2luZG93cxgBIAEoBBIRCglkaWZmZXJlbnQYAiABKAQSOwoIZXhhbXBsZXMYAyADKAsyKS5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5XaW5kb3dEaWZmZXJlbmNlEjEKBWhvdXJzGAQgAygLMiIubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuSG91ckNvdW50Ks0BCgpSZXNvbHV0aW9uEhoKFlJFU09MVVRJT05fVU5TUEVDSUZJRUQQABISCg5SRVNPTFVUSU9OX1JBVxABEhUKEVJFU09MVVRJT05fTUlOVVRFEAISFQoRUkVTT0xVVElPTl9TRUNPTkQQAxIbChdSRVNPTFVUSU9OX0ZJVkVfTUlOVVRFUxAEEhsKF1JFU09MVVRJT05fUVVBUlRFUl9IT1VSEAUSEwoPUkVTT0xVVElPTl9IT1VSEAYSEgoOUkVTT0xVVElPTl9EQVkQBzKHBgoQVGVsZW1ldHJ5U2VydmljZRKGAQoFUXVlcnkSJS5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5RdWVyeVJlcXVlc3QaJi5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5RdWVyeVJlc3BvbnNlIi6QAgGC0+STAiUSIy9hcGkvdjEvZGV2aWNlcy97ZGV2aWNlX2lkfS9tZXRyaWNzEnQKBkxhdGVzdBImLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkxhdGVzdFJlcXVlc3QaJy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5MYXRlc3RSZXNwb25zZSIZkAIBgtPkkwIQEg4vYXBpL3YxL2xhdGVzdBJYCgVXYXRjaBIlLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLldhdGNoUmVxdWVzdBomLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLldhdGNoUmVzcG9uc2UwARKPAQoOR2V0U3RvcmVBY2Nlc3MSLi5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5HZXRTdG9yZUFjY2Vzc1JlcXVlc3QaLy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5HZXRTdG9yZUFjY2Vzc1Jlc3BvbnNlIhyC0+STAhYSFC9hcGkvdjEvc3RvcmUtYWNjZXNzEo0BCgxWZXJpZnlFdmVudHMSLC5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5WZXJpZnlFdmVudHNSZXF1ZXN0Gi0ubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuVmVyaWZ5RXZlbnRzUmVzcG9uc2UiIILT5JMCGjoBKiIVL2FwaS92MS9ldmVudHM6dmVyaWZ5EngKB1JlY291bnQSJy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5SZWNvdW50UmVxdWVzdBooLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlJlY291bnRSZXNwb25zZSIakAIBgtPkkwIREg8vYXBpL3YxL3JlY291bnRCU1pRZ2l0aHViLmNvbS9taWxsd3JpZ2h0LWlvL21pbGx3cmlnaHQvcHJvdG8vZ2VuL21pbGx3cmlnaHQvdGVsZW1ldHJ5L3YxO3RlbGVtZXRyeXYxYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * Point is one measurement at one time.
@@ -385,96 +385,6 @@ export const WatchResponseSchema: GenMessage<WatchResponse> = /*@__PURE__*/
   messageDesc(file_millwright_telemetry_v1_telemetry, 9);
 
 /**
- * ListDeadLettersRequest asks for a page.
- *
- * @generated from message millwright.telemetry.v1.ListDeadLettersRequest
- */
-export type ListDeadLettersRequest = Message<"millwright.telemetry.v1.ListDeadLettersRequest"> & {
-  /**
-   * Empty: all devices.
-   *
-   * @generated from field: string device_id = 1;
-   */
-  deviceId: string;
-
-  /**
-   * At most 500; 0 means 100.
-   *
-   * @generated from field: int32 page_size = 2;
-   */
-  pageSize: number;
-};
-
-/**
- * Describes the message millwright.telemetry.v1.ListDeadLettersRequest.
- * Use `create(ListDeadLettersRequestSchema)` to create a new message.
- */
-export const ListDeadLettersRequestSchema: GenMessage<ListDeadLettersRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 10);
-
-/**
- * DeadLetter is a message that could not be understood, kept as it came.
- *
- * @generated from message millwright.telemetry.v1.DeadLetter
- */
-export type DeadLetter = Message<"millwright.telemetry.v1.DeadLetter"> & {
-  /**
-   * @generated from field: string device_id = 1;
-   */
-  deviceId: string;
-
-  /**
-   * @generated from field: google.protobuf.Timestamp received_at = 2;
-   */
-  receivedAt?: Timestamp | undefined;
-
-  /**
-   * A stable word, e.g. invalid_json.
-   *
-   * @generated from field: string reason = 3;
-   */
-  reason: string;
-
-  /**
-   * A sentence: what, where, what to do.
-   *
-   * @generated from field: string detail = 4;
-   */
-  detail: string;
-
-  /**
-   * @generated from field: bytes payload = 5;
-   */
-  payload: Uint8Array;
-};
-
-/**
- * Describes the message millwright.telemetry.v1.DeadLetter.
- * Use `create(DeadLetterSchema)` to create a new message.
- */
-export const DeadLetterSchema: GenMessage<DeadLetter> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 11);
-
-/**
- * ListDeadLettersResponse carries dead letters, newest first.
- *
- * @generated from message millwright.telemetry.v1.ListDeadLettersResponse
- */
-export type ListDeadLettersResponse = Message<"millwright.telemetry.v1.ListDeadLettersResponse"> & {
-  /**
-   * @generated from field: repeated millwright.telemetry.v1.DeadLetter dead_letters = 1;
-   */
-  deadLetters: DeadLetter[];
-};
-
-/**
- * Describes the message millwright.telemetry.v1.ListDeadLettersResponse.
- * Use `create(ListDeadLettersResponseSchema)` to create a new message.
- */
-export const ListDeadLettersResponseSchema: GenMessage<ListDeadLettersResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 12);
-
-/**
  * GetStoreAccessRequest asks for the tenant's own access.
  *
  * @generated from message millwright.telemetry.v1.GetStoreAccessRequest
@@ -487,7 +397,7 @@ export type GetStoreAccessRequest = Message<"millwright.telemetry.v1.GetStoreAcc
  * Use `create(GetStoreAccessRequestSchema)` to create a new message.
  */
 export const GetStoreAccessRequestSchema: GenMessage<GetStoreAccessRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 13);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 10);
 
 /**
  * GetStoreAccessResponse is a ClickHouse user that reads the tenant's database and nothing else.
@@ -523,7 +433,7 @@ export type GetStoreAccessResponse = Message<"millwright.telemetry.v1.GetStoreAc
  * Use `create(GetStoreAccessResponseSchema)` to create a new message.
  */
 export const GetStoreAccessResponseSchema: GenMessage<GetStoreAccessResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 14);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 11);
 
 /**
  * EventKey identifies an event by what the device sent.
@@ -554,7 +464,7 @@ export type EventKey = Message<"millwright.telemetry.v1.EventKey"> & {
  * Use `create(EventKeySchema)` to create a new message.
  */
 export const EventKeySchema: GenMessage<EventKey> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 15);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 12);
 
 /**
  * VerifyEventsRequest carries acknowledged events.
@@ -573,7 +483,7 @@ export type VerifyEventsRequest = Message<"millwright.telemetry.v1.VerifyEventsR
  * Use `create(VerifyEventsRequestSchema)` to create a new message.
  */
 export const VerifyEventsRequestSchema: GenMessage<VerifyEventsRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 16);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 13);
 
 /**
  * VerifyEventsResponse counts what was found.
@@ -616,7 +526,7 @@ export type VerifyEventsResponse = Message<"millwright.telemetry.v1.VerifyEvents
  * Use `create(VerifyEventsResponseSchema)` to create a new message.
  */
 export const VerifyEventsResponseSchema: GenMessage<VerifyEventsResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 17);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 14);
 
 /**
  * RecountRequest says which events: those that were received in [start, end), at most a day.
@@ -640,7 +550,7 @@ export type RecountRequest = Message<"millwright.telemetry.v1.RecountRequest"> &
  * Use `create(RecountRequestSchema)` to create a new message.
  */
 export const RecountRequestSchema: GenMessage<RecountRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 18);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 15);
 
 /**
  * WindowSummary is what is known of one measurement in one window.
@@ -684,7 +594,7 @@ export type WindowSummary = Message<"millwright.telemetry.v1.WindowSummary"> & {
  * Use `create(WindowSummarySchema)` to create a new message.
  */
 export const WindowSummarySchema: GenMessage<WindowSummary> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 19);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 16);
 
 /**
  * WindowDifference is a window that is not what its events make.
@@ -727,7 +637,7 @@ export type WindowDifference = Message<"millwright.telemetry.v1.WindowDifference
  * Use `create(WindowDifferenceSchema)` to create a new message.
  */
 export const WindowDifferenceSchema: GenMessage<WindowDifference> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 20);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 17);
 
 /**
  * HourCount is what is stored of the events that were received in one UTC hour.
@@ -773,7 +683,7 @@ export type HourCount = Message<"millwright.telemetry.v1.HourCount"> & {
  * Use `create(HourCountSchema)` to create a new message.
  */
 export const HourCountSchema: GenMessage<HourCount> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 21);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 18);
 
 /**
  * RecountResponse carries what was found.
@@ -811,7 +721,7 @@ export type RecountResponse = Message<"millwright.telemetry.v1.RecountResponse">
  * Use `create(RecountResponseSchema)` to create a new message.
  */
 export const RecountResponseSchema: GenMessage<RecountResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 22);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 19);
 
 /**
  * Resolution is the width of the windows that a query answers with.
@@ -919,16 +829,6 @@ export const TelemetryService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchRequestSchema;
     output: typeof WatchResponseSchema;
-  },
-  /**
-   * ListDeadLetters returns messages that were refused because they could not be understood, newest first.
-   *
-   * @generated from rpc millwright.telemetry.v1.TelemetryService.ListDeadLetters
-   */
-  listDeadLetters: {
-    methodKind: "unary";
-    input: typeof ListDeadLettersRequestSchema;
-    output: typeof ListDeadLettersResponseSchema;
   },
   /**
    * GetStoreAccess returns how the tenant reads its own ClickHouse database directly.

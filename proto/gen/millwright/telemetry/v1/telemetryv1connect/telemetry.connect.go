@@ -39,9 +39,6 @@ const (
 	TelemetryServiceLatestProcedure = "/millwright.telemetry.v1.TelemetryService/Latest"
 	// TelemetryServiceWatchProcedure is the fully-qualified name of the TelemetryService's Watch RPC.
 	TelemetryServiceWatchProcedure = "/millwright.telemetry.v1.TelemetryService/Watch"
-	// TelemetryServiceListDeadLettersProcedure is the fully-qualified name of the TelemetryService's
-	// ListDeadLetters RPC.
-	TelemetryServiceListDeadLettersProcedure = "/millwright.telemetry.v1.TelemetryService/ListDeadLetters"
 	// TelemetryServiceGetStoreAccessProcedure is the fully-qualified name of the TelemetryService's
 	// GetStoreAccess RPC.
 	TelemetryServiceGetStoreAccessProcedure = "/millwright.telemetry.v1.TelemetryService/GetStoreAccess"
@@ -63,8 +60,6 @@ type TelemetryServiceClient interface {
 	// Watch streams events of the devices asked for as they are stored in the log. A slow reader misses events; it is
 	// told how many.
 	Watch(context.Context, *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error)
-	// ListDeadLetters returns messages that were refused because they could not be understood, newest first.
-	ListDeadLetters(context.Context, *v1.ListDeadLettersRequest) (*v1.ListDeadLettersResponse, error)
 	// GetStoreAccess returns how the tenant reads its own ClickHouse database directly.
 	GetStoreAccess(context.Context, *v1.GetStoreAccessRequest) (*v1.GetStoreAccessResponse, error)
 	// VerifyEvents compares a list of acknowledged events with what is stored: each must be there exactly once.
@@ -105,13 +100,6 @@ func NewTelemetryServiceClient(httpClient connect.HTTPClient, baseURL string, op
 			connect.WithSchema(telemetryServiceMethods.ByName("Watch")),
 			connect.WithClientOptions(opts...),
 		),
-		listDeadLetters: connect.NewClient[v1.ListDeadLettersRequest, v1.ListDeadLettersResponse](
-			httpClient,
-			baseURL+TelemetryServiceListDeadLettersProcedure,
-			connect.WithSchema(telemetryServiceMethods.ByName("ListDeadLetters")),
-			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
-			connect.WithClientOptions(opts...),
-		),
 		getStoreAccess: connect.NewClient[v1.GetStoreAccessRequest, v1.GetStoreAccessResponse](
 			httpClient,
 			baseURL+TelemetryServiceGetStoreAccessProcedure,
@@ -136,13 +124,12 @@ func NewTelemetryServiceClient(httpClient connect.HTTPClient, baseURL string, op
 
 // telemetryServiceClient implements TelemetryServiceClient.
 type telemetryServiceClient struct {
-	query           *connect.Client[v1.QueryRequest, v1.QueryResponse]
-	latest          *connect.Client[v1.LatestRequest, v1.LatestResponse]
-	watch           *connect.Client[v1.WatchRequest, v1.WatchResponse]
-	listDeadLetters *connect.Client[v1.ListDeadLettersRequest, v1.ListDeadLettersResponse]
-	getStoreAccess  *connect.Client[v1.GetStoreAccessRequest, v1.GetStoreAccessResponse]
-	verifyEvents    *connect.Client[v1.VerifyEventsRequest, v1.VerifyEventsResponse]
-	recount         *connect.Client[v1.RecountRequest, v1.RecountResponse]
+	query          *connect.Client[v1.QueryRequest, v1.QueryResponse]
+	latest         *connect.Client[v1.LatestRequest, v1.LatestResponse]
+	watch          *connect.Client[v1.WatchRequest, v1.WatchResponse]
+	getStoreAccess *connect.Client[v1.GetStoreAccessRequest, v1.GetStoreAccessResponse]
+	verifyEvents   *connect.Client[v1.VerifyEventsRequest, v1.VerifyEventsResponse]
+	recount        *connect.Client[v1.RecountRequest, v1.RecountResponse]
 }
 
 // Query calls millwright.telemetry.v1.TelemetryService.Query.
@@ -166,15 +153,6 @@ func (c *telemetryServiceClient) Latest(ctx context.Context, req *v1.LatestReque
 // Watch calls millwright.telemetry.v1.TelemetryService.Watch.
 func (c *telemetryServiceClient) Watch(ctx context.Context, req *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error) {
 	return c.watch.CallServerStream(ctx, connect.NewRequest(req))
-}
-
-// ListDeadLetters calls millwright.telemetry.v1.TelemetryService.ListDeadLetters.
-func (c *telemetryServiceClient) ListDeadLetters(ctx context.Context, req *v1.ListDeadLettersRequest) (*v1.ListDeadLettersResponse, error) {
-	response, err := c.listDeadLetters.CallUnary(ctx, connect.NewRequest(req))
-	if response != nil {
-		return response.Msg, err
-	}
-	return nil, err
 }
 
 // GetStoreAccess calls millwright.telemetry.v1.TelemetryService.GetStoreAccess.
@@ -215,8 +193,6 @@ type TelemetryServiceHandler interface {
 	// Watch streams events of the devices asked for as they are stored in the log. A slow reader misses events; it is
 	// told how many.
 	Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error
-	// ListDeadLetters returns messages that were refused because they could not be understood, newest first.
-	ListDeadLetters(context.Context, *v1.ListDeadLettersRequest) (*v1.ListDeadLettersResponse, error)
 	// GetStoreAccess returns how the tenant reads its own ClickHouse database directly.
 	GetStoreAccess(context.Context, *v1.GetStoreAccessRequest) (*v1.GetStoreAccessResponse, error)
 	// VerifyEvents compares a list of acknowledged events with what is stored: each must be there exactly once.
@@ -253,13 +229,6 @@ func NewTelemetryServiceHandler(svc TelemetryServiceHandler, opts ...connect.Han
 		connect.WithSchema(telemetryServiceMethods.ByName("Watch")),
 		connect.WithHandlerOptions(opts...),
 	)
-	telemetryServiceListDeadLettersHandler := connect.NewUnaryHandlerSimple(
-		TelemetryServiceListDeadLettersProcedure,
-		svc.ListDeadLetters,
-		connect.WithSchema(telemetryServiceMethods.ByName("ListDeadLetters")),
-		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
-		connect.WithHandlerOptions(opts...),
-	)
 	telemetryServiceGetStoreAccessHandler := connect.NewUnaryHandlerSimple(
 		TelemetryServiceGetStoreAccessProcedure,
 		svc.GetStoreAccess,
@@ -287,8 +256,6 @@ func NewTelemetryServiceHandler(svc TelemetryServiceHandler, opts ...connect.Han
 			telemetryServiceLatestHandler.ServeHTTP(w, r)
 		case TelemetryServiceWatchProcedure:
 			telemetryServiceWatchHandler.ServeHTTP(w, r)
-		case TelemetryServiceListDeadLettersProcedure:
-			telemetryServiceListDeadLettersHandler.ServeHTTP(w, r)
 		case TelemetryServiceGetStoreAccessProcedure:
 			telemetryServiceGetStoreAccessHandler.ServeHTTP(w, r)
 		case TelemetryServiceVerifyEventsProcedure:
@@ -314,10 +281,6 @@ func (UnimplementedTelemetryServiceHandler) Latest(context.Context, *v1.LatestRe
 
 func (UnimplementedTelemetryServiceHandler) Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("millwright.telemetry.v1.TelemetryService.Watch is not implemented"))
-}
-
-func (UnimplementedTelemetryServiceHandler) ListDeadLetters(context.Context, *v1.ListDeadLettersRequest) (*v1.ListDeadLettersResponse, error) {
-	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.telemetry.v1.TelemetryService.ListDeadLetters is not implemented"))
 }
 
 func (UnimplementedTelemetryServiceHandler) GetStoreAccess(context.Context, *v1.GetStoreAccessRequest) (*v1.GetStoreAccessResponse, error) {
