@@ -186,7 +186,7 @@ func restOf(m protoreflect.MethodDescriptor, a victim) (method, path string, ok 
 	default:
 		return "", "", false
 	}
-	names := strings.NewReplacer("{device_id}", a.device, "{device_type}", "press", "{serial}", a.serial, "{key_id}", a.keyID, "{member_id}", a.memberID, "{tenant_id}", a.tenantID, "{invitation_id}", a.invitationID, "{template_id}", a.device, "{claim_token_id}", a.device, "{authority_id}", a.device)
+	names := strings.NewReplacer("{device_id}", a.device, "{device_type}", "press", "{serial}", a.serial, "{key_id}", a.keyID, "{member_id}", a.memberID, "{tenant_id}", a.tenantID, "{invitation_id}", a.invitationID, "{template_id}", a.device, "{claim_token_id}", a.device, "{authority_id}", a.device, "{id}", "gateway-0-1-0")
 	return method, names.Replace(path), true
 }
 
