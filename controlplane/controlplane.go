@@ -240,6 +240,9 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	g.Go(func() error { return a.runner.Run(ctx) })
 	g.Go(func() error { return a.reports.Run(ctx) })
+	g.Go(func() error {
+		return certificate.NewWarden(a.store, strings.TrimRight(a.cfg.PublicURL, "/"), a.log, a.now).Run(ctx)
+	})
 	g.Go(func() error { return a.heartbeats.Run(ctx) })
 	g.Go(func() error { return a.uses.Run(ctx) })
 	g.Go(func() error { return a.watcher.Run(ctx) })
