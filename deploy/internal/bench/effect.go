@@ -24,7 +24,8 @@ type kind struct {
 
 // kinds are what `bench effect --kind` knows. A further kind is one more entry, in a file of its own.
 var kinds = map[string]kind{
-	"revoke": {"certificate revoked at the control plane → session cut and last packet acknowledged at the gateway", prepareRevoke},
+	"revoke":  {"certificate revoked at the control plane → session cut and last packet acknowledged at the gateway", prepareRevoke},
+	"suspend": {"organisation suspended by an operator → its device's session cut and last packet acknowledged at the gateway", prepareSuspend},
 }
 
 // trial is one right that is exercised now: a session that sends, a key that is asked with.

@@ -37,6 +37,8 @@ type access struct {
 	ClickHouseDatabase string `json:"clickhouse_database"`
 	ClickHouseUsername string `json:"clickhouse_username"`
 	ClickHousePassword string `json:"clickhouse_password"`
+	// file is demo.json itself.
+	file string
 }
 
 // launch starts `up` of this binary on a new data directory and free ports and waits until it is ready.
@@ -81,6 +83,7 @@ func launch(ctx context.Context, e command.Env, demo string) (*target, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("read demo.json: %w", err), t.stop())
 	}
+	t.access.file = filepath.Join(data, "data", "demo.json")
 	t.Options = rpc.Options{Server: t.access.ControlURL, Key: t.access.APIKey}
 	return t, nil
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/millwright-io/millwright/deploy/internal/command"
 	"github.com/millwright-io/millwright/deploy/internal/terminal"
@@ -48,6 +49,7 @@ func flags(fs *flag.FlagSet, cfg *Config) (given *lists, verbose *bool) {
 	fs.StringVar(&cfg.Origin, "origin", "", "`URL` that browsers see the console at (default http:// and the control address)")
 	fs.StringVar(&given.hosts, "hosts", "", "further names and addresses, separated by commas, that devices reach the gateway by; they go into its certificate")
 	fs.StringVar(&given.cells, "cells", "", "cells to run, separated by commas, each NAME or NAME=REGION, e.g. eu-1,us-1; the first has the addresses below, each further one five ports after the port base's eight, or those of the first plus 100, 200, … (default one, local)")
+	fs.DurationVar(&cfg.DeletionGrace, "deletion-grace", 7*24*time.Hour, "how long the deletion of an organisation can be cancelled")
 	fs.StringVar(&given.operators, "operators", "", "e-mail addresses, separated by commas, of the people who run the installation: they manage its cells and see its tenants (default: the demo's person, or nobody with --demo none)")
 	fs.StringVar(&cfg.MailURLFile, "mail-url-file", "", "`FILE` with the mail server's URL, e.g. smtps://user:password@mail.example.com:465 (default: a mailbox for development, at /mailbox of the console)")
 	fs.StringVar(&cfg.MailFrom, "mail-from", "", "address that e-mails come from")

@@ -49,6 +49,8 @@ type Config struct {
 
 	// Operators are the e-mail addresses of who runs the installation; the demo's person when there is one and none is named.
 	Operators []string
+	// DeletionGrace is how long the deletion of an organisation can be cancelled.
+	DeletionGrace time.Duration
 
 	// PlanLimits replaces limits of every tenant's plan, each as name=value; see the control plane's configuration.
 	PlanLimits []string

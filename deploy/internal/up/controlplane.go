@@ -44,6 +44,7 @@ func (s *site) controlPlanePart() (*part, error) {
 		cfg.DeviceCertificateLife = s.cfg.CertificateLife
 	}
 	cfg.CellsFile, cfg.PlanLimits, cfg.Operators = cells, s.cfg.PlanLimits, s.cfg.Operators
+	cfg.DeletionGrace = s.cfg.DeletionGrace
 	args := role.Arguments(cfg, controlplane.DefaultConfig())
 	return childPart(s.child(s.roleSpec("controlplane", "controlplane", args, answers("http://"+cfg.MetricsAddress+"/readyz")))), nil
 }
