@@ -3,13 +3,14 @@ import { useEffect, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import { explain } from "../api/errors";
 import { useSwitchTenant } from "../api/tenant";
-import { roleName, useSession } from "../hooks/useSession";
+import { useSession } from "../hooks/useSession";
 import { useTheme } from "../hooks/useTheme";
 import { paths } from "../paths";
 import { Icon } from "../ui/Icon";
 import { useToasts } from "../ui/Toasts";
 import styles from "./AccountMenu.module.css";
 import { enterTenant } from "./enterTenant";
+import { TenantSwitcher } from "./TenantSwitcher";
 import { useSignOut } from "./useSignOut";
 
 export function AccountMenu() {
@@ -77,14 +78,7 @@ function Menu({ close }: { close: () => void }) {
   return (
     <div className={styles.menu}>
       <p className={styles.title}>Organisations</p>
-      {memberships.map((m) => (
-        <button key={m.tenant?.tenantId} type="button" className={styles.entry} aria-current={m.tenant?.tenantId === tenant.tenantId} onClick={() => choose(m.tenant?.tenantId ?? "")}>
-          <Icon name="building" size={18} />
-          <span>{m.tenant?.name}</span>
-          <small>{roleName(m.role)}</small>
-          {m.tenant?.tenantId === tenant.tenantId && <Icon name="check" size={16} />}
-        </button>
-      ))}
+      <TenantSwitcher memberships={memberships} current={tenant.tenantId} onChoose={choose} />
       <button type="button" className={styles.entry} onClick={() => navigate(paths.newOrganisation())}>
         <Icon name="plus" size={18} />
         <span>New organisation</span>

@@ -4,14 +4,15 @@ import { Navigate, Outlet, useLocation, useNavigate } from "react-router";
 import { Code } from "@connectrpc/connect";
 import { explain } from "../api/errors";
 import { onSignedOut } from "../api/signedOut";
-import { TenantStatus, useMemberships, type Membership } from "../api/tenant";
+import { useMemberships, type Membership } from "../api/tenant";
 import { SessionContext, type Session } from "../hooks/useSession";
 import { paths } from "../paths";
 import { Cog, LogoMark } from "../ui/Logo";
-import { ErrorPanel, Notice } from "../ui/States";
+import { ErrorPanel } from "../ui/States";
 import styles from "./AppLayout.module.css";
 import { AccountMenu } from "./AccountMenu";
 import { Dock, Rail } from "./Nav";
+import { TenantBanner } from "./TenantBanner";
 import { forgetEverything } from "./enterTenant";
 
 export function AppLayout() {
@@ -55,7 +56,7 @@ export function AppLayout() {
           <AccountMenu />
         </div>
         <main id="main" className={styles.main} tabIndex={-1} key={session.tenant.tenantId}>
-          <TenantBanner status={session.tenant.status} />
+          <TenantBanner tenant={session.tenant} />
           <Suspense fallback={<Loading />}>
             <Outlet />
           </Suspense>
@@ -87,24 +88,4 @@ function Loading() {
       Loading
     </div>
   );
-}
-
-function TenantBanner({ status }: { status: TenantStatus }) {
-  if (status === TenantStatus.PROVISIONING) {
-    return (
-      <div className={styles.banner}>
-        <Notice icon="refresh">Your organisation's database is being prepared. This takes a few seconds; telemetry is read as soon as it is there.</Notice>
-      </div>
-    );
-  }
-  if (status === TenantStatus.SUSPENDED) {
-    return (
-      <div className={styles.banner}>
-        <Notice tone="rust" icon="warning">
-          This organisation is suspended: devices are refused, and data is kept. Please contact support.
-        </Notice>
-      </div>
-    );
-  }
-  return null;
 }

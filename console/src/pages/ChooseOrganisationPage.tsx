@@ -3,11 +3,12 @@ import { useNavigate } from "react-router";
 import { explain } from "../api/errors";
 import { useMemberships, useSwitchTenant } from "../api/tenant";
 import form from "../forms/form.module.css";
-import { roleName } from "../hooks/useSession";
 import { useTitle } from "../hooks/useTitle";
 import { enterTenant } from "../layouts/enterTenant";
+import { noteOf } from "../layouts/TenantSwitcher";
 import { paths } from "../paths";
 import { ErrorPanel, SkeletonRows } from "../ui/States";
+import { RemovedOrganisations } from "./RemovedOrganisations";
 import styles from "./ChooseOrganisationPage.module.css";
 
 export default function ChooseOrganisationPage() {
@@ -30,15 +31,16 @@ export default function ChooseOrganisationPage() {
       {error && <ErrorPanel {...explain(error)} onRetry={refetch} />}
       {!data && !error && <SkeletonRows rows={3} />}
       <ul className={styles.list}>
-        {data?.memberships.map(({ tenant, role }) => (
-          <li key={tenant?.tenantId}>
-            <button type="button" className={styles.choice} onClick={() => choose(tenant?.tenantId ?? "")}>
-              <strong>{tenant?.name}</strong>
-              <span>{roleName(role)}</span>
+        {data?.memberships.map((m) => (
+          <li key={m.tenant?.tenantId}>
+            <button type="button" className={styles.choice} onClick={() => choose(m.tenant?.tenantId ?? "")}>
+              <strong>{m.tenant?.name}</strong>
+              <span>{noteOf(m)}</span>
             </button>
           </li>
         ))}
       </ul>
+      <RemovedOrganisations />
     </>
   );
 }

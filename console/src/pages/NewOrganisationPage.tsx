@@ -8,6 +8,7 @@ import { useSignOut } from "../layouts/useSignOut";
 import { enterTenant } from "../layouts/enterTenant";
 import { paths } from "../paths";
 import { Button } from "../ui/Button";
+import { RemovedOrganisations } from "./RemovedOrganisations";
 
 export default function NewOrganisationPage() {
   const navigate = useNavigate();
@@ -30,6 +31,7 @@ export default function NewOrganisationPage() {
         <p>It gets a certificate authority and a database of its own. You can invite people later.</p>
       </div>
       <OrganisationForm onDone={done} />
+      {first && <RemovedOrganisations />}
       <p className={form.switch}>
         {data && (
           <>

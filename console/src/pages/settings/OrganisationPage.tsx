@@ -1,21 +1,31 @@
 /** Settings: the organisation, its limits and its addresses. */
 import { formatBytes, formatCount } from "../../format/number";
 import { formatDate, millis } from "../../format/time";
-import { roleName, useSession } from "../../hooks/useSession";
+import { SettingsForm } from "../../forms/SettingsForm";
+import { roleName, useRefusal, useSession } from "../../hooks/useSession";
 import { Panel } from "../../ui/Panel";
+import { DeletionPanel } from "./organisation/DeletionPanel";
+import { OwnershipPanel } from "./organisation/OwnershipPanel";
 import styles from "./Settings.module.css";
 
 export default function OrganisationPage() {
   const { tenant, role } = useSession();
   const { limits } = tenant;
   const created = millis(tenant.createdAt);
+  const refusal = useRefusal("tenant.write");
   return (
     <div className={styles.grid}>
+      <div className={styles.stack}>
+        <Panel title="Settings" note="For everybody in this organisation">
+          <SettingsForm key={tenant.tenantId} tenant={tenant} refusal={refusal} />
+        </Panel>
+        <OwnershipPanel />
+        <DeletionPanel />
+      </div>
       <div className={styles.stack}>
         <List
           title="Organisation"
           lines={[
-            ["Name", tenant.name],
             ["Short name", tenant.slug],
             ["Id", tenant.tenantId, true],
             ["Plan", tenant.plan || "–"],
@@ -27,6 +37,7 @@ export default function OrganisationPage() {
           title="Addresses"
           note="Where devices and programs of this organisation connect"
           lines={[
+            ["Region", tenant.region],
             ["Cell", tenant.cell],
             ["Cell API", tenant.cellUrl, true],
             ["MQTT over TLS", tenant.mqttAddress, true],
