@@ -4,7 +4,7 @@ import { calm, useMedia } from "../hooks/useMedia";
 import type { LiveBuffer } from "../live/buffer";
 import styles from "./Chart.module.css";
 import { aligned } from "./plot";
-import { usualStep, withGaps } from "./series";
+import { converted, usualStep, withGaps } from "./series";
 import { usePlot } from "./usePlot";
 
 interface LiveChartProps {
@@ -13,6 +13,8 @@ interface LiveChartProps {
   windowMs: number;
   color: string;
   unit: string;
+  /** From what was sent to what is drawn. */
+  show: (value: number) => number;
   summary: string;
   height: number;
 }
@@ -20,7 +22,7 @@ interface LiveChartProps {
 const smoothEvery = 80;
 const calmEvery = 1_000;
 
-export function LiveChart({ buffer, measurement, windowMs, color, unit, summary, height }: LiveChartProps) {
+export function LiveChart({ buffer, measurement, windowMs, color, unit, show, summary, height }: LiveChartProps) {
   const slow = useMedia(calm);
   const [element, plot] = usePlot({ color, unit, height, sync: "live", filled: true, zoomable: false }, () => liveRange(buffer, windowMs));
 
@@ -42,7 +44,7 @@ export function LiveChart({ buffer, measurement, windowMs, color, unit, summary,
       if (drawn !== buffer.version) {
         drawn = buffer.version;
         const { times, values } = buffer.read(measurement);
-        plot.setData(aligned(withGaps({ times, mid: values }, Math.max(5 * usualStep(times), 10_000))), false);
+        plot.setData(aligned(withGaps(converted({ times, mid: values }, show), Math.max(5 * usualStep(times), 10_000))), false);
       }
       const [min, max] = liveRange(buffer, windowMs);
       plot.setScale("x", { min, max });
@@ -52,7 +54,7 @@ export function LiveChart({ buffer, measurement, windowMs, color, unit, summary,
       cancelAnimationFrame(frame);
       seen.disconnect();
     };
-  }, [plot, buffer, measurement, windowMs, slow, element]);
+  }, [plot, buffer, measurement, windowMs, show, slow, element]);
 
   return (
     <figure className={styles.figure}>

@@ -22,6 +22,12 @@ const mostPoints = 1200;
 /** A pause this many times longer than usual is a gap. */
 const gapFactor = 4;
 
+/** The same in other units. */
+export function converted(data: ChartData, show: (value: number) => number): ChartData {
+  const each = (values: Array<number | null>) => values.map((v) => (v === null ? null : show(v)));
+  return { ...data, mid: each(data.mid), ...(data.low && { low: each(data.low) }), ...(data.high && { high: each(data.high) }) };
+}
+
 export function chartData(series: Series): ChartData {
   const plain = series.windows.length > 0 ? fromWindows(series) : fromPoints(series);
   const thinned = thin(plain, mostPoints);

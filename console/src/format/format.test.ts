@@ -3,7 +3,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { formatBytes, formatCompact, formatCount, formatPercent, formatValue } from "./number";
 import { readPayload } from "./payload";
 import { day, formatAgo, formatDuration, formatUntil, hour, millis, minute, second } from "./time";
-import { measurementTitle, unitOf } from "./unit";
+import { measurementTitle, shownIn, unitOf } from "./unit";
 
 test.each([
   [0, "0"],
@@ -79,4 +79,17 @@ test("payloads are text where they can be", () => {
   expect(readPayload(new TextEncoder().encode('{"a":1}'))).toBe('{"a":1}');
   expect(readPayload(Uint8Array.of(0xff, 0x00, 0x10))).toBe("ff 00 10");
   expect(readPayload(new Uint8Array())).toBe("(empty)");
+});
+
+test.each([
+  ["temperature", 100, 212, "°F"],
+  ["oil_pressure_bar", 1, 14.503774, "psi"],
+  ["travel_mm", 25.4, 1, "in"],
+  ["vibration.x", 3, 3, ""],
+  ["battery_level", 50, 50, "%"],
+] as const)("%s of %d is %d %s", (name, sent, shown, unit) => {
+  const measure = shownIn(name, "imperial");
+  expect(measure.unit).toBe(unit);
+  expect(measure.show(sent)).toBeCloseTo(shown, 5);
+  expect(shownIn(name, "metric").show(sent)).toBe(sent);
 });

@@ -45,3 +45,31 @@ export function measurementTitle(measurement: string): string {
   const words = measurement.replaceAll(/[._]+/g, " ").trim();
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
+
+/** How an organisation wants measurements shown. What devices send and the API answers stays as it is. */
+export type System = "metric" | "imperial";
+
+/** What a measurement is shown in, and how to get there from what was sent. */
+export interface Shown {
+  unit: string;
+  show: (value: number) => number;
+}
+
+const same = (value: number) => value;
+const times = (factor: number) => (value: number) => value * factor;
+const imperial: Record<string, Shown> = {
+  "°C": { unit: "°F", show: (c) => c * 1.8 + 32 },
+  bar: { unit: "psi", show: times(14.503_774) },
+  kPa: { unit: "psi", show: times(0.145_037_74) },
+  hPa: { unit: "inHg", show: times(0.029_529_98) },
+  mm: { unit: "in", show: times(1 / 25.4) },
+  "mm/s": { unit: "in/s", show: times(1 / 25.4) },
+  "km/h": { unit: "mph", show: times(1 / 1.609_344) },
+  "m/s": { unit: "ft/s", show: times(1 / 0.3048) },
+};
+
+/** How a measurement is shown in a system of units. One whose unit its name leaves open is shown as it was sent. */
+export function shownIn(measurement: string, system: System): Shown {
+  const unit = unitOf(measurement);
+  return (system === "imperial" ? imperial[unit] : undefined) ?? { unit, show: same };
+}

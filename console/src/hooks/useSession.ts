@@ -1,6 +1,7 @@
 /** Who is working here, for which organisation, and what they may do. Filled by AppLayout, read by every page below it. */
 import { createContext, useContext } from "react";
-import { Role, type Membership, type Tenant } from "../api/tenant";
+import { Role, Units, type Membership, type Tenant } from "../api/tenant";
+import type { System } from "../format/unit";
 
 export interface Session {
   email: string;
@@ -19,6 +20,11 @@ export function useSession(): Session {
   const session = useContext(SessionContext);
   if (!session) throw new Error("useSession needs AppLayout around it");
   return session;
+}
+
+/** The units that the organisation's charts are in. */
+export function useUnits(): System {
+  return useSession().tenant.settings?.units === Units.IMPERIAL ? "imperial" : "metric";
 }
 
 /** What the actions mean to a person. The server decides; this only says so beforehand. */

@@ -29,14 +29,14 @@ export function TenantSwitcher({ memberships, current, onChoose }: { memberships
   function move(event: KeyboardEvent<HTMLElement>) {
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     if (step === 0) return;
-    const stops = [...event.currentTarget.querySelectorAll<HTMLElement>("input, button")];
+    const stops = [...(event.currentTarget.closest("[data-switcher]")?.querySelectorAll<HTMLElement>("input, button") ?? [])];
     const at = stops.findIndex((stop) => stop === document.activeElement);
     stops[(at + step + stops.length) % stops.length]?.focus();
     event.preventDefault();
   }
 
   return (
-    <div onKeyDown={move}>
+    <div data-switcher>
       {memberships.length >= searchable && (
         <input
           type="search"
@@ -45,12 +45,12 @@ export function TenantSwitcher({ memberships, current, onChoose }: { memberships
           placeholder="Find an organisation"
           value={search}
           onChange={(e) => setSearch(e.target.value)}
-          onKeyDown={(e) => e.key === "Enter" && found[0]?.tenant && onChoose(found[0].tenant.tenantId)}
+          onKeyDown={(e) => (e.key === "Enter" && found[0]?.tenant ? onChoose(found[0].tenant.tenantId) : move(e))}
         />
       )}
       <div className={styles.tenants}>
         {found.map((m) => (
-          <button key={m.tenant?.tenantId} type="button" className={styles.entry} aria-current={m.tenant?.tenantId === current} onClick={() => onChoose(m.tenant?.tenantId ?? "")}>
+          <button key={m.tenant?.tenantId} type="button" className={styles.entry} aria-current={m.tenant?.tenantId === current} onKeyDown={move} onClick={() => onChoose(m.tenant?.tenantId ?? "")}>
             <Icon name="building" size={18} />
             <span>{m.tenant?.name}</span>
             <small>{noteOf(m)}</small>

@@ -4,9 +4,10 @@ import { explain } from "../../api/errors";
 import { Resolution, useHistory, type Range } from "../../api/telemetry";
 import { HistoryChart } from "../../charts/HistoryChart";
 import { withUnit } from "../../charts/plot";
-import { chartData, summarise } from "../../charts/series";
+import { chartData, converted, summarise } from "../../charts/series";
 import { formatDateTime } from "../../format/time";
-import { measurementTitle, unitOf } from "../../format/unit";
+import { measurementTitle, shownIn } from "../../format/unit";
+import { useUnits } from "../../hooks/useSession";
 import { Button } from "../../ui/Button";
 import { Panel } from "../../ui/Panel";
 import { Empty, ErrorPanel, Notice } from "../../ui/States";
@@ -35,10 +36,14 @@ const widthOf = (resolution: Resolution) => widths[resolution] ?? "equal width";
 
 export function HistoryPanel({ deviceId, range, onZoom }: HistoryPanelProps) {
   const [all, setAll] = useState(false);
+  const units = useUnits();
   const { data, error, refetch, isPlaceholderData } = useHistory(deviceId, range, historyLimit);
   const charts = useMemo(
-    () => (data?.series ?? []).map((series) => ({ name: series.measurement, data: chartData(series) })).sort((a, b) => a.name.localeCompare(b.name)),
-    [data],
+    () =>
+      (data?.series ?? [])
+        .map((series) => ({ name: series.measurement, data: converted(chartData(series), shownIn(series.measurement, units).show) }))
+        .sort((a, b) => a.name.localeCompare(b.name)),
+    [data, units],
   );
   if (error) return <ErrorPanel {...explain(error)} onRetry={refetch} />;
   if (!data) return <ChartSkeletons />;
@@ -58,7 +63,7 @@ export function HistoryPanel({ deviceId, range, onZoom }: HistoryPanelProps) {
       {data.truncated && <Notice>There is more in this range than can be shown at once. These are its newest events; drag over a chart to look closer.</Notice>}
       <div className={styles.charts} style={{ opacity: isPlaceholderData ? 0.55 : 1 }} aria-busy={isPlaceholderData}>
         {shown.map(({ name, data: points }) => {
-          const unit = unitOf(name);
+          const { unit } = shownIn(name, units);
           const summary = summarise(points);
           const words = summary
             ? `${measurementTitle(name)} from ${formatDateTime(range.start)} to ${formatDateTime(range.end)}: mean ${withUnit(summary.mean, unit)}, lowest ${withUnit(summary.low, unit)}, highest ${withUnit(summary.high, unit)}.`

@@ -1,9 +1,10 @@
 /** The device now: a moving chart for each measurement. */
 import { useState } from "react";
 import { LiveChart } from "../../charts/LiveChart";
-import { summarise } from "../../charts/series";
+import { converted, summarise } from "../../charts/series";
 import { withUnit } from "../../charts/plot";
-import { measurementTitle, unitOf } from "../../format/unit";
+import { measurementTitle, shownIn } from "../../format/unit";
+import { useUnits } from "../../hooks/useSession";
 import { liveWindow, type LiveView } from "../../live/useLiveDevice";
 import { Button } from "../../ui/Button";
 import { Panel } from "../../ui/Panel";
@@ -22,6 +23,7 @@ interface LivePanelProps {
 
 export function LivePanel({ live, names, values, everSeen }: LivePanelProps) {
   const [all, setAll] = useState(false);
+  const units = useUnits();
   if (names.length === 0 && !live.filled) return <ChartSkeletons />;
   if (names.length === 0) {
     return (
@@ -37,14 +39,16 @@ export function LivePanel({ live, names, values, everSeen }: LivePanelProps) {
     <>
       <div className={styles.charts}>
         {shown.map((name) => {
-          const unit = unitOf(name);
-          const summary = summarise({ times: [], mid: live.buffer.read(name).values });
+          const { unit, show } = shownIn(name, units);
+          const summary = summarise(converted({ times: [], mid: live.buffer.read(name).values }, show));
+          const value = values[name];
+          const now = value === undefined ? undefined : show(value);
           const words = summary
-            ? `${measurementTitle(name)} over the last five minutes: now ${withUnit(values[name] ?? summary.last, unit)}, lowest ${withUnit(summary.low, unit)}, highest ${withUnit(summary.high, unit)}.`
+            ? `${measurementTitle(name)} over the last five minutes: now ${withUnit(now ?? summary.last, unit)}, lowest ${withUnit(summary.low, unit)}, highest ${withUnit(summary.high, unit)}.`
             : `${measurementTitle(name)}: nothing in the last five minutes.`;
           return (
-            <ChartCard key={name} measurement={name} unit={unit} color={colorOf(names, name)} value={values[name]} summary={summary}>
-              <LiveChart buffer={live.buffer} measurement={name} windowMs={liveWindow} color={colorOf(names, name)} unit={unit} summary={words} height={168} />
+            <ChartCard key={name} measurement={name} unit={unit} color={colorOf(names, name)} value={now} summary={summary}>
+              <LiveChart buffer={live.buffer} measurement={name} windowMs={liveWindow} color={colorOf(names, name)} unit={unit} show={show} summary={words} height={168} />
             </ChartCard>
           );
         })}

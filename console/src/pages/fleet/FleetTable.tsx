@@ -3,7 +3,8 @@ import { Link } from "react-router";
 import { Sparkline } from "../../charts/Sparkline";
 import { formatValue } from "../../format/number";
 import { formatAgo, formatDateTime } from "../../format/time";
-import { measurementTitle, unitOf } from "../../format/unit";
+import { measurementTitle, shownIn } from "../../format/unit";
+import { useUnits } from "../../hooks/useSession";
 import { paths } from "../../paths";
 import { cx } from "../../ui/cx";
 import { StateBadge } from "../../ui/StateBadge";
@@ -73,12 +74,13 @@ export function FleetTable({ rows, now, sort, onSort }: FleetTableProps) {
 }
 
 export function Newest({ row }: { row: Row }) {
+  const { unit, show } = shownIn(row.measurement, useUnits());
   if (row.value === undefined) return <span className={table.muted}>–</span>;
   return (
     <>
       <span className={styles.value}>
-        {formatValue(row.value)}
-        {unitOf(row.measurement) && <small> {unitOf(row.measurement)}</small>}
+        {formatValue(show(row.value))}
+        {unit && <small> {unit}</small>}
       </span>
       <div className={styles.place}>{measurementTitle(row.measurement)}</div>
     </>
