@@ -97,6 +97,10 @@ func (d *Demo) Tenant(ctx context.Context) error {
 	}
 	access.fill(d.cfg, found)
 	d.mqtt = access.MQTTAddress
+	if !served(found) {
+		d.log.WarnContext(ctx, "tenant "+tenant+" is not served: its plant stands still until it is", slog.String("status", found.GetStatus().String()))
+		return errors.Join(access.write(d.cfg.File), ErrNotServed)
+	}
 	if err := d.storeAccess(ctx, &access); err != nil {
 		return err
 	}
@@ -158,6 +162,13 @@ func (d *Demo) newKey(ctx context.Context) (string, error) {
 	return answer.GetSecret(), nil
 }
 
+// ErrNotServed says that somebody suspended the demo tenant or asked for its deletion: there is nothing to wait for.
+var ErrNotServed = errors.New("the demo tenant is not served")
+
+func served(t *tenantv1.Tenant) bool {
+	return t.GetStatus() != tenantv1.TenantStatus_TENANT_STATUS_SUSPENDED && t.GetStatus() != tenantv1.TenantStatus_TENANT_STATUS_DELETING
+}
+
 // waitActive waits until the cell has prepared the tenant's storage.
 func (d *Demo) waitActive(ctx context.Context) (*tenantv1.Tenant, error) {
 	var found *tenantv1.Tenant
@@ -167,7 +178,7 @@ func (d *Demo) waitActive(ctx context.Context) (*tenantv1.Tenant, error) {
 			return rpc.Explain(err)
 		}
 		found = answer.GetTenant()
-		if found.GetStatus() != tenantv1.TenantStatus_TENANT_STATUS_ACTIVE {
+		if served(found) && found.GetStatus() != tenantv1.TenantStatus_TENANT_STATUS_ACTIVE {
 			return fmt.Errorf("the tenant is %s", found.GetStatus())
 		}
 		return nil

@@ -2,6 +2,7 @@ package up
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -30,7 +31,9 @@ func (s *site) startDemo(ctx context.Context, t *tree) error {
 		ControlURL: "http://" + s.reachable(s.cfg.ControlAddress), Password: password, File: s.dir.at("demo.json"),
 		DevicesDir: s.dir.at("devices"), CAFile: s.dir.at("ca.pem"), Mailbox: s.mailbox,
 	}, s.log, s.now)
-	if err := d.Tenant(ctx); err != nil {
+	if err := d.Tenant(ctx); errors.Is(err, demo.ErrNotServed) {
+		return nil // the rest of the installation is of use none the less
+	} else if err != nil {
 		return err
 	}
 	if s.cfg.Demo != "plant" {
