@@ -27,6 +27,7 @@ import (
 	catalogv1 "github.com/millwright-io/millwright/proto/gen/millwright/catalog/v1"
 	certificatev1 "github.com/millwright-io/millwright/proto/gen/millwright/certificate/v1"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
+	groupv1 "github.com/millwright-io/millwright/proto/gen/millwright/group/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	"github.com/millwright-io/millwright/proto/subject"
 )
@@ -226,6 +227,14 @@ func TestADeviceEnrolsAndRenewsByItself(t *testing.T) {
 	// Revoked by choice of place: the API, the list and a renewal all know.
 	if dry, err := api.Revoke(t.Context(), &certificatev1.RevokeRequest{Facility: "north", DryRun: true}); err != nil || dry.GetCertificates() != 2 || dry.GetDevices() != 1 {
 		t.Errorf("dry run: %v %v", dry, err)
+	}
+	if _, err := s.groups(key).Create(t.Context(), &groupv1.CreateRequest{GroupId: "presses", Name: "Presses", Query: `type == "press"`}); err != nil {
+		t.Fatal(err)
+	}
+	for group, want := range map[string]int32{"presses": 2, "others": 0} {
+		if dry, err := api.Revoke(t.Context(), &certificatev1.RevokeRequest{GroupId: group, DryRun: true}); err != nil || dry.GetCertificates() != want {
+			t.Errorf("dry run of group %s: %v %v", group, dry, err)
+		}
 	}
 	if _, err := api.Revoke(t.Context(), &certificatev1.RevokeRequest{DryRun: true}); connect.CodeOf(err) != connect.CodeInvalidArgument {
 		t.Errorf("nothing chosen: %v", err)

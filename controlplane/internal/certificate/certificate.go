@@ -53,6 +53,7 @@ type Selection struct {
 	Type           string   `json:"device_type,omitempty"`
 	Facility       string   `json:"facility,omitempty"`
 	Line           string   `json:"line,omitempty"`
+	Group          string   `json:"group_id,omitempty"`
 	SupersededOnly bool     `json:"superseded_only,omitempty"`
 	// Facilities bound what the caller may revoke; none: no bound.
 	Facilities []string `json:"facilities,omitempty"`
@@ -60,5 +61,5 @@ type Selection struct {
 
 // Empty reports whether nothing was given, which would choose everything.
 func (s Selection) Empty() bool {
-	return len(s.Serials) == 0 && len(s.Devices) == 0 && s.Type == "" && s.Facility == "" && s.Line == "" && !s.SupersededOnly
+	return len(s.Serials) == 0 && len(s.Devices) == 0 && s.Type == "" && s.Facility == "" && s.Line == "" && s.Group == "" && !s.SupersededOnly
 }

@@ -67,7 +67,7 @@ func (s *Service) Overview(ctx context.Context, p tenancy.Principal) (Overview, 
 // Revoke makes every certificate useless that the selection chooses, and returns how many of how many devices.
 func (s *Service) Revoke(ctx context.Context, p tenancy.Principal, sel Selection, dry bool) (certificates, devices int, err error) {
 	if sel.Empty() {
-		return 0, 0, fmt.Errorf("nothing chosen: name serials, device_ids, a device_type, a facility or a line, or superseded_only: %w", tenancy.ErrInvalid)
+		return 0, 0, fmt.Errorf("nothing chosen: name serials, device_ids, a device_type, a facility, a line or a group_id, or superseded_only: %w", tenancy.ErrInvalid)
 	}
 	sel.Facilities = p.Facilities
 	now := s.now().UTC()
@@ -87,6 +87,10 @@ func (s *Service) CreateTemplate(ctx context.Context, p tenancy.Principal, t Tem
 		return Template{}, fmt.Errorf("name: want 1 to 80 characters, not only spaces: %w", tenancy.ErrInvalid)
 	}
 	if _, err := pattern(t.IDPattern); err != nil {
+		return Template{}, err
+	}
+	sample := device.Device{ID: "sample", Type: t.DeviceType, Location: t.Location, Labels: t.Labels}
+	if err := sample.Valid(); err != nil {
 		return Template{}, err
 	}
 	t.ID, t.CreatedBy, t.CreatedAt = string(tenancy.NewID()), p.Actor, s.now().UTC()

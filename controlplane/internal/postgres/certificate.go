@@ -150,13 +150,14 @@ where status in ('active', 'expiring', 'superseded')
   and (cardinality(@serials::text[]) = 0 or serial = any(@serials::text[]))
   and (cardinality(@devices::text[]) = 0 or device_id = any(@devices::text[]))
   and (@type = '' or type = @type) and (@facility = '' or facility = @facility) and (@line = '' or line = @line)
-  and (not @superseded or status = 'superseded') `
+  and (not @superseded or status = 'superseded')
+  and (@group = '' or device_id in (select m.device_id from group_members m where m.tenant_id = @tenant and m.group_id = @group)) `
 
 // RevokeCertificates implements certificate.Store.
 func (s *Store) RevokeCertificates(ctx context.Context, id tenancy.ID, sel certificate.Selection, now time.Time, dry bool, e audit.Entry) (by map[string][]string, err error) {
 	args := pgx.NamedArgs{
 		"tenant": id, "now": now, "facilities": texts(sel.Facilities), "serials": texts(sel.Serials), "devices": texts(sel.Devices),
-		"type": sel.Type, "facility": sel.Facility, "line": sel.Line, "superseded": sel.SupersededOnly,
+		"type": sel.Type, "facility": sel.Facility, "line": sel.Line, "group": sel.Group, "superseded": sel.SupersededOnly,
 	}
 	by = make(map[string][]string)
 	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {

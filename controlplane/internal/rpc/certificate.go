@@ -115,7 +115,7 @@ func (s *Certificates) Revoke(ctx context.Context, req *certificatev1.RevokeRequ
 		return nil, err
 	}
 	certificates, devices, err := s.Certificates.Revoke(ctx, p, certificate.Selection{
-		Serials: req.GetSerials(), Devices: req.GetDeviceIds(), Type: req.GetDeviceType(), Facility: req.GetFacility(), Line: req.GetLine(),
+		Serials: req.GetSerials(), Devices: req.GetDeviceIds(), Type: req.GetDeviceType(), Facility: req.GetFacility(), Line: req.GetLine(), Group: req.GetGroupId(),
 		SupersededOnly: req.GetSupersededOnly(),
 	}, req.GetDryRun())
 	if err != nil {

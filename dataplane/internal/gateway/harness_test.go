@@ -244,13 +244,15 @@ func (c *cell) start(cfg Config) {
 	c.held = &heldPublisher{Publisher: c.publisher}
 	letters := jetstream.NewDeadLetters(c.js, testCell, pc.Instance, log)
 	limiter := admission.New(c.catalog, time.Now)
-	deps := Deps{Catalog: c.catalog, Publisher: c.publisher, DeadLetters: letters, Limiter: limiter, Refused: func(tenancy.ID, *tenancy.LimitError, int) {}, Metrics: metrics, Log: log, Now: time.Now,
+	deps := Deps{
+		Catalog: c.catalog, Publisher: c.publisher, DeadLetters: letters, Limiter: limiter, Refused: func(tenancy.ID, *tenancy.LimitError, int) {}, Metrics: metrics, Log: log, Now: time.Now,
 		Seen: func(_ context.Context, tenant tenancy.ID, authority string, der []byte) error {
 			if c.seen != nil {
 				c.seen(tenant, authority, der)
 			}
 			return nil
-		}}
+		},
+	}
 	if _, bench := c.t.(*testing.B); !bench {
 		deps.Publisher = c.held
 	}

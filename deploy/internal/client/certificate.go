@@ -103,6 +103,7 @@ func prepareCertRevoke(fs *flag.FlagSet) func(context.Context, *call) error {
 	fs.StringVar(&req.DeviceType, "type", "", "device type")
 	fs.StringVar(&req.Facility, "facility", "", "facility")
 	fs.StringVar(&req.Line, "line", "", "line")
+	fs.StringVar(&req.GroupId, "group", "", "group `ID`")
 	fs.BoolVar(&req.SupersededOnly, "superseded", false, "only those that a newer one has taken the place of")
 	fs.BoolVar(&req.DryRun, "dry-run", false, "count, and change nothing")
 	return func(ctx context.Context, c *call) error {

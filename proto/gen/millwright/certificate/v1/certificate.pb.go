@@ -626,7 +626,9 @@ type RevokeRequest struct {
 	// Only certificates that a newer one of the same device has taken the place of.
 	SupersededOnly bool `protobuf:"varint,6,opt,name=superseded_only,json=supersededOnly,proto3" json:"superseded_only,omitempty"`
 	// Count, and change nothing.
-	DryRun        bool `protobuf:"varint,7,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	DryRun bool `protobuf:"varint,7,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// Of the devices that are in this group now.
+	GroupId       string `protobuf:"bytes,8,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -708,6 +710,13 @@ func (x *RevokeRequest) GetDryRun() bool {
 		return x.DryRun
 	}
 	return false
+}
+
+func (x *RevokeRequest) GetGroupId() string {
+	if x != nil {
+		return x.GroupId
+	}
+	return ""
 }
 
 // RevokeResponse says what was done.
@@ -2159,7 +2168,7 @@ const file_millwright_certificate_v1_certificate_proto_rawDesc = "" +
 	"\flife_seconds\x18\v \x01(\x03R\vlifeSeconds\"3\n" +
 	"\tExpiryDay\x12\x10\n" +
 	"\x03day\x18\x01 \x01(\tR\x03day\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x05R\x05count\"\xc8\x02\n" +
+	"\x05count\x18\x02 \x01(\x05R\x05count\"\x8f\x03\n" +
 	"\rRevokeRequest\x129\n" +
 	"\aserials\x18\x01 \x03(\tB\x1f\xbaH\x1c\x92\x01\x19\x10\xe8\a\"\x14r\x122\x10^[0-9a-f]{1,64}$R\aserials\x12N\n" +
 	"\n" +
@@ -2169,7 +2178,8 @@ const file_millwright_certificate_v1_certificate_proto_rawDesc = "" +
 	"\bfacility\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\bfacility\x12\x1b\n" +
 	"\x04line\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04line\x12'\n" +
 	"\x0fsuperseded_only\x18\x06 \x01(\bR\x0esupersededOnly\x12\x17\n" +
-	"\adry_run\x18\a \x01(\bR\x06dryRun\"N\n" +
+	"\adry_run\x18\a \x01(\bR\x06dryRun\x12E\n" +
+	"\bgroup_id\x18\b \x01(\tB*\xbaH'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,62})?$R\agroupId\"N\n" +
 	"\x0eRevokeResponse\x12\"\n" +
 	"\fcertificates\x18\x01 \x01(\x05R\fcertificates\x12\x18\n" +
 	"\adevices\x18\x02 \x01(\x05R\adevices\"\xd4\x03\n" +
