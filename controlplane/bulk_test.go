@@ -21,6 +21,7 @@ import (
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
 	groupv1 "github.com/millwright-io/millwright/proto/gen/millwright/group/v1"
 	jobv1 "github.com/millwright-io/millwright/proto/gen/millwright/job/v1"
+	keyv1 "github.com/millwright-io/millwright/proto/gen/millwright/key/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 )
 
@@ -196,7 +197,7 @@ func TestBulkActionsAreWhatPeopleCouldDoOneByOne(t *testing.T) {
 	}
 	_, err = s.bulk(key).Act(t.Context(), &devicev1.ActRequest{Action: devicev1.BulkAction_BULK_ACTION_RETIRE})
 	s.wants(t, connect.CodeInvalidArgument, "give exactly one of them", err)
-	viewer, err := s.tenants(as{cookie: "ada"}).CreateKey(t.Context(), &tenantv1.CreateKeyRequest{Name: "op", Role: tenantv1.Role_ROLE_OPERATOR})
+	viewer, err := s.keys(as{cookie: "ada"}).Create(t.Context(), &keyv1.CreateRequest{Name: "op", Role: tenantv1.Role_ROLE_OPERATOR})
 	if err != nil {
 		t.Fatal(err)
 	}

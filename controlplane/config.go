@@ -18,6 +18,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	"github.com/millwright-io/millwright/controlplane/internal/web"
 	"github.com/millwright-io/millwright/tenancy"
+	"github.com/millwright-io/millwright/tenancy/lastuse"
 )
 
 // Cell is where a cell listens, as its users see it.
@@ -114,6 +115,9 @@ type Config struct {
 	// GatewayHosts are names and addresses in the gateway's certificate, besides localhost, 127.0.0.1 and ::1.
 	GatewayHosts []string
 
+	// LastUseInterval is how late it may be known that a key was used.
+	LastUseInterval time.Duration
+
 	// Cells are where tenants may live; new ones go to the active cell of their region with the most headroom.
 	Cells []Cell
 	// CellsFile holds a JSON array of cells ({"name", "region", "url", "ingest_url", "mqtt_address",
@@ -138,6 +142,7 @@ func DefaultConfig() Config {
 		LimitsEvery:           limit.Every,
 		DeletionGrace:         7 * 24 * time.Hour,
 		DeviceCertificateLife: authority.DeviceLife,
+		LastUseInterval:       lastuse.Interval,
 	}
 }
 
@@ -188,6 +193,7 @@ func (c Config) Validate() error {
 	}
 	check(c.MailURLFile == "" || c.MailFrom != "", "mail from: name the address that e-mails come from")
 	check(c.MailboxURL == "" || isURL(c.MailboxURL), "mailbox url %q: want an http or https URL", c.MailboxURL)
+	check(c.LastUseInterval > 0, "last use interval %s: want more than nothing", c.LastUseInterval)
 	check(c.Replicas >= 1 && c.Replicas <= 5, "replicas %d: want 1 to 5", c.Replicas)
 	cells, err := c.cells()
 	check(err == nil, "%w", err)

@@ -28,6 +28,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/device"
 	"github.com/millwright-io/millwright/controlplane/internal/distribute"
 	"github.com/millwright-io/millwright/controlplane/internal/job"
+	"github.com/millwright-io/millwright/controlplane/internal/key"
 	"github.com/millwright-io/millwright/controlplane/internal/limit"
 	"github.com/millwright-io/millwright/controlplane/internal/mail"
 	"github.com/millwright-io/millwright/controlplane/internal/nats"
@@ -36,6 +37,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/smtp"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	"github.com/millwright-io/millwright/migrations"
+	"github.com/millwright-io/millwright/tenancy/lastuse"
 	"github.com/millwright-io/millwright/tenancy/ratelimit"
 	"github.com/millwright-io/millwright/tenancy/tally"
 )
@@ -65,6 +67,7 @@ type App struct {
 	uses     *nats.Uses
 
 	callers     *caller.Memory
+	lastUses    *lastuse.Tracker
 	courier     *mail.Courier
 	queries     *cel.Queries
 	jobs        *job.Service
@@ -125,12 +128,15 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	tokenID, tokenKey := a.keys.TokenKey()
 	a.distributor = distribute.New(a.store, catalog, names, tokenID, publicKey(tokenKey), log)
 	a.callers = caller.NewMemory(a.store, log)
+	a.lastUses = lastuse.New(func(ctx context.Context, uses []lastuse.Use) error {
+		return a.store.RecordKeyUses(ctx, key.PlaneControl, uses)
+	}, cfg.LastUseInterval, log)
 	if err := a.openMail(); err != nil {
 		return nil, err
 	}
 	a.jobs = job.NewService(a.store, a.vault, a.now)
 	a.runner = job.NewRunner(a.store, bulk.Workers(device.NewService(a.store, a.keys, a.now)), a.vault, log, a.now)
-	a.reports = nats.NewReports(a.nats, tenants, a.certificates, log)
+	a.reports = nats.NewReports(a.nats, tenants, a.certificates, a.store, log)
 	a.heartbeats = nats.NewHeartbeats(a.nats, a.cells, log)
 	a.requests, a.tally = limit.NewRequests(a.store, a.now), tally.New(a.now)
 	a.watcher, a.uses = limit.NewWatcher(a.store, a.cfg.LimitsEvery, log, a.now), nats.NewUses(a.nats, a.store, log)
@@ -235,6 +241,7 @@ func (a *App) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.distributor.Run(ctx) })
 	g.Go(func() error { return a.callers.Run(ctx) })
+	g.Go(func() error { return a.lastUses.Run(ctx) })
 	if a.courier != nil {
 		g.Go(func() error { return a.courier.Run(ctx) })
 	}

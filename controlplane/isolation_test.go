@@ -19,8 +19,10 @@ import (
 	devicetypev1 "github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1"
 	groupv1 "github.com/millwright-io/millwright/proto/gen/millwright/group/v1"
 	jobv1 "github.com/millwright-io/millwright/proto/gen/millwright/job/v1"
+	keyv1 "github.com/millwright-io/millwright/proto/gen/millwright/key/v1"
 	limitv1 "github.com/millwright-io/millwright/proto/gen/millwright/limit/v1"
 	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
+	rolev1 "github.com/millwright-io/millwright/proto/gen/millwright/role/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	usagev1 "github.com/millwright-io/millwright/proto/gen/millwright/usage/v1"
 	"github.com/millwright-io/millwright/tenancy"
@@ -51,7 +53,7 @@ func TestNothingOfAnotherTenantIsInReach(t *testing.T) {
 		t.Fatal(err)
 	}
 	token := s.token(t, marker+"@example.net", 1)
-	keys, err := s.tenants(keyA).ListKeys(t.Context(), &tenantv1.ListKeysRequest{})
+	keys, err := s.keys(keyA).List(t.Context(), &keyv1.ListRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,16 +78,23 @@ func TestNothingOfAnotherTenantIsInReach(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.roles(keyA).Create(t.Context(), &rolev1.CreateRequest{CustomRole: "lead", Title: marker, Actions: []string{"devices.read"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.keys(keyA).CreateServiceAccount(t.Context(), &keyv1.CreateServiceAccountRequest{ServiceAccountId: "mes", Title: marker, Role: tenantv1.Role_ROLE_VIEWER}); err != nil {
+		t.Fatal(err)
+	}
 	fields := map[string]any{
 		"templateId": template.GetTemplate().GetTemplateId(), "claimTokenId": claim.GetClaimToken().GetClaimTokenId(),
 		"authorityId": own.GetAuthority().GetAuthorityId(), "certificatePem": ca.issue(t, own.GetAuthority().GetVerificationCode(), ""), "serials": []string{dev.GetCredentials().GetSerial()},
+		"customRole": "lead", "serviceAccountId": "mes", "actions": []string{"devices.read"},
 		"tenantId": idA, "deviceId": "press_01", "serial": dev.GetCredentials().GetSerial(), "keyId": keys.GetKeys()[0].GetKeyId(),
 		"memberId": "identity-" + marker, "name": "n", "deviceType": "press", "version": 1, "firmware": "1", "role": "ROLE_VIEWER", "email": "carol@example.com",
 		"invitationId": invited.GetInvitation().GetInvitationId(), "token": token, "jobId": begun.GetJob().GetJobId(), "csv": "device_id,device_type\npress_01,press\n", "action": "BULK_ACTION_RETIRE", "groupId": "presses", "limit": "devices", "maximum": 1, "reason": "for a test",
 	}
 	state := func() string {
 		var b strings.Builder
-		for _, path := range []string{"/api/v1/tenant", "/api/v1/members", "/api/v1/invitations", "/api/v1/keys", "/api/v1/limits", "/api/v1/limit-refusals", "/api/v1/jobs", "/api/v1/jobs/" + begun.GetJob().GetJobId() + "/errors", "/api/v1/groups", "/api/v1/groups/presses/members", "/api/v1/devices/press_01/gateway", "/api/v1/devices", "/api/v1/devices/press_01", "/api/v1/device-types", "/api/v1/certificates", "/api/v1/provisioning-templates", "/api/v1/claim-tokens", "/api/v1/authorities", "/api/v1/usage?start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z"} {
+		for _, path := range []string{"/api/v1/tenant", "/api/v1/members", "/api/v1/invitations", "/api/v1/keys", "/api/v1/service-accounts", "/api/v1/roles", "/api/v1/limits", "/api/v1/limit-refusals", "/api/v1/jobs", "/api/v1/jobs/" + begun.GetJob().GetJobId() + "/errors", "/api/v1/groups", "/api/v1/groups/presses/members", "/api/v1/devices/press_01/gateway", "/api/v1/devices", "/api/v1/devices/press_01", "/api/v1/device-types", "/api/v1/certificates", "/api/v1/provisioning-templates", "/api/v1/claim-tokens", "/api/v1/authorities", "/api/v1/usage?start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z"} {
 			eventually(t, path, func() bool { // it may be asked too often
 				status, body := call(t, keyA, http.MethodGet, s.url+path, nil)
 				if status != http.StatusTooManyRequests {
@@ -160,6 +169,7 @@ func methods() (list []protoreflect.MethodDescriptor) {
 	for _, f := range []protoreflect.FileDescriptor{
 		auditv1.File_millwright_audit_v1_audit_proto, cellv1.File_millwright_cell_v1_cell_proto, tenantv1.File_millwright_tenant_v1_tenant_proto,
 		memberv1.File_millwright_member_v1_member_proto, devicev1.File_millwright_device_v1_device_proto, devicetypev1.File_millwright_devicetype_v1_devicetype_proto, usagev1.File_millwright_usage_v1_usage_proto,
+		keyv1.File_millwright_key_v1_key_proto, rolev1.File_millwright_role_v1_role_proto,
 		jobv1.File_millwright_job_v1_job_proto, groupv1.File_millwright_group_v1_group_proto, devicev1.File_millwright_device_v1_gateway_proto, devicev1.File_millwright_device_v1_bulk_proto,
 		limitv1.File_millwright_limit_v1_limit_proto,
 		certificatev1.File_millwright_certificate_v1_certificate_proto,

@@ -26,6 +26,7 @@ func TestEveryRoleMayDoWhatTheTableSays(t *testing.T) {
 		"deviceId": "nothing", "serial": "00", "keyId": "nothing", "memberId": "nothing", "invitationId": "nothing", "jobId": "nothing", "groupId": "nothing", "deviceIds": []string{"nothing"}, "query": "false", "csv": "rubbish", "tenantId": strings.Repeat("a", 16),
 		"token": strings.Repeat("a", 48), "name": " ", "slug": "ada-works", "deviceType": "press", "version": 1, "firmware": "1", "csrPem": "rubbish", "role": "ROLE_VIEWER",
 		"templateId": "nothing", "claimTokenId": "nothing", "authorityId": "nothing", "certificatePem": "rubbish", "idPattern": "(", "maxDevices": 1,
+		"customRole": "nothing", "serviceAccountId": "nothing", "actions": []string{"tenant.read"},
 		"email": "ada@example.com", "limit": "devices", "maximum": 7, "reason": "for a test", "start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z",
 	}
 	cases := 0

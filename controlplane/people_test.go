@@ -9,8 +9,10 @@ import (
 	"github.com/millwright-io/millwright/controlplane"
 	auditv1 "github.com/millwright-io/millwright/proto/gen/millwright/audit/v1"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
+	keyv1 "github.com/millwright-io/millwright/proto/gen/millwright/key/v1"
 	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
+	rolev1 "github.com/millwright-io/millwright/proto/gen/millwright/role/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	"github.com/millwright-io/millwright/tenancy"
 )
@@ -168,11 +170,11 @@ func TestARoleTakesEffectWithTheNextCall(t *testing.T) {
 		_, err := s.tenants(as{cookie: "ada"}).Get(t.Context(), &tenantv1.GetRequest{})
 		return connect.CodeOf(err) == connect.CodeFailedPrecondition
 	})
-	keys, err := s.tenants(key).ListKeys(t.Context(), &tenantv1.ListKeysRequest{})
+	keys, err := s.keys(key).List(t.Context(), &keyv1.ListRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.tenants(key).RevokeKey(t.Context(), &tenantv1.RevokeKeyRequest{KeyId: keys.GetKeys()[0].GetKeyId()}); err != nil {
+	if _, err := s.keys(key).Revoke(t.Context(), &keyv1.RevokeRequest{KeyId: keys.GetKeys()[0].GetKeyId()}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the key is useless", func() bool {
@@ -185,7 +187,7 @@ func TestTheShownRolesAreThoseThatAreEnforced(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	_, key := s.found(t, "ada", tenantv1.Role_ROLE_ADMIN)
-	shown, err := s.members(key).ListRoles(t.Context(), &memberv1.ListRolesRequest{})
+	shown, err := s.roles(key).List(t.Context(), &rolev1.ListRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/millwright-io/millwright/controlplane"
+	keyv1 "github.com/millwright-io/millwright/proto/gen/millwright/key/v1"
 	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	"github.com/millwright-io/millwright/tenancy"
@@ -23,7 +24,7 @@ func TestThePlatformIsForItsOperators(t *testing.T) {
 		person := "p-" + string(template.Role)
 		s.join(t, person, &memberv1.InviteRequest{Email: person + "@example.com", Role: roleOf(template.Role)})
 		refused[string(template.Role)+" by session"] = as{cookie: person}
-		k, err := s.tenants(as{cookie: "ada"}).CreateKey(t.Context(), &tenantv1.CreateKeyRequest{Name: "k", Role: roleOf(template.Role)})
+		k, err := s.keys(as{cookie: "ada"}).Create(t.Context(), &keyv1.CreateRequest{Name: "k", Role: roleOf(template.Role)})
 		if err != nil {
 			t.Fatal(err)
 		}

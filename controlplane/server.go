@@ -18,6 +18,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/key"
 	"github.com/millwright-io/millwright/controlplane/internal/limit"
 	"github.com/millwright-io/millwright/controlplane/internal/member"
+	"github.com/millwright-io/millwright/controlplane/internal/role"
 	"github.com/millwright-io/millwright/controlplane/internal/rpc"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	"github.com/millwright-io/millwright/controlplane/internal/web"
@@ -26,8 +27,10 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/certificate/v1/certificatev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1/devicetypev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/key/v1/keyv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/limit/v1/limitv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/role/v1/rolev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/usage/v1/usagev1connect"
 	"github.com/millwright-io/millwright/tenancy"
@@ -46,12 +49,13 @@ func publicKey(key ed25519.PrivateKey) ed25519.PublicKey {
 // handler is the public origin: Connect at each service's path, REST below /api/, identity flows, the console.
 func (a *App) handler(cells []Cell, tenants *tenant.Service) (http.Handler, error) {
 	identity := ory.New(ory.Config{PublicURL: a.cfg.KratosPublicURL}, a.now)
-	keys := key.NewService(a.store, a.callers, a.now)
+	rights := role.NewService(a.store, a.callers, a.now)
+	keys := key.NewService(a.store, a.store, a.callers, rights, a.lastUses, a.now)
 	c, err := a.chain(identity, keys)
 	if err != nil {
 		return nil, err
 	}
-	services := a.services(c, cells, tenants, keys)
+	services := a.services(c, cells, tenants, keys, rights)
 	rest, err := chain.REST(services...)
 	if err != nil {
 		return nil, err
@@ -106,7 +110,7 @@ func (a *App) crossOrigin() (*http.CrossOriginProtection, error) {
 
 // chain is what every request passes.
 func (a *App) chain(identity *ory.Client, keys *key.Service) (*chain.Chain, error) {
-	authorizer, err := casbin.New()
+	authorizer, err := casbin.New(a.callers)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +125,7 @@ func (a *App) chain(identity *ory.Client, keys *key.Service) (*chain.Chain, erro
 }
 
 // services are the API behind the one chain.
-func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, keys *key.Service) []chain.Service {
+func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, keys *key.Service, rights *role.Service) []chain.Service {
 	where := make(map[string]rpc.Cell, len(cells))
 	for _, cell := range cells {
 		where[cell.Name] = rpc.Cell{
@@ -129,12 +133,14 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 		}
 	}
 	tokenID, tokenKey := a.keys.TokenKey()
-	tenantRPC := &rpc.Tenants{Tenants: tenants, Keys: keys, Signer: token.NewSigner(tokenID, tokenKey, a.now), Cells: where}
+	tenantRPC := &rpc.Tenants{Tenants: tenants, Rights: rights, Signer: token.NewSigner(tokenID, tokenKey, a.now), Cells: where}
 	tenantPath, tenantHandler := tenantv1connect.NewTenantServiceHandler(tenantRPC, c.Options()...)
 	memberPath, memberHandler := memberv1connect.NewMemberServiceHandler(&rpc.Members{
-		Members: member.NewService(a.store, a.now), Invitations: member.NewInvitations(a.store, a.courier != nil, a.now), Tenants: tenantRPC,
+		Members: member.NewService(a.store, rights, a.now), Invitations: member.NewInvitations(a.store, rights, a.courier != nil, a.now), Tenants: tenantRPC,
 	}, c.Options()...)
 	cellPath, cellHandler := cellv1connect.NewCellServiceHandler(&rpc.Cells{Cells: a.cells}, c.Options()...)
+	keyPath, keyHandler := keyv1connect.NewKeyServiceHandler(&rpc.Keyring{Keys: keys}, c.Options()...)
+	rolePath, roleHandler := rolev1connect.NewRoleServiceHandler(&rpc.Roles{Roles: rights}, c.Options()...)
 	devices := device.NewService(a.store, a.keys, a.now)
 	devicePath, deviceHandler := devicev1connect.NewDeviceServiceHandler(&rpc.Devices{Devices: devices, Now: a.now}, c.Options()...)
 	typePath, typeHandler := devicetypev1connect.NewDeviceTypeServiceHandler(&rpc.DeviceTypes{Types: devicetype.NewService(a.store, a.now)}, c.Options()...)
@@ -148,6 +154,8 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 		{Path: cellPath, Handler: cellHandler},
 		{Path: tenantPath, Handler: tenantHandler},
 		{Path: memberPath, Handler: memberHandler},
+		{Path: keyPath, Handler: keyHandler},
+		{Path: rolePath, Handler: roleHandler},
 		{Path: devicePath, Handler: deviceHandler},
 		{Path: typePath, Handler: typeHandler},
 		{Path: certificatePath, Handler: certificateHandler},

@@ -24,7 +24,10 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1/devicetypev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/group/v1/groupv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/job/v1/jobv1connect"
+	keyv1 "github.com/millwright-io/millwright/proto/gen/millwright/key/v1"
+	"github.com/millwright-io/millwright/proto/gen/millwright/key/v1/keyv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/role/v1/rolev1connect"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/usage/v1/usagev1connect"
@@ -66,6 +69,7 @@ func setup(t *testing.T, change ...func(*controlplane.Config)) *stack {
 	if err := os.WriteFile(s.cfg.MailURLFile, []byte("smtp://"+s.mails.address+"?tls=none\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	s.cfg.LastUseInterval = time.Hour // the tests compare keys with what they were
 	for _, c := range change {
 		c(&s.cfg)
 	}
@@ -165,6 +169,14 @@ func (s *stack) members(a as) memberv1connect.MemberServiceClient {
 	return memberv1connect.NewMemberServiceClient(&http.Client{Transport: a}, s.url)
 }
 
+func (s *stack) keys(a as) keyv1connect.KeyServiceClient {
+	return keyv1connect.NewKeyServiceClient(&http.Client{Transport: a}, s.url)
+}
+
+func (s *stack) roles(a as) rolev1connect.RoleServiceClient {
+	return rolev1connect.NewRoleServiceClient(&http.Client{Transport: a}, s.url)
+}
+
 func (s *stack) audit(a as) auditv1connect.AuditServiceClient {
 	return auditv1connect.NewAuditServiceClient(&http.Client{Transport: a}, s.url)
 }
@@ -209,7 +221,7 @@ func (s *stack) found(t *testing.T, person string, role tenantv1.Role) (tenantID
 	if err != nil {
 		t.Fatalf("create tenant: %v", err)
 	}
-	k, err := owner.CreateKey(t.Context(), &tenantv1.CreateKeyRequest{Name: "test", Role: role})
+	k, err := s.keys(as{cookie: person}).Create(t.Context(), &keyv1.CreateRequest{Name: "test", Role: role})
 	if err != nil {
 		t.Fatalf("create key: %v", err)
 	}

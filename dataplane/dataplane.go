@@ -25,6 +25,7 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/selfaudit"
 	"github.com/millwright-io/millwright/migrations"
 	"github.com/millwright-io/millwright/tenancy"
+	"github.com/millwright-io/millwright/tenancy/lastuse"
 	"github.com/millwright-io/millwright/tenancy/tally"
 )
 
@@ -55,6 +56,9 @@ type App struct {
 	limiter *admission.Limiter
 	sharer  *admission.Sharer
 	days    *jetstream.Days
+
+	lastUses *lastuse.Tracker
+
 	// instance is new with every start: no two share message ids, or rows of what they counted.
 	instance string
 
@@ -100,7 +104,9 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.openFeed(); err != nil {
 		return err
 	}
-	a.tenants = newProvisioner(a.store, jetstream.NewReports(a.nats, a.cfg.Cell), a.catalog, a.hub, a.log)
+	reports := jetstream.NewReports(a.nats, a.cfg.Cell)
+	a.lastUses = lastuse.New(reports.KeysUsed, lastuse.Interval, a.log)
+	a.tenants = newProvisioner(a.store, reports, a.catalog, a.hub, a.log)
 	a.catalog.OnChange(a.tenants.changed)
 	if err := a.openEngine(ctx, a.nats); err != nil {
 		return err

@@ -119,7 +119,7 @@ func (b *bundle) catalog(t testing.TB) {
 	for key, m := range map[string]proto.Message{
 		subject.TenantKey(string(b.tenant)):          &catalogv1.Tenant{TenantId: string(b.tenant), Limits: &catalogv1.Limits{RequestsPerSecond: 1000}},
 		subject.DeviceKey(string(b.tenant), "press"): &catalogv1.Device{TenantId: string(b.tenant), DeviceId: "press"},
-		subject.APIKeyKey(string(b.tenant), id):      &catalogv1.Key{TenantId: string(b.tenant), KeyId: id, Hash: hash[:], Role: "admin"},
+		subject.APIKeyKey(string(b.tenant), id):      &catalogv1.Key{TenantId: string(b.tenant), KeyId: id, Secrets: []*catalogv1.Secret{{Number: 1, Hash: hash[:]}}, Role: "admin"},
 	} {
 		data, err := proto.Marshal(m)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/millwright-io/millwright/dataplane/internal/admission"
+	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/clickhouse"
 	"github.com/millwright-io/millwright/dataplane/internal/deadletter"
 	"github.com/millwright-io/millwright/dataplane/internal/gateway"
@@ -54,7 +55,7 @@ func (a *App) openGateway(js *jetstream.Conn) error {
 
 // openAPI listens for people and programs.
 func (a *App) openAPI(ctx context.Context) error {
-	authorizer, err := casbin.New()
+	authorizer, err := casbin.New(definitions{a.catalog})
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (a *App) openAPI(ctx context.Context) error {
 		Access: func(t tenancy.ID) rpc.Access {
 			return rpc.Access{URL: public, Database: t.Database(), Username: t.Database(), Password: a.store.Password(t)}
 		},
-		Authorizer: authorizer, Limiter: limiter, Slots: admission.NewSlots(tenancy.LimitQueryConcurrency, time.Second), Tally: a.tally, Origins: a.cfg.ConsoleOrigins, Log: a.log, Now: a.now,
+		Authorizer: authorizer, Limiter: limiter, KeyUsed: a.lastUses.Seen, Slots: admission.NewSlots(tenancy.LimitQueryConcurrency, time.Second), Tally: a.tally, Origins: a.cfg.ConsoleOrigins, Log: a.log, Now: a.now,
 	})
 	if err != nil {
 		return err
@@ -89,6 +90,13 @@ func (a *App) openAPI(ctx context.Context) error {
 		a.closers = append(a.closers, func() error { _ = listener.Close(); return nil }) // its server may have closed it
 	}
 	return nil
+}
+
+// definitions are the tenants' own roles, for the authorizer.
+type definitions struct{ catalog *catalog.Catalog }
+
+func (d definitions) CustomRoles(_ context.Context, id tenancy.ID) (*tenancy.CustomRoles, error) {
+	return d.catalog.CustomRoles(id), nil
 }
 
 // reader is the query service's view of ClickHouse.

@@ -69,7 +69,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 
 // always are the parts that run from first to last.
 func (a *App) always() []func(context.Context) error {
-	parts := []func(context.Context) error{a.feed.Run, a.serveMetrics, a.space.run, a.reportUses}
+	parts := []func(context.Context) error{a.feed.Run, a.serveMetrics, a.space.run, a.reportUses, a.lastUses.Run}
 	if !a.cfg.GatewayOnly {
 		parts = append(parts, a.tenants.run, a.heart.run)
 	}

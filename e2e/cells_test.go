@@ -13,6 +13,7 @@ import (
 
 	"github.com/millwright-io/millwright/e2e/stack"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
+	keyv1 "github.com/millwright-io/millwright/proto/gen/millwright/key/v1"
 	telemetryv1 "github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1"
 	"github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1/telemetryv1connect"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
@@ -50,7 +51,7 @@ func TestTwoCells(t *testing.T) {
 	if got := created.GetTenant(); got.GetCell() != "us-1" || got.GetCellUrl() != us || got.GetIngestUrl() != usIngest {
 		t.Fatalf("the second tenant was placed at %v", got)
 	}
-	key, err := person.Tenants.CreateKey(ctx, &tenantv1.CreateKeyRequest{Name: "all", Role: tenantv1.Role_ROLE_ADMIN})
+	key, err := person.Keys.Create(ctx, &keyv1.CreateRequest{Name: "all", Role: tenantv1.Role_ROLE_ADMIN})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,9 @@ import (
 
 	"github.com/millwright-io/millwright/e2e/stack"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
+	keyv1 "github.com/millwright-io/millwright/proto/gen/millwright/key/v1"
 	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
+	rolev1 "github.com/millwright-io/millwright/proto/gen/millwright/role/v1"
 	telemetryv1 "github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 )
@@ -152,7 +155,8 @@ func requestFor(d protoreflect.MessageDescriptor, a victim) []byte {
 		"device_id": a.device, "device_ids": []string{a.device}, "serial": a.serial, "key_id": a.keyID, "member_id": a.memberID,
 		"tenant_id": a.tenantID, "device_type": "press", "version": "1", "firmware": "1", "name": "mine now", "role": "ROLE_VIEWER", "email": "intruder@example.com",
 		"template_id": a.device, "claim_token_id": a.device, "authority_id": a.device, "certificate_pem": "rubbish", "id_pattern": ".*", "max_devices": 1,
-		"serials":       []string{a.serial},
+		"serials":     []string{a.serial},
+		"custom_role": "secret-role", "service_account_id": "secret-account", "actions": []string{"tenant.read"},
 		"invitation_id": a.invitationID, "token": strings.Repeat(a.invitationID, 3),
 		"events": []any{map[string]any{"deviceId": a.device, "messageId": "x", "eventTime": "2026-01-01T00:00:00Z"}},
 	}
@@ -186,7 +190,8 @@ func restOf(m protoreflect.MethodDescriptor, a victim) (method, path string, ok 
 	default:
 		return "", "", false
 	}
-	names := strings.NewReplacer("{device_id}", a.device, "{device_type}", "press", "{serial}", a.serial, "{key_id}", a.keyID, "{member_id}", a.memberID, "{tenant_id}", a.tenantID, "{invitation_id}", a.invitationID, "{template_id}", a.device, "{claim_token_id}", a.device, "{authority_id}", a.device, "{id}", "gateway-0-1-0")
+	names := strings.NewReplacer("{device_id}", a.device, "{device_type}", "press", "{serial}", a.serial, "{key_id}", a.keyID, "{member_id}", a.memberID, "{tenant_id}", a.tenantID, "{invitation_id}", a.invitationID, "{template_id}", a.device, "{claim_token_id}", a.device, "{authority_id}", a.device, "{id}", "gateway-0-1-0",
+		"{custom_role}", "secret-role", "{service_account_id}", "secret-account")
 	return method, names.Replace(path), true
 }
 
@@ -196,7 +201,7 @@ func describeVictim(t *testing.T, s *stack.Stack, device string) victim {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := s.Tenants(s.Demo.APIKey).ListKeys(context.Background(), &tenantv1.ListKeysRequest{})
+	keys, err := s.Keys(s.Demo.APIKey).List(context.Background(), &keyv1.ListRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,6 +213,12 @@ func describeVictim(t *testing.T, s *stack.Stack, device string) victim {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.Roles(s.Demo.APIKey).Create(context.Background(), &rolev1.CreateRequest{CustomRole: "secret-role", Title: "secret_pressure watcher", Actions: []string{"devices.read"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Keys(s.Demo.APIKey).CreateServiceAccount(context.Background(), &keyv1.CreateServiceAccountRequest{ServiceAccountId: "secret-account", Title: "secret_pressure robot", Role: tenantv1.Role_ROLE_VIEWER}); err != nil {
+		t.Fatal(err)
+	}
 	return victim{device: device, serial: d.Device.Certificates[0].Serial, keyID: keys.Keys[0].KeyId, memberID: members.Members[0].MemberId, tenantID: s.Demo.TenantID, invitationID: invited.Invitation.InvitationId}
 }
 
@@ -215,11 +226,14 @@ func describeVictim(t *testing.T, s *stack.Stack, device string) victim {
 func state(t *testing.T, s *stack.Stack) string {
 	t.Helper()
 	var b strings.Builder
-	for _, args := range [][]string{{"device", "list"}, {"device", "get", "private_press"}, {"key", "list"}, {"member", "list"}, {"tenant", "get"}} {
+	for _, args := range [][]string{{"device", "list"}, {"device", "get", "private_press"}, {"key", "list"}, {"account", "list"}, {"role", "list"}, {"member", "list"}, {"tenant", "get"}} {
 		b.WriteString(s.Run(t, append(args, "-o", "json")...))
 	}
-	return b.String()
+	return lastUsed.ReplaceAllString(b.String(), "")
 }
+
+// lastUsed is what of a key changes without anybody changing it.
+var lastUsed = regexp.MustCompile(`"last_used_\w+":[^\n]*`)
 
 func newOther(t *testing.T, s *stack.Stack, email, name string) other {
 	t.Helper()
@@ -230,7 +244,7 @@ func newOther(t *testing.T, s *stack.Stack, email, name string) other {
 		t.Fatal(err)
 	}
 	b.tenantID = created.Tenant.TenantId
-	key, err := b.person.Tenants.CreateKey(ctx, &tenantv1.CreateKeyRequest{Name: "all", Role: tenantv1.Role_ROLE_ADMIN})
+	key, err := b.person.Keys.Create(ctx, &keyv1.CreateRequest{Name: "all", Role: tenantv1.Role_ROLE_ADMIN})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/millwright-io/millwright/e2e/stack"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
+	keyv1 "github.com/millwright-io/millwright/proto/gen/millwright/key/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 )
 
@@ -25,7 +26,7 @@ func enforceRoles(t *testing.T, s *stack.Stack) {
 	}
 	for _, c := range cases {
 		t.Run(c.role.String(), func(t *testing.T) {
-			key, err := s.Tenants(s.Demo.APIKey).CreateKey(ctx, &tenantv1.CreateKeyRequest{Name: c.role.String(), Role: c.role})
+			key, err := s.Keys(s.Demo.APIKey).Create(ctx, &keyv1.CreateRequest{Name: c.role.String(), Role: c.role})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -33,9 +34,9 @@ func enforceRoles(t *testing.T, s *stack.Stack) {
 			allowed(t, "list devices", err, c.read)
 			_, err = s.Devices(key.Secret).Suspend(ctx, &devicev1.SuspendRequest{DeviceId: "ruled"})
 			allowed(t, "suspend a device", err, c.devices)
-			_, err = s.Tenants(key.Secret).ListKeys(ctx, &tenantv1.ListKeysRequest{})
+			_, err = s.Keys(key.Secret).List(ctx, &keyv1.ListRequest{})
 			allowed(t, "list keys", err, c.admin)
-			if _, err := s.Tenants(s.Demo.APIKey).RevokeKey(ctx, &tenantv1.RevokeKeyRequest{KeyId: key.Key.KeyId}); err != nil {
+			if _, err := s.Keys(s.Demo.APIKey).Revoke(ctx, &keyv1.RevokeRequest{KeyId: key.Key.KeyId}); err != nil {
 				t.Fatal(err)
 			}
 			_, err = s.Devices(key.Secret).List(ctx, &devicev1.ListRequest{})
@@ -44,7 +45,7 @@ func enforceRoles(t *testing.T, s *stack.Stack) {
 			}
 		})
 	}
-	_, err := s.Tenants(s.Demo.APIKey).CreateKey(ctx, &tenantv1.CreateKeyRequest{Name: "more than mine", Role: tenantv1.Role_ROLE_OWNER})
+	_, err := s.Keys(s.Demo.APIKey).Create(ctx, &keyv1.CreateRequest{Name: "more than mine", Role: tenantv1.Role_ROLE_OWNER})
 	if connect.CodeOf(err) != connect.CodePermissionDenied {
 		t.Errorf("an admin's key made an owner's: %v", err)
 	}

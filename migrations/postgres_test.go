@@ -80,7 +80,7 @@ func TestATenantSeesItsOwnRowsOnly(t *testing.T) {
 	}
 	exec(t, conn, "set role "+migrations.AppRole)
 	columns := map[string]string{"tenants": "id"}
-	for _, table := range []string{"tenants", "limit_overrides", "members", "session_tenants", "keys", "authorities", "invitations", "device_types", "devices", "device_labels", "certificates", "audit_entries", "audit_heads", "usage_totals", "jobs", "job_items", "job_results",
+	for _, table := range []string{"tenants", "limit_overrides", "members", "session_tenants", "roles", "service_accounts", "keys", "key_secrets", "authorities", "invitations", "device_types", "devices", "device_labels", "certificates", "audit_entries", "audit_heads", "usage_totals", "jobs", "job_items", "job_results",
 		"groups", "group_members", "gateway_devices", "gateway_groups", "limit_uses", "limit_notices"} {
 		if n := countOf(t, conn, "select count(*) from "+table); n != 0 {
 			t.Errorf("%s: %d rows visible without a tenant", table, n)
@@ -188,7 +188,10 @@ func fill(t *testing.T, conn *pgx.Conn, id string) {
 		"insert into limit_notices values ('ID', 'devices', now(), 80, 1, 1, now())",
 		"insert into members values ('ID', 'person-ID', 'e', 'owner', now())",
 		"insert into session_tenants values ('session-ID', 'person-ID', 'ID', now())",
-		"insert into keys values ('key-ID', 'ID', 'n', 'p', sha256('x'), 'owner', 'me', now(), null)",
+		"insert into roles values ('ID', 'mine', 't', '{tenant.read}', 1, 'me', now())",
+		"insert into service_accounts values ('ID', 'robot', 't', 'custom/mine', '{}', 'me', now())",
+		"insert into keys (id, tenant_id, name, service_account_id, created_by, created_at) values ('key-ID', 'ID', 'n', 'robot', 'me', now())",
+		"insert into key_secrets (tenant_id, key_id, number, hash, prefix, created_at) values ('ID', 'key-ID', 1, sha256('x'), 'p', now())",
 		"insert into invitations values ('invitation-ID', 'ID', 'e', 'viewer', '{}', 'me', now(), now(), null, null, '')",
 		"insert into authorities values ('ID', '', '', now())",
 		"insert into device_types (tenant_id, id, created_at, updated_at) values ('ID', 't', now(), now())",

@@ -29,6 +29,7 @@ const (
 	ActionCellEnter    Action = "cell.enter"
 	ActionMembersRead  Action = "members.read"
 	ActionMembersWrite Action = "members.write"
+	ActionRolesWrite   Action = "roles.write"
 	ActionKeysRead     Action = "keys.read"
 	ActionKeysWrite    Action = "keys.write"
 	ActionAuditRead    Action = "audit.read"
@@ -58,7 +59,7 @@ const (
 
 // wholeTenant are the actions that a caller who is confined to facilities may not do, whatever the role.
 var wholeTenant = []Action{
-	ActionTenantWrite, ActionTenantOwn, ActionMembersRead, ActionMembersWrite, ActionKeysRead, ActionKeysWrite, ActionAuditRead, ActionStoreRead,
+	ActionTenantWrite, ActionTenantOwn, ActionMembersRead, ActionMembersWrite, ActionRolesWrite, ActionKeysRead, ActionKeysWrite, ActionAuditRead, ActionStoreRead,
 	ActionDeviceTypesWrite, ActionFacilitiesWrite, ActionGroupsWrite,
 	ActionProvisioningRead, ActionProvisioningWrite,
 }
@@ -88,22 +89,34 @@ func (a Action) WholeTenant() bool { return slices.Contains(wholeTenant, a) }
 
 // procedures is the permission table of every RPC of both planes. A procedure that is not here is refused to everybody.
 var procedures = map[string]Action{
-	"/millwright.tenant.v1.TenantService/Create":            ActionAccountFound,
-	"/millwright.tenant.v1.TenantService/List":              ActionAccountRead,
-	"/millwright.tenant.v1.TenantService/Switch":            ActionAccountSwitch,
-	"/millwright.tenant.v1.TenantService/Get":               ActionTenantRead,
-	"/millwright.tenant.v1.TenantService/ListPlans":         ActionAccountRead,
-	"/millwright.tenant.v1.TenantService/UpdateSettings":    ActionTenantWrite,
-	"/millwright.tenant.v1.TenantService/TransferOwnership": ActionTenantOwn,
-	"/millwright.tenant.v1.TenantService/Delete":            ActionTenantOwn,
-	"/millwright.tenant.v1.TenantService/CancelDeletion":    ActionTenantOwn,
-	"/millwright.tenant.v1.TenantService/ListRemoved":       ActionAccountRead,
-	"/millwright.tenant.v1.TenantService/Suspend":           ActionPlatformTenants,
-	"/millwright.tenant.v1.TenantService/Resume":            ActionPlatformTenants,
-	"/millwright.tenant.v1.TenantService/CreateKey":         ActionKeysWrite,
-	"/millwright.tenant.v1.TenantService/ListKeys":          ActionKeysRead,
-	"/millwright.tenant.v1.TenantService/RevokeKey":         ActionKeysWrite,
-	"/millwright.tenant.v1.TenantService/IssueCellToken":    ActionCellEnter,
+	"/millwright.tenant.v1.TenantService/Create":              ActionAccountFound,
+	"/millwright.tenant.v1.TenantService/List":                ActionAccountRead,
+	"/millwright.tenant.v1.TenantService/Switch":              ActionAccountSwitch,
+	"/millwright.tenant.v1.TenantService/Get":                 ActionTenantRead,
+	"/millwright.tenant.v1.TenantService/ListPlans":           ActionAccountRead,
+	"/millwright.tenant.v1.TenantService/UpdateSettings":      ActionTenantWrite,
+	"/millwright.tenant.v1.TenantService/TransferOwnership":   ActionTenantOwn,
+	"/millwright.tenant.v1.TenantService/Delete":              ActionTenantOwn,
+	"/millwright.tenant.v1.TenantService/CancelDeletion":      ActionTenantOwn,
+	"/millwright.tenant.v1.TenantService/ListRemoved":         ActionAccountRead,
+	"/millwright.tenant.v1.TenantService/Suspend":             ActionPlatformTenants,
+	"/millwright.tenant.v1.TenantService/Resume":              ActionPlatformTenants,
+	"/millwright.tenant.v1.TenantService/IssueCellToken":      ActionCellEnter,
+	"/millwright.tenant.v1.TenantService/RequireSecondFactor": ActionTenantWrite,
+
+	"/millwright.key.v1.KeyService/Create":               ActionKeysWrite,
+	"/millwright.key.v1.KeyService/List":                 ActionKeysRead,
+	"/millwright.key.v1.KeyService/Rotate":               ActionKeysWrite,
+	"/millwright.key.v1.KeyService/Revoke":               ActionKeysWrite,
+	"/millwright.key.v1.KeyService/CreateServiceAccount": ActionKeysWrite,
+	"/millwright.key.v1.KeyService/ListServiceAccounts":  ActionKeysRead,
+	"/millwright.key.v1.KeyService/UpdateServiceAccount": ActionKeysWrite,
+	"/millwright.key.v1.KeyService/DeleteServiceAccount": ActionKeysWrite,
+
+	"/millwright.role.v1.RoleService/List":   ActionTenantRead,
+	"/millwright.role.v1.RoleService/Create": ActionRolesWrite,
+	"/millwright.role.v1.RoleService/Update": ActionRolesWrite,
+	"/millwright.role.v1.RoleService/Delete": ActionRolesWrite,
 
 	"/millwright.cell.v1.CellService/List":        ActionPlatformRead,
 	"/millwright.cell.v1.CellService/Get":         ActionPlatformRead,
@@ -120,7 +133,6 @@ var procedures = map[string]Action{
 	"/millwright.member.v1.MemberService/ResendInvitation": ActionMembersWrite,
 	"/millwright.member.v1.MemberService/RevokeInvitation": ActionMembersWrite,
 	"/millwright.member.v1.MemberService/AcceptInvitation": ActionAccountJoin,
-	"/millwright.member.v1.MemberService/ListRoles":        ActionTenantRead,
 
 	"/millwright.audit.v1.AuditService/List": ActionAuditRead,
 

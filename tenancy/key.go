@@ -19,7 +19,18 @@ const (
 // NewKey makes an API key: its id, and the text that the holder keeps.
 func NewKey() (id, text string) {
 	id = strings.ToLower(randomText(keyIDLength))
-	return id, KeyPrefix + id + "_" + randomText(keySecretLength)
+	return id, NewSecret(id)
+}
+
+// NewSecret makes another text for the key of that id.
+func NewSecret(id string) (text string) { return KeyPrefix + id + "_" + randomText(keySecretLength) }
+
+// KeyActor is how the audit log names who presents a key.
+func KeyActor(id, serviceAccount string) string {
+	if serviceAccount == "" {
+		return "key:" + id
+	}
+	return "service:" + serviceAccount + "/key:" + id
 }
 
 // randomText draws n characters of 0-9, A-Z, a-z, each with the same chance.
@@ -38,7 +49,8 @@ func randomText(n int) string {
 }
 
 // ParseKey splits an API key that came from outside into its id and the SHA-256 of the whole text, which is what the
-// stores keep. Compare hashes in constant time.
+// stores keep: a secret of 40 random characters (238 bits) cannot be guessed however fast the hash is, and a slow one would
+// cost on every request. Compare hashes in constant time.
 func ParseKey(text string) (id string, hash [sha256.Size]byte, err error) {
 	rest, ok := strings.CutPrefix(text, KeyPrefix)
 	id, secret, split := strings.Cut(rest, "_")

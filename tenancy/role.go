@@ -1,6 +1,11 @@
 package tenancy
 
-import "slices"
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
 
 // Role is what a caller may do in a tenant.
 type Role string
@@ -16,6 +21,33 @@ const (
 	RoleViewer      Role = "viewer"
 )
 
+// customPrefix begins the roles that a tenant made for itself: custom/shift-lead.
+const customPrefix = "custom/"
+
+var customName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,38}[a-z0-9]$`)
+
+// CustomRole is the tenant's own role of that name.
+func CustomRole(name string) Role { return Role(customPrefix + name) }
+
+// Custom returns the name of a role of the tenant's own, and whether r is one.
+func (r Role) Custom() (name string, ok bool) { return strings.CutPrefix(string(r), customPrefix) }
+
+// CheckRoleName says what is wrong with the name of a role of the tenant's own.
+func CheckRoleName(name string) error {
+	if _, ours := Role(name).template(); ours || !customName.MatchString(name) {
+		return fmt.Errorf("role name %q: want 2 to 40 of a-z, 0-9 and -, not at the ends, and none of our roles' names: %w", name, ErrInvalid)
+	}
+	return nil
+}
+
+// CustomRoles are what a tenant's own roles may do at one moment. Nobody changes one: a change makes another.
+type CustomRoles struct{ Actions map[Role][]Action }
+
+// Assignable are the actions that a role of a tenant's own may have: all of a tenant's but the owners'.
+func Assignable() []Action {
+	return slices.DeleteFunc(Actions(), func(a Action) bool { return a.OfAccount() || a == ActionTenantOwn })
+}
+
 // RoleTemplate is what a role means, the same in every tenant.
 type RoleTemplate struct {
 	Role Role
@@ -28,7 +60,7 @@ var (
 	viewing   = []Action{ActionTenantRead, ActionCellEnter, ActionDevicesRead, ActionTelemetryRead, ActionUsageRead, ActionGroupsRead}
 	operating = append(slices.Clone(viewing), ActionDevicesOperate, ActionDeadLettersRead, ActionDeadLettersWrite, ActionJobsRead, ActionJobsWrite)
 	managing  = append(slices.Clone(operating), ActionTenantWrite, ActionDevicesWrite, ActionGroupsWrite, ActionDeviceTypesWrite, ActionFacilitiesWrite, ActionCertificatesWrite, ActionMembersRead,
-		ActionMembersWrite, ActionKeysRead, ActionKeysWrite, ActionAuditRead, ActionStoreRead, ActionProvisioningRead, ActionProvisioningWrite)
+		ActionMembersWrite, ActionRolesWrite, ActionKeysRead, ActionKeysWrite, ActionAuditRead, ActionStoreRead, ActionProvisioningRead, ActionProvisioningWrite)
 )
 
 // templates is the one table of what roles may do. The authorizer enforces it, and the console shows it.
@@ -53,26 +85,19 @@ func (r Role) template() (RoleTemplate, bool) {
 	return templates[i], true
 }
 
-// Valid reports whether r is one of the roles.
+// Valid reports whether r is one of the roles, or has the form of a tenant's own.
 func (r Role) Valid() bool {
+	if name, ok := r.Custom(); ok {
+		return customName.MatchString(name)
+	}
 	_, ok := r.template()
 	return ok
 }
 
-// Actions are what r may do.
+// Actions are what r may do, if it is one of ours.
 func (r Role) Actions() []Action {
 	t, _ := r.template()
 	return slices.Clone(t.Actions)
-}
-
-// Covers reports whether r may do all that other may, so that who has it may give other to somebody.
-func (r Role) Covers(other Role) bool {
-	mine, ok := r.template()
-	theirs, known := other.template()
-	if !ok || !known {
-		return false
-	}
-	return !slices.ContainsFunc(theirs.Actions, func(a Action) bool { return !slices.Contains(mine.Actions, a) })
 }
 
 // May reports whether the role's template has the action.

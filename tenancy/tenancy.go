@@ -50,9 +50,11 @@ type Principal struct {
 	Tenant     ID
 	Role       Role
 	Credential Credential
+	// Origin is the credential that a cell token was issued for; for cell tokens only.
+	Origin Credential
 	// Subject is the person's identity id, or the key's id.
 	Subject string
-	// Actor is how the audit log names the caller: an e-mail address or `key:<id>`.
+	// Actor is how the audit log names the caller: an e-mail address, `key:<id>`, or `service:<account>/key:<id>`.
 	Actor string
 	// Session is the id of the session, for sessions only.
 	Session string
@@ -62,6 +64,17 @@ type Principal struct {
 	Facilities []string
 	// Operator: the person runs the installation, besides whatever they are in a tenant; for sessions only.
 	Operator bool
+	// Scopes are the actions of the role that a key may do; empty: all of them.
+	Scopes []Action
+	// SecondFactor: the session was begun with one.
+	SecondFactor bool
+	// SecondFactorMissing: the tenant requires one and the session has none. Only the account is in reach.
+	SecondFactorMissing bool
+}
+
+// InScope reports whether the caller's credential goes as far as a; the role is another matter.
+func (p Principal) InScope(a Action) bool {
+	return len(p.Scopes) == 0 || slices.Contains(p.Scopes, a)
 }
 
 // Sees reports whether something at a facility is within the caller's reach.

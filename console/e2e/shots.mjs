@@ -34,6 +34,7 @@ const pages = {
   usage: { path: "/usage" },
   settings: { path: "/settings" },
   members: { path: "/settings/members" },
+  roles: { path: "/settings/roles" },
   keys: { path: "/settings/keys" },
   certificates: { path: "/settings/certificates" },
   audit: { path: "/settings/audit" },

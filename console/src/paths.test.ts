@@ -29,6 +29,7 @@ test("every address", () => {
       "settingsCertificates": "/settings/certificates",
       "settingsKeys": "/settings/keys",
       "settingsMembers": "/settings/members",
+      "settingsRoles": "/settings/roles",
       "settingsStore": "/settings/data-access",
       "signIn": "/sign-in",
       "signUp": "/sign-up",

@@ -30,6 +30,7 @@ export const paths = {
   usage: () => "/usage",
   settings: () => "/settings",
   settingsMembers: () => "/settings/members",
+  settingsRoles: () => "/settings/roles",
   settingsKeys: () => "/settings/keys",
   settingsCertificates: () => "/settings/certificates",
   settingsAudit: () => "/settings/audit",

@@ -51,6 +51,7 @@ export const routes: RouteObject[] = [
             children: [
               { index: true, lazy: page(() => import("./pages/settings/OrganisationPage")) },
               { path: "members", lazy: page(() => import("./pages/settings/MembersPage")) },
+              { path: "roles", lazy: page(() => import("./pages/settings/RolesPage")) },
               { path: "keys", lazy: page(() => import("./pages/settings/KeysPage")) },
               { path: "certificates", lazy: page(() => import("./pages/settings/CertificatesPage")) },
               { path: "audit", lazy: page(() => import("./pages/settings/AuditPage")) },

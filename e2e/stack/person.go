@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/millwright-io/millwright/proto/gen/millwright/key/v1/keyv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
 )
 
@@ -24,6 +25,7 @@ type Person struct {
 	Password string
 	HTTP     *http.Client
 	Tenants  tenantv1connect.TenantServiceClient
+	Keys     keyv1connect.KeyServiceClient
 }
 
 // form is a flow of the identity server.
@@ -100,6 +102,7 @@ func (s *Stack) SignUp(t testing.TB, email string) *Person {
 	}
 	p.HTTP = &http.Client{Jar: jar, Timeout: 20 * time.Second}
 	p.Tenants = tenantv1connect.NewTenantServiceClient(p.HTTP, s.Demo.ControlURL)
+	p.Keys = keyv1connect.NewKeyServiceClient(p.HTTP, s.Demo.ControlURL)
 	var flow, done form
 	s.call(t, p, http.MethodGet, s.Demo.ControlURL+"/identity/self-service/registration/browser", nil, &flow)
 	s.call(t, p, http.MethodPost, flow.UI.Action, flow.with(map[string]any{

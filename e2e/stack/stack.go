@@ -27,7 +27,9 @@ import (
 
 	"github.com/millwright-io/millwright/proto/gen/millwright/deadletter/v1/deadletterv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/key/v1/keyv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/role/v1/rolev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1/telemetryv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/usage/v1/usagev1connect"
@@ -286,6 +288,16 @@ func (s *Stack) Tenants(secret string) tenantv1connect.TenantServiceClient {
 // Members is a client with an API key.
 func (s *Stack) Members(secret string) memberv1connect.MemberServiceClient {
 	return memberv1connect.NewMemberServiceClient(http.DefaultClient, s.Demo.ControlURL, Bearer(secret))
+}
+
+// Keys is a client of the keys and service accounts.
+func (s *Stack) Keys(secret string) keyv1connect.KeyServiceClient {
+	return keyv1connect.NewKeyServiceClient(http.DefaultClient, s.Demo.ControlURL, Bearer(secret))
+}
+
+// Roles is a client of the roles.
+func (s *Stack) Roles(secret string) rolev1connect.RoleServiceClient {
+	return rolev1connect.NewRoleServiceClient(http.DefaultClient, s.Demo.ControlURL, Bearer(secret))
 }
 
 // Devices is a client of the device registry.

@@ -85,6 +85,8 @@ const (
 	KindType     Kind = "type"
 	KindKey      Kind = "key"
 	KindGroup    Kind = "group"
+	KindMember   Kind = "member"
+	KindRole     Kind = "role"
 	KindVerifier Kind = "verifier"
 )
 
@@ -107,6 +109,12 @@ func APIKeyKey(tenant, key string) string { return string(KindKey) + "." + tenan
 // GroupKey is a group's key in a catalog bucket.
 func GroupKey(tenant, group string) string { return string(KindGroup) + "." + tenant + "." + group }
 
+// MemberKey is a member's key in a catalog bucket.
+func MemberKey(tenant, person string) string { return string(KindMember) + "." + tenant + "." + person }
+
+// RoleKey is the key of a role of a tenant's own in a catalog bucket.
+func RoleKey(tenant, role string) string { return string(KindRole) + "." + tenant + "." + role }
+
 // VerifierKey is the key of a public signing key in a catalog bucket.
 func VerifierKey(id string) string { return string(KindVerifier) + "." + id }
 
@@ -116,7 +124,7 @@ func CatalogOf(tenant string) []string { return []string{"*." + tenant, "*." + t
 // ParseCatalogKey splits a catalog key into its kind and the one or two names after it.
 func ParseCatalogKey(key string) (kind Kind, names []string, ok bool) {
 	parts := strings.Split(key, ".")
-	want := map[Kind]int{KindTenant: 2, KindDevice: 3, KindType: 3, KindKey: 3, KindGroup: 3, KindVerifier: 2}
+	want := map[Kind]int{KindTenant: 2, KindDevice: 3, KindType: 3, KindKey: 3, KindGroup: 3, KindMember: 3, KindRole: 3, KindVerifier: 2}
 	kind = Kind(parts[0])
 	if want[kind] == 0 || want[kind] != len(parts) {
 		return "", nil, false

@@ -35,6 +35,8 @@ type Session struct {
 	Email    string
 	// Verified: the person has shown that they read the address's e-mails.
 	Verified bool
+	// SecondFactor: the session was begun with one.
+	SecondFactor bool
 }
 
 // Config says where Kratos listens.
@@ -115,6 +117,7 @@ func (c *Client) Session(ctx context.Context, header http.Header) (Session, erro
 	}
 	s := Session{ID: answer.Id, Identity: answer.Identity.Id, Email: email(answer.Identity.Traits)}
 	s.Verified = verified(answer.Identity, s.Email)
+	s.SecondFactor = answer.GetAuthenticatorAssuranceLevel() == client.AUTHENTICATORASSURANCELEVEL_AAL2
 	if s.Verified { // who is not may be in a moment, and must not wait
 		c.remember(key, s, answer.ExpiresAt)
 	}

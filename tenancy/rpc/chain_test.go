@@ -58,7 +58,7 @@ func (telemetry) Watch(_ context.Context, req *telemetryv1.WatchRequest, s *conn
 // setup serves both services; a token is a role, `none` is nobody.
 func setup(t *testing.T) (url string, log *bytes.Buffer, refused *[]string) {
 	t.Helper()
-	authorizer, err := casbin.New()
+	authorizer, err := casbin.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

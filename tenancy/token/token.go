@@ -1,5 +1,5 @@
 // Package token makes and checks cell tokens: short-lived statements, signed by the control plane, of who a caller is
-// and for which tenant and cell. The control plane signs, the cell verifies with the public keys of its catalog. It is
+// and for which tenant and cell. What the caller may do, a cell reads in its catalog. The control plane signs, the cell verifies with the public keys of its catalog. It is
 // the only home of the jwt module.
 package token
 
@@ -31,6 +31,10 @@ type claims struct {
 	Actor  string `json:"actor"`
 	// Facilities confine the caller; absent: not confined.
 	Facilities []string `json:"facilities,omitempty"`
+	// Origin is the credential that the token was issued for.
+	Origin string `json:"origin"`
+	// SecondFactor: the session was begun with one.
+	SecondFactor bool `json:"second_factor,omitempty"`
 }
 
 // Signer signs tokens with one key.
@@ -58,6 +62,7 @@ func (s *Signer) Sign(p tenancy.Principal, cell string) (string, time.Time, erro
 			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(end),
 		},
 		Tenant: string(p.Tenant), Role: string(p.Role), Actor: p.Actor, Facilities: p.Facilities,
+		Origin: string(p.Credential), SecondFactor: p.SecondFactor,
 	})
 	t.Header["kid"] = s.keyID
 	text, err := t.SignedString(s.key)
@@ -106,7 +111,7 @@ func (v *Verifier) Verify(text string) (tenancy.Principal, error) {
 	}
 	return tenancy.Principal{
 		Tenant: id, Role: tenancy.Role(c.Role), Credential: tenancy.CredentialCellToken, Subject: c.Subject, Actor: c.Actor,
-		Facilities: c.Facilities,
+		Facilities: c.Facilities, Origin: tenancy.Credential(c.Origin), SecondFactor: c.SecondFactor,
 	}, nil
 }
 

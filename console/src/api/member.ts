@@ -5,7 +5,7 @@ import { queryClient } from "./client";
 import { control } from "./control";
 import { refreshTenants } from "./tenant";
 
-export { InvitationStatus, type Invitation, type Member, type RoleTemplate } from "../gen/millwright/member/v1/member_pb";
+export { InvitationStatus, type Invitation, type Member } from "../gen/millwright/member/v1/member_pb";
 
 const { method } = MemberService;
 
@@ -25,9 +25,6 @@ export const useInvite = () => useMutation(method.invite, { onSuccess: refreshMe
 export const useResend = () => useMutation(method.resendInvitation, { onSuccess: refreshMembers });
 export const useRevokeInvitation = () => useMutation(method.revokeInvitation, { onSuccess: refreshMembers });
 export const useAcceptInvitation = () => useMutation(method.acceptInvitation);
-
-/** The roles as the server enforces them; they change with the program only. */
-export const useRoles = () => useQuery(method.listRoles, {}, { staleTime: Infinity });
 
 function refreshMembers() {
   return queryClient.invalidateQueries({

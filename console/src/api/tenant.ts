@@ -1,4 +1,4 @@
-/** Organisations and keys, as queries and mutations. */
+/** Organisations, as queries and mutations. */
 import { createConnectQueryKey, useMutation, useQuery } from "@connectrpc/connect-query";
 import { ConnectError } from "@connectrpc/connect";
 import { CellService } from "../gen/millwright/cell/v1/cell_pb";
@@ -7,7 +7,7 @@ import { queryClient } from "./client";
 import { control } from "./control";
 
 export {
-  AlertSeverity, Role, StepState, TenantStatus, Units, type Key, type Membership, type Removed, type Settings, type Step, type Tenant,
+  AlertSeverity, Role, StepState, TenantStatus, Units, type Membership, type Removed, type Settings, type Step, type Tenant,
 } from "../gen/millwright/tenant/v1/tenant_pb";
 
 const { method } = TenantService;
@@ -39,9 +39,7 @@ export const settingsConflict = (error: unknown) => ConnectError.from(error).fin
 
 export const useSwitchTenant = () => useMutation(method.switch);
 
-export const useKeys = () => useQuery(method.listKeys, {});
-export const useCreateKey = () => useMutation(method.createKey, { onSuccess: refreshTenants });
-export const useRevokeKey = () => useMutation(method.revokeKey, { onSuccess: refreshTenants });
+export const useRequireSecondFactor = () => useMutation(method.requireSecondFactor, { onSuccess: refreshTenants });
 
 /** Looks again at everything about the organisation after a change to it. */
 export function refreshTenants() {

@@ -7,6 +7,10 @@ export interface Session {
   email: string;
   tenant: Tenant;
   role: Role;
+  /** The role's name when it is one of the organisation's own. */
+  customRole: string;
+  /** Members must sign in with a second factor, and this session was begun with one. */
+  secondFactor: boolean;
   /** What the server lets this person do, e.g. devices.write. */
   actions: ReadonlySet<string>;
   /** The facilities that the person is confined to; empty: all. */
@@ -35,8 +39,9 @@ export const actionWords = {
   "cell.enter": "Open live data",
   "members.read": "See people and invitations",
   "members.write": "Invite, change and remove people",
-  "keys.read": "See API keys",
-  "keys.write": "Create and revoke API keys",
+  "roles.write": "Make and change roles",
+  "keys.read": "See API keys and service accounts",
+  "keys.write": "Create, rotate and revoke API keys",
   "audit.read": "Read the audit log",
   "devices.read": "See devices",
   "devices.write": "Add devices",
@@ -61,9 +66,10 @@ export const wordsOf = (action: string) => actionWords[action as Action] ?? acti
 
 /** Why not, as the reason beside a button that cannot be pressed; undefined when allowed. */
 export function useRefusal(action: Action): string | undefined {
-  const { actions, role } = useSession();
+  const session = useSession();
+  const { actions } = session;
   if (actions.has(action)) return undefined;
-  return `The role ${roleName(role)} does not include “${actionWords[action].toLowerCase()}”. An owner or admin can give you another.`;
+  return `The role ${roleName(session)} does not include “${actionWords[action].toLowerCase()}”. An owner or admin can give you another.`;
 }
 
 const names: Record<Role, string> = {
@@ -75,6 +81,8 @@ const names: Record<Role, string> = {
   [Role.MAINTENANCE]: "maintenance",
   [Role.QUALITY]: "quality",
   [Role.FINANCE]: "finance",
+  [Role.CUSTOM]: "own role",
 };
 
-export const roleName = (role: Role) => names[role] ?? "unknown";
+/** A role's name, ours or the organisation's own. */
+export const roleName = ({ role, customRole }: { role: Role; customRole: string }) => customRole || (names[role] ?? "unknown");

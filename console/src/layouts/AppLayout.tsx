@@ -26,6 +26,8 @@ export function AppLayout() {
       email: data.email,
       tenant: current.tenant,
       role: current.role,
+      customRole: current.customRole,
+      secondFactor: data.secondFactor,
       actions: new Set(current.actions),
       facilities: current.facilities,
       memberships: data.memberships,
@@ -42,6 +44,7 @@ export function AppLayout() {
   );
 
   if (data && data.memberships.length === 0) return <Navigate to={paths.newOrganisation()} replace />;
+  if (current?.secondFactorMissing) return <Navigate to={paths.account()} replace />;
   if (data && !session) return <Navigate to={paths.chooseOrganisation()} replace />;
   if (!session) return <Waiting error={error} onRetry={refetch} />;
   return (

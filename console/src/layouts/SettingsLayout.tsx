@@ -11,6 +11,7 @@ import styles from "./SettingsLayout.module.css";
 const tabs: ReadonlyArray<{ to: string; icon: IconName; label: string }> = [
   { to: paths.settings(), icon: "building", label: "Organisation" },
   { to: paths.settingsMembers(), icon: "people", label: "Members" },
+  { to: paths.settingsRoles(), icon: "check", label: "Roles" },
   { to: paths.settingsKeys(), icon: "key", label: "API keys" },
   { to: paths.settingsCertificates(), icon: "certificate", label: "Certificates" },
   { to: paths.settingsAudit(), icon: "list", label: "Audit log" },

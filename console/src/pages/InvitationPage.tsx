@@ -79,7 +79,7 @@ function Accept({ token }: { token: string }) {
         <div className={form.intro}>
           <h1>Welcome to {membership.tenant?.name}</h1>
           <p>
-            You are {roleName(membership.role)}
+            You are {roleName(membership)}
             {membership.facilities.length > 0 && ` at ${membership.facilities.join(", ")}`}.
           </p>
         </div>

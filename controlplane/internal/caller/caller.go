@@ -1,16 +1,18 @@
-// Package caller remembers what the database said of callers, which tenant a session acts for and which key is whose, so
-// that a request costs no query. The database announces every change; while nobody listens to it, nothing is remembered.
+// Package caller remembers what the database said of callers, which tenant a session acts for, which key is whose and what
+// a tenant's own roles may do, so that a request costs no query. The database announces every change; while nobody listens to it, nothing is remembered.
 // The composition root imports it.
 package caller
 
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
 	"github.com/millwright-io/millwright/controlplane/internal/key"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
+	"github.com/millwright-io/millwright/tenancy"
 )
 
 // Source is where it is all kept.
@@ -19,11 +21,13 @@ type Source interface {
 	Standing(ctx context.Context, session, person string) (tenant.Standing, error)
 	// PresentedKey returns the key of that id whatever its tenant, or an ErrNotFound.
 	PresentedKey(ctx context.Context, key string) (key.Key, error)
+	// CustomRoles returns what a tenant's own roles may do.
+	CustomRoles(ctx context.Context, id tenancy.ID) (*tenancy.CustomRoles, error)
 	// OnChange has changed called with every change that this process makes, before whoever made it has its answer: they
 	// must not be taken for who they were in their next request.
 	OnChange(changed func(kind, id string))
-	// Changes calls listening once every later change will be told, and changed with each: of kind `person` or `key`. It
-	// returns when it cannot go on.
+	// Changes calls listening once every later change will be told, and changed with each: of kind `person`, `key`, `role`
+	// (a tenant's) or `tenant` (everybody who acts for it). It returns when it cannot go on.
 	Changes(ctx context.Context, listening func(), changed func(kind, id string)) error
 }
 
@@ -45,6 +49,7 @@ type Memory struct {
 	change    uint64
 	standings map[string]map[string]tenant.Standing // person, session
 	keys      map[string]key.Key
+	roles     map[tenancy.ID]*tenancy.CustomRoles
 }
 
 // NewMemory returns an empty memory; Run it.
@@ -77,7 +82,7 @@ func (m *Memory) forgetAll(listening bool) {
 	defer m.mu.Unlock()
 	m.listening = listening
 	m.change++
-	m.standings, m.keys = map[string]map[string]tenant.Standing{}, map[string]key.Key{}
+	m.standings, m.keys, m.roles = map[string]map[string]tenant.Standing{}, map[string]key.Key{}, map[tenancy.ID]*tenancy.CustomRoles{}
 }
 
 func (m *Memory) forget(kind, id string) {
@@ -89,6 +94,21 @@ func (m *Memory) forget(kind, id string) {
 		delete(m.standings, id)
 	case "key":
 		delete(m.keys, id)
+	case "role":
+		delete(m.roles, tenancy.ID(id))
+	case "tenant":
+		m.forgetTenant(tenancy.ID(id))
+	}
+}
+
+func (m *Memory) forgetTenant(id tenancy.ID) {
+	delete(m.roles, id)
+	maps.DeleteFunc(m.keys, func(_ string, k key.Key) bool { return k.Tenant == id })
+	for person, sessions := range m.standings {
+		maps.DeleteFunc(sessions, func(_ string, st tenant.Standing) bool { return st.Tenant == id })
+		if len(sessions) == 0 {
+			delete(m.standings, person)
+		}
 	}
 }
 
@@ -129,6 +149,22 @@ func (m *Memory) PresentedKey(ctx context.Context, id string) (key.Key, error) {
 	return k, err
 }
 
+// CustomRoles returns what a tenant's own roles may do.
+func (m *Memory) CustomRoles(ctx context.Context, id tenancy.ID) (*tenancy.CustomRoles, error) {
+	m.mu.Lock()
+	r, ok := m.roles[id]
+	before := m.change
+	m.mu.Unlock()
+	if ok {
+		return r, nil
+	}
+	r, err := m.source.CustomRoles(ctx, id)
+	if err == nil {
+		m.remember(before, func() { m.roles[id] = r })
+	}
+	return r, err
+}
+
 // remember calls keep unless something changed since before.
 func (m *Memory) remember(before uint64, keep func()) {
 	m.mu.Lock()
@@ -136,9 +172,10 @@ func (m *Memory) remember(before uint64, keep func()) {
 	if !m.listening || m.change != before {
 		return
 	}
-	if len(m.standings)+len(m.keys) >= capacity {
+	if len(m.standings)+len(m.keys)+len(m.roles) >= capacity {
 		clear(m.standings)
 		clear(m.keys)
+		clear(m.roles)
 	}
 	keep()
 }

@@ -49,6 +49,13 @@ func (s *source) PresentedKey(_ context.Context, id string) (key.Key, error) {
 	return key.Key{ID: id}, nil
 }
 
+func (s *source) CustomRoles(context.Context, tenancy.ID) (*tenancy.CustomRoles, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked++
+	return &tenancy.CustomRoles{}, nil
+}
+
 func (s *source) OnChange(changed func(kind, id string)) { s.own = changed }
 
 func (s *source) Changes(ctx context.Context, listening func(), changed func(kind, id string)) error {

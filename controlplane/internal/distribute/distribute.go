@@ -16,6 +16,8 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/devicetype"
 	"github.com/millwright-io/millwright/controlplane/internal/group"
 	"github.com/millwright-io/millwright/controlplane/internal/key"
+	"github.com/millwright-io/millwright/controlplane/internal/member"
+	"github.com/millwright-io/millwright/controlplane/internal/role"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	"github.com/millwright-io/millwright/tenancy"
 )
@@ -30,6 +32,8 @@ const (
 	KindType     Kind = "type"
 	KindGroup    Kind = "group"
 	KindKey      Kind = "key"
+	KindMember   Kind = "member"
+	KindRole     Kind = "role"
 	KindVerifier Kind = "verifier"
 )
 
@@ -47,6 +51,8 @@ type Entry struct {
 	Type     *devicetype.Type
 	Group    *group.Group
 	Key      *key.Key
+	Member   *member.Member
+	Role     *role.Role
 	Verifier ed25519.PublicKey
 }
 

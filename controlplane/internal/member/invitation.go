@@ -50,14 +50,15 @@ type InvitationStore interface {
 
 // Invitations invites people.
 type Invitations struct {
-	store InvitationStore
-	mails bool
-	now   func() time.Time
+	store  InvitationStore
+	rights Rights
+	mails  bool
+	now    func() time.Time
 }
 
 // NewInvitations returns a service. mails tells whether there is a mail server; without one nobody can be invited.
-func NewInvitations(store InvitationStore, mails bool, now func() time.Time) *Invitations {
-	return &Invitations{store: store, mails: mails, now: now}
+func NewInvitations(store InvitationStore, rights Rights, mails bool, now func() time.Time) *Invitations {
+	return &Invitations{store: store, rights: rights, mails: mails, now: now}
 }
 
 // Now is the service's clock.
@@ -70,7 +71,7 @@ func (s *Invitations) List(ctx context.Context, id tenancy.ID) ([]Invitation, er
 
 // Invite asks somebody to become a member with at most the caller's own role.
 func (s *Invitations) Invite(ctx context.Context, p tenancy.Principal, email string, role tenancy.Role, facilities []string) (Invitation, error) {
-	if err := grantable(p, role, facilities); err != nil {
+	if err := grantable(ctx, s.rights, p, role, facilities); err != nil {
 		return Invitation{}, err
 	}
 	if !s.mails {
@@ -90,7 +91,7 @@ func (s *Invitations) Resend(ctx context.Context, p tenancy.Principal, id string
 	if err != nil {
 		return Invitation{}, err
 	}
-	if err := mayGive(p, i.Role); err != nil {
+	if err := s.rights.Covers(ctx, p, i.Role, nil); err != nil {
 		return Invitation{}, err
 	}
 	now := s.now().UTC()

@@ -32,15 +32,22 @@ type Store interface {
 	DeleteMember(ctx context.Context, id tenancy.ID, member string, e audit.Entry) error
 }
 
+// Rights tell what a caller may give to others.
+type Rights interface {
+	// Covers fails with an ErrForbidden unless the caller may do all that the role may within scopes, if there are any.
+	Covers(ctx context.Context, p tenancy.Principal, r tenancy.Role, scopes []tenancy.Action) error
+}
+
 // Service manages members.
 type Service struct {
-	store Store
-	now   func() time.Time
+	store  Store
+	rights Rights
+	now    func() time.Time
 }
 
 // NewService returns a service.
-func NewService(store Store, now func() time.Time) *Service {
-	return &Service{store: store, now: now}
+func NewService(store Store, rights Rights, now func() time.Time) *Service {
+	return &Service{store: store, rights: rights, now: now}
 }
 
 // List returns the tenant's members.
@@ -54,10 +61,10 @@ func (s *Service) Update(ctx context.Context, p tenancy.Principal, member string
 	if err != nil {
 		return Member{}, err
 	}
-	if err := mayGive(p, before.Role); err != nil {
+	if err := s.rights.Covers(ctx, p, before.Role, nil); err != nil {
 		return Member{}, err
 	}
-	if err := grantable(p, role, facilities); err != nil {
+	if err := grantable(ctx, s.rights, p, role, facilities); err != nil {
 		return Member{}, err
 	}
 	after := before
@@ -72,7 +79,7 @@ func (s *Service) Remove(ctx context.Context, p tenancy.Principal, member string
 	if err != nil {
 		return err
 	}
-	if err := mayGive(p, m.Role); err != nil {
+	if err := s.rights.Covers(ctx, p, m.Role, nil); err != nil {
 		return err
 	}
 	return s.store.DeleteMember(ctx, p.Tenant, member, audit.Of(ctx, p, s.now(), "member/"+member, nil).From(m))
@@ -87,16 +94,9 @@ func (s *Service) Leave(ctx context.Context, p tenancy.Principal) error {
 	return s.store.DeleteMember(ctx, p.Tenant, p.Subject, audit.Of(ctx, p, s.now(), "member/"+p.Subject, nil).From(m))
 }
 
-func mayGive(p tenancy.Principal, role tenancy.Role) error {
-	if !p.Role.Covers(role) {
-		return fmt.Errorf("role %s may not give or take the role %s: %w", p.Role, role, tenancy.ErrForbidden)
-	}
-	return nil
-}
-
 // grantable checks what a person is to become. Owners, admins and finance act on the whole tenant and cannot be confined.
-func grantable(p tenancy.Principal, role tenancy.Role, facilities []string) error {
-	if err := mayGive(p, role); err != nil {
+func grantable(ctx context.Context, rights Rights, p tenancy.Principal, role tenancy.Role, facilities []string) error {
+	if err := rights.Covers(ctx, p, role, nil); err != nil {
 		return err
 	}
 	confinable := !slices.Contains([]tenancy.Role{tenancy.RoleOwner, tenancy.RoleAdmin, tenancy.RoleFinance}, role)

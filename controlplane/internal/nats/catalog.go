@@ -17,10 +17,12 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/distribute"
 	"github.com/millwright-io/millwright/controlplane/internal/group"
 	"github.com/millwright-io/millwright/controlplane/internal/key"
+	"github.com/millwright-io/millwright/controlplane/internal/role"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	"github.com/millwright-io/millwright/migrations"
 	catalogv1 "github.com/millwright-io/millwright/proto/gen/millwright/catalog/v1"
 	"github.com/millwright-io/millwright/proto/subject"
+	"github.com/millwright-io/millwright/tenancy"
 )
 
 // horizon is how old an event may be when it is received; old recordings are replayed.
@@ -168,6 +170,16 @@ func entryToProto(e distribute.Entry) (name string, value []byte, err error) {
 		if e.Key != nil {
 			m = keyToProto(*e.Key)
 		}
+	case distribute.KindMember:
+		name = subject.MemberKey(id, e.ID)
+		if e.Member != nil {
+			m = &catalogv1.Member{TenantId: id, MemberId: e.ID, Role: string(e.Member.Role), Facilities: e.Member.Facilities}
+		}
+	case distribute.KindRole:
+		name = subject.RoleKey(id, e.ID)
+		if e.Role != nil {
+			m = roleToProto(id, *e.Role)
+		}
 	case distribute.KindVerifier:
 		name = subject.VerifierKey(e.ID)
 		m = &catalogv1.Verifier{KeyId: e.ID, PublicKey: e.Verifier}
@@ -184,7 +196,7 @@ func entryToProto(e distribute.Entry) (name string, value []byte, err error) {
 func tenantToProto(t tenant.Tenant) *catalogv1.Tenant {
 	m := &catalogv1.Tenant{
 		TenantId: string(t.ID), Name: t.Name, Suspended: t.Refusal() != "", Suspension: t.Refusal(), Removed: t.Removing,
-		IntermediateCa: t.Intermediate, Revision: uint64(t.Revision), RetentionDays: int32(t.Kept()),
+		IntermediateCa: t.Intermediate, Revision: uint64(t.Revision), RetentionDays: int32(t.Kept()), SecondFactorRequired: t.SecondFactorRequired,
 		Limits: &catalogv1.Limits{
 			EventsPerSecond: int32(t.Limits.EventsPerSecond), EventsBurst: int32(t.Limits.EventsBurst),
 			PayloadBytes: int32(t.Limits.PayloadBytes), MeasurementsPerDevice: int32(t.Limits.MeasurementsPerDevice),
@@ -238,9 +250,31 @@ func groupToProto(id string, g group.Group) *catalogv1.Group {
 }
 
 func keyToProto(k key.Key) *catalogv1.Key {
-	m := &catalogv1.Key{TenantId: string(k.Tenant), KeyId: k.ID, Hash: k.Hash, Role: string(k.Role)}
-	if !k.ExpiresAt.IsZero() {
-		m.ExpiresAt = timestamppb.New(k.ExpiresAt)
+	m := &catalogv1.Key{
+		TenantId: string(k.Tenant), KeyId: k.ID, Role: string(k.Role), Facilities: k.Facilities, ServiceAccountId: k.ServiceAccount,
+		ExpiresAt: timestamp(k.ExpiresAt), Scopes: words(k.Scopes),
+	}
+	for _, s := range k.Secrets {
+		m.Secrets = append(m.Secrets, &catalogv1.Secret{Number: int32(s.Number), Hash: s.Hash, ExpiresAt: timestamp(s.ExpiresAt)}) //nolint:gosec // an integer in the database
 	}
 	return m
+}
+
+func roleToProto(id string, r role.Role) *catalogv1.Role {
+	return &catalogv1.Role{TenantId: id, CustomRole: r.Name, Actions: words(r.Actions)}
+}
+
+func words(actions []tenancy.Action) (list []string) {
+	for _, a := range actions {
+		list = append(list, string(a))
+	}
+	return list
+}
+
+// timestamp writes the zero time as unset.
+func timestamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
 }

@@ -16,6 +16,7 @@ import (
 	catalogv1 "github.com/millwright-io/millwright/proto/gen/millwright/catalog/v1"
 	"github.com/millwright-io/millwright/proto/subject"
 	"github.com/millwright-io/millwright/tenancy"
+	"github.com/millwright-io/millwright/tenancy/lastuse"
 )
 
 // reportConsumer is the durable consumer of the control plane; all its processes share it.
@@ -32,17 +33,23 @@ type Registrar interface {
 	Seen(ctx context.Context, id tenancy.ID, authority string, der []byte) error
 }
 
+// KeyUses note when keys were used at a cell.
+type KeyUses interface {
+	RecordKeyUses(ctx context.Context, plane string, uses []lastuse.Use) error
+}
+
 // Reports reads what the cells report.
 type Reports struct {
 	js        jetstream.JetStream
 	storages  Storages
 	registrar Registrar
+	uses      KeyUses
 	log       *slog.Logger
 }
 
 // NewReports returns a reader.
-func NewReports(c *Conn, s Storages, r Registrar, log *slog.Logger) *Reports {
-	return &Reports{js: c.js, storages: s, registrar: r, log: log}
+func NewReports(c *Conn, s Storages, r Registrar, u KeyUses, log *slog.Logger) *Reports {
+	return &Reports{js: c.js, storages: s, registrar: r, uses: u, log: log}
 }
 
 // retry is how long a failed attempt, or a failed message, rests.
@@ -91,35 +98,57 @@ func (r *Reports) read(ctx context.Context) error {
 func (r *Reports) handle(ctx context.Context, msg jetstream.Msg) {
 	cell, _ := strings.CutPrefix(msg.Subject(), subject.Report(""))
 	var report catalogv1.CellReport
-	err := proto.Unmarshal(msg.Data(), &report)
-	if seen := report.GetSeenCertificate(); err == nil && seen != nil {
-		r.register(ctx, cell, seen, msg)
-		return
-	}
-	storage := report.GetStorage()
-	named := storage.GetTenantId()
-	if storage == nil {
-		named = report.GetProvisionedTenantId()
-	}
-	var id tenancy.ID
-	if err == nil {
-		id, err = tenancy.ParseID(named)
-	}
-	if err != nil {
+	if err := proto.Unmarshal(msg.Data(), &report); err != nil {
 		r.log.ErrorContext(ctx, "dropped a report that cannot be read", slog.String("cell", cell), slog.Any("error", err))
 		_ = msg.TermWithReason("unreadable")
 		return
 	}
-	err = r.storages.StorageReported(ctx, id, tenant.StorageReport{
-		Cell: cell, Failure: storage.GetFailure(), Removed: storage.GetRemoved(),
-		Tables: storage.GetTables(), Rows: storage.GetRows(), Bytes: storage.GetBytes(),
-	})
-	if err != nil {
-		r.log.WarnContext(ctx, "cannot take a report", slog.String("cell", cell), slog.String("tenant", string(id)), slog.Any("error", err))
-		_ = msg.NakWithDelay(retry)
+	if seen := report.GetSeenCertificate(); seen != nil {
+		r.register(ctx, cell, seen, msg)
 		return
 	}
-	_ = msg.Ack()
+	if err := r.take(ctx, cell, &report); errors.Is(err, tenancy.ErrInvalid) {
+		r.log.ErrorContext(ctx, "dropped a report that makes no sense", slog.String("cell", cell), slog.Any("error", err))
+		_ = msg.TermWithReason("invalid")
+	} else if err != nil {
+		r.log.WarnContext(ctx, "cannot take a report", slog.String("cell", cell), slog.Any("error", err))
+		_ = msg.NakWithDelay(retry)
+	} else {
+		_ = msg.Ack()
+	}
+}
+
+// take acts on all that a report tells.
+func (r *Reports) take(ctx context.Context, cell string, report *catalogv1.CellReport) error {
+	storage := report.GetStorage()
+	named := report.GetProvisionedTenantId()
+	if storage != nil {
+		named = storage.GetTenantId()
+	}
+	if named != "" {
+		id, err := tenancy.ParseID(named)
+		if err != nil {
+			return err
+		}
+		err = r.storages.StorageReported(ctx, id, tenant.StorageReport{
+			Cell: cell, Failure: storage.GetFailure(), Removed: storage.GetRemoved(),
+			Tables: storage.GetTables(), Rows: storage.GetRows(), Bytes: storage.GetBytes(),
+		})
+		if err != nil {
+			return fmt.Errorf("storage of tenant %s: %w", id, err)
+		}
+	}
+	uses := make([]lastuse.Use, 0, len(report.GetKeyUses()))
+	for _, u := range report.GetKeyUses() {
+		id, err := tenancy.ParseID(u.GetTenantId())
+		if err != nil {
+			return err
+		}
+		uses = append(uses, lastuse.Use{
+			Secret: lastuse.Secret{Tenant: id, Key: u.GetKeyId(), Number: int(u.GetNumber())}, At: u.GetUsedAt().AsTime(), Address: u.GetAddress(),
+		})
+	}
+	return r.uses.RecordKeyUses(ctx, cell, uses)
 }
 
 // register takes a report of a certificate. What is refused is noted in the tenant's audit log, not tried again.

@@ -83,7 +83,7 @@ func (s *Store) PutInvitation(ctx context.Context, i member.Invitation, e audit.
 			"created_at": i.CreatedAt, "expires_at": i.ExpiresAt,
 		})
 		if err != nil {
-			return fmt.Errorf("write invitation: %w", err)
+			return roleMissing(fmt.Errorf("write invitation: %w", err))
 		}
 		const queue = "insert into mail_outbox (tenant_id, kind, object_id, due_at) values ($1, 'invitation', $2, $3)"
 		if _, err := tx.Exec(ctx, queue, i.Tenant, i.ID, e.OccurredAt); err != nil {
@@ -133,6 +133,7 @@ func (s *Store) DeleteInvitation(ctx context.Context, id tenancy.ID, name string
 // AcceptInvitation implements member.InvitationStore.
 func (s *Store) AcceptInvitation(ctx context.Context, i member.Invitation, m member.Member, session string, e audit.Entry) error {
 	defer s.caller("person", m.ID)
+	defer s.wake()
 	err := s.inTenant(ctx, i.Tenant, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, "delete from invitations where tenant_id = $1 and id = $2 and token_hash = $3", i.Tenant, i.ID, i.TokenHash)
 		if err != nil {

@@ -22,14 +22,18 @@ func scanMember(row pgx.CollectableRow) (m member.Member, err error) {
 // Members implements member.Store.
 func (s *Store) Members(ctx context.Context, id tenancy.ID) (list []member.Member, err error) {
 	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, memberColumns+"where tenant_id = $1 order by email, person_id", id)
-		if err != nil {
-			return fmt.Errorf("list members: %w", err)
-		}
-		list, err = pgx.CollectRows(rows, scanMember)
+		list, err = readMembers(ctx, tx, id)
 		return err
 	})
 	return list, err
+}
+
+func readMembers(ctx context.Context, tx pgx.Tx, id tenancy.ID) ([]member.Member, error) {
+	rows, err := tx.Query(ctx, memberColumns+"where tenant_id = $1 order by email, person_id", id)
+	if err != nil {
+		return nil, fmt.Errorf("list members: %w", err)
+	}
+	return pgx.CollectRows(rows, scanMember)
 }
 
 // Member implements member.Store.
@@ -65,7 +69,7 @@ func writeMember(ctx context.Context, tx pgx.Tx, id tenancy.ID, m member.Member)
 		return fmt.Errorf("%s is a member already: %w", m.Email, tenancy.ErrExists)
 	}
 	if err != nil {
-		return fmt.Errorf("insert member: %w", err)
+		return roleMissing(fmt.Errorf("insert member: %w", err))
 	}
 	return nil
 }
@@ -81,6 +85,7 @@ func texts(list []string) []string {
 // UpdateMember implements member.Store.
 func (s *Store) UpdateMember(ctx context.Context, id tenancy.ID, m member.Member, e audit.Entry) error {
 	defer s.caller("person", m.ID)
+	defer s.wake()
 	return s.inTenant(ctx, id, func(tx pgx.Tx) error {
 		if err := s.keepsOwner(ctx, tx, id, m.ID, m.Role); err != nil {
 			return err
@@ -88,7 +93,7 @@ func (s *Store) UpdateMember(ctx context.Context, id tenancy.ID, m member.Member
 		_, err := tx.Exec(ctx, "update members set role = $3, facilities = $4 where tenant_id = $1 and person_id = $2",
 			id, m.ID, m.Role, texts(m.Facilities))
 		if err != nil {
-			return fmt.Errorf("update member: %w", err)
+			return roleMissing(fmt.Errorf("update member: %w", err))
 		}
 		return appendAudit(ctx, tx, e)
 	})
@@ -97,6 +102,7 @@ func (s *Store) UpdateMember(ctx context.Context, id tenancy.ID, m member.Member
 // DeleteMember implements member.Store.
 func (s *Store) DeleteMember(ctx context.Context, id tenancy.ID, person string, e audit.Entry) error {
 	defer s.caller("person", person)
+	defer s.wake()
 	return s.inTenant(ctx, id, func(tx pgx.Tx) error {
 		if err := s.keepsOwner(ctx, tx, id, person, ""); err != nil {
 			return err

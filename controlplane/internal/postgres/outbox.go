@@ -106,6 +106,10 @@ func (s *Store) readEntry(ctx context.Context, tx pgx.Tx, c change) (distribute.
 		e.Group, err = found(readGroup(ctx, tx, c.tenant, c.object))
 	case distribute.KindKey:
 		e.Key, err = found(readKey(ctx, tx, c.object))
+	case distribute.KindMember:
+		e.Member, err = found(readMember(ctx, tx, c.tenant, c.object))
+	case distribute.KindRole:
+		e.Role, err = found(readRole(ctx, tx, c.tenant, c.object))
 	default:
 		err = fmt.Errorf("outbox: kind %q is unknown", c.kind)
 	}
@@ -188,6 +192,20 @@ func (s *Store) tenantEntries(ctx context.Context, tx pgx.Tx, id tenancy.ID) ([]
 	}
 	for i := range keys {
 		list = append(list, distribute.Entry{Kind: distribute.KindKey, TenantID: id, ID: keys[i].ID, Key: &keys[i]})
+	}
+	members, err := readMembers(ctx, tx, id)
+	if err != nil {
+		return nil, err
+	}
+	for i := range members {
+		list = append(list, distribute.Entry{Kind: distribute.KindMember, TenantID: id, ID: members[i].ID, Member: &members[i]})
+	}
+	roles, err := readRoles(ctx, tx, id)
+	if err != nil {
+		return nil, err
+	}
+	for i := range roles {
+		list = append(list, distribute.Entry{Kind: distribute.KindRole, TenantID: id, ID: roles[i].Name, Role: &roles[i]})
 	}
 	return list, nil
 }

@@ -15,8 +15,9 @@ import (
 
 // The tenant that the session switched to, while the person is still a member; else the only membership.
 const selectStanding = `
-select m.tenant_id, m.role, m.facilities
+select m.tenant_id, m.role, m.facilities, t.second_factor_required
 from members m
+join tenants t on t.id = m.tenant_id
 left join session_tenants s on s.tenant_id = m.tenant_id and s.session_id = @session and s.person_id = @person
 where m.person_id = @person
   and (s.session_id is not null or (select count(*) from members where person_id = @person) = 1)
@@ -26,7 +27,7 @@ limit 1`
 // Standing implements caller.Source.
 func (s *Store) Standing(ctx context.Context, session, person string) (st tenant.Standing, err error) {
 	err = s.inPerson(ctx, person, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, selectStanding, pgx.NamedArgs{"session": session, "person": person}).Scan(&st.Tenant, &st.Role, &st.Facilities)
+		err := tx.QueryRow(ctx, selectStanding, pgx.NamedArgs{"session": session, "person": person}).Scan(&st.Tenant, &st.Role, &st.Facilities, &st.SecondFactorRequired)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/millwright-io/millwright/controlplane/internal/audit"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	"github.com/millwright-io/millwright/tenancy"
 )
@@ -62,7 +63,7 @@ func (s *Store) fillTenant(ctx context.Context, tx pgx.Tx, f tenant.Founding, t 
 }
 
 const tenantColumns = `
-select t.id, t.name, t.slug, t.status, t.plan, t.cell, t.revision, t.created_at,
+select t.id, t.name, t.slug, t.status, t.plan, t.cell, t.revision, t.created_at, t.second_factor_required,
   coalesce((select jsonb_object_agg(o.name, o.value) from limit_overrides o
     where o.tenant_id = t.id and (o.expires_at is null or o.expires_at > now())), '{}'),
   t.time_zone, t.units, t.retention_days, t.alert_recipients, t.alert_severity, t.settings_version,
@@ -77,7 +78,7 @@ func (s *Store) scanTenant(row pgx.Row, more ...any) (t tenant.Tenant, err error
 	var overrides map[string]int64
 	var suspended, requested, due *time.Time
 	dest := []any{
-		&t.ID, &t.Name, &t.Slug, &t.Status, &t.Plan, &t.Cell, &t.Revision, &t.CreatedAt, &overrides,
+		&t.ID, &t.Name, &t.Slug, &t.Status, &t.Plan, &t.Cell, &t.Revision, &t.CreatedAt, &t.SecondFactorRequired, &overrides,
 		&t.Settings.TimeZone, &t.Settings.Units, &t.Settings.RetentionDays, &t.Settings.AlertRecipients, &t.Settings.AlertSeverity, &t.Settings.Version,
 		&suspended, &t.Suspension.Reason, &requested, &t.Deletion.By, &t.Deletion.Person, &due, &t.Removing, &t.Steps,
 	}
@@ -144,6 +145,22 @@ func (s *Store) Memberships(ctx context.Context, person string) (list []tenant.M
 		return err
 	})
 	return list, err
+}
+
+// SetSecondFactor implements tenant.Store.
+func (s *Store) SetSecondFactor(ctx context.Context, id tenancy.ID, required bool, e audit.Entry) error {
+	defer s.caller("tenant", string(id))
+	defer s.wake()
+	return s.inTenant(ctx, id, func(tx pgx.Tx) error {
+		const query = "update tenants set second_factor_required = $2, revision = revision + 1 where id = $1"
+		if _, err := tx.Exec(ctx, query, id, required); err != nil {
+			return fmt.Errorf("require a second factor: %w", err)
+		}
+		if err := announce(ctx, tx, id, "tenant", ""); err != nil {
+			return err
+		}
+		return appendAudit(ctx, tx, e)
+	})
 }
 
 // Authority implements device.Store.

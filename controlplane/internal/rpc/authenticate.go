@@ -17,11 +17,13 @@ import (
 // Sessions knows who is signed in.
 type Sessions interface {
 	Session(ctx context.Context, header http.Header) (ory.Session, error)
+	// Forget drops what is remembered of the request's session.
+	Forget(header http.Header)
 }
 
 // Keys knows whom an API key speaks for.
 type Keys interface {
-	Authenticate(ctx context.Context, text string) (tenancy.Principal, error)
+	Authenticate(ctx context.Context, text, address string) (tenancy.Principal, error)
 }
 
 // Standings know what a session acts with.
@@ -32,12 +34,12 @@ type Standings interface {
 // Authenticator takes API keys (`Authorization: Bearer mw_…`) and signed-in sessions, in that order. operators are the
 // normalized e-mail addresses of who runs the installation; an address counts once it is verified.
 func Authenticator(sessions Sessions, keys Keys, standings Standings, operators []string) rpc.Authenticator {
-	return func(ctx context.Context, header http.Header, _ string) (tenancy.Principal, error) {
+	return func(ctx context.Context, header http.Header, address string) (tenancy.Principal, error) {
 		if token := rpc.Bearer(header); token != "" {
 			if !strings.HasPrefix(token, tenancy.KeyPrefix) {
 				return tenancy.Principal{}, fmt.Errorf("the control plane takes API keys (mw_…) and sessions, not this token: %w", tenancy.ErrUnauthenticated)
 			}
-			return keys.Authenticate(ctx, token)
+			return keys.Authenticate(ctx, token, address)
 		}
 		s, err := sessions.Session(ctx, header)
 		if err != nil {
@@ -47,9 +49,17 @@ func Authenticator(sessions Sessions, keys Keys, standings Standings, operators 
 		if err != nil {
 			return tenancy.Principal{}, err
 		}
+		missing := st.SecondFactorRequired && !s.SecondFactor
+		if missing { // the person may have shown it a moment ago: ask, whatever is remembered
+			sessions.Forget(header)
+			if s, err = sessions.Session(ctx, header); err != nil {
+				return tenancy.Principal{}, err
+			}
+			missing = !s.SecondFactor
+		}
 		return tenancy.Principal{
 			Tenant: st.Tenant, Role: st.Role, Facilities: st.Facilities, Credential: tenancy.CredentialSession,
-			Subject: s.Identity, Actor: s.Email, Session: s.ID, Verified: s.Verified,
+			Subject: s.Identity, Actor: s.Email, Session: s.ID, Verified: s.Verified, SecondFactor: s.SecondFactor, SecondFactorMissing: missing,
 			Operator: s.Verified && slices.Contains(operators, s.Email),
 		}, nil
 	}

@@ -16,7 +16,11 @@ func (s *Members) Invite(ctx context.Context, req *memberv1.InviteRequest) (*mem
 	if err != nil {
 		return nil, err
 	}
-	i, err := s.Invitations.Invite(ctx, p, req.GetEmail(), roleFromProto(req.GetRole()), req.GetFacilities())
+	role, err := roleFromProto(req)
+	if err != nil {
+		return nil, err
+	}
+	i, err := s.Invitations.Invite(ctx, p, req.GetEmail(), role, req.GetFacilities())
 	if err != nil {
 		return nil, err
 	}
@@ -76,15 +80,21 @@ func (s *Members) AcceptInvitation(ctx context.Context, req *memberv1.AcceptInvi
 	if err != nil {
 		return nil, err
 	}
-	return &memberv1.AcceptInvitationResponse{Membership: s.Tenants.membershipToProto(m)}, nil
+	wire, err := s.Tenants.membershipToProto(ctx, p, m)
+	if err != nil {
+		return nil, err
+	}
+	return &memberv1.AcceptInvitationResponse{Membership: wire}, nil
 }
 
 func (s *Members) invitationToProto(i member.Invitation) *memberv1.Invitation {
-	return &memberv1.Invitation{
-		InvitationId: i.ID, Email: i.Email, Role: roleToProto(i.Role), Facilities: i.Facilities, InvitedBy: i.InvitedBy,
+	m := &memberv1.Invitation{
+		InvitationId: i.ID, Email: i.Email, Facilities: i.Facilities, InvitedBy: i.InvitedBy,
 		CreatedAt: timestamppb.New(i.CreatedAt), ExpiresAt: timestamppb.New(i.ExpiresAt), Failure: i.Failure,
 		Status: invitationStatus(i, s.Invitations.Now()),
 	}
+	m.Role, m.CustomRole = roleToProto(i.Role)
+	return m
 }
 
 func invitationStatus(i member.Invitation, now time.Time) memberv1.InvitationStatus {

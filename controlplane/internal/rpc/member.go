@@ -7,8 +7,6 @@ import (
 
 	"github.com/millwright-io/millwright/controlplane/internal/member"
 	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
-	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
-	"github.com/millwright-io/millwright/tenancy"
 )
 
 // Members implements MemberServiceHandler.
@@ -42,7 +40,11 @@ func (s *Members) Update(ctx context.Context, req *memberv1.UpdateRequest) (*mem
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.Members.Update(ctx, p, req.GetMemberId(), roleFromProto(req.GetRole()), req.GetFacilities())
+	role, err := roleFromProto(req)
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.Members.Update(ctx, p, req.GetMemberId(), role, req.GetFacilities())
 	if err != nil {
 		return nil, err
 	}
@@ -70,49 +72,8 @@ func (s *Members) Leave(ctx context.Context, _ *memberv1.LeaveRequest) (*memberv
 	return &memberv1.LeaveResponse{}, s.Members.Leave(ctx, p)
 }
 
-// ListRoles returns what each role may do.
-func (*Members) ListRoles(context.Context, *memberv1.ListRolesRequest) (*memberv1.ListRolesResponse, error) {
-	res := &memberv1.ListRolesResponse{}
-	for _, t := range tenancy.Roles() {
-		res.Roles = append(res.Roles, &memberv1.RoleTemplate{Role: roleToProto(t.Role), Title: t.Title, Actions: actionsToProto(t.Role)})
-	}
-	for _, a := range tenancy.Actions() {
-		if !a.OfAccount() {
-			res.Actions = append(res.Actions, string(a))
-		}
-	}
-	return res, nil
-}
-
 func memberToProto(m member.Member) *memberv1.Member {
-	return &memberv1.Member{
-		MemberId: m.ID, Email: m.Email, Role: roleToProto(m.Role), Facilities: m.Facilities, CreatedAt: timestamppb.New(m.CreatedAt),
-	}
-}
-
-var roles = map[tenancy.Role]tenantv1.Role{
-	tenancy.RoleOwner: tenantv1.Role_ROLE_OWNER, tenancy.RoleAdmin: tenantv1.Role_ROLE_ADMIN,
-	tenancy.RoleOperator: tenantv1.Role_ROLE_OPERATOR, tenancy.RoleMaintenance: tenantv1.Role_ROLE_MAINTENANCE,
-	tenancy.RoleQuality: tenantv1.Role_ROLE_QUALITY, tenancy.RoleFinance: tenantv1.Role_ROLE_FINANCE,
-	tenancy.RoleViewer: tenantv1.Role_ROLE_VIEWER,
-}
-
-func roleToProto(r tenancy.Role) tenantv1.Role { return roles[r] }
-
-// roleFromProto returns an empty, invalid role for what is unknown.
-func roleFromProto(r tenantv1.Role) tenancy.Role {
-	for role, wire := range roles {
-		if wire == r {
-			return role
-		}
-	}
-	return ""
-}
-
-func actionsToProto(r tenancy.Role) []string {
-	var list []string
-	for _, a := range r.Actions() {
-		list = append(list, string(a))
-	}
-	return list
+	out := &memberv1.Member{MemberId: m.ID, Email: m.Email, Facilities: m.Facilities, CreatedAt: timestamppb.New(m.CreatedAt)}
+	out.Role, out.CustomRole = roleToProto(m.Role)
+	return out
 }

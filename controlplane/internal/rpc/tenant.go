@@ -6,7 +6,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/millwright-io/millwright/controlplane/internal/key"
+	"github.com/millwright-io/millwright/controlplane/internal/role"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	"github.com/millwright-io/millwright/tenancy"
@@ -25,7 +25,7 @@ type Signer interface {
 // Tenants implements TenantServiceHandler.
 type Tenants struct {
 	Tenants *tenant.Service
-	Keys    *key.Service
+	Rights  *role.Service
 	Signer  Signer
 	Cells   map[string]Cell
 }
@@ -53,9 +53,13 @@ func (s *Tenants) List(ctx context.Context, _ *tenantv1.ListRequest) (*tenantv1.
 	if err != nil {
 		return nil, err
 	}
-	res := &tenantv1.ListResponse{Email: p.Actor, Verified: p.Verified, Operator: p.Operator}
+	res := &tenantv1.ListResponse{Email: p.Actor, Verified: p.Verified, Operator: p.Operator, SecondFactor: p.SecondFactor}
 	for _, m := range list {
-		res.Memberships = append(res.Memberships, s.membershipToProto(m))
+		wire, err := s.membershipToProto(ctx, p, m)
+		if err != nil {
+			return nil, err
+		}
+		res.Memberships = append(res.Memberships, wire)
 	}
 	return res, nil
 }
@@ -74,7 +78,11 @@ func (s *Tenants) Switch(ctx context.Context, req *tenantv1.SwitchRequest) (*ten
 	if err != nil {
 		return nil, err
 	}
-	return &tenantv1.SwitchResponse{Membership: s.membershipToProto(m)}, nil
+	wire, err := s.membershipToProto(ctx, p, m)
+	if err != nil {
+		return nil, err
+	}
+	return &tenantv1.SwitchResponse{Membership: wire}, nil
 }
 
 // Get returns the caller's tenant.
@@ -87,7 +95,26 @@ func (s *Tenants) Get(ctx context.Context, _ *tenantv1.GetRequest) (*tenantv1.Ge
 	if err != nil {
 		return nil, err
 	}
-	return &tenantv1.GetResponse{Tenant: s.tenantToProto(t), Role: roleToProto(p.Role), Actions: actionsToProto(p.Role)}, nil
+	rights, err := s.Rights.Rights(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	res := &tenantv1.GetResponse{Tenant: s.tenantToProto(t), Actions: words(rights), Facilities: p.Facilities}
+	res.Role, res.CustomRole = roleToProto(p.Role)
+	return res, nil
+}
+
+// RequireSecondFactor says whether people must sign in with a second factor to act for the tenant.
+func (s *Tenants) RequireSecondFactor(ctx context.Context, req *tenantv1.RequireSecondFactorRequest) (*tenantv1.RequireSecondFactorResponse, error) {
+	p, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.Tenants.RequireSecondFactor(ctx, p, req.GetRequired())
+	if err != nil {
+		return nil, err
+	}
+	return &tenantv1.RequireSecondFactorResponse{Tenant: s.tenantToProto(t)}, nil
 }
 
 // IssueCellToken returns a token of the caller's own rights for the tenant's cell.
@@ -113,6 +140,7 @@ func (s *Tenants) tenantToProto(t tenant.Tenant) *tenantv1.Tenant {
 		TenantId: string(t.ID), Name: t.Name, Slug: t.Slug, Status: statuses[t.Status], Plan: t.Plan, Limits: limitsToProto(t.Limits),
 		Cell: t.Cell, CellUrl: cell.URL, IngestUrl: cell.IngestURL, MqttAddress: cell.MQTTAddress,
 		MqttWebsocketUrl: cell.MQTTWebSocketURL, CreatedAt: timestamppb.New(t.CreatedAt), Region: cell.Region, Settings: settingsToProto(t.Settings),
+		SecondFactorRequired: t.SecondFactorRequired,
 	}
 	for _, step := range t.Steps {
 		out.Steps = append(out.Steps, stepToProto(step))
@@ -126,10 +154,18 @@ func (s *Tenants) tenantToProto(t tenant.Tenant) *tenantv1.Tenant {
 	return out
 }
 
-func (s *Tenants) membershipToProto(m tenant.Membership) *tenantv1.Membership {
-	return &tenantv1.Membership{
-		Tenant: s.tenantToProto(m.Tenant), Role: roleToProto(m.Role), Current: m.Current, Actions: actionsToProto(m.Role), Facilities: m.Facilities,
+// membershipToProto tells with a membership what its holder may do.
+func (s *Tenants) membershipToProto(ctx context.Context, p tenancy.Principal, m tenant.Membership) (*tenantv1.Membership, error) {
+	rights, err := s.Rights.Rights(ctx, tenancy.Principal{Tenant: m.Tenant.ID, Role: m.Role, Facilities: m.Facilities})
+	if err != nil {
+		return nil, err
 	}
+	wire := &tenantv1.Membership{
+		Tenant: s.tenantToProto(m.Tenant), Current: m.Current, Actions: words(rights), Facilities: m.Facilities,
+		SecondFactorMissing: m.Tenant.SecondFactorRequired && !p.SecondFactor,
+	}
+	wire.Role, wire.CustomRole = roleToProto(m.Role)
+	return wire, nil
 }
 
 // limitsToProto narrows: tenant.Limits.With keeps every limit in the wire's range.

@@ -65,7 +65,11 @@ func (s *Tenants) TransferOwnership(ctx context.Context, req *tenantv1.TransferO
 	if err != nil {
 		return nil, err
 	}
-	return &tenantv1.TransferOwnershipResponse{Membership: s.membershipToProto(m)}, nil
+	wire, err := s.membershipToProto(ctx, p, m)
+	if err != nil {
+		return nil, err
+	}
+	return &tenantv1.TransferOwnershipResponse{Membership: wire}, nil
 }
 
 // Delete asks for the tenant's end.

@@ -37,6 +37,8 @@ type Store interface {
 	Memberships(ctx context.Context, person string) ([]Membership, error)
 	// SetActingTenant fails with ErrNotFound when the person is no member.
 	SetActingTenant(ctx context.Context, session, person string, id tenancy.ID, e audit.Entry) error
+	// SetSecondFactor says whether people must sign in with a second factor to act for the tenant.
+	SetSecondFactor(ctx context.Context, id tenancy.ID, required bool, e audit.Entry) error
 	// UpdateSettings fails with a *SettingsConflict when the settings are not of that version any more.
 	UpdateSettings(ctx context.Context, id tenancy.ID, s Settings, e audit.Entry) (Settings, error)
 	// StorageReported notes what the tenant's cell says of its storage, and wakes the worker; it is idempotent. A tenant
@@ -157,6 +159,25 @@ func (s *Service) List(ctx context.Context, p tenancy.Principal) ([]Membership, 
 // Get returns the caller's tenant.
 func (s *Service) Get(ctx context.Context, id tenancy.ID) (Tenant, error) {
 	return s.store.Tenant(ctx, id)
+}
+
+// RequireSecondFactor says whether people must sign in with a second factor to act for the tenant. Only a person who did
+// may require it: everybody else would lock themselves out.
+func (s *Service) RequireSecondFactor(ctx context.Context, p tenancy.Principal, required bool) (Tenant, error) {
+	if p.Credential != tenancy.CredentialSession {
+		return Tenant{}, fmt.Errorf("this needs a signed-in person: %w", tenancy.ErrForbidden)
+	}
+	if required && !p.SecondFactor {
+		return Tenant{}, fmt.Errorf("set up a second factor on your own account page first, and sign in with it: you would lock yourself out: %w", tenancy.ErrConflict)
+	}
+	before, err := s.store.Tenant(ctx, p.Tenant)
+	if err != nil || before.SecondFactorRequired == required {
+		return before, err
+	}
+	after := before
+	after.SecondFactorRequired = required
+	e := audit.Of(ctx, p, s.now(), "tenant/"+string(p.Tenant), after).From(before)
+	return after, s.store.SetSecondFactor(ctx, p.Tenant, required, e)
 }
 
 // Switch makes the session act for another of the person's tenants; an ErrNotFound when the person is no member.

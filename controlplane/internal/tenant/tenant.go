@@ -47,6 +47,8 @@ type Tenant struct {
 	// Revision rises with every change of the tenant itself.
 	Revision  int64     `json:"revision"`
 	CreatedAt time.Time `json:"created_at"`
+	// SecondFactorRequired: people must sign in with a second factor to act for the tenant.
+	SecondFactorRequired bool `json:"second_factor_required"`
 	// Intermediate is the DER of the tenant's intermediate CA certificate.
 	Intermediate []byte `json:"-"`
 	// Authorities are the active CAs of the tenant's own.
@@ -96,6 +98,8 @@ type Standing struct {
 	Tenant     tenancy.ID
 	Role       tenancy.Role
 	Facilities []string
+	// SecondFactorRequired: the tenant requires one of people.
+	SecondFactorRequired bool
 }
 
 var slugForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$`)

@@ -19,7 +19,7 @@ const maxIdentityBody = 64 << 10
 type Forgetter interface{ Forget(header http.Header) }
 
 // Identity passes the self-service flows and whoami on to the identity server at publicURL, and nothing else. Sessions
-// that sign out are forgotten at once.
+// that sign out or change are forgotten at once.
 func Identity(publicURL string, sessions Forgetter, log *slog.Logger) (http.Handler, error) {
 	target, err := url.Parse(publicURL)
 	if err != nil {
@@ -58,8 +58,11 @@ func Identity(publicURL string, sessions Forgetter, log *slog.Logger) (http.Hand
 			http.NotFound(w, r)
 			return
 		}
-		if strings.HasPrefix(path, "/self-service/logout") {
+		switch {
+		case strings.HasPrefix(path, "/self-service/logout"):
 			sessions.Forget(r.Header)
+		case r.Method == http.MethodPost: // the session may be another afterwards, e.g. have a second factor
+			defer sessions.Forget(r.Header)
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxIdentityBody)
 		proxy.ServeHTTP(w, r)

@@ -1,13 +1,10 @@
-// Package catalog is the cell's read-only view of what the control plane says exists: tenants, devices, keys and the
-// public keys of cell tokens. It keeps its last known state when the control plane is away. The gateway, the engine and
+// Package catalog is the cell's read-only view of what the control plane says exists: tenants, devices, keys,
+// members, roles and the public keys of cell tokens. It keeps its last known state when the control plane is away. The gateway, the engine and
 // the API read it; only the feed that follows the catalog bucket writes it.
 package catalog
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +17,8 @@ type Tenant struct {
 	ID        tenancy.ID
 	Name      string
 	Suspended bool
+	// SecondFactorRequired: people must have signed in with a second factor.
+	SecondFactorRequired bool
 	// Suspension says why.
 	Suspension string
 	// RetentionDays is how long telemetry is kept after it was received; 0: for ever.
@@ -88,16 +87,6 @@ type Certificate struct {
 	NotAfter time.Time
 }
 
-// Key is an API key.
-type Key struct {
-	Tenant tenancy.ID
-	ID     string
-	Hash   []byte
-	Role   tenancy.Role
-	// ExpiresAt is zero for a key that does not expire.
-	ExpiresAt time.Time
-}
-
 // Change names what changed. Device is empty when the tenant as a whole did, or something that concerns many of its
 // devices: then Group is the group, or Type the device type.
 type Change struct {
@@ -131,6 +120,8 @@ type Catalog struct {
 	owners    map[string][]Owner
 	types     map[typeKey]*telemetry.Schema
 	keys      map[string]Key
+	members   map[memberKey]Member
+	roles     map[tenancy.ID]*tenancy.CustomRoles
 	verifiers map[string][]byte
 	listeners map[int]func(Change)
 	next      int
@@ -146,6 +137,8 @@ func New() *Catalog {
 		owners:    map[string][]Owner{},
 		types:     map[typeKey]*telemetry.Schema{},
 		keys:      map[string]Key{},
+		members:   map[memberKey]Member{},
+		roles:     map[tenancy.ID]*tenancy.CustomRoles{},
 		verifiers: map[string][]byte{},
 		listeners: map[int]func(Change){},
 		words:     words{},
@@ -204,26 +197,6 @@ func (c *Catalog) DevicesAt(tenant tenancy.ID, facilities []string) []string {
 		}
 	}
 	return ids
-}
-
-// Key finds the API key that secret belongs to. A secret reads `mw_<key id>_<random>`.
-func (c *Catalog) Key(secret string) (Key, bool) {
-	rest, ok := strings.CutPrefix(secret, "mw_")
-	if !ok {
-		return Key{}, false
-	}
-	id, _, ok := strings.Cut(rest, "_")
-	if !ok {
-		return Key{}, false
-	}
-	c.mu.RLock()
-	k, ok := c.keys[id]
-	c.mu.RUnlock()
-	sum := sha256.Sum256([]byte(secret))
-	if !ok || subtle.ConstantTimeCompare(sum[:], k.Hash) != 1 {
-		return Key{}, false
-	}
-	return k, true
 }
 
 // Verifier returns the Ed25519 public key with that id.
@@ -285,20 +258,6 @@ func (c *Catalog) SetType(tenant tenancy.ID, deviceType string, schema *telemetr
 // RemoveType forgets a device type: what it said holds no longer.
 func (c *Catalog) RemoveType(tenant tenancy.ID, deviceType string) {
 	c.update(Change{Tenant: tenant, Type: deviceType}, func() { delete(c.types, typeKey{tenant, deviceType}) })
-}
-
-// SetKey adds or replaces an API key.
-func (c *Catalog) SetKey(k Key) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.keys[k.ID] = k
-}
-
-// RemoveKey forgets an API key.
-func (c *Catalog) RemoveKey(id string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.keys, id)
 }
 
 // SetVerifier adds a public key of cell tokens.

@@ -17,17 +17,21 @@ func TestAKeyIsFoundByItsWholeSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256([]byte(secret))
-	c.SetKey(Key{Tenant: "a", ID: id, Hash: sum[:], Role: tenancy.RoleViewer})
-	if k, ok := c.Key(secret); !ok || k.Tenant != "a" {
-		t.Errorf("the key was not found: %v", k)
+	newer := tenancy.NewSecret(id)
+	newest := sha256.Sum256([]byte(newer))
+	c.SetKey(Key{Tenant: "a", ID: id, Secrets: []Secret{{Number: 2, Hash: newest[:]}, {Number: 1, Hash: sum[:]}}, Role: tenancy.RoleViewer})
+	for text, number := range map[string]int{secret: 1, newer: 2} {
+		if k, s, ok := c.PresentedKey(text); !ok || k.Tenant != "a" || s.Number != number {
+			t.Errorf("the key was not found: %v", k)
+		}
 	}
 	for _, wrong := range []string{"", "mw_", "mw_" + id, "mw_" + id + "_x", secret + "x", secret[3:]} {
-		if _, ok := c.Key(wrong); ok {
+		if _, _, ok := c.PresentedKey(wrong); ok {
 			t.Errorf("%q was taken for a key", wrong)
 		}
 	}
 	c.RemoveKey(id)
-	if _, ok := c.Key(secret); ok {
+	if _, _, ok := c.PresentedKey(secret); ok {
 		t.Error("a removed key is still known")
 	}
 }
@@ -62,6 +66,8 @@ func TestPruneForgetsWhatIsGone(t *testing.T) {
 		c.SetGroup(Group{Tenant: id, ID: "presses"})
 		c.SetKey(Key{Tenant: id, ID: "key_" + string(id)})
 		c.SetVerifier(string(id), []byte{1})
+		c.SetMember(Member{Tenant: id, ID: "bob"})
+		c.SetRole(id, "lead", []tenancy.Action{tenancy.ActionTenantRead})
 	}
 	heard := map[Change]bool{}
 	c.OnChange(func(change Change) { heard[change] = true })
@@ -70,12 +76,14 @@ func TestPruneForgetsWhatIsGone(t *testing.T) {
 		Device:   func(id tenancy.ID, _ string) bool { return id == "kept" },
 		Group:    func(id tenancy.ID, _ string) bool { return id == "kept" },
 		Key:      func(id tenancy.ID, _ string) bool { return id == "kept" },
+		Member:   func(id tenancy.ID, _ string) bool { return id == "kept" },
+		Role:     func(id tenancy.ID, _ string) bool { return id == "kept" },
 		Verifier: func(id string) bool { return id == "kept" },
 	})
 	if !heard[Change{Tenant: "gone"}] || !heard[Change{Tenant: "gone", Device: "press"}] || !heard[Change{Tenant: "gone", Group: "presses"}] || len(heard) != 3 {
 		t.Errorf("heard %v", heard)
 	}
-	if len(c.tenants) != 1 || len(c.devices) != 1 || len(c.groups) != 1 || len(c.keys) != 1 || len(c.verifiers) != 1 {
-		t.Errorf("left: %d tenants, %d devices, %d keys, %d verifiers", len(c.tenants), len(c.devices), len(c.keys), len(c.verifiers))
+	if len(c.tenants) != 1 || len(c.devices) != 1 || len(c.groups) != 1 || len(c.keys) != 1 || len(c.verifiers) != 1 || len(c.members) != 1 || len(c.roles) != 1 {
+		t.Errorf("left: %d tenants, %d devices, %d keys, %d verifiers, %d members, %d roles", len(c.tenants), len(c.devices), len(c.keys), len(c.verifiers), len(c.members), len(c.roles))
 	}
 }

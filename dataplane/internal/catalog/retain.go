@@ -9,6 +9,8 @@ type Retain struct {
 	Group    func(tenancy.ID, string) bool
 	Type     func(tenancy.ID, string) bool
 	Key      func(tenancy.ID, string) bool
+	Member   func(tenancy.ID, string) bool
+	Role     func(tenancy.ID, string) bool
 	Verifier func(string) bool
 }
 
@@ -47,7 +49,14 @@ func (c *Catalog) Prune(exists Retain) {
 			verifiers = append(verifiers, id)
 		}
 	}
+	members, roles := c.goneAccess(exists)
 	c.mu.RUnlock()
+	for _, m := range members {
+		c.RemoveMember(m.tenant, m.person)
+	}
+	for _, r := range roles {
+		c.RemoveRole(r.tenant, r.person)
+	}
 	for _, g := range gone {
 		switch {
 		case g.Group != "":
@@ -66,4 +75,21 @@ func (c *Catalog) Prune(exists Retain) {
 	for _, id := range verifiers {
 		c.RemoveVerifier(id)
 	}
+}
+
+// goneAccess lists members and roles that do not exist any more; the lock is held.
+func (c *Catalog) goneAccess(exists Retain) (members, roles []memberKey) {
+	for k := range c.members {
+		if !exists.Member(k.tenant, k.person) {
+			members = append(members, k)
+		}
+	}
+	for tenant, own := range c.roles {
+		for role := range own.Actions {
+			if name, _ := role.Custom(); !exists.Role(tenant, name) {
+				roles = append(roles, memberKey{tenant, name})
+			}
+		}
+	}
+	return members, roles
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/localcopy"
@@ -236,6 +237,10 @@ func (f *Feed) remove(kind subject.Kind, names []string) {
 		f.catalog.RemoveType(tenancy.ID(names[0]), names[1])
 	case subject.KindKey:
 		f.catalog.RemoveKey(names[1])
+	case subject.KindMember:
+		f.catalog.RemoveMember(tenancy.ID(names[0]), names[1])
+	case subject.KindRole:
+		f.catalog.RemoveRole(tenancy.ID(names[0]), names[1])
 	case subject.KindVerifier:
 		f.catalog.RemoveVerifier(names[0])
 	}
@@ -256,6 +261,14 @@ func (f *Feed) set(kind subject.Kind, names []string, value []byte) error {
 		})
 	case subject.KindKey:
 		return decode(value, &catalogv1.Key{}, func(k *catalogv1.Key) { f.catalog.SetKey(keyFromProto(names[0], names[1], k)) })
+	case subject.KindMember:
+		return decode(value, &catalogv1.Member{}, func(m *catalogv1.Member) {
+			f.catalog.SetMember(catalog.Member{Tenant: tenancy.ID(names[0]), ID: names[1], Role: tenancy.Role(m.GetRole()), Facilities: m.GetFacilities()})
+		})
+	case subject.KindRole:
+		return decode(value, &catalogv1.Role{}, func(r *catalogv1.Role) {
+			f.catalog.SetRole(tenancy.ID(names[0]), names[1], actions(r.GetActions()))
+		})
 	default:
 		return decode(value, &catalogv1.Verifier{}, func(v *catalogv1.Verifier) { f.catalog.SetVerifier(names[0], v.GetPublicKey()) })
 	}
@@ -280,6 +293,8 @@ func (f *Feed) prune(seen map[string]bool) {
 		Group:    func(id tenancy.ID, group string) bool { return seen[subject.GroupKey(string(id), group)] },
 		Type:     func(id tenancy.ID, t string) bool { return seen[subject.TypeKey(string(id), t)] },
 		Key:      func(id tenancy.ID, key string) bool { return seen[subject.APIKeyKey(string(id), key)] },
+		Member:   func(id tenancy.ID, person string) bool { return seen[subject.MemberKey(string(id), person)] },
+		Role:     func(id tenancy.ID, role string) bool { return seen[subject.RoleKey(string(id), role)] },
 		Verifier: func(id string) bool { return seen[subject.VerifierKey(id)] },
 	})
 }
@@ -295,6 +310,7 @@ func tenantFromProto(id string, t *catalogv1.Tenant) catalog.Tenant {
 	out := catalog.Tenant{
 		ID: tenancy.ID(id), Name: t.GetName(), Suspended: t.GetSuspended(), IntermediateCA: t.GetIntermediateCa(),
 		Suspension: t.GetSuspension(), RetentionDays: int(t.GetRetentionDays()), Removed: t.GetRemoved(),
+		SecondFactorRequired: t.GetSecondFactorRequired(),
 		Limits: catalog.Limits{
 			EventsPerSecond:       positive(int(l.GetEventsPerSecond()), 1000),
 			EventsBurst:           positive(int(l.GetEventsBurst()), positive(int(l.GetEventsPerSecond()), 1000)),
@@ -359,9 +375,27 @@ func schemaFromProto(id string, t *catalogv1.DeviceType) *telemetry.Schema {
 }
 
 func keyFromProto(tenant, id string, k *catalogv1.Key) catalog.Key {
-	out := catalog.Key{Tenant: tenancy.ID(tenant), ID: id, Hash: k.GetHash(), Role: tenancy.Role(k.GetRole())}
-	if k.GetExpiresAt() != nil {
-		out.ExpiresAt = k.GetExpiresAt().AsTime()
+	out := catalog.Key{
+		Tenant: tenancy.ID(tenant), ID: id, Role: tenancy.Role(k.GetRole()), Scopes: actions(k.GetScopes()), Facilities: k.GetFacilities(),
+		ServiceAccount: k.GetServiceAccountId(), ExpiresAt: timeOf(k.GetExpiresAt()),
+	}
+	for _, s := range k.GetSecrets() {
+		out.Secrets = append(out.Secrets, catalog.Secret{Number: int(s.GetNumber()), Hash: s.GetHash(), ExpiresAt: timeOf(s.GetExpiresAt())})
 	}
 	return out
+}
+
+func actions(words []string) (list []tenancy.Action) {
+	for _, w := range words {
+		list = append(list, tenancy.Action(w))
+	}
+	return list
+}
+
+// timeOf reads an unset timestamp as the zero time.
+func timeOf(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
 }

@@ -5,12 +5,10 @@ package rpc
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/millwright-io/millwright/dataplane/internal/admission"
@@ -21,10 +19,10 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/deadletter/v1/deadletterv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1/telemetryv1connect"
 	"github.com/millwright-io/millwright/tenancy"
+	"github.com/millwright-io/millwright/tenancy/lastuse"
 	"github.com/millwright-io/millwright/tenancy/ratelimit"
 	tenancyrpc "github.com/millwright-io/millwright/tenancy/rpc"
 	"github.com/millwright-io/millwright/tenancy/tally"
-	"github.com/millwright-io/millwright/tenancy/token"
 )
 
 // Access is how a tenant reads its own database.
@@ -46,6 +44,8 @@ type Deps struct {
 	// Slots are the queries at once.
 	Slots *admission.Slots
 	Tally *tally.Tally
+	// KeyUsed is told of every request with an API key.
+	KeyUsed func(s lastuse.Secret, at time.Time, address string)
 	// Origins may call from a browser.
 	Origins []string
 	Log     *slog.Logger
@@ -79,48 +79,6 @@ func unhurried(next http.Handler) http.Handler {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // HTTP/2 has none to lift
 		next.ServeHTTP(w, r)
 	})
-}
-
-// authenticator takes API keys and cell tokens.
-func authenticator(deps Deps) tenancyrpc.Authenticator {
-	verifier := token.NewVerifier(deps.Cell, func(id string) (ed25519.PublicKey, bool) {
-		key, ok := deps.Catalog.Verifier(id)
-		return ed25519.PublicKey(key), ok
-	}, deps.Now)
-	return func(_ context.Context, header http.Header, _ string) (tenancy.Principal, error) {
-		bearer := tenancyrpc.Bearer(header)
-		if bearer == "" {
-			return tenancy.Principal{}, fmt.Errorf("no credential: send Authorization: Bearer with an API key or a cell token: %w", tenancy.ErrUnauthenticated)
-		}
-		p, err := principal(deps, verifier, bearer)
-		if err != nil {
-			return tenancy.Principal{}, err
-		}
-		t, ok := deps.Catalog.Tenant(p.Tenant)
-		if !ok {
-			return tenancy.Principal{}, fmt.Errorf("the organisation is not in this cell: %w", tenancy.ErrUnauthenticated)
-		}
-		if refusal := t.Refusal(); refusal != "" {
-			return tenancy.Principal{}, fmt.Errorf("%s: %w", refusal, tenancy.ErrForbidden)
-		}
-		return p, nil
-	}
-}
-
-func principal(deps Deps, verifier *token.Verifier, bearer string) (tenancy.Principal, error) {
-	if !strings.HasPrefix(bearer, tenancy.KeyPrefix) {
-		return verifier.Verify(bearer)
-	}
-	key, ok := deps.Catalog.Key(bearer)
-	if !ok {
-		return tenancy.Principal{}, fmt.Errorf("the API key is unknown or revoked: %w", tenancy.ErrUnauthenticated)
-	}
-	if !key.ExpiresAt.IsZero() && !deps.Now().Before(key.ExpiresAt) {
-		return tenancy.Principal{}, fmt.Errorf("the API key has expired: make a new one: %w", tenancy.ErrUnauthenticated)
-	}
-	return tenancy.Principal{
-		Tenant: key.Tenant, Role: key.Role, Credential: tenancy.CredentialKey, Subject: key.ID, Actor: "key:" + key.ID,
-	}, nil
 }
 
 // limit counts requests against the tenant's own limit.

@@ -23,7 +23,8 @@ import (
 // Commands returns the verbs.
 func Commands() []command.Command {
 	return slices.Concat(tenantCommands(), deviceCommands(), certificateCommands(), inventoryCommands(), keyCommands(), memberCommands(), auditCommands(), groupCommands(), jobCommands(), cellCommands(),
-		usageCommands(), telemetryCommands(), deadLetterCommands())
+		usageCommands(), telemetryCommands(), deadLetterCommands(),
+		accountCommands(), roleCommands())
 }
 
 // call is one use of a verb: the client, and where the answer goes.

@@ -10,19 +10,7 @@ import (
 
 	"github.com/millwright-io/millwright/deploy/internal/command"
 	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
-	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 )
-
-const roleWords = "owner, admin, operator, maintenance, quality, finance or viewer"
-
-// role reads a role's word.
-func role(text string) (tenantv1.Role, error) {
-	value, ok := tenantv1.Role_value["ROLE_"+strings.ToUpper(text)]
-	if !ok || value == 0 {
-		return 0, command.Usage("role %q: want %s", text, roleWords)
-	}
-	return tenantv1.Role(value), nil
-}
 
 func memberCommands() []command.Command {
 	return []command.Command{{
@@ -37,23 +25,20 @@ func memberCommands() []command.Command {
 	}, {
 		Name: "member remove", Args: "EMAIL_OR_ID", Summary: "take a person out of the tenant, or an invitation back",
 		Prepare: plain(removeMember),
-	}, {
-		Name: "role list", Summary: "show what each role may do",
-		Prepare: plain(listRoles),
 	}}
 }
 
 // roleVerb is a verb with the flags --role and --facilities.
-func roleVerb(run func(ctx context.Context, c *call, role tenantv1.Role, facilities []string) error) func(fs *flag.FlagSet) command.Run {
+func roleVerb(run func(ctx context.Context, c *call, given *memberv1.Member) error) func(fs *flag.FlagSet) command.Run {
 	return verb(func(fs *flag.FlagSet) func(context.Context, *call) error {
 		given := fs.String("role", "viewer", roleWords)
 		facilities := fs.String("facilities", "", "the facilities that the person is confined to, with commas between; empty: all")
-		return func(ctx context.Context, c *call) error {
-			value, err := role(*given)
-			if err != nil {
+		return func(ctx context.Context, c *call) (err error) {
+			m := &memberv1.Member{Facilities: words(*facilities)}
+			if m.Role, m.CustomRole, err = role(*given); err != nil {
 				return err
 			}
-			return run(ctx, c, value, words(*facilities))
+			return run(ctx, c, m)
 		}
 	})
 }
@@ -76,7 +61,7 @@ func listMembers(ctx context.Context, c *call) error {
 func printMembers(w io.Writer, members []*memberv1.Member) {
 	table(w, "MEMBER EMAIL ROLE FACILITIES SINCE", func(row func(...any)) {
 		for _, m := range members {
-			row(m.GetMemberId(), m.GetEmail(), word(m.GetRole(), "ROLE_"), strings.Join(m.GetFacilities(), ","), at(m.GetCreatedAt()))
+			row(m.GetMemberId(), m.GetEmail(), roleWord(m), strings.Join(m.GetFacilities(), ","), at(m.GetCreatedAt()))
 		}
 	})
 }
@@ -84,23 +69,23 @@ func printMembers(w io.Writer, members []*memberv1.Member) {
 func printInvitations(w io.Writer, invitations []*memberv1.Invitation) {
 	table(w, "INVITATION EMAIL ROLE FACILITIES STATUS EXPIRES FAILURE", func(row func(...any)) {
 		for _, i := range invitations {
-			row(i.GetInvitationId(), i.GetEmail(), word(i.GetRole(), "ROLE_"), strings.Join(i.GetFacilities(), ","),
+			row(i.GetInvitationId(), i.GetEmail(), roleWord(i), strings.Join(i.GetFacilities(), ","),
 				word(i.GetStatus(), "INVITATION_STATUS_"), at(i.GetExpiresAt()), i.GetFailure())
 		}
 	})
 }
 
-func inviteMember(ctx context.Context, c *call, role tenantv1.Role, facilities []string) error {
-	answer, err := c.Members.Invite(ctx, &memberv1.InviteRequest{Email: c.args[0], Role: role, Facilities: facilities})
+func inviteMember(ctx context.Context, c *call, given *memberv1.Member) error {
+	answer, err := c.Members.Invite(ctx, &memberv1.InviteRequest{Email: c.args[0], Role: given.GetRole(), CustomRole: given.GetCustomRole(), Facilities: given.GetFacilities()})
 	return c.answer(answer, err, func(w io.Writer) { printInvitations(w, []*memberv1.Invitation{answer.GetInvitation()}) })
 }
 
-func updateMember(ctx context.Context, c *call, role tenantv1.Role, facilities []string) error {
+func updateMember(ctx context.Context, c *call, given *memberv1.Member) error {
 	id, err := memberID(ctx, c)
 	if err != nil {
 		return err
 	}
-	answer, err := c.Members.Update(ctx, &memberv1.UpdateRequest{MemberId: id, Role: role, Facilities: facilities})
+	answer, err := c.Members.Update(ctx, &memberv1.UpdateRequest{MemberId: id, Role: given.GetRole(), CustomRole: given.GetCustomRole(), Facilities: given.GetFacilities()})
 	return c.answer(answer, err, func(w io.Writer) { printMembers(w, []*memberv1.Member{answer.GetMember()}) })
 }
 
@@ -139,15 +124,4 @@ func memberID(ctx context.Context, c *call) (string, error) {
 		return "", fmt.Errorf("the tenant has no member %s; see `millwright member list`", c.args[0])
 	}
 	return list.GetMembers()[i].GetMemberId(), nil
-}
-
-func listRoles(ctx context.Context, c *call) error {
-	answer, err := c.Members.ListRoles(ctx, &memberv1.ListRolesRequest{})
-	return c.answer(answer, err, func(w io.Writer) {
-		table(w, "ROLE FOR ACTIONS", func(row func(...any)) {
-			for _, r := range answer.GetRoles() {
-				row(word(r.GetRole(), "ROLE_"), r.GetTitle(), strings.Join(r.GetActions(), ","))
-			}
-		})
-	})
 }

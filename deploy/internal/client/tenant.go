@@ -2,12 +2,8 @@ package client
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
-	"time"
-
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/millwright-io/millwright/deploy/internal/command"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
@@ -23,6 +19,18 @@ func tenantCommands() []command.Command {
 	}, command.Command{
 		Name: "tenant update", Summary: "change settings of the key's tenant: those that flags name",
 		Prepare: verb(updateTenant),
+	}, command.Command{
+		Name: "tenant switch", Args: "SLUG_OR_ID", Summary: "act for another of your tenants (needs `millwright login`)",
+		Prepare: plain(switchTenant),
+	}, command.Command{
+		Name: "tenant second-factor", Args: "required|optional", Summary: "say whether people must sign in with a second factor (needs `millwright login`)",
+		Prepare: plain(func(ctx context.Context, c *call) error {
+			if c.args[0] != "required" && c.args[0] != "optional" {
+				return command.Usage("tenant second-factor %q: want required or optional", c.args[0])
+			}
+			answer, err := c.Tenants.RequireSecondFactor(ctx, &tenantv1.RequireSecondFactorRequest{Required: c.args[0] == "required"})
+			return c.answer(answer, err, func(w io.Writer) { _, _ = fmt.Fprintf(w, "a second factor is %s now\n", c.args[0]) })
+		}),
 	})
 }
 
@@ -41,7 +49,8 @@ func printTenant(w io.Writer, answer *tenantv1.GetResponse) {
 		}
 		row("plan", t.GetPlan())
 		printSettings(row, t.GetSettings())
-		row("role", word(answer.GetRole(), "ROLE_"))
+		row("role", roleWord(answer))
+		row("second factor", map[bool]string{true: "required of people", false: "not required"}[t.GetSecondFactorRequired()])
 		row("cell", t.GetCell()+" in "+t.GetRegion()+" "+t.GetCellUrl())
 		row("ingest", t.GetIngestUrl())
 		row("mqtt", t.GetMqttAddress()+" "+t.GetMqttWebsocketUrl())
@@ -50,42 +59,16 @@ func printTenant(w io.Writer, answer *tenantv1.GetResponse) {
 	})
 }
 
-func keyCommands() []command.Command {
-	return []command.Command{{
-		Name: "key create", Args: "NAME", Summary: "make an API key and print its secret, this once",
-		Prepare: verb(func(fs *flag.FlagSet) func(context.Context, *call) error {
-			given := fs.String("role", "operator", "what the key may do: "+roleWords)
-			expires := fs.Duration("expires-in", 0, "how long the key is good for, e.g. 720h; 0: until it is revoked")
-			return func(ctx context.Context, c *call) error {
-				value, err := role(*given)
-				if err != nil {
-					return err
-				}
-				req := &tenantv1.CreateKeyRequest{Name: c.args[0], Role: value}
-				if *expires > 0 {
-					req.ExpiresAt = timestamppb.New(c.env.Now().Add(*expires).Truncate(time.Second))
-				}
-				answer, err := c.Tenants.CreateKey(ctx, req)
-				return c.answer(answer, err, func(w io.Writer) { _, _ = fmt.Fprintln(w, answer.GetSecret()) })
-			}
-		}),
-	}, {
-		Name: "key list", Summary: "list the tenant's API keys",
-		Prepare: plain(func(ctx context.Context, c *call) error {
-			answer, err := c.Tenants.ListKeys(ctx, &tenantv1.ListKeysRequest{})
-			return c.answer(answer, err, func(w io.Writer) {
-				table(w, "KEY NAME ROLE PREFIX CREATED EXPIRES", func(row func(...any)) {
-					for _, k := range answer.GetKeys() {
-						row(k.GetKeyId(), k.GetName(), word(k.GetRole(), "ROLE_"), k.GetPrefix(), at(k.GetCreatedAt()), at(k.GetExpiresAt()))
-					}
-				})
-			})
-		}),
-	}, {
-		Name: "key revoke", Args: "KEY_ID", Summary: "make an API key useless at once",
-		Prepare: plain(func(ctx context.Context, c *call) error {
-			answer, err := c.Tenants.RevokeKey(ctx, &tenantv1.RevokeKeyRequest{KeyId: c.args[0]})
-			return c.answer(answer, err, func(w io.Writer) { _, _ = fmt.Fprintf(w, "revoked %s\n", c.args[0]) })
-		}),
-	}}
+func switchTenant(ctx context.Context, c *call) error {
+	mine, err := c.Tenants.List(ctx, &tenantv1.ListRequest{})
+	if err != nil {
+		return c.answer(mine, err, nil)
+	}
+	for _, m := range mine.GetMemberships() {
+		if t := m.GetTenant(); t.GetSlug() == c.args[0] || t.GetTenantId() == c.args[0] {
+			answer, err := c.Tenants.Switch(ctx, &tenantv1.SwitchRequest{TenantId: t.GetTenantId()})
+			return c.answer(answer, err, func(w io.Writer) { _, _ = fmt.Fprintf(w, "you act for %s now\n", t.GetName()) })
+		}
+	}
+	return fmt.Errorf("you belong to no tenant %s; see `millwright tenant list`", c.args[0])
 }

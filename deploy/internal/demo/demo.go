@@ -20,6 +20,7 @@ import (
 	"github.com/millwright-io/millwright/deploy/internal/plant"
 	"github.com/millwright-io/millwright/deploy/internal/rpc"
 	"github.com/millwright-io/millwright/deploy/internal/simulate"
+	keyv1 "github.com/millwright-io/millwright/proto/gen/millwright/key/v1"
 	telemetryv1 "github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 )
@@ -155,7 +156,7 @@ func (d *Demo) newKey(ctx context.Context) (string, error) {
 	} else if _, err := person.Tenants.Switch(ctx, &tenantv1.SwitchRequest{TenantId: mine.GetMemberships()[0].GetTenant().GetTenantId()}); err != nil {
 		return "", fmt.Errorf("act for the demo tenant: %w", rpc.Explain(err))
 	}
-	answer, err := person.Tenants.CreateKey(ctx, &tenantv1.CreateKeyRequest{Name: keyName, Role: tenantv1.Role_ROLE_ADMIN})
+	answer, err := person.Keys.Create(ctx, &keyv1.CreateRequest{Name: keyName, Role: tenantv1.Role_ROLE_ADMIN})
 	if err != nil {
 		return "", fmt.Errorf("create the demo's key: %w", rpc.Explain(err))
 	}

@@ -23,7 +23,9 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/group/v1/groupv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/job/v1/jobv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/key/v1/keyv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/role/v1/rolev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1/telemetryv1connect"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
@@ -58,6 +60,8 @@ type Client struct {
 	Audit    auditv1connect.AuditServiceClient
 	Members  memberv1connect.MemberServiceClient
 	Cells    cellv1connect.CellServiceClient
+	Keys     keyv1connect.KeyServiceClient
+	Roles    rolev1connect.RoleServiceClient
 
 	http   *http.Client
 	auth   connect.Option
@@ -108,6 +112,8 @@ func dial(server string, auth header) (*Client, error) {
 		Audit:        auditv1connect.NewAuditServiceClient(client, server, option),
 		Members:      memberv1connect.NewMemberServiceClient(client, server, option),
 		Cells:        cellv1connect.NewCellServiceClient(client, server, option),
+		Keys:         keyv1connect.NewKeyServiceClient(client, server, option),
+		Roles:        rolev1connect.NewRoleServiceClient(client, server, option),
 		http:         client, auth: option, server: strings.TrimRight(server, "/"), header: auth,
 	}, nil
 }

@@ -1,20 +1,19 @@
-/** Settings: API keys. */
+/** Settings: API keys and service accounts. */
 import { useState } from "react";
 import { explain } from "../../api/errors";
-import { useKeys, useRevokeKey, type Key } from "../../api/tenant";
+import { useAccounts, useKeys, useRevokeKey, type Key } from "../../api/key";
 import { KeyForm } from "../../forms/KeyForm";
-import { formatDate, formatUntil, millis } from "../../format/time";
-import { roleName } from "../../hooks/useSession";
-import { useNow } from "../../hooks/useNow";
-import { Badge } from "../../ui/Badge";
+import { useRefusal } from "../../hooks/useSession";
 import { Button } from "../../ui/Button";
-import { CopyBlock } from "../../ui/CopyBlock";
-import { Confirm, Dialog, DialogActions } from "../../ui/Dialog";
+import { Confirm, Dialog } from "../../ui/Dialog";
 import { Panel } from "../../ui/Panel";
-import { Empty, ErrorPanel, Notice, SkeletonRows } from "../../ui/States";
-import table from "../../ui/Table.module.css";
+import { Empty, ErrorPanel, SkeletonRows } from "../../ui/States";
 import { useToasts } from "../../ui/Toasts";
 import { Gate } from "./Gate";
+import { AccountList } from "./keys/AccountList";
+import { KeyTable } from "./keys/KeyTable";
+import { NewSecret } from "./keys/NewSecret";
+import { RotateKey } from "./keys/RotateKey";
 
 export default function KeysPage() {
   return (
@@ -26,8 +25,11 @@ export default function KeysPage() {
 
 function Keys() {
   const { data, error, refetch } = useKeys();
+  const accounts = useAccounts().data?.serviceAccounts ?? [];
+  const refusal = useRefusal("keys.write");
   const [making, setMaking] = useState(false);
   const [secret, setSecret] = useState<string>();
+  const [rotating, setRotating] = useState<Key>();
   const [ending, setEnding] = useState<Key>();
   const revoke = useRevokeKey();
   const toasts = useToasts();
@@ -43,98 +45,36 @@ function Keys() {
     setEnding(undefined);
   }
 
+  function close() {
+    setMaking(false);
+    setSecret(undefined);
+  }
+
   const create = (
-    <Button kind="primary" icon="plus" onClick={() => setMaking(true)}>
+    <Button kind="primary" icon="plus" disabledReason={refusal} onClick={() => setMaking(true)}>
       Create key
     </Button>
   );
   return (
-    <Panel title="API keys" note="For programs. Send one as “Authorization: Bearer …”." actions={data && data.keys.length > 0 && create} flush>
-      {error && <ErrorPanel {...explain(error)} onRetry={refetch} />}
-      {!data && !error && <SkeletonRows rows={3} />}
-      {data?.keys.length === 0 && (
-        <Empty icon="key" title="No keys yet" action={create}>
-          A key lets a script, a dashboard or the millwright command work for this organisation, with a role of its own.
-        </Empty>
-      )}
-      {data && data.keys.length > 0 && <KeyTable keys={data.keys} onRevoke={setEnding} />}
-      <Dialog
-        title={secret ? "Your new key" : "Create an API key"}
-        open={making}
-        onClose={() => {
-          setMaking(false);
-          setSecret(undefined);
-        }}
-      >
-        {secret ? (
-          <>
-            <Notice tone="brass" icon="warning">
-              This is the only time the key is shown. Copy it to where it will be used.
-            </Notice>
-            <CopyBlock text={secret} label="the API key" wrap />
-            <DialogActions>
-              <Button
-                kind="primary"
-                onClick={() => {
-                  setMaking(false);
-                  setSecret(undefined);
-                }}
-              >
-                I have copied it
-              </Button>
-            </DialogActions>
-          </>
-        ) : (
-          <KeyForm onDone={setSecret} />
+    <>
+      <Panel title="API keys" note="For programs. Send one as “Authorization: Bearer …”." actions={data && data.keys.length > 0 && create} flush>
+        {error && <ErrorPanel {...explain(error)} onRetry={refetch} />}
+        {!data && !error && <SkeletonRows rows={3} />}
+        {data?.keys.length === 0 && (
+          <Empty icon="key" title="No keys yet" action={create}>
+            A key lets a script, a dashboard or the millwright command work for this organisation, with a role of its own.
+          </Empty>
         )}
+        {data && data.keys.length > 0 && <KeyTable keys={data.keys} refusal={refusal} onRotate={setRotating} onRevoke={setEnding} />}
+      </Panel>
+      <AccountList refusal={refusal} />
+      <Dialog title={secret ? "Your new key" : "Create an API key"} open={making} onClose={close}>
+        {secret ? <NewSecret secret={secret} onDone={close} /> : <KeyForm accounts={accounts} onDone={setSecret} />}
       </Dialog>
+      <RotateKey apiKey={rotating} onClose={() => setRotating(undefined)} />
       <Confirm title={`Revoke ${ending?.name ?? ""}?`} open={ending !== undefined} onClose={() => setEnding(undefined)} onConfirm={end} confirm="Revoke key" busy={revoke.isPending}>
         Whatever uses this key is refused from now on. This cannot be undone.
       </Confirm>
-    </Panel>
-  );
-}
-
-function KeyTable({ keys, onRevoke }: { keys: Key[]; onRevoke: (key: Key) => void }) {
-  const now = useNow(60_000);
-  return (
-    <table className={table.table}>
-      <thead>
-        <tr>
-          <th scope="col">Name</th>
-          <th scope="col">Key</th>
-          <th scope="col">Role</th>
-          <th scope="col">Created</th>
-          <th scope="col">Expires</th>
-          <th scope="col">
-            <span className="visually-hidden">Actions</span>
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {keys.map((key) => (
-          <tr key={key.keyId}>
-            <td data-lead>{key.name}</td>
-            <td data-label="Key">
-              <code>{key.prefix}…</code>
-            </td>
-            <td data-label="Role">
-              <Badge>{roleName(key.role)}</Badge>
-            </td>
-            <td data-label="Created" className={table.muted}>
-              {formatDate(millis(key.createdAt) ?? 0)}
-            </td>
-            <td data-label="Expires" className={table.muted}>
-              {key.expiresAt ? formatUntil(millis(key.expiresAt) ?? 0, now) : "never"}
-            </td>
-            <td className={table.end}>
-              <Button size="small" kind="danger" onClick={() => onRevoke(key)}>
-                Revoke
-              </Button>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    </>
   );
 }

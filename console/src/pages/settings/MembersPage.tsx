@@ -2,6 +2,7 @@
 import { useState, type FormEvent } from "react";
 import { explain } from "../../api/errors";
 import { useInvite } from "../../api/member";
+import { ours } from "../../api/role";
 import { Role } from "../../api/tenant";
 import { confinable, facilitiesOf, FacilitiesField } from "../../forms/FacilitiesField";
 import { RoleField } from "../../forms/RoleField";
@@ -13,7 +14,6 @@ import { useToasts } from "../../ui/Toasts";
 import { Gate } from "./Gate";
 import { InvitationList } from "./members/InvitationList";
 import { MemberList } from "./members/MemberList";
-import { RoleMatrix } from "./members/RoleMatrix";
 import styles from "./Settings.module.css";
 
 export default function MembersPage() {
@@ -23,21 +23,20 @@ export default function MembersPage() {
       {!refusal && <Invite />}
       <InvitationList refusal={refusal} />
       <MemberList refusal={refusal} />
-      <RoleMatrix />
     </Gate>
   );
 }
 
 function Invite() {
   const [email, setEmail] = useState("");
-  const [role, setRole] = useState(Role.VIEWER);
+  const [role, setRole] = useState(ours(Role.VIEWER));
   const [facilities, setFacilities] = useState("");
   const invite = useInvite();
   const toasts = useToasts();
   async function send(event: FormEvent) {
     event.preventDefault();
     try {
-      await invite.mutateAsync({ email: email.trim(), role, facilities: confinable(role) ? facilitiesOf(facilities) : [] });
+      await invite.mutateAsync({ email: email.trim(), ...role, facilities: confinable(role) ? facilitiesOf(facilities) : [] });
       toasts.done(`An e-mail is on its way to ${email.trim()}`);
       setEmail("");
       setFacilities("");

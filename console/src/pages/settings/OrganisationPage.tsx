@@ -6,10 +6,12 @@ import { roleName, useRefusal, useSession } from "../../hooks/useSession";
 import { Panel } from "../../ui/Panel";
 import { DeletionPanel } from "./organisation/DeletionPanel";
 import { OwnershipPanel } from "./organisation/OwnershipPanel";
+import { SecondFactorSwitch } from "./SecondFactorSwitch";
 import styles from "./Settings.module.css";
 
 export default function OrganisationPage() {
-  const { tenant, role } = useSession();
+  const session = useSession();
+  const { tenant } = session;
   const { limits } = tenant;
   const created = millis(tenant.createdAt);
   const refusal = useRefusal("tenant.write");
@@ -30,9 +32,10 @@ export default function OrganisationPage() {
             ["Id", tenant.tenantId, true],
             ["Plan", tenant.plan || "–"],
             ["Founded", created === undefined ? "–" : formatDate(created)],
-            ["Your role", roleName(role)],
+            ["Your role", roleName(session)],
           ]}
         />
+        <SecondFactorSwitch />
         <List
           title="Addresses"
           note="Where devices and programs of this organisation connect"

@@ -2,6 +2,7 @@
 import { useState } from "react";
 import { explain } from "../../../api/errors";
 import { useUpdateMember, type Member } from "../../../api/member";
+import type { RoleChoice } from "../../../api/role";
 import { confinable, facilitiesOf, FacilitiesField } from "../../../forms/FacilitiesField";
 import form from "../../../forms/form.module.css";
 import { RoleField } from "../../../forms/RoleField";
@@ -19,13 +20,13 @@ export function EditMember({ member, onClose }: { member: Member | undefined; on
 }
 
 function Edit({ member, onClose }: { member: Member; onClose: () => void }) {
-  const [role, setRole] = useState(member.role);
+  const [role, setRole] = useState<RoleChoice>({ role: member.role, customRole: member.customRole });
   const [facilities, setFacilities] = useState(member.facilities.join(", "));
   const update = useUpdateMember();
   const toasts = useToasts();
   async function save() {
     try {
-      await update.mutateAsync({ memberId: member.memberId, role, facilities: confinable(role) ? facilitiesOf(facilities) : [] });
+      await update.mutateAsync({ memberId: member.memberId, ...role, facilities: confinable(role) ? facilitiesOf(facilities) : [] });
       toasts.done(`${member.email} was changed`);
       onClose();
     } catch {

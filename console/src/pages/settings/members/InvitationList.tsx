@@ -49,7 +49,7 @@ export function InvitationList({ refusal }: { refusal: string | undefined }) {
 }
 
 function Row({ invitation, refusal }: { invitation: Invitation; refusal: string | undefined }) {
-  const { invitationId, email, role, facilities, status, failure, expiresAt } = invitation;
+  const { invitationId, email, facilities, status, failure, expiresAt } = invitation;
   const now = useNow(60_000);
   const resend = useResend();
   const revoke = useRevokeInvitation();
@@ -60,7 +60,7 @@ function Row({ invitation, refusal }: { invitation: Invitation; refusal: string 
     <tr>
       <td data-lead>{email}</td>
       <td data-label="Role">
-        <Badge>{roleName(role)}</Badge> {facilities.length > 0 && <span className={table.muted}>{facilities.join(", ")}</span>}
+        <Badge>{roleName(invitation)}</Badge> {facilities.length > 0 && <span className={table.muted}>{facilities.join(", ")}</span>}
       </td>
       <td data-label="E-mail">
         <Badge tone={tone}>{word}</Badge> {failure && <span className={table.muted}>{failure}</span>}

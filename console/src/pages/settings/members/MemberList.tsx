@@ -70,7 +70,7 @@ export function MemberList({ refusal }: { refusal: string | undefined }) {
                   {member.email} {member.email === own && <span className={table.muted}>(you)</span>}
                 </td>
                 <td data-label="Role">
-                  <Badge tone={member.role === Role.OWNER ? "accent" : "steel"}>{roleName(member.role)}</Badge>
+                  <Badge tone={member.role === Role.OWNER ? "accent" : "steel"}>{roleName(member)}</Badge>
                 </td>
                 <td data-label="Facilities" className={table.muted}>
                   {member.facilities.length > 0 ? member.facilities.join(", ") : "all"}

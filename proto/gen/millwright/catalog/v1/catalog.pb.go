@@ -96,9 +96,11 @@ type Tenant struct {
 	// The tenant was deleted: its storage is to be removed, and nothing of it may be stored again.
 	Removed bool `protobuf:"varint,9,opt,name=removed,proto3" json:"removed,omitempty"`
 	// Active CAs of the tenant's own.
-	Authorities   []*Authority `protobuf:"bytes,20,rep,name=authorities,proto3" json:"authorities,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Authorities []*Authority `protobuf:"bytes,20,rep,name=authorities,proto3" json:"authorities,omitempty"`
+	// People must have signed in with a second factor.
+	SecondFactorRequired bool `protobuf:"varint,50,opt,name=second_factor_required,json=secondFactorRequired,proto3" json:"second_factor_required,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *Tenant) Reset() {
@@ -199,6 +201,13 @@ func (x *Tenant) GetAuthorities() []*Authority {
 		return x.Authorities
 	}
 	return nil
+}
+
+func (x *Tenant) GetSecondFactorRequired() bool {
+	if x != nil {
+		return x.SecondFactorRequired
+	}
+	return false
 }
 
 // Authority is a CA of a tenant's own: devices with certificates that it issued itself, with nothing between, are admitted.
@@ -860,13 +869,18 @@ type Key struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	TenantId string                 `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
 	KeyId    string                 `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	// SHA-256 of the secret.
-	Hash []byte `protobuf:"bytes,3,opt,name=hash,proto3" json:"hash,omitempty"`
-	// owner, admin, operator or viewer.
-	Role          string                 `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
-	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// One of our roles, or custom/ and the name of one of the tenant's own.
+	Role      string                 `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	Secrets   []*Secret              `protobuf:"bytes,6,rep,name=secrets,proto3" json:"secrets,omitempty"`
+	// The actions of the role that the key may do; empty: all of the role's.
+	Scopes []string `protobuf:"bytes,7,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// The facilities that the key is confined to; empty: all.
+	Facilities []string `protobuf:"bytes,8,rep,name=facilities,proto3" json:"facilities,omitempty"`
+	// Whom the key speaks for; empty: for itself.
+	ServiceAccountId string `protobuf:"bytes,9,opt,name=service_account_id,json=serviceAccountId,proto3" json:"service_account_id,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Key) Reset() {
@@ -913,13 +927,6 @@ func (x *Key) GetKeyId() string {
 	return ""
 }
 
-func (x *Key) GetHash() []byte {
-	if x != nil {
-		return x.Hash
-	}
-	return nil
-}
-
 func (x *Key) GetRole() string {
 	if x != nil {
 		return x.Role
@@ -930,6 +937,228 @@ func (x *Key) GetRole() string {
 func (x *Key) GetExpiresAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *Key) GetSecrets() []*Secret {
+	if x != nil {
+		return x.Secrets
+	}
+	return nil
+}
+
+func (x *Key) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *Key) GetFacilities() []string {
+	if x != nil {
+		return x.Facilities
+	}
+	return nil
+}
+
+func (x *Key) GetServiceAccountId() string {
+	if x != nil {
+		return x.ServiceAccountId
+	}
+	return ""
+}
+
+// Secret is one that a key may be presented with.
+type Secret struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Counts the key's secrets from 1.
+	Number int32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// SHA-256 of the whole key.
+	Hash []byte `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`
+	// The end of a rotation's overlap.
+	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Secret) Reset() {
+	*x = Secret{}
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Secret) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Secret) ProtoMessage() {}
+
+func (x *Secret) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Secret.ProtoReflect.Descriptor instead.
+func (*Secret) Descriptor() ([]byte, []int) {
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Secret) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Secret) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *Secret) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+// Member is an entry at `member.<tenant id>.<person id>`. A cell token says who calls; what they may do is read here.
+type Member struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	TenantId      string                 `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	MemberId      string                 `protobuf:"bytes,2,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
+	Role          string                 `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
+	Facilities    []string               `protobuf:"bytes,4,rep,name=facilities,proto3" json:"facilities,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Member) Reset() {
+	*x = Member{}
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Member) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Member) ProtoMessage() {}
+
+func (x *Member) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Member.ProtoReflect.Descriptor instead.
+func (*Member) Descriptor() ([]byte, []int) {
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Member) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *Member) GetMemberId() string {
+	if x != nil {
+		return x.MemberId
+	}
+	return ""
+}
+
+func (x *Member) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *Member) GetFacilities() []string {
+	if x != nil {
+		return x.Facilities
+	}
+	return nil
+}
+
+// Role is an entry at `role.<tenant id>.<name>`: a role of the tenant's own.
+type Role struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	TenantId      string                 `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	CustomRole    string                 `protobuf:"bytes,2,opt,name=custom_role,json=customRole,proto3" json:"custom_role,omitempty"`
+	Actions       []string               `protobuf:"bytes,3,rep,name=actions,proto3" json:"actions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Role) Reset() {
+	*x = Role{}
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Role) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Role) ProtoMessage() {}
+
+func (x *Role) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Role.ProtoReflect.Descriptor instead.
+func (*Role) Descriptor() ([]byte, []int) {
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Role) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *Role) GetCustomRole() string {
+	if x != nil {
+		return x.CustomRole
+	}
+	return ""
+}
+
+func (x *Role) GetActions() []string {
+	if x != nil {
+		return x.Actions
 	}
 	return nil
 }
@@ -946,7 +1175,7 @@ type Verifier struct {
 
 func (x *Verifier) Reset() {
 	*x = Verifier{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[9]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -958,7 +1187,7 @@ func (x *Verifier) String() string {
 func (*Verifier) ProtoMessage() {}
 
 func (x *Verifier) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[9]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -971,7 +1200,7 @@ func (x *Verifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verifier.ProtoReflect.Descriptor instead.
 func (*Verifier) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{9}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Verifier) GetKeyId() string {
@@ -997,13 +1226,15 @@ type CellReport struct {
 	Storage *StorageReport `protobuf:"bytes,2,opt,name=storage,proto3" json:"storage,omitempty"`
 	// A certificate of a tenant's own CA that is not in the catalog was presented, with proof of its key.
 	SeenCertificate *SeenCertificate `protobuf:"bytes,20,opt,name=seen_certificate,json=seenCertificate,proto3" json:"seen_certificate,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Secrets of keys that were used at the cell's API since the last report.
+	KeyUses       []*KeyUse `protobuf:"bytes,50,rep,name=key_uses,json=keyUses,proto3" json:"key_uses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CellReport) Reset() {
 	*x = CellReport{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[10]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1015,7 +1246,7 @@ func (x *CellReport) String() string {
 func (*CellReport) ProtoMessage() {}
 
 func (x *CellReport) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[10]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1028,7 +1259,7 @@ func (x *CellReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CellReport.ProtoReflect.Descriptor instead.
 func (*CellReport) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{10}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CellReport) GetProvisionedTenantId() string {
@@ -1052,6 +1283,13 @@ func (x *CellReport) GetSeenCertificate() *SeenCertificate {
 	return nil
 }
 
+func (x *CellReport) GetKeyUses() []*KeyUse {
+	if x != nil {
+		return x.KeyUses
+	}
+	return nil
+}
+
 // StorageReport tells of a tenant's storage at its cell.
 type StorageReport struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -1070,7 +1308,7 @@ type StorageReport struct {
 
 func (x *StorageReport) Reset() {
 	*x = StorageReport{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[11]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1082,7 +1320,7 @@ func (x *StorageReport) String() string {
 func (*StorageReport) ProtoMessage() {}
 
 func (x *StorageReport) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[11]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1095,7 +1333,7 @@ func (x *StorageReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StorageReport.ProtoReflect.Descriptor instead.
 func (*StorageReport) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{11}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *StorageReport) GetTenantId() string {
@@ -1153,7 +1391,7 @@ type SeenCertificate struct {
 
 func (x *SeenCertificate) Reset() {
 	*x = SeenCertificate{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[12]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1165,7 +1403,7 @@ func (x *SeenCertificate) String() string {
 func (*SeenCertificate) ProtoMessage() {}
 
 func (x *SeenCertificate) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[12]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1178,7 +1416,7 @@ func (x *SeenCertificate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeenCertificate.ProtoReflect.Descriptor instead.
 func (*SeenCertificate) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{12}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SeenCertificate) GetTenantId() string {
@@ -1200,6 +1438,83 @@ func (x *SeenCertificate) GetCertificate() []byte {
 		return x.Certificate
 	}
 	return nil
+}
+
+// KeyUse is the last use of a secret.
+type KeyUse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	TenantId      string                 `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	KeyId         string                 `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	Number        int32                  `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
+	UsedAt        *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=used_at,json=usedAt,proto3" json:"used_at,omitempty"`
+	Address       string                 `protobuf:"bytes,5,opt,name=address,proto3" json:"address,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeyUse) Reset() {
+	*x = KeyUse{}
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeyUse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeyUse) ProtoMessage() {}
+
+func (x *KeyUse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeyUse.ProtoReflect.Descriptor instead.
+func (*KeyUse) Descriptor() ([]byte, []int) {
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *KeyUse) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *KeyUse) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *KeyUse) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *KeyUse) GetUsedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UsedAt
+	}
+	return nil
+}
+
+func (x *KeyUse) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
 }
 
 // CellHeartbeat is what a cell says of itself every few seconds.
@@ -1229,7 +1544,7 @@ type CellHeartbeat struct {
 
 func (x *CellHeartbeat) Reset() {
 	*x = CellHeartbeat{}
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[13]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1241,7 +1556,7 @@ func (x *CellHeartbeat) String() string {
 func (*CellHeartbeat) ProtoMessage() {}
 
 func (x *CellHeartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[13]
+	mi := &file_millwright_catalog_v1_catalog_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1254,7 +1569,7 @@ func (x *CellHeartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CellHeartbeat.ProtoReflect.Descriptor instead.
 func (*CellHeartbeat) Descriptor() ([]byte, []int) {
-	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{13}
+	return file_millwright_catalog_v1_catalog_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CellHeartbeat) GetVersion() string {
@@ -1331,7 +1646,7 @@ var File_millwright_catalog_v1_catalog_proto protoreflect.FileDescriptor
 
 const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\n" +
-	"#millwright/catalog/v1/catalog.proto\x12\x15millwright.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf8\x02\n" +
+	"#millwright/catalog/v1/catalog.proto\x12\x15millwright.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xae\x03\n" +
 	"\x06Tenant\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
@@ -1344,7 +1659,8 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"suspension\x12%\n" +
 	"\x0eretention_days\x18\b \x01(\x05R\rretentionDays\x12\x18\n" +
 	"\aremoved\x18\t \x01(\bR\aremoved\x12B\n" +
-	"\vauthorities\x18\x14 \x03(\v2 .millwright.catalog.v1.AuthorityR\vauthorities\"\x9c\x01\n" +
+	"\vauthorities\x18\x14 \x03(\v2 .millwright.catalog.v1.AuthorityR\vauthorities\x124\n" +
+	"\x16second_factor_required\x182 \x01(\bR\x14secondFactorRequired\"\x9c\x01\n" +
 	"\tAuthority\x12!\n" +
 	"\fauthority_id\x18\x01 \x01(\tR\vauthorityId\x12 \n" +
 	"\vcertificate\x18\x02 \x01(\fR\vcertificate\x12*\n" +
@@ -1408,23 +1724,46 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\vCertificate\x12\x16\n" +
 	"\x06serial\x18\x01 \x01(\tR\x06serial\x12\x18\n" +
 	"\arevoked\x18\x02 \x01(\bR\arevoked\x127\n" +
-	"\tnot_after\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter\"\x9c\x01\n" +
+	"\tnot_after\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter\"\xad\x02\n" +
 	"\x03Key\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x15\n" +
 	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x12\n" +
-	"\x04hash\x18\x03 \x01(\fR\x04hash\x12\x12\n" +
 	"\x04role\x18\x04 \x01(\tR\x04role\x129\n" +
 	"\n" +
-	"expires_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"@\n" +
+	"expires_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x127\n" +
+	"\asecrets\x18\x06 \x03(\v2\x1d.millwright.catalog.v1.SecretR\asecrets\x12\x16\n" +
+	"\x06scopes\x18\a \x03(\tR\x06scopes\x12\x1e\n" +
+	"\n" +
+	"facilities\x18\b \x03(\tR\n" +
+	"facilities\x12,\n" +
+	"\x12service_account_id\x18\t \x01(\tR\x10serviceAccountIdJ\x04\b\x03\x10\x04\"o\n" +
+	"\x06Secret\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\x129\n" +
+	"\n" +
+	"expires_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"v\n" +
+	"\x06Member\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1b\n" +
+	"\tmember_id\x18\x02 \x01(\tR\bmemberId\x12\x12\n" +
+	"\x04role\x18\x03 \x01(\tR\x04role\x12\x1e\n" +
+	"\n" +
+	"facilities\x18\x04 \x03(\tR\n" +
+	"facilities\"^\n" +
+	"\x04Role\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1f\n" +
+	"\vcustom_role\x18\x02 \x01(\tR\n" +
+	"customRole\x12\x18\n" +
+	"\aactions\x18\x03 \x03(\tR\aactions\"@\n" +
 	"\bVerifier\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x1d\n" +
 	"\n" +
-	"public_key\x18\x02 \x01(\fR\tpublicKey\"\xd3\x01\n" +
+	"public_key\x18\x02 \x01(\fR\tpublicKey\"\x8d\x02\n" +
 	"\n" +
 	"CellReport\x122\n" +
 	"\x15provisioned_tenant_id\x18\x01 \x01(\tR\x13provisionedTenantId\x12>\n" +
 	"\astorage\x18\x02 \x01(\v2$.millwright.catalog.v1.StorageReportR\astorage\x12Q\n" +
-	"\x10seen_certificate\x18\x14 \x01(\v2&.millwright.catalog.v1.SeenCertificateR\x0fseenCertificate\"\xa2\x01\n" +
+	"\x10seen_certificate\x18\x14 \x01(\v2&.millwright.catalog.v1.SeenCertificateR\x0fseenCertificate\x128\n" +
+	"\bkey_uses\x182 \x03(\v2\x1d.millwright.catalog.v1.KeyUseR\akeyUses\"\xa2\x01\n" +
 	"\rStorageReport\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x18\n" +
 	"\afailure\x18\x02 \x01(\tR\afailure\x12\x18\n" +
@@ -1435,7 +1774,13 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\x0fSeenCertificate\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12!\n" +
 	"\fauthority_id\x18\x02 \x01(\tR\vauthorityId\x12 \n" +
-	"\vcertificate\x18\x03 \x01(\fR\vcertificate\"\xd0\x02\n" +
+	"\vcertificate\x18\x03 \x01(\fR\vcertificate\"\xa3\x01\n" +
+	"\x06KeyUse\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x15\n" +
+	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\x05R\x06number\x123\n" +
+	"\aused_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x06usedAt\x12\x18\n" +
+	"\aaddress\x18\x05 \x01(\tR\aaddress\"\xd0\x02\n" +
 	"\rCellHeartbeat\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12*\n" +
 	"\x11events_per_second\x18\x02 \x01(\x01R\x0feventsPerSecond\x12\x18\n" +
@@ -1469,7 +1814,7 @@ func file_millwright_catalog_v1_catalog_proto_rawDescGZIP() []byte {
 }
 
 var file_millwright_catalog_v1_catalog_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_millwright_catalog_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_millwright_catalog_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_millwright_catalog_v1_catalog_proto_goTypes = []any{
 	(Unknown)(0),                  // 0: millwright.catalog.v1.Unknown
 	(*Tenant)(nil),                // 1: millwright.catalog.v1.Tenant
@@ -1481,12 +1826,16 @@ var file_millwright_catalog_v1_catalog_proto_goTypes = []any{
 	(*Group)(nil),                 // 7: millwright.catalog.v1.Group
 	(*Certificate)(nil),           // 8: millwright.catalog.v1.Certificate
 	(*Key)(nil),                   // 9: millwright.catalog.v1.Key
-	(*Verifier)(nil),              // 10: millwright.catalog.v1.Verifier
-	(*CellReport)(nil),            // 11: millwright.catalog.v1.CellReport
-	(*StorageReport)(nil),         // 12: millwright.catalog.v1.StorageReport
-	(*SeenCertificate)(nil),       // 13: millwright.catalog.v1.SeenCertificate
-	(*CellHeartbeat)(nil),         // 14: millwright.catalog.v1.CellHeartbeat
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(*Secret)(nil),                // 10: millwright.catalog.v1.Secret
+	(*Member)(nil),                // 11: millwright.catalog.v1.Member
+	(*Role)(nil),                  // 12: millwright.catalog.v1.Role
+	(*Verifier)(nil),              // 13: millwright.catalog.v1.Verifier
+	(*CellReport)(nil),            // 14: millwright.catalog.v1.CellReport
+	(*StorageReport)(nil),         // 15: millwright.catalog.v1.StorageReport
+	(*SeenCertificate)(nil),       // 16: millwright.catalog.v1.SeenCertificate
+	(*KeyUse)(nil),                // 17: millwright.catalog.v1.KeyUse
+	(*CellHeartbeat)(nil),         // 18: millwright.catalog.v1.CellHeartbeat
+	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
 }
 var file_millwright_catalog_v1_catalog_proto_depIdxs = []int32{
 	3,  // 0: millwright.catalog.v1.Tenant.limits:type_name -> millwright.catalog.v1.Limits
@@ -1494,15 +1843,19 @@ var file_millwright_catalog_v1_catalog_proto_depIdxs = []int32{
 	8,  // 2: millwright.catalog.v1.Device.certificates:type_name -> millwright.catalog.v1.Certificate
 	6,  // 3: millwright.catalog.v1.DeviceType.measurements:type_name -> millwright.catalog.v1.Measurement
 	0,  // 4: millwright.catalog.v1.DeviceType.unknown:type_name -> millwright.catalog.v1.Unknown
-	15, // 5: millwright.catalog.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
-	15, // 6: millwright.catalog.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
-	12, // 7: millwright.catalog.v1.CellReport.storage:type_name -> millwright.catalog.v1.StorageReport
-	13, // 8: millwright.catalog.v1.CellReport.seen_certificate:type_name -> millwright.catalog.v1.SeenCertificate
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	19, // 5: millwright.catalog.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
+	19, // 6: millwright.catalog.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
+	10, // 7: millwright.catalog.v1.Key.secrets:type_name -> millwright.catalog.v1.Secret
+	19, // 8: millwright.catalog.v1.Secret.expires_at:type_name -> google.protobuf.Timestamp
+	15, // 9: millwright.catalog.v1.CellReport.storage:type_name -> millwright.catalog.v1.StorageReport
+	16, // 10: millwright.catalog.v1.CellReport.seen_certificate:type_name -> millwright.catalog.v1.SeenCertificate
+	17, // 11: millwright.catalog.v1.CellReport.key_uses:type_name -> millwright.catalog.v1.KeyUse
+	19, // 12: millwright.catalog.v1.KeyUse.used_at:type_name -> google.protobuf.Timestamp
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_millwright_catalog_v1_catalog_proto_init() }
@@ -1517,7 +1870,7 @@ func file_millwright_catalog_v1_catalog_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_catalog_v1_catalog_proto_rawDesc), len(file_millwright_catalog_v1_catalog_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -93,7 +93,9 @@ type Member struct {
 	Role      v1.Role                `protobuf:"varint,3,opt,name=role,proto3,enum=millwright.tenant.v1.Role" json:"role,omitempty"`
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// The facilities that the person is confined to; empty: all.
-	Facilities    []string `protobuf:"bytes,5,rep,name=facilities,proto3" json:"facilities,omitempty"`
+	Facilities []string `protobuf:"bytes,5,rep,name=facilities,proto3" json:"facilities,omitempty"`
+	// Names the role when it is one of the tenant's own.
+	CustomRole    string `protobuf:"bytes,6,opt,name=custom_role,json=customRole,proto3" json:"custom_role,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -163,6 +165,13 @@ func (x *Member) GetFacilities() []string {
 	return nil
 }
 
+func (x *Member) GetCustomRole() string {
+	if x != nil {
+		return x.CustomRole
+	}
+	return ""
+}
+
 // Invitation is one that was not accepted.
 type Invitation struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
@@ -175,7 +184,9 @@ type Invitation struct {
 	ExpiresAt    *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	Status       InvitationStatus       `protobuf:"varint,8,opt,name=status,proto3,enum=millwright.member.v1.InvitationStatus" json:"status,omitempty"`
 	// Why the e-mail could not be sent.
-	Failure       string `protobuf:"bytes,9,opt,name=failure,proto3" json:"failure,omitempty"`
+	Failure string `protobuf:"bytes,9,opt,name=failure,proto3" json:"failure,omitempty"`
+	// Names the role when it is one of the tenant's own.
+	CustomRole    string `protobuf:"bytes,10,opt,name=custom_role,json=customRole,proto3" json:"custom_role,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -273,67 +284,11 @@ func (x *Invitation) GetFailure() string {
 	return ""
 }
 
-// RoleTemplate is what a role may do.
-type RoleTemplate struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	Role  v1.Role                `protobuf:"varint,1,opt,name=role,proto3,enum=millwright.tenant.v1.Role" json:"role,omitempty"`
-	// For whom it is, in a sentence.
-	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	// E.g. devices.write.
-	Actions       []string `protobuf:"bytes,3,rep,name=actions,proto3" json:"actions,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *RoleTemplate) Reset() {
-	*x = RoleTemplate{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *RoleTemplate) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*RoleTemplate) ProtoMessage() {}
-
-func (x *RoleTemplate) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[2]
+func (x *Invitation) GetCustomRole() string {
 	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use RoleTemplate.ProtoReflect.Descriptor instead.
-func (*RoleTemplate) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *RoleTemplate) GetRole() v1.Role {
-	if x != nil {
-		return x.Role
-	}
-	return v1.Role(0)
-}
-
-func (x *RoleTemplate) GetTitle() string {
-	if x != nil {
-		return x.Title
+		return x.CustomRole
 	}
 	return ""
-}
-
-func (x *RoleTemplate) GetActions() []string {
-	if x != nil {
-		return x.Actions
-	}
-	return nil
 }
 
 // ListRequest asks for the tenant's members.
@@ -345,7 +300,7 @@ type ListRequest struct {
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[3]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -357,7 +312,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[3]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -370,7 +325,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{3}
+	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{2}
 }
 
 // ListResponse carries the tenant's members by e-mail address.
@@ -383,7 +338,7 @@ type ListResponse struct {
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[4]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -395,7 +350,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[4]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -408,7 +363,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{4}
+	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ListResponse) GetMembers() []*Member {
@@ -423,15 +378,17 @@ type UpdateRequest struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	MemberId string                 `protobuf:"bytes,1,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
 	// No more than the caller's own.
-	Role          v1.Role  `protobuf:"varint,2,opt,name=role,proto3,enum=millwright.tenant.v1.Role" json:"role,omitempty"`
-	Facilities    []string `protobuf:"bytes,3,rep,name=facilities,proto3" json:"facilities,omitempty"`
+	Role       v1.Role  `protobuf:"varint,2,opt,name=role,proto3,enum=millwright.tenant.v1.Role" json:"role,omitempty"`
+	Facilities []string `protobuf:"bytes,3,rep,name=facilities,proto3" json:"facilities,omitempty"`
+	// Names the role when role is ROLE_CUSTOM.
+	CustomRole    string `protobuf:"bytes,4,opt,name=custom_role,json=customRole,proto3" json:"custom_role,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateRequest) Reset() {
 	*x = UpdateRequest{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[5]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -443,7 +400,7 @@ func (x *UpdateRequest) String() string {
 func (*UpdateRequest) ProtoMessage() {}
 
 func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[5]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -456,7 +413,7 @@ func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateRequest.ProtoReflect.Descriptor instead.
 func (*UpdateRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{5}
+	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *UpdateRequest) GetMemberId() string {
@@ -480,6 +437,13 @@ func (x *UpdateRequest) GetFacilities() []string {
 	return nil
 }
 
+func (x *UpdateRequest) GetCustomRole() string {
+	if x != nil {
+		return x.CustomRole
+	}
+	return ""
+}
+
 // UpdateResponse carries the member.
 type UpdateResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -490,7 +454,7 @@ type UpdateResponse struct {
 
 func (x *UpdateResponse) Reset() {
 	*x = UpdateResponse{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[6]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -502,7 +466,7 @@ func (x *UpdateResponse) String() string {
 func (*UpdateResponse) ProtoMessage() {}
 
 func (x *UpdateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[6]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -515,7 +479,7 @@ func (x *UpdateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateResponse.ProtoReflect.Descriptor instead.
 func (*UpdateResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{6}
+	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *UpdateResponse) GetMember() *Member {
@@ -535,7 +499,7 @@ type RemoveRequest struct {
 
 func (x *RemoveRequest) Reset() {
 	*x = RemoveRequest{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[7]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -547,7 +511,7 @@ func (x *RemoveRequest) String() string {
 func (*RemoveRequest) ProtoMessage() {}
 
 func (x *RemoveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[7]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -560,7 +524,7 @@ func (x *RemoveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveRequest.ProtoReflect.Descriptor instead.
 func (*RemoveRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{7}
+	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RemoveRequest) GetMemberId() string {
@@ -579,7 +543,7 @@ type RemoveResponse struct {
 
 func (x *RemoveResponse) Reset() {
 	*x = RemoveResponse{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[8]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -591,7 +555,7 @@ func (x *RemoveResponse) String() string {
 func (*RemoveResponse) ProtoMessage() {}
 
 func (x *RemoveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[8]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -604,7 +568,7 @@ func (x *RemoveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveResponse.ProtoReflect.Descriptor instead.
 func (*RemoveResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{8}
+	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{7}
 }
 
 // LeaveRequest is empty: the caller leaves.
@@ -616,7 +580,7 @@ type LeaveRequest struct {
 
 func (x *LeaveRequest) Reset() {
 	*x = LeaveRequest{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[9]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -628,7 +592,7 @@ func (x *LeaveRequest) String() string {
 func (*LeaveRequest) ProtoMessage() {}
 
 func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[9]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -641,7 +605,7 @@ func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{9}
+	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{8}
 }
 
 // LeaveResponse is empty.
@@ -653,7 +617,7 @@ type LeaveResponse struct {
 
 func (x *LeaveResponse) Reset() {
 	*x = LeaveResponse{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[10]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -665,7 +629,7 @@ func (x *LeaveResponse) String() string {
 func (*LeaveResponse) ProtoMessage() {}
 
 func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[10]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -678,7 +642,7 @@ func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveResponse.ProtoReflect.Descriptor instead.
 func (*LeaveResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{10}
+	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{9}
 }
 
 // InviteRequest says whom to invite, and as what.
@@ -688,14 +652,16 @@ type InviteRequest struct {
 	// No more than the caller's own.
 	Role v1.Role `protobuf:"varint,2,opt,name=role,proto3,enum=millwright.tenant.v1.Role" json:"role,omitempty"`
 	// Confines the person to these; empty: all.
-	Facilities    []string `protobuf:"bytes,3,rep,name=facilities,proto3" json:"facilities,omitempty"`
+	Facilities []string `protobuf:"bytes,3,rep,name=facilities,proto3" json:"facilities,omitempty"`
+	// Names the role when role is ROLE_CUSTOM.
+	CustomRole    string `protobuf:"bytes,4,opt,name=custom_role,json=customRole,proto3" json:"custom_role,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *InviteRequest) Reset() {
 	*x = InviteRequest{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[11]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -707,7 +673,7 @@ func (x *InviteRequest) String() string {
 func (*InviteRequest) ProtoMessage() {}
 
 func (x *InviteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[11]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -720,7 +686,7 @@ func (x *InviteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteRequest.ProtoReflect.Descriptor instead.
 func (*InviteRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{11}
+	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *InviteRequest) GetEmail() string {
@@ -744,6 +710,13 @@ func (x *InviteRequest) GetFacilities() []string {
 	return nil
 }
 
+func (x *InviteRequest) GetCustomRole() string {
+	if x != nil {
+		return x.CustomRole
+	}
+	return ""
+}
+
 // InviteResponse carries the invitation.
 type InviteResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -754,7 +727,7 @@ type InviteResponse struct {
 
 func (x *InviteResponse) Reset() {
 	*x = InviteResponse{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[12]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -766,7 +739,7 @@ func (x *InviteResponse) String() string {
 func (*InviteResponse) ProtoMessage() {}
 
 func (x *InviteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[12]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -779,7 +752,7 @@ func (x *InviteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteResponse.ProtoReflect.Descriptor instead.
 func (*InviteResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{12}
+	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *InviteResponse) GetInvitation() *Invitation {
@@ -798,7 +771,7 @@ type ListInvitationsRequest struct {
 
 func (x *ListInvitationsRequest) Reset() {
 	*x = ListInvitationsRequest{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[13]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -810,7 +783,7 @@ func (x *ListInvitationsRequest) String() string {
 func (*ListInvitationsRequest) ProtoMessage() {}
 
 func (x *ListInvitationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[13]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -823,7 +796,7 @@ func (x *ListInvitationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInvitationsRequest.ProtoReflect.Descriptor instead.
 func (*ListInvitationsRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{13}
+	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{12}
 }
 
 // ListInvitationsResponse carries them, newest first.
@@ -836,7 +809,7 @@ type ListInvitationsResponse struct {
 
 func (x *ListInvitationsResponse) Reset() {
 	*x = ListInvitationsResponse{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[14]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -848,7 +821,7 @@ func (x *ListInvitationsResponse) String() string {
 func (*ListInvitationsResponse) ProtoMessage() {}
 
 func (x *ListInvitationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[14]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -861,7 +834,7 @@ func (x *ListInvitationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInvitationsResponse.ProtoReflect.Descriptor instead.
 func (*ListInvitationsResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{14}
+	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListInvitationsResponse) GetInvitations() []*Invitation {
@@ -881,7 +854,7 @@ type ResendInvitationRequest struct {
 
 func (x *ResendInvitationRequest) Reset() {
 	*x = ResendInvitationRequest{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[15]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -893,7 +866,7 @@ func (x *ResendInvitationRequest) String() string {
 func (*ResendInvitationRequest) ProtoMessage() {}
 
 func (x *ResendInvitationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[15]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -906,7 +879,7 @@ func (x *ResendInvitationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResendInvitationRequest.ProtoReflect.Descriptor instead.
 func (*ResendInvitationRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{15}
+	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ResendInvitationRequest) GetInvitationId() string {
@@ -926,7 +899,7 @@ type ResendInvitationResponse struct {
 
 func (x *ResendInvitationResponse) Reset() {
 	*x = ResendInvitationResponse{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[16]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -938,7 +911,7 @@ func (x *ResendInvitationResponse) String() string {
 func (*ResendInvitationResponse) ProtoMessage() {}
 
 func (x *ResendInvitationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[16]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -951,7 +924,7 @@ func (x *ResendInvitationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResendInvitationResponse.ProtoReflect.Descriptor instead.
 func (*ResendInvitationResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{16}
+	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ResendInvitationResponse) GetInvitation() *Invitation {
@@ -971,7 +944,7 @@ type RevokeInvitationRequest struct {
 
 func (x *RevokeInvitationRequest) Reset() {
 	*x = RevokeInvitationRequest{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[17]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -983,7 +956,7 @@ func (x *RevokeInvitationRequest) String() string {
 func (*RevokeInvitationRequest) ProtoMessage() {}
 
 func (x *RevokeInvitationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[17]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -996,7 +969,7 @@ func (x *RevokeInvitationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeInvitationRequest.ProtoReflect.Descriptor instead.
 func (*RevokeInvitationRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{17}
+	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RevokeInvitationRequest) GetInvitationId() string {
@@ -1015,7 +988,7 @@ type RevokeInvitationResponse struct {
 
 func (x *RevokeInvitationResponse) Reset() {
 	*x = RevokeInvitationResponse{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[18]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1027,7 +1000,7 @@ func (x *RevokeInvitationResponse) String() string {
 func (*RevokeInvitationResponse) ProtoMessage() {}
 
 func (x *RevokeInvitationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[18]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1040,7 +1013,7 @@ func (x *RevokeInvitationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeInvitationResponse.ProtoReflect.Descriptor instead.
 func (*RevokeInvitationResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{18}
+	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{17}
 }
 
 // AcceptInvitationRequest carries what the link carried.
@@ -1053,7 +1026,7 @@ type AcceptInvitationRequest struct {
 
 func (x *AcceptInvitationRequest) Reset() {
 	*x = AcceptInvitationRequest{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[19]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1065,7 +1038,7 @@ func (x *AcceptInvitationRequest) String() string {
 func (*AcceptInvitationRequest) ProtoMessage() {}
 
 func (x *AcceptInvitationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[19]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1078,7 +1051,7 @@ func (x *AcceptInvitationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptInvitationRequest.ProtoReflect.Descriptor instead.
 func (*AcceptInvitationRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{19}
+	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AcceptInvitationRequest) GetToken() string {
@@ -1098,7 +1071,7 @@ type AcceptInvitationResponse struct {
 
 func (x *AcceptInvitationResponse) Reset() {
 	*x = AcceptInvitationResponse{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[20]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1110,7 +1083,7 @@ func (x *AcceptInvitationResponse) String() string {
 func (*AcceptInvitationResponse) ProtoMessage() {}
 
 func (x *AcceptInvitationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[20]
+	mi := &file_millwright_member_v1_member_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1123,7 +1096,7 @@ func (x *AcceptInvitationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptInvitationResponse.ProtoReflect.Descriptor instead.
 func (*AcceptInvitationResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{20}
+	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *AcceptInvitationResponse) GetMembership() *v1.Membership {
@@ -1133,101 +1106,11 @@ func (x *AcceptInvitationResponse) GetMembership() *v1.Membership {
 	return nil
 }
 
-// ListRolesRequest asks for the roles.
-type ListRolesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListRolesRequest) Reset() {
-	*x = ListRolesRequest{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[21]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListRolesRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListRolesRequest) ProtoMessage() {}
-
-func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[21]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListRolesRequest.ProtoReflect.Descriptor instead.
-func (*ListRolesRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{21}
-}
-
-// ListRolesResponse carries the roles, widest first, and every action that there is.
-type ListRolesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Roles         []*RoleTemplate        `protobuf:"bytes,1,rep,name=roles,proto3" json:"roles,omitempty"`
-	Actions       []string               `protobuf:"bytes,2,rep,name=actions,proto3" json:"actions,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListRolesResponse) Reset() {
-	*x = ListRolesResponse{}
-	mi := &file_millwright_member_v1_member_proto_msgTypes[22]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListRolesResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListRolesResponse) ProtoMessage() {}
-
-func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_member_v1_member_proto_msgTypes[22]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListRolesResponse.ProtoReflect.Descriptor instead.
-func (*ListRolesResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_member_v1_member_proto_rawDescGZIP(), []int{22}
-}
-
-func (x *ListRolesResponse) GetRoles() []*RoleTemplate {
-	if x != nil {
-		return x.Roles
-	}
-	return nil
-}
-
-func (x *ListRolesResponse) GetActions() []string {
-	if x != nil {
-		return x.Actions
-	}
-	return nil
-}
-
 var File_millwright_member_v1_member_proto protoreflect.FileDescriptor
 
 const file_millwright_member_v1_member_proto_rawDesc = "" +
 	"\n" +
-	"!millwright/member/v1/member.proto\x12\x14millwright.member.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!millwright/tenant/v1/tenant.proto\"\xc6\x01\n" +
+	"!millwright/member/v1/member.proto\x12\x14millwright.member.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!millwright/tenant/v1/tenant.proto\"\xe7\x01\n" +
 	"\x06Member\x12\x1b\n" +
 	"\tmember_id\x18\x01 \x01(\tR\bmemberId\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12.\n" +
@@ -1236,7 +1119,9 @@ const file_millwright_member_v1_member_proto_rawDesc = "" +
 	"created_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x1e\n" +
 	"\n" +
 	"facilities\x18\x05 \x03(\tR\n" +
-	"facilities\"\x86\x03\n" +
+	"facilities\x12\x1f\n" +
+	"\vcustom_role\x18\x06 \x01(\tR\n" +
+	"customRole\"\xa7\x03\n" +
 	"\n" +
 	"Invitation\x12#\n" +
 	"\rinvitation_id\x18\x01 \x01(\tR\finvitationId\x12\x14\n" +
@@ -1252,28 +1137,29 @@ const file_millwright_member_v1_member_proto_rawDesc = "" +
 	"\n" +
 	"expires_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12>\n" +
 	"\x06status\x18\b \x01(\x0e2&.millwright.member.v1.InvitationStatusR\x06status\x12\x18\n" +
-	"\afailure\x18\t \x01(\tR\afailure\"n\n" +
-	"\fRoleTemplate\x12.\n" +
-	"\x04role\x18\x01 \x01(\x0e2\x1a.millwright.tenant.v1.RoleR\x04role\x12\x14\n" +
-	"\x05title\x18\x02 \x01(\tR\x05title\x12\x18\n" +
-	"\aactions\x18\x03 \x03(\tR\aactions\"\r\n" +
+	"\afailure\x18\t \x01(\tR\afailure\x12\x1f\n" +
+	"\vcustom_role\x18\n" +
+	" \x01(\tR\n" +
+	"customRole\"\r\n" +
 	"\vListRequest\"F\n" +
 	"\fListResponse\x126\n" +
-	"\amembers\x18\x01 \x03(\v2\x1c.millwright.member.v1.MemberR\amembers\"\xa7\x01\n" +
+	"\amembers\x18\x01 \x03(\v2\x1c.millwright.member.v1.MemberR\amembers\"\xd1\x01\n" +
 	"\rUpdateRequest\x12&\n" +
 	"\tmember_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bmemberId\x12:\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x1a.millwright.tenant.v1.RoleB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04role\x122\n" +
 	"\n" +
 	"facilities\x18\x03 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x102\x18\x01\"\x06r\x04\x10\x01\x18@R\n" +
-	"facilities\"F\n" +
+	"facilities\x12(\n" +
+	"\vcustom_role\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18(R\n" +
+	"customRole\"F\n" +
 	"\x0eUpdateResponse\x124\n" +
 	"\x06member\x18\x01 \x01(\v2\x1c.millwright.member.v1.MemberR\x06member\"7\n" +
 	"\rRemoveRequest\x12&\n" +
 	"\tmember_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bmemberId\"\x10\n" +
 	"\x0eRemoveResponse\"\x0e\n" +
 	"\fLeaveRequest\"\x0f\n" +
-	"\rLeaveResponse\"\xa1\x01\n" +
+	"\rLeaveResponse\"\xcb\x01\n" +
 	"\rInviteRequest\x12 \n" +
 	"\x05email\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x18\xfe\x01`\x01R\x05email\x12:\n" +
@@ -1281,7 +1167,9 @@ const file_millwright_member_v1_member_proto_rawDesc = "" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04role\x122\n" +
 	"\n" +
 	"facilities\x18\x03 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x102\x18\x01\"\x06r\x04\x10\x01\x18@R\n" +
-	"facilities\"R\n" +
+	"facilities\x12(\n" +
+	"\vcustom_role\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18(R\n" +
+	"customRole\"R\n" +
 	"\x0eInviteResponse\x12@\n" +
 	"\n" +
 	"invitation\x18\x01 \x01(\v2 .millwright.member.v1.InvitationR\n" +
@@ -1304,18 +1192,13 @@ const file_millwright_member_v1_member_proto_rawDesc = "" +
 	"\x18AcceptInvitationResponse\x12@\n" +
 	"\n" +
 	"membership\x18\x01 \x01(\v2 .millwright.tenant.v1.MembershipR\n" +
-	"membership\"\x12\n" +
-	"\x10ListRolesRequest\"g\n" +
-	"\x11ListRolesResponse\x128\n" +
-	"\x05roles\x18\x01 \x03(\v2\".millwright.member.v1.RoleTemplateR\x05roles\x12\x18\n" +
-	"\aactions\x18\x02 \x03(\tR\aactions*\xac\x01\n" +
+	"membership*\xac\x01\n" +
 	"\x10InvitationStatus\x12!\n" +
 	"\x1dINVITATION_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18INVITATION_STATUS_QUEUED\x10\x01\x12\x1a\n" +
 	"\x16INVITATION_STATUS_SENT\x10\x02\x12\x1c\n" +
 	"\x18INVITATION_STATUS_FAILED\x10\x03\x12\x1d\n" +
-	"\x19INVITATION_STATUS_EXPIRED\x10\x042\xc1\n" +
-	"\n" +
+	"\x19INVITATION_STATUS_EXPIRED\x10\x042\xcc\t\n" +
 	"\rMemberService\x12f\n" +
 	"\x04List\x12!.millwright.member.v1.ListRequest\x1a\".millwright.member.v1.ListResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/members\x12{\n" +
 	"\x06Update\x12#.millwright.member.v1.UpdateRequest\x1a$.millwright.member.v1.UpdateResponse\"&\x82\xd3\xe4\x93\x02 :\x01*2\x1b/api/v1/members/{member_id}\x12x\n" +
@@ -1325,8 +1208,7 @@ const file_millwright_member_v1_member_proto_rawDesc = "" +
 	"\x0fListInvitations\x12,.millwright.member.v1.ListInvitationsRequest\x1a-.millwright.member.v1.ListInvitationsResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/invitations\x12\xa8\x01\n" +
 	"\x10ResendInvitation\x12-.millwright.member.v1.ResendInvitationRequest\x1a..millwright.member.v1.ResendInvitationResponse\"5\x82\xd3\xe4\x93\x02/:\x01*\"*/api/v1/invitations/{invitation_id}:resend\x12\x9e\x01\n" +
 	"\x10RevokeInvitation\x12-.millwright.member.v1.RevokeInvitationRequest\x1a..millwright.member.v1.RevokeInvitationResponse\"+\x82\xd3\xe4\x93\x02%*#/api/v1/invitations/{invitation_id}\x12\x98\x01\n" +
-	"\x10AcceptInvitation\x12-.millwright.member.v1.AcceptInvitationRequest\x1a..millwright.member.v1.AcceptInvitationResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/api/v1/invitations:accept\x12s\n" +
-	"\tListRoles\x12&.millwright.member.v1.ListRolesRequest\x1a'.millwright.member.v1.ListRolesResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/rolesBMZKgithub.com/millwright-io/millwright/proto/gen/millwright/member/v1;memberv1b\x06proto3"
+	"\x10AcceptInvitation\x12-.millwright.member.v1.AcceptInvitationRequest\x1a..millwright.member.v1.AcceptInvitationResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/api/v1/invitations:acceptBMZKgithub.com/millwright-io/millwright/proto/gen/millwright/member/v1;memberv1b\x06proto3"
 
 var (
 	file_millwright_member_v1_member_proto_rawDescOnce sync.Once
@@ -1341,78 +1223,71 @@ func file_millwright_member_v1_member_proto_rawDescGZIP() []byte {
 }
 
 var file_millwright_member_v1_member_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_millwright_member_v1_member_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_millwright_member_v1_member_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_millwright_member_v1_member_proto_goTypes = []any{
 	(InvitationStatus)(0),            // 0: millwright.member.v1.InvitationStatus
 	(*Member)(nil),                   // 1: millwright.member.v1.Member
 	(*Invitation)(nil),               // 2: millwright.member.v1.Invitation
-	(*RoleTemplate)(nil),             // 3: millwright.member.v1.RoleTemplate
-	(*ListRequest)(nil),              // 4: millwright.member.v1.ListRequest
-	(*ListResponse)(nil),             // 5: millwright.member.v1.ListResponse
-	(*UpdateRequest)(nil),            // 6: millwright.member.v1.UpdateRequest
-	(*UpdateResponse)(nil),           // 7: millwright.member.v1.UpdateResponse
-	(*RemoveRequest)(nil),            // 8: millwright.member.v1.RemoveRequest
-	(*RemoveResponse)(nil),           // 9: millwright.member.v1.RemoveResponse
-	(*LeaveRequest)(nil),             // 10: millwright.member.v1.LeaveRequest
-	(*LeaveResponse)(nil),            // 11: millwright.member.v1.LeaveResponse
-	(*InviteRequest)(nil),            // 12: millwright.member.v1.InviteRequest
-	(*InviteResponse)(nil),           // 13: millwright.member.v1.InviteResponse
-	(*ListInvitationsRequest)(nil),   // 14: millwright.member.v1.ListInvitationsRequest
-	(*ListInvitationsResponse)(nil),  // 15: millwright.member.v1.ListInvitationsResponse
-	(*ResendInvitationRequest)(nil),  // 16: millwright.member.v1.ResendInvitationRequest
-	(*ResendInvitationResponse)(nil), // 17: millwright.member.v1.ResendInvitationResponse
-	(*RevokeInvitationRequest)(nil),  // 18: millwright.member.v1.RevokeInvitationRequest
-	(*RevokeInvitationResponse)(nil), // 19: millwright.member.v1.RevokeInvitationResponse
-	(*AcceptInvitationRequest)(nil),  // 20: millwright.member.v1.AcceptInvitationRequest
-	(*AcceptInvitationResponse)(nil), // 21: millwright.member.v1.AcceptInvitationResponse
-	(*ListRolesRequest)(nil),         // 22: millwright.member.v1.ListRolesRequest
-	(*ListRolesResponse)(nil),        // 23: millwright.member.v1.ListRolesResponse
-	(v1.Role)(0),                     // 24: millwright.tenant.v1.Role
-	(*timestamppb.Timestamp)(nil),    // 25: google.protobuf.Timestamp
-	(*v1.Membership)(nil),            // 26: millwright.tenant.v1.Membership
+	(*ListRequest)(nil),              // 3: millwright.member.v1.ListRequest
+	(*ListResponse)(nil),             // 4: millwright.member.v1.ListResponse
+	(*UpdateRequest)(nil),            // 5: millwright.member.v1.UpdateRequest
+	(*UpdateResponse)(nil),           // 6: millwright.member.v1.UpdateResponse
+	(*RemoveRequest)(nil),            // 7: millwright.member.v1.RemoveRequest
+	(*RemoveResponse)(nil),           // 8: millwright.member.v1.RemoveResponse
+	(*LeaveRequest)(nil),             // 9: millwright.member.v1.LeaveRequest
+	(*LeaveResponse)(nil),            // 10: millwright.member.v1.LeaveResponse
+	(*InviteRequest)(nil),            // 11: millwright.member.v1.InviteRequest
+	(*InviteResponse)(nil),           // 12: millwright.member.v1.InviteResponse
+	(*ListInvitationsRequest)(nil),   // 13: millwright.member.v1.ListInvitationsRequest
+	(*ListInvitationsResponse)(nil),  // 14: millwright.member.v1.ListInvitationsResponse
+	(*ResendInvitationRequest)(nil),  // 15: millwright.member.v1.ResendInvitationRequest
+	(*ResendInvitationResponse)(nil), // 16: millwright.member.v1.ResendInvitationResponse
+	(*RevokeInvitationRequest)(nil),  // 17: millwright.member.v1.RevokeInvitationRequest
+	(*RevokeInvitationResponse)(nil), // 18: millwright.member.v1.RevokeInvitationResponse
+	(*AcceptInvitationRequest)(nil),  // 19: millwright.member.v1.AcceptInvitationRequest
+	(*AcceptInvitationResponse)(nil), // 20: millwright.member.v1.AcceptInvitationResponse
+	(v1.Role)(0),                     // 21: millwright.tenant.v1.Role
+	(*timestamppb.Timestamp)(nil),    // 22: google.protobuf.Timestamp
+	(*v1.Membership)(nil),            // 23: millwright.tenant.v1.Membership
 }
 var file_millwright_member_v1_member_proto_depIdxs = []int32{
-	24, // 0: millwright.member.v1.Member.role:type_name -> millwright.tenant.v1.Role
-	25, // 1: millwright.member.v1.Member.created_at:type_name -> google.protobuf.Timestamp
-	24, // 2: millwright.member.v1.Invitation.role:type_name -> millwright.tenant.v1.Role
-	25, // 3: millwright.member.v1.Invitation.created_at:type_name -> google.protobuf.Timestamp
-	25, // 4: millwright.member.v1.Invitation.expires_at:type_name -> google.protobuf.Timestamp
+	21, // 0: millwright.member.v1.Member.role:type_name -> millwright.tenant.v1.Role
+	22, // 1: millwright.member.v1.Member.created_at:type_name -> google.protobuf.Timestamp
+	21, // 2: millwright.member.v1.Invitation.role:type_name -> millwright.tenant.v1.Role
+	22, // 3: millwright.member.v1.Invitation.created_at:type_name -> google.protobuf.Timestamp
+	22, // 4: millwright.member.v1.Invitation.expires_at:type_name -> google.protobuf.Timestamp
 	0,  // 5: millwright.member.v1.Invitation.status:type_name -> millwright.member.v1.InvitationStatus
-	24, // 6: millwright.member.v1.RoleTemplate.role:type_name -> millwright.tenant.v1.Role
-	1,  // 7: millwright.member.v1.ListResponse.members:type_name -> millwright.member.v1.Member
-	24, // 8: millwright.member.v1.UpdateRequest.role:type_name -> millwright.tenant.v1.Role
-	1,  // 9: millwright.member.v1.UpdateResponse.member:type_name -> millwright.member.v1.Member
-	24, // 10: millwright.member.v1.InviteRequest.role:type_name -> millwright.tenant.v1.Role
-	2,  // 11: millwright.member.v1.InviteResponse.invitation:type_name -> millwright.member.v1.Invitation
-	2,  // 12: millwright.member.v1.ListInvitationsResponse.invitations:type_name -> millwright.member.v1.Invitation
-	2,  // 13: millwright.member.v1.ResendInvitationResponse.invitation:type_name -> millwright.member.v1.Invitation
-	26, // 14: millwright.member.v1.AcceptInvitationResponse.membership:type_name -> millwright.tenant.v1.Membership
-	3,  // 15: millwright.member.v1.ListRolesResponse.roles:type_name -> millwright.member.v1.RoleTemplate
-	4,  // 16: millwright.member.v1.MemberService.List:input_type -> millwright.member.v1.ListRequest
-	6,  // 17: millwright.member.v1.MemberService.Update:input_type -> millwright.member.v1.UpdateRequest
-	8,  // 18: millwright.member.v1.MemberService.Remove:input_type -> millwright.member.v1.RemoveRequest
-	10, // 19: millwright.member.v1.MemberService.Leave:input_type -> millwright.member.v1.LeaveRequest
-	12, // 20: millwright.member.v1.MemberService.Invite:input_type -> millwright.member.v1.InviteRequest
-	14, // 21: millwright.member.v1.MemberService.ListInvitations:input_type -> millwright.member.v1.ListInvitationsRequest
-	16, // 22: millwright.member.v1.MemberService.ResendInvitation:input_type -> millwright.member.v1.ResendInvitationRequest
-	18, // 23: millwright.member.v1.MemberService.RevokeInvitation:input_type -> millwright.member.v1.RevokeInvitationRequest
-	20, // 24: millwright.member.v1.MemberService.AcceptInvitation:input_type -> millwright.member.v1.AcceptInvitationRequest
-	22, // 25: millwright.member.v1.MemberService.ListRoles:input_type -> millwright.member.v1.ListRolesRequest
-	5,  // 26: millwright.member.v1.MemberService.List:output_type -> millwright.member.v1.ListResponse
-	7,  // 27: millwright.member.v1.MemberService.Update:output_type -> millwright.member.v1.UpdateResponse
-	9,  // 28: millwright.member.v1.MemberService.Remove:output_type -> millwright.member.v1.RemoveResponse
-	11, // 29: millwright.member.v1.MemberService.Leave:output_type -> millwright.member.v1.LeaveResponse
-	13, // 30: millwright.member.v1.MemberService.Invite:output_type -> millwright.member.v1.InviteResponse
-	15, // 31: millwright.member.v1.MemberService.ListInvitations:output_type -> millwright.member.v1.ListInvitationsResponse
-	17, // 32: millwright.member.v1.MemberService.ResendInvitation:output_type -> millwright.member.v1.ResendInvitationResponse
-	19, // 33: millwright.member.v1.MemberService.RevokeInvitation:output_type -> millwright.member.v1.RevokeInvitationResponse
-	21, // 34: millwright.member.v1.MemberService.AcceptInvitation:output_type -> millwright.member.v1.AcceptInvitationResponse
-	23, // 35: millwright.member.v1.MemberService.ListRoles:output_type -> millwright.member.v1.ListRolesResponse
-	26, // [26:36] is the sub-list for method output_type
-	16, // [16:26] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	1,  // 6: millwright.member.v1.ListResponse.members:type_name -> millwright.member.v1.Member
+	21, // 7: millwright.member.v1.UpdateRequest.role:type_name -> millwright.tenant.v1.Role
+	1,  // 8: millwright.member.v1.UpdateResponse.member:type_name -> millwright.member.v1.Member
+	21, // 9: millwright.member.v1.InviteRequest.role:type_name -> millwright.tenant.v1.Role
+	2,  // 10: millwright.member.v1.InviteResponse.invitation:type_name -> millwright.member.v1.Invitation
+	2,  // 11: millwright.member.v1.ListInvitationsResponse.invitations:type_name -> millwright.member.v1.Invitation
+	2,  // 12: millwright.member.v1.ResendInvitationResponse.invitation:type_name -> millwright.member.v1.Invitation
+	23, // 13: millwright.member.v1.AcceptInvitationResponse.membership:type_name -> millwright.tenant.v1.Membership
+	3,  // 14: millwright.member.v1.MemberService.List:input_type -> millwright.member.v1.ListRequest
+	5,  // 15: millwright.member.v1.MemberService.Update:input_type -> millwright.member.v1.UpdateRequest
+	7,  // 16: millwright.member.v1.MemberService.Remove:input_type -> millwright.member.v1.RemoveRequest
+	9,  // 17: millwright.member.v1.MemberService.Leave:input_type -> millwright.member.v1.LeaveRequest
+	11, // 18: millwright.member.v1.MemberService.Invite:input_type -> millwright.member.v1.InviteRequest
+	13, // 19: millwright.member.v1.MemberService.ListInvitations:input_type -> millwright.member.v1.ListInvitationsRequest
+	15, // 20: millwright.member.v1.MemberService.ResendInvitation:input_type -> millwright.member.v1.ResendInvitationRequest
+	17, // 21: millwright.member.v1.MemberService.RevokeInvitation:input_type -> millwright.member.v1.RevokeInvitationRequest
+	19, // 22: millwright.member.v1.MemberService.AcceptInvitation:input_type -> millwright.member.v1.AcceptInvitationRequest
+	4,  // 23: millwright.member.v1.MemberService.List:output_type -> millwright.member.v1.ListResponse
+	6,  // 24: millwright.member.v1.MemberService.Update:output_type -> millwright.member.v1.UpdateResponse
+	8,  // 25: millwright.member.v1.MemberService.Remove:output_type -> millwright.member.v1.RemoveResponse
+	10, // 26: millwright.member.v1.MemberService.Leave:output_type -> millwright.member.v1.LeaveResponse
+	12, // 27: millwright.member.v1.MemberService.Invite:output_type -> millwright.member.v1.InviteResponse
+	14, // 28: millwright.member.v1.MemberService.ListInvitations:output_type -> millwright.member.v1.ListInvitationsResponse
+	16, // 29: millwright.member.v1.MemberService.ResendInvitation:output_type -> millwright.member.v1.ResendInvitationResponse
+	18, // 30: millwright.member.v1.MemberService.RevokeInvitation:output_type -> millwright.member.v1.RevokeInvitationResponse
+	20, // 31: millwright.member.v1.MemberService.AcceptInvitation:output_type -> millwright.member.v1.AcceptInvitationResponse
+	23, // [23:32] is the sub-list for method output_type
+	14, // [14:23] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_millwright_member_v1_member_proto_init() }
@@ -1426,7 +1301,7 @@ func file_millwright_member_v1_member_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_member_v1_member_proto_rawDesc), len(file_millwright_member_v1_member_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   23,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

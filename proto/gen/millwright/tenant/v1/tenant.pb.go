@@ -43,6 +43,8 @@ const (
 	Role_ROLE_QUALITY Role = 6
 	// Finance: reads usage and invoices; sees no machine.
 	Role_ROLE_FINANCE Role = 7
+	// Custom: a role of the tenant's own, see RoleService; a field beside it has its name.
+	Role_ROLE_CUSTOM Role = 8
 )
 
 // Enum value maps for Role.
@@ -56,6 +58,7 @@ var (
 		5: "ROLE_MAINTENANCE",
 		6: "ROLE_QUALITY",
 		7: "ROLE_FINANCE",
+		8: "ROLE_CUSTOM",
 	}
 	Role_value = map[string]int32{
 		"ROLE_UNSPECIFIED": 0,
@@ -66,6 +69,7 @@ var (
 		"ROLE_MAINTENANCE": 5,
 		"ROLE_QUALITY":     6,
 		"ROLE_FINANCE":     7,
+		"ROLE_CUSTOM":      8,
 	}
 )
 
@@ -449,9 +453,11 @@ type Tenant struct {
 	// Set while the tenant is suspended.
 	Suspension *Suspension `protobuf:"bytes,16,opt,name=suspension,proto3" json:"suspension,omitempty"`
 	// Set while the tenant is to be deleted.
-	Deletion      *Deletion `protobuf:"bytes,17,opt,name=deletion,proto3" json:"deletion,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Deletion *Deletion `protobuf:"bytes,17,opt,name=deletion,proto3" json:"deletion,omitempty"`
+	// People must sign in with a second factor to act for the tenant.
+	SecondFactorRequired bool `protobuf:"varint,50,opt,name=second_factor_required,json=secondFactorRequired,proto3" json:"second_factor_required,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *Tenant) Reset() {
@@ -601,6 +607,13 @@ func (x *Tenant) GetDeletion() *Deletion {
 		return x.Deletion
 	}
 	return nil
+}
+
+func (x *Tenant) GetSecondFactorRequired() bool {
+	if x != nil {
+		return x.SecondFactorRequired
+	}
+	return false
 }
 
 // Settings are what an admin decides for the whole tenant.
@@ -1099,9 +1112,13 @@ type Membership struct {
 	// What the role may do, e.g. devices.write.
 	Actions []string `protobuf:"bytes,4,rep,name=actions,proto3" json:"actions,omitempty"`
 	// The facilities that the person is confined to; empty: all.
-	Facilities    []string `protobuf:"bytes,5,rep,name=facilities,proto3" json:"facilities,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Facilities []string `protobuf:"bytes,5,rep,name=facilities,proto3" json:"facilities,omitempty"`
+	// Names the role when it is one of the tenant's own.
+	CustomRole string `protobuf:"bytes,6,opt,name=custom_role,json=customRole,proto3" json:"custom_role,omitempty"`
+	// The tenant requires a second factor and the session has none: only the account is in reach.
+	SecondFactorMissing bool `protobuf:"varint,7,opt,name=second_factor_missing,json=secondFactorMissing,proto3" json:"second_factor_missing,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Membership) Reset() {
@@ -1169,91 +1186,18 @@ func (x *Membership) GetFacilities() []string {
 	return nil
 }
 
-// Key is an API key without its secret.
-type Key struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	KeyId string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// The first characters of the secret, to recognise it by.
-	Prefix    string                 `protobuf:"bytes,3,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	Role      Role                   `protobuf:"varint,4,opt,name=role,proto3,enum=millwright.tenant.v1.Role" json:"role,omitempty"`
-	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	// Unset: the key does not expire.
-	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Key) Reset() {
-	*x = Key{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[9]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Key) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Key) ProtoMessage() {}
-
-func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[9]
+func (x *Membership) GetCustomRole() string {
 	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Key.ProtoReflect.Descriptor instead.
-func (*Key) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{9}
-}
-
-func (x *Key) GetKeyId() string {
-	if x != nil {
-		return x.KeyId
+		return x.CustomRole
 	}
 	return ""
 }
 
-func (x *Key) GetName() string {
+func (x *Membership) GetSecondFactorMissing() bool {
 	if x != nil {
-		return x.Name
+		return x.SecondFactorMissing
 	}
-	return ""
-}
-
-func (x *Key) GetPrefix() string {
-	if x != nil {
-		return x.Prefix
-	}
-	return ""
-}
-
-func (x *Key) GetRole() Role {
-	if x != nil {
-		return x.Role
-	}
-	return Role_ROLE_UNSPECIFIED
-}
-
-func (x *Key) GetCreatedAt() *timestamppb.Timestamp {
-	if x != nil {
-		return x.CreatedAt
-	}
-	return nil
-}
-
-func (x *Key) GetExpiresAt() *timestamppb.Timestamp {
-	if x != nil {
-		return x.ExpiresAt
-	}
-	return nil
+	return false
 }
 
 // CreateRequest asks for a new tenant.
@@ -1272,7 +1216,7 @@ type CreateRequest struct {
 
 func (x *CreateRequest) Reset() {
 	*x = CreateRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[10]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1284,7 +1228,7 @@ func (x *CreateRequest) String() string {
 func (*CreateRequest) ProtoMessage() {}
 
 func (x *CreateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[10]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1297,7 +1241,7 @@ func (x *CreateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRequest.ProtoReflect.Descriptor instead.
 func (*CreateRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{10}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CreateRequest) GetName() string {
@@ -1338,7 +1282,7 @@ type CreateResponse struct {
 
 func (x *CreateResponse) Reset() {
 	*x = CreateResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[11]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1350,7 +1294,7 @@ func (x *CreateResponse) String() string {
 func (*CreateResponse) ProtoMessage() {}
 
 func (x *CreateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[11]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1363,7 +1307,7 @@ func (x *CreateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateResponse.ProtoReflect.Descriptor instead.
 func (*CreateResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{11}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CreateResponse) GetTenant() *Tenant {
@@ -1382,7 +1326,7 @@ type ListRequest struct {
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[12]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1394,7 +1338,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[12]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1407,7 +1351,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{12}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{11}
 }
 
 // ListResponse carries the caller's tenants and who they are.
@@ -1418,14 +1362,16 @@ type ListResponse struct {
 	// The person has shown that they read the address's e-mails. Who has not cannot found a tenant.
 	Verified bool `protobuf:"varint,3,opt,name=verified,proto3" json:"verified,omitempty"`
 	// The person is an operator of the installation.
-	Operator      bool `protobuf:"varint,4,opt,name=operator,proto3" json:"operator,omitempty"`
+	Operator bool `protobuf:"varint,4,opt,name=operator,proto3" json:"operator,omitempty"`
+	// The session was begun with a second factor.
+	SecondFactor  bool `protobuf:"varint,50,opt,name=second_factor,json=secondFactor,proto3" json:"second_factor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[13]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1437,7 +1383,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[13]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1450,7 +1396,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{13}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListResponse) GetMemberships() []*Membership {
@@ -1481,6 +1427,13 @@ func (x *ListResponse) GetOperator() bool {
 	return false
 }
 
+func (x *ListResponse) GetSecondFactor() bool {
+	if x != nil {
+		return x.SecondFactor
+	}
+	return false
+}
+
 // SwitchRequest names the tenant to act for.
 type SwitchRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1491,7 +1444,7 @@ type SwitchRequest struct {
 
 func (x *SwitchRequest) Reset() {
 	*x = SwitchRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[14]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1503,7 +1456,7 @@ func (x *SwitchRequest) String() string {
 func (*SwitchRequest) ProtoMessage() {}
 
 func (x *SwitchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[14]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1516,7 +1469,7 @@ func (x *SwitchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SwitchRequest.ProtoReflect.Descriptor instead.
 func (*SwitchRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{14}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SwitchRequest) GetTenantId() string {
@@ -1536,7 +1489,7 @@ type SwitchResponse struct {
 
 func (x *SwitchResponse) Reset() {
 	*x = SwitchResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[15]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1548,7 +1501,7 @@ func (x *SwitchResponse) String() string {
 func (*SwitchResponse) ProtoMessage() {}
 
 func (x *SwitchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[15]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1561,7 +1514,7 @@ func (x *SwitchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SwitchResponse.ProtoReflect.Descriptor instead.
 func (*SwitchResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{15}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SwitchResponse) GetMembership() *Membership {
@@ -1580,7 +1533,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[16]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1592,7 +1545,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[16]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1605,7 +1558,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{16}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{15}
 }
 
 // GetResponse carries the caller's tenant and role.
@@ -1614,14 +1567,18 @@ type GetResponse struct {
 	Tenant *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	Role   Role                   `protobuf:"varint,2,opt,name=role,proto3,enum=millwright.tenant.v1.Role" json:"role,omitempty"`
 	// What the caller may do, e.g. devices.write.
-	Actions       []string `protobuf:"bytes,3,rep,name=actions,proto3" json:"actions,omitempty"`
+	Actions []string `protobuf:"bytes,3,rep,name=actions,proto3" json:"actions,omitempty"`
+	// Names the role when it is one of the tenant's own.
+	CustomRole string `protobuf:"bytes,4,opt,name=custom_role,json=customRole,proto3" json:"custom_role,omitempty"`
+	// The facilities that the caller is confined to; empty: all.
+	Facilities    []string `protobuf:"bytes,5,rep,name=facilities,proto3" json:"facilities,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetResponse) Reset() {
 	*x = GetResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[17]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1633,7 +1590,7 @@ func (x *GetResponse) String() string {
 func (*GetResponse) ProtoMessage() {}
 
 func (x *GetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[17]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1646,7 +1603,7 @@ func (x *GetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResponse.ProtoReflect.Descriptor instead.
 func (*GetResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{17}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetResponse) GetTenant() *Tenant {
@@ -1670,6 +1627,20 @@ func (x *GetResponse) GetActions() []string {
 	return nil
 }
 
+func (x *GetResponse) GetCustomRole() string {
+	if x != nil {
+		return x.CustomRole
+	}
+	return ""
+}
+
+func (x *GetResponse) GetFacilities() []string {
+	if x != nil {
+		return x.Facilities
+	}
+	return nil
+}
+
 // ListPlansRequest asks for the plans.
 type ListPlansRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1679,7 +1650,7 @@ type ListPlansRequest struct {
 
 func (x *ListPlansRequest) Reset() {
 	*x = ListPlansRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[18]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1691,7 +1662,7 @@ func (x *ListPlansRequest) String() string {
 func (*ListPlansRequest) ProtoMessage() {}
 
 func (x *ListPlansRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[18]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1704,7 +1675,7 @@ func (x *ListPlansRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPlansRequest.ProtoReflect.Descriptor instead.
 func (*ListPlansRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{18}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{17}
 }
 
 // ListPlansResponse carries the plans, smallest first.
@@ -1717,7 +1688,7 @@ type ListPlansResponse struct {
 
 func (x *ListPlansResponse) Reset() {
 	*x = ListPlansResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[19]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1729,7 +1700,7 @@ func (x *ListPlansResponse) String() string {
 func (*ListPlansResponse) ProtoMessage() {}
 
 func (x *ListPlansResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[19]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1742,7 +1713,7 @@ func (x *ListPlansResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPlansResponse.ProtoReflect.Descriptor instead.
 func (*ListPlansResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{19}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListPlansResponse) GetPlans() []*Plan {
@@ -1764,7 +1735,7 @@ type UpdateSettingsRequest struct {
 
 func (x *UpdateSettingsRequest) Reset() {
 	*x = UpdateSettingsRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[20]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1776,7 +1747,7 @@ func (x *UpdateSettingsRequest) String() string {
 func (*UpdateSettingsRequest) ProtoMessage() {}
 
 func (x *UpdateSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[20]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1789,7 +1760,7 @@ func (x *UpdateSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateSettingsRequest.ProtoReflect.Descriptor instead.
 func (*UpdateSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{20}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *UpdateSettingsRequest) GetSettings() *Settings {
@@ -1816,7 +1787,7 @@ type UpdateSettingsResponse struct {
 
 func (x *UpdateSettingsResponse) Reset() {
 	*x = UpdateSettingsResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[21]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1828,7 +1799,7 @@ func (x *UpdateSettingsResponse) String() string {
 func (*UpdateSettingsResponse) ProtoMessage() {}
 
 func (x *UpdateSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[21]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1841,7 +1812,7 @@ func (x *UpdateSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateSettingsResponse.ProtoReflect.Descriptor instead.
 func (*UpdateSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{21}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *UpdateSettingsResponse) GetSettings() *Settings {
@@ -1864,7 +1835,7 @@ type SettingsConflict struct {
 
 func (x *SettingsConflict) Reset() {
 	*x = SettingsConflict{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[22]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1876,7 +1847,7 @@ func (x *SettingsConflict) String() string {
 func (*SettingsConflict) ProtoMessage() {}
 
 func (x *SettingsConflict) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[22]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1889,7 +1860,7 @@ func (x *SettingsConflict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettingsConflict.ProtoReflect.Descriptor instead.
 func (*SettingsConflict) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{22}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SettingsConflict) GetYours() *Settings {
@@ -1918,7 +1889,7 @@ type TransferOwnershipRequest struct {
 
 func (x *TransferOwnershipRequest) Reset() {
 	*x = TransferOwnershipRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[23]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1930,7 +1901,7 @@ func (x *TransferOwnershipRequest) String() string {
 func (*TransferOwnershipRequest) ProtoMessage() {}
 
 func (x *TransferOwnershipRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[23]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1943,7 +1914,7 @@ func (x *TransferOwnershipRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferOwnershipRequest.ProtoReflect.Descriptor instead.
 func (*TransferOwnershipRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{23}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *TransferOwnershipRequest) GetMemberId() string {
@@ -1970,7 +1941,7 @@ type TransferOwnershipResponse struct {
 
 func (x *TransferOwnershipResponse) Reset() {
 	*x = TransferOwnershipResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[24]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1982,7 +1953,7 @@ func (x *TransferOwnershipResponse) String() string {
 func (*TransferOwnershipResponse) ProtoMessage() {}
 
 func (x *TransferOwnershipResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[24]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1995,7 +1966,7 @@ func (x *TransferOwnershipResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferOwnershipResponse.ProtoReflect.Descriptor instead.
 func (*TransferOwnershipResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{24}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *TransferOwnershipResponse) GetMembership() *Membership {
@@ -2016,7 +1987,7 @@ type DeleteRequest struct {
 
 func (x *DeleteRequest) Reset() {
 	*x = DeleteRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[25]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2028,7 +1999,7 @@ func (x *DeleteRequest) String() string {
 func (*DeleteRequest) ProtoMessage() {}
 
 func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[25]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2041,7 +2012,7 @@ func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{25}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DeleteRequest) GetConfirm() string {
@@ -2061,7 +2032,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[26]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2073,7 +2044,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[26]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2086,7 +2057,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{26}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *DeleteResponse) GetTenant() *Tenant {
@@ -2105,7 +2076,7 @@ type CancelDeletionRequest struct {
 
 func (x *CancelDeletionRequest) Reset() {
 	*x = CancelDeletionRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[27]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2117,7 +2088,7 @@ func (x *CancelDeletionRequest) String() string {
 func (*CancelDeletionRequest) ProtoMessage() {}
 
 func (x *CancelDeletionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[27]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2130,7 +2101,7 @@ func (x *CancelDeletionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelDeletionRequest.ProtoReflect.Descriptor instead.
 func (*CancelDeletionRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{27}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{26}
 }
 
 // CancelDeletionResponse carries the tenant as it is now.
@@ -2143,7 +2114,7 @@ type CancelDeletionResponse struct {
 
 func (x *CancelDeletionResponse) Reset() {
 	*x = CancelDeletionResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[28]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2155,7 +2126,7 @@ func (x *CancelDeletionResponse) String() string {
 func (*CancelDeletionResponse) ProtoMessage() {}
 
 func (x *CancelDeletionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[28]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2168,7 +2139,7 @@ func (x *CancelDeletionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelDeletionResponse.ProtoReflect.Descriptor instead.
 func (*CancelDeletionResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{28}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CancelDeletionResponse) GetTenant() *Tenant {
@@ -2187,7 +2158,7 @@ type ListRemovedRequest struct {
 
 func (x *ListRemovedRequest) Reset() {
 	*x = ListRemovedRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[29]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2199,7 +2170,7 @@ func (x *ListRemovedRequest) String() string {
 func (*ListRemovedRequest) ProtoMessage() {}
 
 func (x *ListRemovedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[29]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2212,7 +2183,7 @@ func (x *ListRemovedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRemovedRequest.ProtoReflect.Descriptor instead.
 func (*ListRemovedRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{29}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{28}
 }
 
 // ListRemovedResponse carries them, newest first.
@@ -2225,7 +2196,7 @@ type ListRemovedResponse struct {
 
 func (x *ListRemovedResponse) Reset() {
 	*x = ListRemovedResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[30]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2237,7 +2208,7 @@ func (x *ListRemovedResponse) String() string {
 func (*ListRemovedResponse) ProtoMessage() {}
 
 func (x *ListRemovedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[30]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2250,7 +2221,7 @@ func (x *ListRemovedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRemovedResponse.ProtoReflect.Descriptor instead.
 func (*ListRemovedResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{30}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListRemovedResponse) GetTenants() []*Removed {
@@ -2272,7 +2243,7 @@ type SuspendRequest struct {
 
 func (x *SuspendRequest) Reset() {
 	*x = SuspendRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[31]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2284,7 +2255,7 @@ func (x *SuspendRequest) String() string {
 func (*SuspendRequest) ProtoMessage() {}
 
 func (x *SuspendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[31]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2297,7 +2268,7 @@ func (x *SuspendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendRequest.ProtoReflect.Descriptor instead.
 func (*SuspendRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{31}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SuspendRequest) GetTenantId() string {
@@ -2324,7 +2295,7 @@ type SuspendResponse struct {
 
 func (x *SuspendResponse) Reset() {
 	*x = SuspendResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[32]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2336,7 +2307,7 @@ func (x *SuspendResponse) String() string {
 func (*SuspendResponse) ProtoMessage() {}
 
 func (x *SuspendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[32]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2349,7 +2320,7 @@ func (x *SuspendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendResponse.ProtoReflect.Descriptor instead.
 func (*SuspendResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{32}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SuspendResponse) GetTenant() *Tenant {
@@ -2369,7 +2340,7 @@ type ResumeRequest struct {
 
 func (x *ResumeRequest) Reset() {
 	*x = ResumeRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[33]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2381,7 +2352,7 @@ func (x *ResumeRequest) String() string {
 func (*ResumeRequest) ProtoMessage() {}
 
 func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[33]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2394,7 +2365,7 @@ func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRequest.ProtoReflect.Descriptor instead.
 func (*ResumeRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{33}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ResumeRequest) GetTenantId() string {
@@ -2414,7 +2385,7 @@ type ResumeResponse struct {
 
 func (x *ResumeResponse) Reset() {
 	*x = ResumeResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[34]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2426,7 +2397,7 @@ func (x *ResumeResponse) String() string {
 func (*ResumeResponse) ProtoMessage() {}
 
 func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[34]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2439,7 +2410,7 @@ func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeResponse.ProtoReflect.Descriptor instead.
 func (*ResumeResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{34}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ResumeResponse) GetTenant() *Tenant {
@@ -2449,32 +2420,73 @@ func (x *ResumeResponse) GetTenant() *Tenant {
 	return nil
 }
 
-// CreateKeyRequest describes the key.
-type CreateKeyRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// No more than the caller's own role.
-	Role Role `protobuf:"varint,2,opt,name=role,proto3,enum=millwright.tenant.v1.Role" json:"role,omitempty"`
-	// Unset: the key does not expire.
-	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+// RequireSecondFactorRequest says whether.
+type RequireSecondFactorRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Required      bool                   `protobuf:"varint,1,opt,name=required,proto3" json:"required,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *CreateKeyRequest) Reset() {
-	*x = CreateKeyRequest{}
+func (x *RequireSecondFactorRequest) Reset() {
+	*x = RequireSecondFactorRequest{}
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequireSecondFactorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequireSecondFactorRequest) ProtoMessage() {}
+
+func (x *RequireSecondFactorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequireSecondFactorRequest.ProtoReflect.Descriptor instead.
+func (*RequireSecondFactorRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *RequireSecondFactorRequest) GetRequired() bool {
+	if x != nil {
+		return x.Required
+	}
+	return false
+}
+
+// RequireSecondFactorResponse carries the tenant.
+type RequireSecondFactorResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequireSecondFactorResponse) Reset() {
+	*x = RequireSecondFactorResponse{}
 	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *CreateKeyRequest) String() string {
+func (x *RequireSecondFactorResponse) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*CreateKeyRequest) ProtoMessage() {}
+func (*RequireSecondFactorResponse) ProtoMessage() {}
 
-func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
+func (x *RequireSecondFactorResponse) ProtoReflect() protoreflect.Message {
 	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -2486,247 +2498,16 @@ func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use CreateKeyRequest.ProtoReflect.Descriptor instead.
-func (*CreateKeyRequest) Descriptor() ([]byte, []int) {
+// Deprecated: Use RequireSecondFactorResponse.ProtoReflect.Descriptor instead.
+func (*RequireSecondFactorResponse) Descriptor() ([]byte, []int) {
 	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{35}
 }
 
-func (x *CreateKeyRequest) GetName() string {
+func (x *RequireSecondFactorResponse) GetTenant() *Tenant {
 	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *CreateKeyRequest) GetRole() Role {
-	if x != nil {
-		return x.Role
-	}
-	return Role_ROLE_UNSPECIFIED
-}
-
-func (x *CreateKeyRequest) GetExpiresAt() *timestamppb.Timestamp {
-	if x != nil {
-		return x.ExpiresAt
+		return x.Tenant
 	}
 	return nil
-}
-
-// CreateKeyResponse carries the key and, only here, its secret.
-type CreateKeyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           *Key                   `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Secret        string                 `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *CreateKeyResponse) Reset() {
-	*x = CreateKeyResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[36]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *CreateKeyResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*CreateKeyResponse) ProtoMessage() {}
-
-func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[36]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use CreateKeyResponse.ProtoReflect.Descriptor instead.
-func (*CreateKeyResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{36}
-}
-
-func (x *CreateKeyResponse) GetKey() *Key {
-	if x != nil {
-		return x.Key
-	}
-	return nil
-}
-
-func (x *CreateKeyResponse) GetSecret() string {
-	if x != nil {
-		return x.Secret
-	}
-	return ""
-}
-
-// ListKeysRequest asks for the tenant's keys.
-type ListKeysRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListKeysRequest) Reset() {
-	*x = ListKeysRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[37]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListKeysRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListKeysRequest) ProtoMessage() {}
-
-func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[37]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListKeysRequest.ProtoReflect.Descriptor instead.
-func (*ListKeysRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{37}
-}
-
-// ListKeysResponse carries the tenant's keys.
-type ListKeysResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Keys          []*Key                 `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListKeysResponse) Reset() {
-	*x = ListKeysResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[38]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListKeysResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListKeysResponse) ProtoMessage() {}
-
-func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[38]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListKeysResponse.ProtoReflect.Descriptor instead.
-func (*ListKeysResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{38}
-}
-
-func (x *ListKeysResponse) GetKeys() []*Key {
-	if x != nil {
-		return x.Keys
-	}
-	return nil
-}
-
-// RevokeKeyRequest names the key.
-type RevokeKeyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *RevokeKeyRequest) Reset() {
-	*x = RevokeKeyRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[39]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *RevokeKeyRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*RevokeKeyRequest) ProtoMessage() {}
-
-func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[39]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use RevokeKeyRequest.ProtoReflect.Descriptor instead.
-func (*RevokeKeyRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{39}
-}
-
-func (x *RevokeKeyRequest) GetKeyId() string {
-	if x != nil {
-		return x.KeyId
-	}
-	return ""
-}
-
-// RevokeKeyResponse is empty.
-type RevokeKeyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *RevokeKeyResponse) Reset() {
-	*x = RevokeKeyResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[40]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *RevokeKeyResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*RevokeKeyResponse) ProtoMessage() {}
-
-func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[40]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use RevokeKeyResponse.ProtoReflect.Descriptor instead.
-func (*RevokeKeyResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{40}
 }
 
 // IssueCellTokenRequest asks for a token of the caller's own rights.
@@ -2738,7 +2519,7 @@ type IssueCellTokenRequest struct {
 
 func (x *IssueCellTokenRequest) Reset() {
 	*x = IssueCellTokenRequest{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[41]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2750,7 +2531,7 @@ func (x *IssueCellTokenRequest) String() string {
 func (*IssueCellTokenRequest) ProtoMessage() {}
 
 func (x *IssueCellTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[41]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2763,7 +2544,7 @@ func (x *IssueCellTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueCellTokenRequest.ProtoReflect.Descriptor instead.
 func (*IssueCellTokenRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{41}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{36}
 }
 
 // IssueCellTokenResponse carries the token; send it as `Authorization: Bearer <token>`.
@@ -2778,7 +2559,7 @@ type IssueCellTokenResponse struct {
 
 func (x *IssueCellTokenResponse) Reset() {
 	*x = IssueCellTokenResponse{}
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[42]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2790,7 +2571,7 @@ func (x *IssueCellTokenResponse) String() string {
 func (*IssueCellTokenResponse) ProtoMessage() {}
 
 func (x *IssueCellTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[42]
+	mi := &file_millwright_tenant_v1_tenant_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2803,7 +2584,7 @@ func (x *IssueCellTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueCellTokenResponse.ProtoReflect.Descriptor instead.
 func (*IssueCellTokenResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{42}
+	return file_millwright_tenant_v1_tenant_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *IssueCellTokenResponse) GetToken() string {
@@ -2840,7 +2621,7 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\rpayload_bytes\x18\x05 \x01(\x05R\fpayloadBytes\x126\n" +
 	"\x17measurements_per_device\x18\x06 \x01(\x05R\x15measurementsPerDevice\x12\x12\n" +
 	"\x04keys\x18\a \x01(\x05R\x04keys\x12\x18\n" +
-	"\amembers\x18\b \x01(\x05R\amembers\"\xb1\x05\n" +
+	"\amembers\x18\b \x01(\x05R\amembers\"\xe7\x05\n" +
 	"\x06Tenant\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -2863,7 +2644,8 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\n" +
 	"suspension\x18\x10 \x01(\v2 .millwright.tenant.v1.SuspensionR\n" +
 	"suspension\x12:\n" +
-	"\bdeletion\x18\x11 \x01(\v2\x1e.millwright.tenant.v1.DeletionR\bdeletion\"\xf6\x02\n" +
+	"\bdeletion\x18\x11 \x01(\v2\x1e.millwright.tenant.v1.DeletionR\bdeletion\x124\n" +
+	"\x16second_factor_required\x182 \x01(\bR\x14secondFactorRequired\"\xf6\x02\n" +
 	"\bSettings\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18PR\x04name\x12&\n" +
 	"\ttime_zone\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\btimeZone\x12=\n" +
@@ -2910,7 +2692,7 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\x04plan\x18\x01 \x01(\tR\x04plan\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x124\n" +
 	"\x06limits\x18\x03 \x01(\v2\x1c.millwright.tenant.v1.LimitsR\x06limits\x12%\n" +
-	"\x0eretention_days\x18\x04 \x01(\x05R\rretentionDays\"\xc6\x01\n" +
+	"\x0eretention_days\x18\x04 \x01(\x05R\rretentionDays\"\x9b\x02\n" +
 	"\n" +
 	"Membership\x124\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x1c.millwright.tenant.v1.TenantR\x06tenant\x12.\n" +
@@ -2919,16 +2701,10 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\aactions\x18\x04 \x03(\tR\aactions\x12\x1e\n" +
 	"\n" +
 	"facilities\x18\x05 \x03(\tR\n" +
-	"facilities\"\xee\x01\n" +
-	"\x03Key\x12\x15\n" +
-	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
-	"\x06prefix\x18\x03 \x01(\tR\x06prefix\x12.\n" +
-	"\x04role\x18\x04 \x01(\x0e2\x1a.millwright.tenant.v1.RoleR\x04role\x129\n" +
-	"\n" +
-	"created_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
-	"\n" +
-	"expires_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"\xad\x01\n" +
+	"facilities\x12\x1f\n" +
+	"\vcustom_role\x18\x06 \x01(\tR\n" +
+	"customRole\x122\n" +
+	"\x15second_factor_missing\x18\a \x01(\bR\x13secondFactorMissing\"\xad\x01\n" +
 	"\rCreateRequest\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18PR\x04name\x12?\n" +
 	"\x04slug\x18\x02 \x01(\tB+\xbaH(\xd8\x01\x01r#2!^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$R\x04slug\x12\x1f\n" +
@@ -2936,12 +2712,13 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\x04plan\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18(R\x04plan\"F\n" +
 	"\x0eCreateResponse\x124\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x1c.millwright.tenant.v1.TenantR\x06tenant\"\r\n" +
-	"\vListRequest\"\xa0\x01\n" +
+	"\vListRequest\"\xc5\x01\n" +
 	"\fListResponse\x12B\n" +
 	"\vmemberships\x18\x01 \x03(\v2 .millwright.tenant.v1.MembershipR\vmemberships\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12\x1a\n" +
 	"\bverified\x18\x03 \x01(\bR\bverified\x12\x1a\n" +
-	"\boperator\x18\x04 \x01(\bR\boperator\"7\n" +
+	"\boperator\x18\x04 \x01(\bR\boperator\x12#\n" +
+	"\rsecond_factor\x182 \x01(\bR\fsecondFactor\"7\n" +
 	"\rSwitchRequest\x12&\n" +
 	"\ttenant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(R\btenantId\"R\n" +
 	"\x0eSwitchResponse\x12@\n" +
@@ -2949,11 +2726,16 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"membership\x18\x01 \x01(\v2 .millwright.tenant.v1.MembershipR\n" +
 	"membership\"\f\n" +
 	"\n" +
-	"GetRequest\"\x8d\x01\n" +
+	"GetRequest\"\xce\x01\n" +
 	"\vGetResponse\x124\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x1c.millwright.tenant.v1.TenantR\x06tenant\x12.\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x1a.millwright.tenant.v1.RoleR\x04role\x12\x18\n" +
-	"\aactions\x18\x03 \x03(\tR\aactions\"\x12\n" +
+	"\aactions\x18\x03 \x03(\tR\aactions\x12\x1f\n" +
+	"\vcustom_role\x18\x04 \x01(\tR\n" +
+	"customRole\x12\x1e\n" +
+	"\n" +
+	"facilities\x18\x05 \x03(\tR\n" +
+	"facilities\"\x12\n" +
 	"\x10ListPlansRequest\"E\n" +
 	"\x11ListPlansResponse\x120\n" +
 	"\x05plans\x18\x01 \x03(\v2\x1a.millwright.tenant.v1.PlanR\x05plans\"~\n" +
@@ -2991,28 +2773,17 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\rResumeRequest\x12&\n" +
 	"\ttenant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(R\btenantId\"F\n" +
 	"\x0eResumeResponse\x124\n" +
-	"\x06tenant\x18\x01 \x01(\v2\x1c.millwright.tenant.v1.TenantR\x06tenant\"\xa8\x01\n" +
-	"\x10CreateKeyRequest\x12\x1d\n" +
-	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18PR\x04name\x12:\n" +
-	"\x04role\x18\x02 \x01(\x0e2\x1a.millwright.tenant.v1.RoleB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04role\x129\n" +
-	"\n" +
-	"expires_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"X\n" +
-	"\x11CreateKeyResponse\x12+\n" +
-	"\x03key\x18\x01 \x01(\v2\x19.millwright.tenant.v1.KeyR\x03key\x12\x16\n" +
-	"\x06secret\x18\x02 \x01(\tR\x06secret\"\x11\n" +
-	"\x0fListKeysRequest\"A\n" +
-	"\x10ListKeysResponse\x12-\n" +
-	"\x04keys\x18\x01 \x03(\v2\x19.millwright.tenant.v1.KeyR\x04keys\"4\n" +
-	"\x10RevokeKeyRequest\x12 \n" +
-	"\x06key_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(R\x05keyId\"\x13\n" +
-	"\x11RevokeKeyResponse\"\x17\n" +
+	"\x06tenant\x18\x01 \x01(\v2\x1c.millwright.tenant.v1.TenantR\x06tenant\"8\n" +
+	"\x1aRequireSecondFactorRequest\x12\x1a\n" +
+	"\brequired\x18\x01 \x01(\bR\brequired\"S\n" +
+	"\x1bRequireSecondFactorResponse\x124\n" +
+	"\x06tenant\x18\x01 \x01(\v2\x1c.millwright.tenant.v1.TenantR\x06tenant\"\x17\n" +
 	"\x15IssueCellTokenRequest\"\x84\x01\n" +
 	"\x16IssueCellTokenResponse\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x129\n" +
 	"\n" +
 	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x19\n" +
-	"\bcell_url\x18\x03 \x01(\tR\acellUrl*\x9a\x01\n" +
+	"\bcell_url\x18\x03 \x01(\tR\acellUrl*\xab\x01\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -3023,7 +2794,8 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\vROLE_VIEWER\x10\x04\x12\x14\n" +
 	"\x10ROLE_MAINTENANCE\x10\x05\x12\x10\n" +
 	"\fROLE_QUALITY\x10\x06\x12\x10\n" +
-	"\fROLE_FINANCE\x10\a*\xa0\x01\n" +
+	"\fROLE_FINANCE\x10\a\x12\x0f\n" +
+	"\vROLE_CUSTOM\x10\b*\xa0\x01\n" +
 	"\fTenantStatus\x12\x1d\n" +
 	"\x19TENANT_STATUS_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aTENANT_STATUS_PROVISIONING\x10\x01\x12\x18\n" +
@@ -3043,7 +2815,7 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\x16STEP_STATE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12STEP_STATE_WAITING\x10\x01\x12\x16\n" +
 	"\x12STEP_STATE_RUNNING\x10\x02\x12\x13\n" +
-	"\x0fSTEP_STATE_DONE\x10\x032\x9b\x10\n" +
+	"\x0fSTEP_STATE_DONE\x10\x032\xe2\x0e\n" +
 	"\rTenantService\x12o\n" +
 	"\x06Create\x12#.millwright.tenant.v1.CreateRequest\x1a$.millwright.tenant.v1.CreateResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/api/v1/tenants\x12f\n" +
 	"\x04List\x12!.millwright.tenant.v1.ListRequest\x1a\".millwright.tenant.v1.ListResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/tenants\x12\x82\x01\n" +
@@ -3056,10 +2828,8 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\x0eCancelDeletion\x12+.millwright.tenant.v1.CancelDeletionRequest\x1a,.millwright.tenant.v1.CancelDeletionResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/api/v1/tenant:cancel-deletion\x12\x83\x01\n" +
 	"\vListRemoved\x12(.millwright.tenant.v1.ListRemovedRequest\x1a).millwright.tenant.v1.ListRemovedResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/removed-tenants\x12\x8f\x01\n" +
 	"\aSuspend\x12$.millwright.tenant.v1.SuspendRequest\x1a%.millwright.tenant.v1.SuspendResponse\"7\x82\xd3\xe4\x93\x021:\x01*\",/api/v1/platform/tenants/{tenant_id}:suspend\x12\x8b\x01\n" +
-	"\x06Resume\x12#.millwright.tenant.v1.ResumeRequest\x1a$.millwright.tenant.v1.ResumeResponse\"6\x82\xd3\xe4\x93\x020:\x01*\"+/api/v1/platform/tenants/{tenant_id}:resume\x12u\n" +
-	"\tCreateKey\x12&.millwright.tenant.v1.CreateKeyRequest\x1a'.millwright.tenant.v1.CreateKeyResponse\"\x17\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/api/v1/keys\x12o\n" +
-	"\bListKeys\x12%.millwright.tenant.v1.ListKeysRequest\x1a&.millwright.tenant.v1.ListKeysResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\f/api/v1/keys\x12{\n" +
-	"\tRevokeKey\x12&.millwright.tenant.v1.RevokeKeyRequest\x1a'.millwright.tenant.v1.RevokeKeyResponse\"\x1d\x82\xd3\xe4\x93\x02\x17*\x15/api/v1/keys/{key_id}\x12\x8a\x01\n" +
+	"\x06Resume\x12#.millwright.tenant.v1.ResumeRequest\x1a$.millwright.tenant.v1.ResumeResponse\"6\x82\xd3\xe4\x93\x020:\x01*\"+/api/v1/platform/tenants/{tenant_id}:resume\x12\xa9\x01\n" +
+	"\x13RequireSecondFactor\x120.millwright.tenant.v1.RequireSecondFactorRequest\x1a1.millwright.tenant.v1.RequireSecondFactorResponse\"-\x82\xd3\xe4\x93\x02':\x01*\"\"/api/v1/tenant:requireSecondFactor\x12\x8a\x01\n" +
 	"\x0eIssueCellToken\x12+.millwright.tenant.v1.IssueCellTokenRequest\x1a,.millwright.tenant.v1.IssueCellTokenResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/api/v1/cell-tokenBMZKgithub.com/millwright-io/millwright/proto/gen/millwright/tenant/v1;tenantv1b\x06proto3"
 
 var (
@@ -3075,63 +2845,58 @@ func file_millwright_tenant_v1_tenant_proto_rawDescGZIP() []byte {
 }
 
 var file_millwright_tenant_v1_tenant_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_millwright_tenant_v1_tenant_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_millwright_tenant_v1_tenant_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_millwright_tenant_v1_tenant_proto_goTypes = []any{
-	(Role)(0),                         // 0: millwright.tenant.v1.Role
-	(TenantStatus)(0),                 // 1: millwright.tenant.v1.TenantStatus
-	(Units)(0),                        // 2: millwright.tenant.v1.Units
-	(AlertSeverity)(0),                // 3: millwright.tenant.v1.AlertSeverity
-	(StepState)(0),                    // 4: millwright.tenant.v1.StepState
-	(*Limits)(nil),                    // 5: millwright.tenant.v1.Limits
-	(*Tenant)(nil),                    // 6: millwright.tenant.v1.Tenant
-	(*Settings)(nil),                  // 7: millwright.tenant.v1.Settings
-	(*Step)(nil),                      // 8: millwright.tenant.v1.Step
-	(*Suspension)(nil),                // 9: millwright.tenant.v1.Suspension
-	(*Deletion)(nil),                  // 10: millwright.tenant.v1.Deletion
-	(*Removed)(nil),                   // 11: millwright.tenant.v1.Removed
-	(*Plan)(nil),                      // 12: millwright.tenant.v1.Plan
-	(*Membership)(nil),                // 13: millwright.tenant.v1.Membership
-	(*Key)(nil),                       // 14: millwright.tenant.v1.Key
-	(*CreateRequest)(nil),             // 15: millwright.tenant.v1.CreateRequest
-	(*CreateResponse)(nil),            // 16: millwright.tenant.v1.CreateResponse
-	(*ListRequest)(nil),               // 17: millwright.tenant.v1.ListRequest
-	(*ListResponse)(nil),              // 18: millwright.tenant.v1.ListResponse
-	(*SwitchRequest)(nil),             // 19: millwright.tenant.v1.SwitchRequest
-	(*SwitchResponse)(nil),            // 20: millwright.tenant.v1.SwitchResponse
-	(*GetRequest)(nil),                // 21: millwright.tenant.v1.GetRequest
-	(*GetResponse)(nil),               // 22: millwright.tenant.v1.GetResponse
-	(*ListPlansRequest)(nil),          // 23: millwright.tenant.v1.ListPlansRequest
-	(*ListPlansResponse)(nil),         // 24: millwright.tenant.v1.ListPlansResponse
-	(*UpdateSettingsRequest)(nil),     // 25: millwright.tenant.v1.UpdateSettingsRequest
-	(*UpdateSettingsResponse)(nil),    // 26: millwright.tenant.v1.UpdateSettingsResponse
-	(*SettingsConflict)(nil),          // 27: millwright.tenant.v1.SettingsConflict
-	(*TransferOwnershipRequest)(nil),  // 28: millwright.tenant.v1.TransferOwnershipRequest
-	(*TransferOwnershipResponse)(nil), // 29: millwright.tenant.v1.TransferOwnershipResponse
-	(*DeleteRequest)(nil),             // 30: millwright.tenant.v1.DeleteRequest
-	(*DeleteResponse)(nil),            // 31: millwright.tenant.v1.DeleteResponse
-	(*CancelDeletionRequest)(nil),     // 32: millwright.tenant.v1.CancelDeletionRequest
-	(*CancelDeletionResponse)(nil),    // 33: millwright.tenant.v1.CancelDeletionResponse
-	(*ListRemovedRequest)(nil),        // 34: millwright.tenant.v1.ListRemovedRequest
-	(*ListRemovedResponse)(nil),       // 35: millwright.tenant.v1.ListRemovedResponse
-	(*SuspendRequest)(nil),            // 36: millwright.tenant.v1.SuspendRequest
-	(*SuspendResponse)(nil),           // 37: millwright.tenant.v1.SuspendResponse
-	(*ResumeRequest)(nil),             // 38: millwright.tenant.v1.ResumeRequest
-	(*ResumeResponse)(nil),            // 39: millwright.tenant.v1.ResumeResponse
-	(*CreateKeyRequest)(nil),          // 40: millwright.tenant.v1.CreateKeyRequest
-	(*CreateKeyResponse)(nil),         // 41: millwright.tenant.v1.CreateKeyResponse
-	(*ListKeysRequest)(nil),           // 42: millwright.tenant.v1.ListKeysRequest
-	(*ListKeysResponse)(nil),          // 43: millwright.tenant.v1.ListKeysResponse
-	(*RevokeKeyRequest)(nil),          // 44: millwright.tenant.v1.RevokeKeyRequest
-	(*RevokeKeyResponse)(nil),         // 45: millwright.tenant.v1.RevokeKeyResponse
-	(*IssueCellTokenRequest)(nil),     // 46: millwright.tenant.v1.IssueCellTokenRequest
-	(*IssueCellTokenResponse)(nil),    // 47: millwright.tenant.v1.IssueCellTokenResponse
-	nil,                               // 48: millwright.tenant.v1.Removed.CountsEntry
-	(*timestamppb.Timestamp)(nil),     // 49: google.protobuf.Timestamp
+	(Role)(0),                           // 0: millwright.tenant.v1.Role
+	(TenantStatus)(0),                   // 1: millwright.tenant.v1.TenantStatus
+	(Units)(0),                          // 2: millwright.tenant.v1.Units
+	(AlertSeverity)(0),                  // 3: millwright.tenant.v1.AlertSeverity
+	(StepState)(0),                      // 4: millwright.tenant.v1.StepState
+	(*Limits)(nil),                      // 5: millwright.tenant.v1.Limits
+	(*Tenant)(nil),                      // 6: millwright.tenant.v1.Tenant
+	(*Settings)(nil),                    // 7: millwright.tenant.v1.Settings
+	(*Step)(nil),                        // 8: millwright.tenant.v1.Step
+	(*Suspension)(nil),                  // 9: millwright.tenant.v1.Suspension
+	(*Deletion)(nil),                    // 10: millwright.tenant.v1.Deletion
+	(*Removed)(nil),                     // 11: millwright.tenant.v1.Removed
+	(*Plan)(nil),                        // 12: millwright.tenant.v1.Plan
+	(*Membership)(nil),                  // 13: millwright.tenant.v1.Membership
+	(*CreateRequest)(nil),               // 14: millwright.tenant.v1.CreateRequest
+	(*CreateResponse)(nil),              // 15: millwright.tenant.v1.CreateResponse
+	(*ListRequest)(nil),                 // 16: millwright.tenant.v1.ListRequest
+	(*ListResponse)(nil),                // 17: millwright.tenant.v1.ListResponse
+	(*SwitchRequest)(nil),               // 18: millwright.tenant.v1.SwitchRequest
+	(*SwitchResponse)(nil),              // 19: millwright.tenant.v1.SwitchResponse
+	(*GetRequest)(nil),                  // 20: millwright.tenant.v1.GetRequest
+	(*GetResponse)(nil),                 // 21: millwright.tenant.v1.GetResponse
+	(*ListPlansRequest)(nil),            // 22: millwright.tenant.v1.ListPlansRequest
+	(*ListPlansResponse)(nil),           // 23: millwright.tenant.v1.ListPlansResponse
+	(*UpdateSettingsRequest)(nil),       // 24: millwright.tenant.v1.UpdateSettingsRequest
+	(*UpdateSettingsResponse)(nil),      // 25: millwright.tenant.v1.UpdateSettingsResponse
+	(*SettingsConflict)(nil),            // 26: millwright.tenant.v1.SettingsConflict
+	(*TransferOwnershipRequest)(nil),    // 27: millwright.tenant.v1.TransferOwnershipRequest
+	(*TransferOwnershipResponse)(nil),   // 28: millwright.tenant.v1.TransferOwnershipResponse
+	(*DeleteRequest)(nil),               // 29: millwright.tenant.v1.DeleteRequest
+	(*DeleteResponse)(nil),              // 30: millwright.tenant.v1.DeleteResponse
+	(*CancelDeletionRequest)(nil),       // 31: millwright.tenant.v1.CancelDeletionRequest
+	(*CancelDeletionResponse)(nil),      // 32: millwright.tenant.v1.CancelDeletionResponse
+	(*ListRemovedRequest)(nil),          // 33: millwright.tenant.v1.ListRemovedRequest
+	(*ListRemovedResponse)(nil),         // 34: millwright.tenant.v1.ListRemovedResponse
+	(*SuspendRequest)(nil),              // 35: millwright.tenant.v1.SuspendRequest
+	(*SuspendResponse)(nil),             // 36: millwright.tenant.v1.SuspendResponse
+	(*ResumeRequest)(nil),               // 37: millwright.tenant.v1.ResumeRequest
+	(*ResumeResponse)(nil),              // 38: millwright.tenant.v1.ResumeResponse
+	(*RequireSecondFactorRequest)(nil),  // 39: millwright.tenant.v1.RequireSecondFactorRequest
+	(*RequireSecondFactorResponse)(nil), // 40: millwright.tenant.v1.RequireSecondFactorResponse
+	(*IssueCellTokenRequest)(nil),       // 41: millwright.tenant.v1.IssueCellTokenRequest
+	(*IssueCellTokenResponse)(nil),      // 42: millwright.tenant.v1.IssueCellTokenResponse
+	nil,                                 // 43: millwright.tenant.v1.Removed.CountsEntry
+	(*timestamppb.Timestamp)(nil),       // 44: google.protobuf.Timestamp
 }
 var file_millwright_tenant_v1_tenant_proto_depIdxs = []int32{
 	1,  // 0: millwright.tenant.v1.Tenant.status:type_name -> millwright.tenant.v1.TenantStatus
 	5,  // 1: millwright.tenant.v1.Tenant.limits:type_name -> millwright.tenant.v1.Limits
-	49, // 2: millwright.tenant.v1.Tenant.created_at:type_name -> google.protobuf.Timestamp
+	44, // 2: millwright.tenant.v1.Tenant.created_at:type_name -> google.protobuf.Timestamp
 	7,  // 3: millwright.tenant.v1.Tenant.settings:type_name -> millwright.tenant.v1.Settings
 	8,  // 4: millwright.tenant.v1.Tenant.steps:type_name -> millwright.tenant.v1.Step
 	9,  // 5: millwright.tenant.v1.Tenant.suspension:type_name -> millwright.tenant.v1.Suspension
@@ -3139,78 +2904,68 @@ var file_millwright_tenant_v1_tenant_proto_depIdxs = []int32{
 	2,  // 7: millwright.tenant.v1.Settings.units:type_name -> millwright.tenant.v1.Units
 	3,  // 8: millwright.tenant.v1.Settings.alert_severity:type_name -> millwright.tenant.v1.AlertSeverity
 	4,  // 9: millwright.tenant.v1.Step.state:type_name -> millwright.tenant.v1.StepState
-	49, // 10: millwright.tenant.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
-	49, // 11: millwright.tenant.v1.Suspension.suspended_at:type_name -> google.protobuf.Timestamp
-	49, // 12: millwright.tenant.v1.Deletion.requested_at:type_name -> google.protobuf.Timestamp
-	49, // 13: millwright.tenant.v1.Deletion.due_at:type_name -> google.protobuf.Timestamp
-	49, // 14: millwright.tenant.v1.Removed.requested_at:type_name -> google.protobuf.Timestamp
-	49, // 15: millwright.tenant.v1.Removed.removed_at:type_name -> google.protobuf.Timestamp
-	49, // 16: millwright.tenant.v1.Removed.verified_at:type_name -> google.protobuf.Timestamp
-	48, // 17: millwright.tenant.v1.Removed.counts:type_name -> millwright.tenant.v1.Removed.CountsEntry
+	44, // 10: millwright.tenant.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	44, // 11: millwright.tenant.v1.Suspension.suspended_at:type_name -> google.protobuf.Timestamp
+	44, // 12: millwright.tenant.v1.Deletion.requested_at:type_name -> google.protobuf.Timestamp
+	44, // 13: millwright.tenant.v1.Deletion.due_at:type_name -> google.protobuf.Timestamp
+	44, // 14: millwright.tenant.v1.Removed.requested_at:type_name -> google.protobuf.Timestamp
+	44, // 15: millwright.tenant.v1.Removed.removed_at:type_name -> google.protobuf.Timestamp
+	44, // 16: millwright.tenant.v1.Removed.verified_at:type_name -> google.protobuf.Timestamp
+	43, // 17: millwright.tenant.v1.Removed.counts:type_name -> millwright.tenant.v1.Removed.CountsEntry
 	5,  // 18: millwright.tenant.v1.Plan.limits:type_name -> millwright.tenant.v1.Limits
 	6,  // 19: millwright.tenant.v1.Membership.tenant:type_name -> millwright.tenant.v1.Tenant
 	0,  // 20: millwright.tenant.v1.Membership.role:type_name -> millwright.tenant.v1.Role
-	0,  // 21: millwright.tenant.v1.Key.role:type_name -> millwright.tenant.v1.Role
-	49, // 22: millwright.tenant.v1.Key.created_at:type_name -> google.protobuf.Timestamp
-	49, // 23: millwright.tenant.v1.Key.expires_at:type_name -> google.protobuf.Timestamp
-	6,  // 24: millwright.tenant.v1.CreateResponse.tenant:type_name -> millwright.tenant.v1.Tenant
-	13, // 25: millwright.tenant.v1.ListResponse.memberships:type_name -> millwright.tenant.v1.Membership
-	13, // 26: millwright.tenant.v1.SwitchResponse.membership:type_name -> millwright.tenant.v1.Membership
-	6,  // 27: millwright.tenant.v1.GetResponse.tenant:type_name -> millwright.tenant.v1.Tenant
-	0,  // 28: millwright.tenant.v1.GetResponse.role:type_name -> millwright.tenant.v1.Role
-	12, // 29: millwright.tenant.v1.ListPlansResponse.plans:type_name -> millwright.tenant.v1.Plan
-	7,  // 30: millwright.tenant.v1.UpdateSettingsRequest.settings:type_name -> millwright.tenant.v1.Settings
-	7,  // 31: millwright.tenant.v1.UpdateSettingsResponse.settings:type_name -> millwright.tenant.v1.Settings
-	7,  // 32: millwright.tenant.v1.SettingsConflict.yours:type_name -> millwright.tenant.v1.Settings
-	7,  // 33: millwright.tenant.v1.SettingsConflict.current:type_name -> millwright.tenant.v1.Settings
-	13, // 34: millwright.tenant.v1.TransferOwnershipResponse.membership:type_name -> millwright.tenant.v1.Membership
-	6,  // 35: millwright.tenant.v1.DeleteResponse.tenant:type_name -> millwright.tenant.v1.Tenant
-	6,  // 36: millwright.tenant.v1.CancelDeletionResponse.tenant:type_name -> millwright.tenant.v1.Tenant
-	11, // 37: millwright.tenant.v1.ListRemovedResponse.tenants:type_name -> millwright.tenant.v1.Removed
-	6,  // 38: millwright.tenant.v1.SuspendResponse.tenant:type_name -> millwright.tenant.v1.Tenant
-	6,  // 39: millwright.tenant.v1.ResumeResponse.tenant:type_name -> millwright.tenant.v1.Tenant
-	0,  // 40: millwright.tenant.v1.CreateKeyRequest.role:type_name -> millwright.tenant.v1.Role
-	49, // 41: millwright.tenant.v1.CreateKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
-	14, // 42: millwright.tenant.v1.CreateKeyResponse.key:type_name -> millwright.tenant.v1.Key
-	14, // 43: millwright.tenant.v1.ListKeysResponse.keys:type_name -> millwright.tenant.v1.Key
-	49, // 44: millwright.tenant.v1.IssueCellTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	15, // 45: millwright.tenant.v1.TenantService.Create:input_type -> millwright.tenant.v1.CreateRequest
-	17, // 46: millwright.tenant.v1.TenantService.List:input_type -> millwright.tenant.v1.ListRequest
-	19, // 47: millwright.tenant.v1.TenantService.Switch:input_type -> millwright.tenant.v1.SwitchRequest
-	21, // 48: millwright.tenant.v1.TenantService.Get:input_type -> millwright.tenant.v1.GetRequest
-	23, // 49: millwright.tenant.v1.TenantService.ListPlans:input_type -> millwright.tenant.v1.ListPlansRequest
-	25, // 50: millwright.tenant.v1.TenantService.UpdateSettings:input_type -> millwright.tenant.v1.UpdateSettingsRequest
-	28, // 51: millwright.tenant.v1.TenantService.TransferOwnership:input_type -> millwright.tenant.v1.TransferOwnershipRequest
-	30, // 52: millwright.tenant.v1.TenantService.Delete:input_type -> millwright.tenant.v1.DeleteRequest
-	32, // 53: millwright.tenant.v1.TenantService.CancelDeletion:input_type -> millwright.tenant.v1.CancelDeletionRequest
-	34, // 54: millwright.tenant.v1.TenantService.ListRemoved:input_type -> millwright.tenant.v1.ListRemovedRequest
-	36, // 55: millwright.tenant.v1.TenantService.Suspend:input_type -> millwright.tenant.v1.SuspendRequest
-	38, // 56: millwright.tenant.v1.TenantService.Resume:input_type -> millwright.tenant.v1.ResumeRequest
-	40, // 57: millwright.tenant.v1.TenantService.CreateKey:input_type -> millwright.tenant.v1.CreateKeyRequest
-	42, // 58: millwright.tenant.v1.TenantService.ListKeys:input_type -> millwright.tenant.v1.ListKeysRequest
-	44, // 59: millwright.tenant.v1.TenantService.RevokeKey:input_type -> millwright.tenant.v1.RevokeKeyRequest
-	46, // 60: millwright.tenant.v1.TenantService.IssueCellToken:input_type -> millwright.tenant.v1.IssueCellTokenRequest
-	16, // 61: millwright.tenant.v1.TenantService.Create:output_type -> millwright.tenant.v1.CreateResponse
-	18, // 62: millwright.tenant.v1.TenantService.List:output_type -> millwright.tenant.v1.ListResponse
-	20, // 63: millwright.tenant.v1.TenantService.Switch:output_type -> millwright.tenant.v1.SwitchResponse
-	22, // 64: millwright.tenant.v1.TenantService.Get:output_type -> millwright.tenant.v1.GetResponse
-	24, // 65: millwright.tenant.v1.TenantService.ListPlans:output_type -> millwright.tenant.v1.ListPlansResponse
-	26, // 66: millwright.tenant.v1.TenantService.UpdateSettings:output_type -> millwright.tenant.v1.UpdateSettingsResponse
-	29, // 67: millwright.tenant.v1.TenantService.TransferOwnership:output_type -> millwright.tenant.v1.TransferOwnershipResponse
-	31, // 68: millwright.tenant.v1.TenantService.Delete:output_type -> millwright.tenant.v1.DeleteResponse
-	33, // 69: millwright.tenant.v1.TenantService.CancelDeletion:output_type -> millwright.tenant.v1.CancelDeletionResponse
-	35, // 70: millwright.tenant.v1.TenantService.ListRemoved:output_type -> millwright.tenant.v1.ListRemovedResponse
-	37, // 71: millwright.tenant.v1.TenantService.Suspend:output_type -> millwright.tenant.v1.SuspendResponse
-	39, // 72: millwright.tenant.v1.TenantService.Resume:output_type -> millwright.tenant.v1.ResumeResponse
-	41, // 73: millwright.tenant.v1.TenantService.CreateKey:output_type -> millwright.tenant.v1.CreateKeyResponse
-	43, // 74: millwright.tenant.v1.TenantService.ListKeys:output_type -> millwright.tenant.v1.ListKeysResponse
-	45, // 75: millwright.tenant.v1.TenantService.RevokeKey:output_type -> millwright.tenant.v1.RevokeKeyResponse
-	47, // 76: millwright.tenant.v1.TenantService.IssueCellToken:output_type -> millwright.tenant.v1.IssueCellTokenResponse
-	61, // [61:77] is the sub-list for method output_type
-	45, // [45:61] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	6,  // 21: millwright.tenant.v1.CreateResponse.tenant:type_name -> millwright.tenant.v1.Tenant
+	13, // 22: millwright.tenant.v1.ListResponse.memberships:type_name -> millwright.tenant.v1.Membership
+	13, // 23: millwright.tenant.v1.SwitchResponse.membership:type_name -> millwright.tenant.v1.Membership
+	6,  // 24: millwright.tenant.v1.GetResponse.tenant:type_name -> millwright.tenant.v1.Tenant
+	0,  // 25: millwright.tenant.v1.GetResponse.role:type_name -> millwright.tenant.v1.Role
+	12, // 26: millwright.tenant.v1.ListPlansResponse.plans:type_name -> millwright.tenant.v1.Plan
+	7,  // 27: millwright.tenant.v1.UpdateSettingsRequest.settings:type_name -> millwright.tenant.v1.Settings
+	7,  // 28: millwright.tenant.v1.UpdateSettingsResponse.settings:type_name -> millwright.tenant.v1.Settings
+	7,  // 29: millwright.tenant.v1.SettingsConflict.yours:type_name -> millwright.tenant.v1.Settings
+	7,  // 30: millwright.tenant.v1.SettingsConflict.current:type_name -> millwright.tenant.v1.Settings
+	13, // 31: millwright.tenant.v1.TransferOwnershipResponse.membership:type_name -> millwright.tenant.v1.Membership
+	6,  // 32: millwright.tenant.v1.DeleteResponse.tenant:type_name -> millwright.tenant.v1.Tenant
+	6,  // 33: millwright.tenant.v1.CancelDeletionResponse.tenant:type_name -> millwright.tenant.v1.Tenant
+	11, // 34: millwright.tenant.v1.ListRemovedResponse.tenants:type_name -> millwright.tenant.v1.Removed
+	6,  // 35: millwright.tenant.v1.SuspendResponse.tenant:type_name -> millwright.tenant.v1.Tenant
+	6,  // 36: millwright.tenant.v1.ResumeResponse.tenant:type_name -> millwright.tenant.v1.Tenant
+	6,  // 37: millwright.tenant.v1.RequireSecondFactorResponse.tenant:type_name -> millwright.tenant.v1.Tenant
+	44, // 38: millwright.tenant.v1.IssueCellTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	14, // 39: millwright.tenant.v1.TenantService.Create:input_type -> millwright.tenant.v1.CreateRequest
+	16, // 40: millwright.tenant.v1.TenantService.List:input_type -> millwright.tenant.v1.ListRequest
+	18, // 41: millwright.tenant.v1.TenantService.Switch:input_type -> millwright.tenant.v1.SwitchRequest
+	20, // 42: millwright.tenant.v1.TenantService.Get:input_type -> millwright.tenant.v1.GetRequest
+	22, // 43: millwright.tenant.v1.TenantService.ListPlans:input_type -> millwright.tenant.v1.ListPlansRequest
+	24, // 44: millwright.tenant.v1.TenantService.UpdateSettings:input_type -> millwright.tenant.v1.UpdateSettingsRequest
+	27, // 45: millwright.tenant.v1.TenantService.TransferOwnership:input_type -> millwright.tenant.v1.TransferOwnershipRequest
+	29, // 46: millwright.tenant.v1.TenantService.Delete:input_type -> millwright.tenant.v1.DeleteRequest
+	31, // 47: millwright.tenant.v1.TenantService.CancelDeletion:input_type -> millwright.tenant.v1.CancelDeletionRequest
+	33, // 48: millwright.tenant.v1.TenantService.ListRemoved:input_type -> millwright.tenant.v1.ListRemovedRequest
+	35, // 49: millwright.tenant.v1.TenantService.Suspend:input_type -> millwright.tenant.v1.SuspendRequest
+	37, // 50: millwright.tenant.v1.TenantService.Resume:input_type -> millwright.tenant.v1.ResumeRequest
+	39, // 51: millwright.tenant.v1.TenantService.RequireSecondFactor:input_type -> millwright.tenant.v1.RequireSecondFactorRequest
+	41, // 52: millwright.tenant.v1.TenantService.IssueCellToken:input_type -> millwright.tenant.v1.IssueCellTokenRequest
+	15, // 53: millwright.tenant.v1.TenantService.Create:output_type -> millwright.tenant.v1.CreateResponse
+	17, // 54: millwright.tenant.v1.TenantService.List:output_type -> millwright.tenant.v1.ListResponse
+	19, // 55: millwright.tenant.v1.TenantService.Switch:output_type -> millwright.tenant.v1.SwitchResponse
+	21, // 56: millwright.tenant.v1.TenantService.Get:output_type -> millwright.tenant.v1.GetResponse
+	23, // 57: millwright.tenant.v1.TenantService.ListPlans:output_type -> millwright.tenant.v1.ListPlansResponse
+	25, // 58: millwright.tenant.v1.TenantService.UpdateSettings:output_type -> millwright.tenant.v1.UpdateSettingsResponse
+	28, // 59: millwright.tenant.v1.TenantService.TransferOwnership:output_type -> millwright.tenant.v1.TransferOwnershipResponse
+	30, // 60: millwright.tenant.v1.TenantService.Delete:output_type -> millwright.tenant.v1.DeleteResponse
+	32, // 61: millwright.tenant.v1.TenantService.CancelDeletion:output_type -> millwright.tenant.v1.CancelDeletionResponse
+	34, // 62: millwright.tenant.v1.TenantService.ListRemoved:output_type -> millwright.tenant.v1.ListRemovedResponse
+	36, // 63: millwright.tenant.v1.TenantService.Suspend:output_type -> millwright.tenant.v1.SuspendResponse
+	38, // 64: millwright.tenant.v1.TenantService.Resume:output_type -> millwright.tenant.v1.ResumeResponse
+	40, // 65: millwright.tenant.v1.TenantService.RequireSecondFactor:output_type -> millwright.tenant.v1.RequireSecondFactorResponse
+	42, // 66: millwright.tenant.v1.TenantService.IssueCellToken:output_type -> millwright.tenant.v1.IssueCellTokenResponse
+	53, // [53:67] is the sub-list for method output_type
+	39, // [39:53] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_millwright_tenant_v1_tenant_proto_init() }
@@ -3224,7 +2979,7 @@ func file_millwright_tenant_v1_tenant_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_tenant_v1_tenant_proto_rawDesc), len(file_millwright_tenant_v1_tenant_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   44,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

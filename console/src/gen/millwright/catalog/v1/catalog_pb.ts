@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/catalog/v1/catalog.proto.
  */
 export const file_millwright_catalog_v1_catalog: GenFile = /*@__PURE__*/
-  fileDesc("CiNtaWxsd3JpZ2h0L2NhdGFsb2cvdjEvY2F0YWxvZy5wcm90bxIVbWlsbHdyaWdodC5jYXRhbG9nLnYxIooCCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJc3VzcGVuZGVkGAMgASgIEi0KBmxpbWl0cxgEIAEoCzIdLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5MaW1pdHMSFwoPaW50ZXJtZWRpYXRlX2NhGAUgASgMEhAKCHJldmlzaW9uGAYgASgEEhIKCnN1c3BlbnNpb24YByABKAkSFgoOcmV0ZW50aW9uX2RheXMYCCABKAUSDwoHcmVtb3ZlZBgJIAEoCBI1CgthdXRob3JpdGllcxgUIAMoCzIgLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5BdXRob3JpdHkiZQoJQXV0aG9yaXR5EhQKDGF1dGhvcml0eV9pZBgBIAEoCRITCgtjZXJ0aWZpY2F0ZRgCIAEoDBIZChFpZGVudGl0eV9mcm9tX3VyaRgDIAEoCBISCgpwcm92aXNpb25zGAQgASgIIt4CCgZMaW1pdHMSGQoRZXZlbnRzX3Blcl9zZWNvbmQYASABKAUSFAoMZXZlbnRzX2J1cnN0GAIgASgFEhUKDXBheWxvYWRfYnl0ZXMYAyABKAUSHwoXbWVhc3VyZW1lbnRzX3Blcl9kZXZpY2UYBCABKAUSFwoPaG9yaXpvbl9zZWNvbmRzGAUgASgDEhsKE3JlcXVlc3RzX3Blcl9zZWNvbmQYBiABKAUSFgoOZXZlbnRzX3Blcl9kYXkYByABKAMSFwoPcmVmdXNlX292ZXJfZGF5GAggASgIEiAKGGRldmljZV9ldmVudHNfcGVyX3NlY29uZBgJIAEoBRIbChNkZXZpY2VfZXZlbnRzX2J1cnN0GAogASgFEhMKC2Nvbm5lY3Rpb25zGAsgASgFEhUKDWxpdmVfc2Vzc2lvbnMYDCABKAUSGQoRcXVlcnlfY29uY3VycmVuY3kYDSABKAUimQIKBkRldmljZRIRCgl0ZW5hbnRfaWQYASABKAkSEQoJZGV2aWNlX2lkGAIgASgJEhMKC2RldmljZV90eXBlGAMgASgJEhEKCXN1c3BlbmRlZBgEIAEoCBI4CgxjZXJ0aWZpY2F0ZXMYBSADKAsyIi5taWxsd3JpZ2h0LmNhdGFsb2cudjEuQ2VydGlmaWNhdGUSEAoIZmFjaWxpdHkYBiABKAkSDAoEbGluZRgHIAEoCRIPCgdzdGF0aW9uGAggASgJEg8KB3JldGlyZWQYCSABKAgSDgoGZ3JvdXBzGBQgAygJEhoKEnNwZWFrc19mb3JfZGV2aWNlcxgVIAMoCRIZChFzcGVha3NfZm9yX2dyb3VwcxgWIAMoCSKfAQoKRGV2aWNlVHlwZRIRCgl0ZW5hbnRfaWQYASABKAkSEwoLZGV2aWNlX3R5cGUYAiABKAkSOAoMbWVhc3VyZW1lbnRzGAMgAygLMiIubWlsbHdyaWdodC5jYXRhbG9nLnYxLk1lYXN1cmVtZW50Ei8KB3Vua25vd24YBCABKA4yHi5taWxsd3JpZ2h0LmNhdGFsb2cudjEuVW5rbm93biJtCgtNZWFzdXJlbWVudBIMCgRuYW1lGAEgASgJEgwKBHVuaXQYAiABKAkSFAoHbWluaW11bRgDIAEoAUgAiAEBEhQKB21heGltdW0YBCABKAFIAYgBAUIKCghfbWluaW11bUIKCghfbWF4aW11bSKaAQoFR3JvdXASEQoJdGVuYW50X2lkGAEgASgJEhAKCGdyb3VwX2lkGAIgASgJEg4KBnRvcGljcxgDIAMoCRIVCg1wYXlsb2FkX2J5dGVzGAQgASgFEhkKEWV2ZW50c19wZXJfc2Vjb25kGAUgASgFEhAKCGNvbW1hbmRzGAYgAygJEhgKEGNvbW1hbmRzX2xpbWl0ZWQYByABKAgiXQoLQ2VydGlmaWNhdGUSDgoGc2VyaWFsGAEgASgJEg8KB3Jldm9rZWQYAiABKAgSLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ0CgNLZXkSEQoJdGVuYW50X2lkGAEgASgJEg4KBmtleV9pZBgCIAEoCRIMCgRoYXNoGAMgASgMEgwKBHJvbGUYBCABKAkSLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiLgoIVmVyaWZpZXISDgoGa2V5X2lkGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAwipAEKCkNlbGxSZXBvcnQSHQoVcHJvdmlzaW9uZWRfdGVuYW50X2lkGAEgASgJEjUKB3N0b3JhZ2UYAiABKAsyJC5taWxsd3JpZ2h0LmNhdGFsb2cudjEuU3RvcmFnZVJlcG9ydBJAChBzZWVuX2NlcnRpZmljYXRlGBQgASgLMiYubWlsbHdyaWdodC5jYXRhbG9nLnYxLlNlZW5DZXJ0aWZpY2F0ZSJxCg1TdG9yYWdlUmVwb3J0EhEKCXRlbmFudF9pZBgBIAEoCRIPCgdmYWlsdXJlGAIgASgJEg8KB3JlbW92ZWQYAyABKAgSDgoGdGFibGVzGAQgASgDEgwKBHJvd3MYBSABKAMSDQoFYnl0ZXMYBiABKAMiTwoPU2VlbkNlcnRpZmljYXRlEhEKCXRlbmFudF9pZBgBIAEoCRIUCgxhdXRob3JpdHlfaWQYAiABKAkSEwoLY2VydGlmaWNhdGUYAyABKAwi3AEKDUNlbGxIZWFydGJlYXQSDwoHdmVyc2lvbhgBIAEoCRIZChFldmVudHNfcGVyX3NlY29uZBgCIAEoARIPCgd0ZW5hbnRzGAMgASgFEg8KB2RldmljZXMYBCABKAUSEQoJZGF0YWJhc2VzGAUgASgFEhcKD2Rpc2tfZnJlZV9ieXRlcxgGIAEoBBISCgpkaXNrX2J5dGVzGAcgASgEEhEKCWxvZ19ieXRlcxgIIAEoBBIVCg1tYXhfbG9nX2J5dGVzGAkgASgEEhMKC2xhZ19zZWNvbmRzGAogASgBKmEKB1Vua25vd24SFwoTVU5LTk9XTl9VTlNQRUNJRklFRBAAEhIKDlVOS05PV05fQUNDRVBUEAESEAoMVU5LTk9XTl9EUk9QEAISFwoTVU5LTk9XTl9ERUFEX0xFVFRFUhADQk9aTWdpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L2NhdGFsb2cvdjE7Y2F0YWxvZ3YxYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("CiNtaWxsd3JpZ2h0L2NhdGFsb2cvdjEvY2F0YWxvZy5wcm90bxIVbWlsbHdyaWdodC5jYXRhbG9nLnYxIqoCCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJc3VzcGVuZGVkGAMgASgIEi0KBmxpbWl0cxgEIAEoCzIdLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5MaW1pdHMSFwoPaW50ZXJtZWRpYXRlX2NhGAUgASgMEhAKCHJldmlzaW9uGAYgASgEEhIKCnN1c3BlbnNpb24YByABKAkSFgoOcmV0ZW50aW9uX2RheXMYCCABKAUSDwoHcmVtb3ZlZBgJIAEoCBI1CgthdXRob3JpdGllcxgUIAMoCzIgLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5BdXRob3JpdHkSHgoWc2Vjb25kX2ZhY3Rvcl9yZXF1aXJlZBgyIAEoCCJlCglBdXRob3JpdHkSFAoMYXV0aG9yaXR5X2lkGAEgASgJEhMKC2NlcnRpZmljYXRlGAIgASgMEhkKEWlkZW50aXR5X2Zyb21fdXJpGAMgASgIEhIKCnByb3Zpc2lvbnMYBCABKAgi3gIKBkxpbWl0cxIZChFldmVudHNfcGVyX3NlY29uZBgBIAEoBRIUCgxldmVudHNfYnVyc3QYAiABKAUSFQoNcGF5bG9hZF9ieXRlcxgDIAEoBRIfChdtZWFzdXJlbWVudHNfcGVyX2RldmljZRgEIAEoBRIXCg9ob3Jpem9uX3NlY29uZHMYBSABKAMSGwoTcmVxdWVzdHNfcGVyX3NlY29uZBgGIAEoBRIWCg5ldmVudHNfcGVyX2RheRgHIAEoAxIXCg9yZWZ1c2Vfb3Zlcl9kYXkYCCABKAgSIAoYZGV2aWNlX2V2ZW50c19wZXJfc2Vjb25kGAkgASgFEhsKE2RldmljZV9ldmVudHNfYnVyc3QYCiABKAUSEwoLY29ubmVjdGlvbnMYCyABKAUSFQoNbGl2ZV9zZXNzaW9ucxgMIAEoBRIZChFxdWVyeV9jb25jdXJyZW5jeRgNIAEoBSKZAgoGRGV2aWNlEhEKCXRlbmFudF9pZBgBIAEoCRIRCglkZXZpY2VfaWQYAiABKAkSEwoLZGV2aWNlX3R5cGUYAyABKAkSEQoJc3VzcGVuZGVkGAQgASgIEjgKDGNlcnRpZmljYXRlcxgFIAMoCzIiLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5DZXJ0aWZpY2F0ZRIQCghmYWNpbGl0eRgGIAEoCRIMCgRsaW5lGAcgASgJEg8KB3N0YXRpb24YCCABKAkSDwoHcmV0aXJlZBgJIAEoCBIOCgZncm91cHMYFCADKAkSGgoSc3BlYWtzX2Zvcl9kZXZpY2VzGBUgAygJEhkKEXNwZWFrc19mb3JfZ3JvdXBzGBYgAygJIp8BCgpEZXZpY2VUeXBlEhEKCXRlbmFudF9pZBgBIAEoCRITCgtkZXZpY2VfdHlwZRgCIAEoCRI4CgxtZWFzdXJlbWVudHMYAyADKAsyIi5taWxsd3JpZ2h0LmNhdGFsb2cudjEuTWVhc3VyZW1lbnQSLwoHdW5rbm93bhgEIAEoDjIeLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5Vbmtub3duIm0KC01lYXN1cmVtZW50EgwKBG5hbWUYASABKAkSDAoEdW5pdBgCIAEoCRIUCgdtaW5pbXVtGAMgASgBSACIAQESFAoHbWF4aW11bRgEIAEoAUgBiAEBQgoKCF9taW5pbXVtQgoKCF9tYXhpbXVtIpoBCgVHcm91cBIRCgl0ZW5hbnRfaWQYASABKAkSEAoIZ3JvdXBfaWQYAiABKAkSDgoGdG9waWNzGAMgAygJEhUKDXBheWxvYWRfYnl0ZXMYBCABKAUSGQoRZXZlbnRzX3Blcl9zZWNvbmQYBSABKAUSEAoIY29tbWFuZHMYBiADKAkSGAoQY29tbWFuZHNfbGltaXRlZBgHIAEoCCJdCgtDZXJ0aWZpY2F0ZRIOCgZzZXJpYWwYASABKAkSDwoHcmV2b2tlZBgCIAEoCBItCglub3RfYWZ0ZXIYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItwBCgNLZXkSEQoJdGVuYW50X2lkGAEgASgJEg4KBmtleV9pZBgCIAEoCRIMCgRyb2xlGAQgASgJEi4KCmV4cGlyZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KB3NlY3JldHMYBiADKAsyHS5taWxsd3JpZ2h0LmNhdGFsb2cudjEuU2VjcmV0Eg4KBnNjb3BlcxgHIAMoCRISCgpmYWNpbGl0aWVzGAggAygJEhoKEnNlcnZpY2VfYWNjb3VudF9pZBgJIAEoCUoECAMQBCJWCgZTZWNyZXQSDgoGbnVtYmVyGAEgASgFEgwKBGhhc2gYAiABKAwSLgoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiUAoGTWVtYmVyEhEKCXRlbmFudF9pZBgBIAEoCRIRCgltZW1iZXJfaWQYAiABKAkSDAoEcm9sZRgDIAEoCRISCgpmYWNpbGl0aWVzGAQgAygJIj8KBFJvbGUSEQoJdGVuYW50X2lkGAEgASgJEhMKC2N1c3RvbV9yb2xlGAIgASgJEg8KB2FjdGlvbnMYAyADKAkiLgoIVmVyaWZpZXISDgoGa2V5X2lkGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAwi1QEKCkNlbGxSZXBvcnQSHQoVcHJvdmlzaW9uZWRfdGVuYW50X2lkGAEgASgJEjUKB3N0b3JhZ2UYAiABKAsyJC5taWxsd3JpZ2h0LmNhdGFsb2cudjEuU3RvcmFnZVJlcG9ydBJAChBzZWVuX2NlcnRpZmljYXRlGBQgASgLMiYubWlsbHdyaWdodC5jYXRhbG9nLnYxLlNlZW5DZXJ0aWZpY2F0ZRIvCghrZXlfdXNlcxgyIAMoCzIdLm1pbGx3cmlnaHQuY2F0YWxvZy52MS5LZXlVc2UicQoNU3RvcmFnZVJlcG9ydBIRCgl0ZW5hbnRfaWQYASABKAkSDwoHZmFpbHVyZRgCIAEoCRIPCgdyZW1vdmVkGAMgASgIEg4KBnRhYmxlcxgEIAEoAxIMCgRyb3dzGAUgASgDEg0KBWJ5dGVzGAYgASgDIk8KD1NlZW5DZXJ0aWZpY2F0ZRIRCgl0ZW5hbnRfaWQYASABKAkSFAoMYXV0aG9yaXR5X2lkGAIgASgJEhMKC2NlcnRpZmljYXRlGAMgASgMInkKBktleVVzZRIRCgl0ZW5hbnRfaWQYASABKAkSDgoGa2V5X2lkGAIgASgJEg4KBm51bWJlchgDIAEoBRIrCgd1c2VkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdhZGRyZXNzGAUgASgJItwBCg1DZWxsSGVhcnRiZWF0Eg8KB3ZlcnNpb24YASABKAkSGQoRZXZlbnRzX3Blcl9zZWNvbmQYAiABKAESDwoHdGVuYW50cxgDIAEoBRIPCgdkZXZpY2VzGAQgASgFEhEKCWRhdGFiYXNlcxgFIAEoBRIXCg9kaXNrX2ZyZWVfYnl0ZXMYBiABKAQSEgoKZGlza19ieXRlcxgHIAEoBBIRCglsb2dfYnl0ZXMYCCABKAQSFQoNbWF4X2xvZ19ieXRlcxgJIAEoBBITCgtsYWdfc2Vjb25kcxgKIAEoASphCgdVbmtub3duEhcKE1VOS05PV05fVU5TUEVDSUZJRUQQABISCg5VTktOT1dOX0FDQ0VQVBABEhAKDFVOS05PV05fRFJPUBACEhcKE1VOS05PV05fREVBRF9MRVRURVIQA0JPWk1naXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC9jYXRhbG9nL3YxO2NhdGFsb2d2MWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * Tenant is an entry at `tenant.<tenant id>`.
@@ -81,6 +81,13 @@ export type Tenant = Message<"millwright.catalog.v1.Tenant"> & {
    * @generated from field: repeated millwright.catalog.v1.Authority authorities = 20;
    */
   authorities: Authority[];
+
+  /**
+   * People must have signed in with a second factor.
+   *
+   * @generated from field: bool second_factor_required = 50;
+   */
+  secondFactorRequired: boolean;
 };
 
 /**
@@ -477,14 +484,7 @@ export type Key = Message<"millwright.catalog.v1.Key"> & {
   keyId: string;
 
   /**
-   * SHA-256 of the secret.
-   *
-   * @generated from field: bytes hash = 3;
-   */
-  hash: Uint8Array;
-
-  /**
-   * owner, admin, operator or viewer.
+   * One of our roles, or custom/ and the name of one of the tenant's own.
    *
    * @generated from field: string role = 4;
    */
@@ -494,6 +494,32 @@ export type Key = Message<"millwright.catalog.v1.Key"> & {
    * @generated from field: google.protobuf.Timestamp expires_at = 5;
    */
   expiresAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: repeated millwright.catalog.v1.Secret secrets = 6;
+   */
+  secrets: Secret[];
+
+  /**
+   * The actions of the role that the key may do; empty: all of the role's.
+   *
+   * @generated from field: repeated string scopes = 7;
+   */
+  scopes: string[];
+
+  /**
+   * The facilities that the key is confined to; empty: all.
+   *
+   * @generated from field: repeated string facilities = 8;
+   */
+  facilities: string[];
+
+  /**
+   * Whom the key speaks for; empty: for itself.
+   *
+   * @generated from field: string service_account_id = 9;
+   */
+  serviceAccountId: string;
 };
 
 /**
@@ -502,6 +528,104 @@ export type Key = Message<"millwright.catalog.v1.Key"> & {
  */
 export const KeySchema: GenMessage<Key> = /*@__PURE__*/
   messageDesc(file_millwright_catalog_v1_catalog, 8);
+
+/**
+ * Secret is one that a key may be presented with.
+ *
+ * @generated from message millwright.catalog.v1.Secret
+ */
+export type Secret = Message<"millwright.catalog.v1.Secret"> & {
+  /**
+   * Counts the key's secrets from 1.
+   *
+   * @generated from field: int32 number = 1;
+   */
+  number: number;
+
+  /**
+   * SHA-256 of the whole key.
+   *
+   * @generated from field: bytes hash = 2;
+   */
+  hash: Uint8Array;
+
+  /**
+   * The end of a rotation's overlap.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 3;
+   */
+  expiresAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message millwright.catalog.v1.Secret.
+ * Use `create(SecretSchema)` to create a new message.
+ */
+export const SecretSchema: GenMessage<Secret> = /*@__PURE__*/
+  messageDesc(file_millwright_catalog_v1_catalog, 9);
+
+/**
+ * Member is an entry at `member.<tenant id>.<person id>`. A cell token says who calls; what they may do is read here.
+ *
+ * @generated from message millwright.catalog.v1.Member
+ */
+export type Member = Message<"millwright.catalog.v1.Member"> & {
+  /**
+   * @generated from field: string tenant_id = 1;
+   */
+  tenantId: string;
+
+  /**
+   * @generated from field: string member_id = 2;
+   */
+  memberId: string;
+
+  /**
+   * @generated from field: string role = 3;
+   */
+  role: string;
+
+  /**
+   * @generated from field: repeated string facilities = 4;
+   */
+  facilities: string[];
+};
+
+/**
+ * Describes the message millwright.catalog.v1.Member.
+ * Use `create(MemberSchema)` to create a new message.
+ */
+export const MemberSchema: GenMessage<Member> = /*@__PURE__*/
+  messageDesc(file_millwright_catalog_v1_catalog, 10);
+
+/**
+ * Role is an entry at `role.<tenant id>.<name>`: a role of the tenant's own.
+ *
+ * @generated from message millwright.catalog.v1.Role
+ */
+export type Role = Message<"millwright.catalog.v1.Role"> & {
+  /**
+   * @generated from field: string tenant_id = 1;
+   */
+  tenantId: string;
+
+  /**
+   * @generated from field: string custom_role = 2;
+   */
+  customRole: string;
+
+  /**
+   * @generated from field: repeated string actions = 3;
+   */
+  actions: string[];
+};
+
+/**
+ * Describes the message millwright.catalog.v1.Role.
+ * Use `create(RoleSchema)` to create a new message.
+ */
+export const RoleSchema: GenMessage<Role> = /*@__PURE__*/
+  messageDesc(file_millwright_catalog_v1_catalog, 11);
 
 /**
  * Verifier is an entry at `verifier.<key id>`: a public key that cell tokens are signed with.
@@ -527,7 +651,7 @@ export type Verifier = Message<"millwright.catalog.v1.Verifier"> & {
  * Use `create(VerifierSchema)` to create a new message.
  */
 export const VerifierSchema: GenMessage<Verifier> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 9);
+  messageDesc(file_millwright_catalog_v1_catalog, 12);
 
 /**
  * CellReport travels from the cell to the control plane.
@@ -555,6 +679,13 @@ export type CellReport = Message<"millwright.catalog.v1.CellReport"> & {
    * @generated from field: millwright.catalog.v1.SeenCertificate seen_certificate = 20;
    */
   seenCertificate?: SeenCertificate | undefined;
+
+  /**
+   * Secrets of keys that were used at the cell's API since the last report.
+   *
+   * @generated from field: repeated millwright.catalog.v1.KeyUse key_uses = 50;
+   */
+  keyUses: KeyUse[];
 };
 
 /**
@@ -562,7 +693,7 @@ export type CellReport = Message<"millwright.catalog.v1.CellReport"> & {
  * Use `create(CellReportSchema)` to create a new message.
  */
 export const CellReportSchema: GenMessage<CellReport> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 10);
+  messageDesc(file_millwright_catalog_v1_catalog, 13);
 
 /**
  * StorageReport tells of a tenant's storage at its cell.
@@ -612,7 +743,7 @@ export type StorageReport = Message<"millwright.catalog.v1.StorageReport"> & {
  * Use `create(StorageReportSchema)` to create a new message.
  */
 export const StorageReportSchema: GenMessage<StorageReport> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 11);
+  messageDesc(file_millwright_catalog_v1_catalog, 14);
 
 /**
  * SeenCertificate is a device certificate that a tenant's own CA issued.
@@ -643,7 +774,46 @@ export type SeenCertificate = Message<"millwright.catalog.v1.SeenCertificate"> &
  * Use `create(SeenCertificateSchema)` to create a new message.
  */
 export const SeenCertificateSchema: GenMessage<SeenCertificate> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 12);
+  messageDesc(file_millwright_catalog_v1_catalog, 15);
+
+/**
+ * KeyUse is the last use of a secret.
+ *
+ * @generated from message millwright.catalog.v1.KeyUse
+ */
+export type KeyUse = Message<"millwright.catalog.v1.KeyUse"> & {
+  /**
+   * @generated from field: string tenant_id = 1;
+   */
+  tenantId: string;
+
+  /**
+   * @generated from field: string key_id = 2;
+   */
+  keyId: string;
+
+  /**
+   * @generated from field: int32 number = 3;
+   */
+  number: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp used_at = 4;
+   */
+  usedAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string address = 5;
+   */
+  address: string;
+};
+
+/**
+ * Describes the message millwright.catalog.v1.KeyUse.
+ * Use `create(KeyUseSchema)` to create a new message.
+ */
+export const KeyUseSchema: GenMessage<KeyUse> = /*@__PURE__*/
+  messageDesc(file_millwright_catalog_v1_catalog, 16);
 
 /**
  * CellHeartbeat is what a cell says of itself every few seconds.
@@ -722,7 +892,7 @@ export type CellHeartbeat = Message<"millwright.catalog.v1.CellHeartbeat"> & {
  * Use `create(CellHeartbeatSchema)` to create a new message.
  */
 export const CellHeartbeatSchema: GenMessage<CellHeartbeat> = /*@__PURE__*/
-  messageDesc(file_millwright_catalog_v1_catalog, 13);
+  messageDesc(file_millwright_catalog_v1_catalog, 17);
 
 /**
  * Unknown says what becomes of a measurement that the device's type does not list.

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/member/v1/member.proto.
  */
 export const file_millwright_member_v1_member: GenFile = /*@__PURE__*/
-  fileDesc("CiFtaWxsd3JpZ2h0L21lbWJlci92MS9tZW1iZXIucHJvdG8SFG1pbGx3cmlnaHQubWVtYmVyLnYxIpgBCgZNZW1iZXISEQoJbWVtYmVyX2lkGAEgASgJEg0KBWVtYWlsGAIgASgJEigKBHJvbGUYAyABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmZhY2lsaXRpZXMYBSADKAkirQIKCkludml0YXRpb24SFQoNaW52aXRhdGlvbl9pZBgBIAEoCRINCgVlbWFpbBgCIAEoCRIoCgRyb2xlGAMgASgOMhoubWlsbHdyaWdodC50ZW5hbnQudjEuUm9sZRISCgpmYWNpbGl0aWVzGAQgAygJEhIKCmludml0ZWRfYnkYBSABKAkSLgoKY3JlYXRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoGc3RhdHVzGAggASgOMiYubWlsbHdyaWdodC5tZW1iZXIudjEuSW52aXRhdGlvblN0YXR1cxIPCgdmYWlsdXJlGAkgASgJIlgKDFJvbGVUZW1wbGF0ZRIoCgRyb2xlGAEgASgOMhoubWlsbHdyaWdodC50ZW5hbnQudjEuUm9sZRINCgV0aXRsZRgCIAEoCRIPCgdhY3Rpb25zGAMgAygJIg0KC0xpc3RSZXF1ZXN0Ij0KDExpc3RSZXNwb25zZRItCgdtZW1iZXJzGAEgAygLMhwubWlsbHdyaWdodC5tZW1iZXIudjEuTWVtYmVyIosBCg1VcGRhdGVSZXF1ZXN0EhwKCW1lbWJlcl9pZBgBIAEoCUIJukgGcgQQARhAEjQKBHJvbGUYAiABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlQgq6SAeCAQQQASAAEiYKCmZhY2lsaXRpZXMYAyADKAlCErpID5IBDBAyGAEiBnIEEAEYQCI+Cg5VcGRhdGVSZXNwb25zZRIsCgZtZW1iZXIYASABKAsyHC5taWxsd3JpZ2h0Lm1lbWJlci52MS5NZW1iZXIiLQoNUmVtb3ZlUmVxdWVzdBIcCgltZW1iZXJfaWQYASABKAlCCbpIBnIEEAEYQCIQCg5SZW1vdmVSZXNwb25zZSIOCgxMZWF2ZVJlcXVlc3QiDwoNTGVhdmVSZXNwb25zZSKIAQoNSW52aXRlUmVxdWVzdBIZCgVlbWFpbBgBIAEoCUIKukgHcgUY/gFgARI0CgRyb2xlGAIgASgOMhoubWlsbHdyaWdodC50ZW5hbnQudjEuUm9sZUIKukgHggEEEAEgABImCgpmYWNpbGl0aWVzGAMgAygJQhK6SA+SAQwQMhgBIgZyBBABGEAiRgoOSW52aXRlUmVzcG9uc2USNAoKaW52aXRhdGlvbhgBIAEoCzIgLm1pbGx3cmlnaHQubWVtYmVyLnYxLkludml0YXRpb24iGAoWTGlzdEludml0YXRpb25zUmVxdWVzdCJQChdMaXN0SW52aXRhdGlvbnNSZXNwb25zZRI1CgtpbnZpdGF0aW9ucxgBIAMoCzIgLm1pbGx3cmlnaHQubWVtYmVyLnYxLkludml0YXRpb24iOwoXUmVzZW5kSW52aXRhdGlvblJlcXVlc3QSIAoNaW52aXRhdGlvbl9pZBgBIAEoCUIJukgGcgQQARgoIlAKGFJlc2VuZEludml0YXRpb25SZXNwb25zZRI0CgppbnZpdGF0aW9uGAEgASgLMiAubWlsbHdyaWdodC5tZW1iZXIudjEuSW52aXRhdGlvbiI7ChdSZXZva2VJbnZpdGF0aW9uUmVxdWVzdBIgCg1pbnZpdGF0aW9uX2lkGAEgASgJQgm6SAZyBBABGCgiGgoYUmV2b2tlSW52aXRhdGlvblJlc3BvbnNlIjQKF0FjY2VwdEludml0YXRpb25SZXF1ZXN0EhkKBXRva2VuGAEgASgJQgq6SAdyBRAUGMgBIlAKGEFjY2VwdEludml0YXRpb25SZXNwb25zZRI0CgptZW1iZXJzaGlwGAEgASgLMiAubWlsbHdyaWdodC50ZW5hbnQudjEuTWVtYmVyc2hpcCISChBMaXN0Um9sZXNSZXF1ZXN0IlcKEUxpc3RSb2xlc1Jlc3BvbnNlEjEKBXJvbGVzGAEgAygLMiIubWlsbHdyaWdodC5tZW1iZXIudjEuUm9sZVRlbXBsYXRlEg8KB2FjdGlvbnMYAiADKAkqrAEKEEludml0YXRpb25TdGF0dXMSIQodSU5WSVRBVElPTl9TVEFUVVNfVU5TUEVDSUZJRUQQABIcChhJTlZJVEFUSU9OX1NUQVRVU19RVUVVRUQQARIaChZJTlZJVEFUSU9OX1NUQVRVU19TRU5UEAISHAoYSU5WSVRBVElPTl9TVEFUVVNfRkFJTEVEEAMSHQoZSU5WSVRBVElPTl9TVEFUVVNfRVhQSVJFRBAEMsEKCg1NZW1iZXJTZXJ2aWNlEmYKBExpc3QSIS5taWxsd3JpZ2h0Lm1lbWJlci52MS5MaXN0UmVxdWVzdBoiLm1pbGx3cmlnaHQubWVtYmVyLnYxLkxpc3RSZXNwb25zZSIXgtPkkwIREg8vYXBpL3YxL21lbWJlcnMSewoGVXBkYXRlEiMubWlsbHdyaWdodC5tZW1iZXIudjEuVXBkYXRlUmVxdWVzdBokLm1pbGx3cmlnaHQubWVtYmVyLnYxLlVwZGF0ZVJlc3BvbnNlIiaC0+STAiA6ASoyGy9hcGkvdjEvbWVtYmVycy97bWVtYmVyX2lkfRJ4CgZSZW1vdmUSIy5taWxsd3JpZ2h0Lm1lbWJlci52MS5SZW1vdmVSZXF1ZXN0GiQubWlsbHdyaWdodC5tZW1iZXIudjEuUmVtb3ZlUmVzcG9uc2UiI4LT5JMCHSobL2FwaS92MS9tZW1iZXJzL3ttZW1iZXJfaWR9EnIKBUxlYXZlEiIubWlsbHdyaWdodC5tZW1iZXIudjEuTGVhdmVSZXF1ZXN0GiMubWlsbHdyaWdodC5tZW1iZXIudjEuTGVhdmVSZXNwb25zZSIggtPkkwIaOgEqIhUvYXBpL3YxL21lbWJlcnM6bGVhdmUScwoGSW52aXRlEiMubWlsbHdyaWdodC5tZW1iZXIudjEuSW52aXRlUmVxdWVzdBokLm1pbGx3cmlnaHQubWVtYmVyLnYxLkludml0ZVJlc3BvbnNlIh6C0+STAhg6ASoiEy9hcGkvdjEvaW52aXRhdGlvbnMSiwEKD0xpc3RJbnZpdGF0aW9ucxIsLm1pbGx3cmlnaHQubWVtYmVyLnYxLkxpc3RJbnZpdGF0aW9uc1JlcXVlc3QaLS5taWxsd3JpZ2h0Lm1lbWJlci52MS5MaXN0SW52aXRhdGlvbnNSZXNwb25zZSIbgtPkkwIVEhMvYXBpL3YxL2ludml0YXRpb25zEqgBChBSZXNlbmRJbnZpdGF0aW9uEi0ubWlsbHdyaWdodC5tZW1iZXIudjEuUmVzZW5kSW52aXRhdGlvblJlcXVlc3QaLi5taWxsd3JpZ2h0Lm1lbWJlci52MS5SZXNlbmRJbnZpdGF0aW9uUmVzcG9uc2UiNYLT5JMCLzoBKiIqL2FwaS92MS9pbnZpdGF0aW9ucy97aW52aXRhdGlvbl9pZH06cmVzZW5kEp4BChBSZXZva2VJbnZpdGF0aW9uEi0ubWlsbHdyaWdodC5tZW1iZXIudjEuUmV2b2tlSW52aXRhdGlvblJlcXVlc3QaLi5taWxsd3JpZ2h0Lm1lbWJlci52MS5SZXZva2VJbnZpdGF0aW9uUmVzcG9uc2UiK4LT5JMCJSojL2FwaS92MS9pbnZpdGF0aW9ucy97aW52aXRhdGlvbl9pZH0SmAEKEEFjY2VwdEludml0YXRpb24SLS5taWxsd3JpZ2h0Lm1lbWJlci52MS5BY2NlcHRJbnZpdGF0aW9uUmVxdWVzdBouLm1pbGx3cmlnaHQubWVtYmVyLnYxLkFjY2VwdEludml0YXRpb25SZXNwb25zZSIlgtPkkwIfOgEqIhovYXBpL3YxL2ludml0YXRpb25zOmFjY2VwdBJzCglMaXN0Um9sZXMSJi5taWxsd3JpZ2h0Lm1lbWJlci52MS5MaXN0Um9sZXNSZXF1ZXN0GicubWlsbHdyaWdodC5tZW1iZXIudjEuTGlzdFJvbGVzUmVzcG9uc2UiFYLT5JMCDxINL2FwaS92MS9yb2xlc0JNWktnaXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC9tZW1iZXIvdjE7bWVtYmVydjFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_millwright_tenant_v1_tenant]);
+  fileDesc("CiFtaWxsd3JpZ2h0L21lbWJlci92MS9tZW1iZXIucHJvdG8SFG1pbGx3cmlnaHQubWVtYmVyLnYxIq0BCgZNZW1iZXISEQoJbWVtYmVyX2lkGAEgASgJEg0KBWVtYWlsGAIgASgJEigKBHJvbGUYAyABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmZhY2lsaXRpZXMYBSADKAkSEwoLY3VzdG9tX3JvbGUYBiABKAkiwgIKCkludml0YXRpb24SFQoNaW52aXRhdGlvbl9pZBgBIAEoCRINCgVlbWFpbBgCIAEoCRIoCgRyb2xlGAMgASgOMhoubWlsbHdyaWdodC50ZW5hbnQudjEuUm9sZRISCgpmYWNpbGl0aWVzGAQgAygJEhIKCmludml0ZWRfYnkYBSABKAkSLgoKY3JlYXRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoGc3RhdHVzGAggASgOMiYubWlsbHdyaWdodC5tZW1iZXIudjEuSW52aXRhdGlvblN0YXR1cxIPCgdmYWlsdXJlGAkgASgJEhMKC2N1c3RvbV9yb2xlGAogASgJIg0KC0xpc3RSZXF1ZXN0Ij0KDExpc3RSZXNwb25zZRItCgdtZW1iZXJzGAEgAygLMhwubWlsbHdyaWdodC5tZW1iZXIudjEuTWVtYmVyIqkBCg1VcGRhdGVSZXF1ZXN0EhwKCW1lbWJlcl9pZBgBIAEoCUIJukgGcgQQARhAEjQKBHJvbGUYAiABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlQgq6SAeCAQQQASAAEiYKCmZhY2lsaXRpZXMYAyADKAlCErpID5IBDBAyGAEiBnIEEAEYQBIcCgtjdXN0b21fcm9sZRgEIAEoCUIHukgEcgIYKCI+Cg5VcGRhdGVSZXNwb25zZRIsCgZtZW1iZXIYASABKAsyHC5taWxsd3JpZ2h0Lm1lbWJlci52MS5NZW1iZXIiLQoNUmVtb3ZlUmVxdWVzdBIcCgltZW1iZXJfaWQYASABKAlCCbpIBnIEEAEYQCIQCg5SZW1vdmVSZXNwb25zZSIOCgxMZWF2ZVJlcXVlc3QiDwoNTGVhdmVSZXNwb25zZSKmAQoNSW52aXRlUmVxdWVzdBIZCgVlbWFpbBgBIAEoCUIKukgHcgUY/gFgARI0CgRyb2xlGAIgASgOMhoubWlsbHdyaWdodC50ZW5hbnQudjEuUm9sZUIKukgHggEEEAEgABImCgpmYWNpbGl0aWVzGAMgAygJQhK6SA+SAQwQMhgBIgZyBBABGEASHAoLY3VzdG9tX3JvbGUYBCABKAlCB7pIBHICGCgiRgoOSW52aXRlUmVzcG9uc2USNAoKaW52aXRhdGlvbhgBIAEoCzIgLm1pbGx3cmlnaHQubWVtYmVyLnYxLkludml0YXRpb24iGAoWTGlzdEludml0YXRpb25zUmVxdWVzdCJQChdMaXN0SW52aXRhdGlvbnNSZXNwb25zZRI1CgtpbnZpdGF0aW9ucxgBIAMoCzIgLm1pbGx3cmlnaHQubWVtYmVyLnYxLkludml0YXRpb24iOwoXUmVzZW5kSW52aXRhdGlvblJlcXVlc3QSIAoNaW52aXRhdGlvbl9pZBgBIAEoCUIJukgGcgQQARgoIlAKGFJlc2VuZEludml0YXRpb25SZXNwb25zZRI0CgppbnZpdGF0aW9uGAEgASgLMiAubWlsbHdyaWdodC5tZW1iZXIudjEuSW52aXRhdGlvbiI7ChdSZXZva2VJbnZpdGF0aW9uUmVxdWVzdBIgCg1pbnZpdGF0aW9uX2lkGAEgASgJQgm6SAZyBBABGCgiGgoYUmV2b2tlSW52aXRhdGlvblJlc3BvbnNlIjQKF0FjY2VwdEludml0YXRpb25SZXF1ZXN0EhkKBXRva2VuGAEgASgJQgq6SAdyBRAUGMgBIlAKGEFjY2VwdEludml0YXRpb25SZXNwb25zZRI0CgptZW1iZXJzaGlwGAEgASgLMiAubWlsbHdyaWdodC50ZW5hbnQudjEuTWVtYmVyc2hpcCqsAQoQSW52aXRhdGlvblN0YXR1cxIhCh1JTlZJVEFUSU9OX1NUQVRVU19VTlNQRUNJRklFRBAAEhwKGElOVklUQVRJT05fU1RBVFVTX1FVRVVFRBABEhoKFklOVklUQVRJT05fU1RBVFVTX1NFTlQQAhIcChhJTlZJVEFUSU9OX1NUQVRVU19GQUlMRUQQAxIdChlJTlZJVEFUSU9OX1NUQVRVU19FWFBJUkVEEAQyzAkKDU1lbWJlclNlcnZpY2USZgoETGlzdBIhLm1pbGx3cmlnaHQubWVtYmVyLnYxLkxpc3RSZXF1ZXN0GiIubWlsbHdyaWdodC5tZW1iZXIudjEuTGlzdFJlc3BvbnNlIheC0+STAhESDy9hcGkvdjEvbWVtYmVycxJ7CgZVcGRhdGUSIy5taWxsd3JpZ2h0Lm1lbWJlci52MS5VcGRhdGVSZXF1ZXN0GiQubWlsbHdyaWdodC5tZW1iZXIudjEuVXBkYXRlUmVzcG9uc2UiJoLT5JMCIDoBKjIbL2FwaS92MS9tZW1iZXJzL3ttZW1iZXJfaWR9EngKBlJlbW92ZRIjLm1pbGx3cmlnaHQubWVtYmVyLnYxLlJlbW92ZVJlcXVlc3QaJC5taWxsd3JpZ2h0Lm1lbWJlci52MS5SZW1vdmVSZXNwb25zZSIjgtPkkwIdKhsvYXBpL3YxL21lbWJlcnMve21lbWJlcl9pZH0ScgoFTGVhdmUSIi5taWxsd3JpZ2h0Lm1lbWJlci52MS5MZWF2ZVJlcXVlc3QaIy5taWxsd3JpZ2h0Lm1lbWJlci52MS5MZWF2ZVJlc3BvbnNlIiCC0+STAho6ASoiFS9hcGkvdjEvbWVtYmVyczpsZWF2ZRJzCgZJbnZpdGUSIy5taWxsd3JpZ2h0Lm1lbWJlci52MS5JbnZpdGVSZXF1ZXN0GiQubWlsbHdyaWdodC5tZW1iZXIudjEuSW52aXRlUmVzcG9uc2UiHoLT5JMCGDoBKiITL2FwaS92MS9pbnZpdGF0aW9ucxKLAQoPTGlzdEludml0YXRpb25zEiwubWlsbHdyaWdodC5tZW1iZXIudjEuTGlzdEludml0YXRpb25zUmVxdWVzdBotLm1pbGx3cmlnaHQubWVtYmVyLnYxLkxpc3RJbnZpdGF0aW9uc1Jlc3BvbnNlIhuC0+STAhUSEy9hcGkvdjEvaW52aXRhdGlvbnMSqAEKEFJlc2VuZEludml0YXRpb24SLS5taWxsd3JpZ2h0Lm1lbWJlci52MS5SZXNlbmRJbnZpdGF0aW9uUmVxdWVzdBouLm1pbGx3cmlnaHQubWVtYmVyLnYxLlJlc2VuZEludml0YXRpb25SZXNwb25zZSI1gtPkkwIvOgEqIiovYXBpL3YxL2ludml0YXRpb25zL3tpbnZpdGF0aW9uX2lkfTpyZXNlbmQSngEKEFJldm9rZUludml0YXRpb24SLS5taWxsd3JpZ2h0Lm1lbWJlci52MS5SZXZva2VJbnZpdGF0aW9uUmVxdWVzdBouLm1pbGx3cmlnaHQubWVtYmVyLnYxLlJldm9rZUludml0YXRpb25SZXNwb25zZSIrgtPkkwIlKiMvYXBpL3YxL2ludml0YXRpb25zL3tpbnZpdGF0aW9uX2lkfRKYAQoQQWNjZXB0SW52aXRhdGlvbhItLm1pbGx3cmlnaHQubWVtYmVyLnYxLkFjY2VwdEludml0YXRpb25SZXF1ZXN0Gi4ubWlsbHdyaWdodC5tZW1iZXIudjEuQWNjZXB0SW52aXRhdGlvblJlc3BvbnNlIiWC0+STAh86ASoiGi9hcGkvdjEvaW52aXRhdGlvbnM6YWNjZXB0Qk1aS2dpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L21lbWJlci92MTttZW1iZXJ2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_millwright_tenant_v1_tenant]);
 
 /**
  * Member is a person in the tenant.
@@ -50,6 +50,13 @@ export type Member = Message<"millwright.member.v1.Member"> & {
    * @generated from field: repeated string facilities = 5;
    */
   facilities: string[];
+
+  /**
+   * Names the role when it is one of the tenant's own.
+   *
+   * @generated from field: string custom_role = 6;
+   */
+  customRole: string;
 };
 
 /**
@@ -111,6 +118,13 @@ export type Invitation = Message<"millwright.member.v1.Invitation"> & {
    * @generated from field: string failure = 9;
    */
   failure: string;
+
+  /**
+   * Names the role when it is one of the tenant's own.
+   *
+   * @generated from field: string custom_role = 10;
+   */
+  customRole: string;
 };
 
 /**
@@ -119,39 +133,6 @@ export type Invitation = Message<"millwright.member.v1.Invitation"> & {
  */
 export const InvitationSchema: GenMessage<Invitation> = /*@__PURE__*/
   messageDesc(file_millwright_member_v1_member, 1);
-
-/**
- * RoleTemplate is what a role may do.
- *
- * @generated from message millwright.member.v1.RoleTemplate
- */
-export type RoleTemplate = Message<"millwright.member.v1.RoleTemplate"> & {
-  /**
-   * @generated from field: millwright.tenant.v1.Role role = 1;
-   */
-  role: Role;
-
-  /**
-   * For whom it is, in a sentence.
-   *
-   * @generated from field: string title = 2;
-   */
-  title: string;
-
-  /**
-   * E.g. devices.write.
-   *
-   * @generated from field: repeated string actions = 3;
-   */
-  actions: string[];
-};
-
-/**
- * Describes the message millwright.member.v1.RoleTemplate.
- * Use `create(RoleTemplateSchema)` to create a new message.
- */
-export const RoleTemplateSchema: GenMessage<RoleTemplate> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 2);
 
 /**
  * ListRequest asks for the tenant's members.
@@ -166,7 +147,7 @@ export type ListRequest = Message<"millwright.member.v1.ListRequest"> & {
  * Use `create(ListRequestSchema)` to create a new message.
  */
 export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 3);
+  messageDesc(file_millwright_member_v1_member, 2);
 
 /**
  * ListResponse carries the tenant's members by e-mail address.
@@ -185,7 +166,7 @@ export type ListResponse = Message<"millwright.member.v1.ListResponse"> & {
  * Use `create(ListResponseSchema)` to create a new message.
  */
 export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 4);
+  messageDesc(file_millwright_member_v1_member, 3);
 
 /**
  * UpdateRequest replaces role and facilities.
@@ -209,6 +190,13 @@ export type UpdateRequest = Message<"millwright.member.v1.UpdateRequest"> & {
    * @generated from field: repeated string facilities = 3;
    */
   facilities: string[];
+
+  /**
+   * Names the role when role is ROLE_CUSTOM.
+   *
+   * @generated from field: string custom_role = 4;
+   */
+  customRole: string;
 };
 
 /**
@@ -216,7 +204,7 @@ export type UpdateRequest = Message<"millwright.member.v1.UpdateRequest"> & {
  * Use `create(UpdateRequestSchema)` to create a new message.
  */
 export const UpdateRequestSchema: GenMessage<UpdateRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 5);
+  messageDesc(file_millwright_member_v1_member, 4);
 
 /**
  * UpdateResponse carries the member.
@@ -235,7 +223,7 @@ export type UpdateResponse = Message<"millwright.member.v1.UpdateResponse"> & {
  * Use `create(UpdateResponseSchema)` to create a new message.
  */
 export const UpdateResponseSchema: GenMessage<UpdateResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 6);
+  messageDesc(file_millwright_member_v1_member, 5);
 
 /**
  * RemoveRequest names the member.
@@ -254,7 +242,7 @@ export type RemoveRequest = Message<"millwright.member.v1.RemoveRequest"> & {
  * Use `create(RemoveRequestSchema)` to create a new message.
  */
 export const RemoveRequestSchema: GenMessage<RemoveRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 7);
+  messageDesc(file_millwright_member_v1_member, 6);
 
 /**
  * RemoveResponse is empty.
@@ -269,7 +257,7 @@ export type RemoveResponse = Message<"millwright.member.v1.RemoveResponse"> & {
  * Use `create(RemoveResponseSchema)` to create a new message.
  */
 export const RemoveResponseSchema: GenMessage<RemoveResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 8);
+  messageDesc(file_millwright_member_v1_member, 7);
 
 /**
  * LeaveRequest is empty: the caller leaves.
@@ -284,7 +272,7 @@ export type LeaveRequest = Message<"millwright.member.v1.LeaveRequest"> & {
  * Use `create(LeaveRequestSchema)` to create a new message.
  */
 export const LeaveRequestSchema: GenMessage<LeaveRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 9);
+  messageDesc(file_millwright_member_v1_member, 8);
 
 /**
  * LeaveResponse is empty.
@@ -299,7 +287,7 @@ export type LeaveResponse = Message<"millwright.member.v1.LeaveResponse"> & {
  * Use `create(LeaveResponseSchema)` to create a new message.
  */
 export const LeaveResponseSchema: GenMessage<LeaveResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 10);
+  messageDesc(file_millwright_member_v1_member, 9);
 
 /**
  * InviteRequest says whom to invite, and as what.
@@ -325,6 +313,13 @@ export type InviteRequest = Message<"millwright.member.v1.InviteRequest"> & {
    * @generated from field: repeated string facilities = 3;
    */
   facilities: string[];
+
+  /**
+   * Names the role when role is ROLE_CUSTOM.
+   *
+   * @generated from field: string custom_role = 4;
+   */
+  customRole: string;
 };
 
 /**
@@ -332,7 +327,7 @@ export type InviteRequest = Message<"millwright.member.v1.InviteRequest"> & {
  * Use `create(InviteRequestSchema)` to create a new message.
  */
 export const InviteRequestSchema: GenMessage<InviteRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 11);
+  messageDesc(file_millwright_member_v1_member, 10);
 
 /**
  * InviteResponse carries the invitation.
@@ -351,7 +346,7 @@ export type InviteResponse = Message<"millwright.member.v1.InviteResponse"> & {
  * Use `create(InviteResponseSchema)` to create a new message.
  */
 export const InviteResponseSchema: GenMessage<InviteResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 12);
+  messageDesc(file_millwright_member_v1_member, 11);
 
 /**
  * ListInvitationsRequest asks for open invitations.
@@ -366,7 +361,7 @@ export type ListInvitationsRequest = Message<"millwright.member.v1.ListInvitatio
  * Use `create(ListInvitationsRequestSchema)` to create a new message.
  */
 export const ListInvitationsRequestSchema: GenMessage<ListInvitationsRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 13);
+  messageDesc(file_millwright_member_v1_member, 12);
 
 /**
  * ListInvitationsResponse carries them, newest first.
@@ -385,7 +380,7 @@ export type ListInvitationsResponse = Message<"millwright.member.v1.ListInvitati
  * Use `create(ListInvitationsResponseSchema)` to create a new message.
  */
 export const ListInvitationsResponseSchema: GenMessage<ListInvitationsResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 14);
+  messageDesc(file_millwright_member_v1_member, 13);
 
 /**
  * ResendInvitationRequest names the invitation.
@@ -404,7 +399,7 @@ export type ResendInvitationRequest = Message<"millwright.member.v1.ResendInvita
  * Use `create(ResendInvitationRequestSchema)` to create a new message.
  */
 export const ResendInvitationRequestSchema: GenMessage<ResendInvitationRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 15);
+  messageDesc(file_millwright_member_v1_member, 14);
 
 /**
  * ResendInvitationResponse carries the invitation.
@@ -423,7 +418,7 @@ export type ResendInvitationResponse = Message<"millwright.member.v1.ResendInvit
  * Use `create(ResendInvitationResponseSchema)` to create a new message.
  */
 export const ResendInvitationResponseSchema: GenMessage<ResendInvitationResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 16);
+  messageDesc(file_millwright_member_v1_member, 15);
 
 /**
  * RevokeInvitationRequest names the invitation.
@@ -442,7 +437,7 @@ export type RevokeInvitationRequest = Message<"millwright.member.v1.RevokeInvita
  * Use `create(RevokeInvitationRequestSchema)` to create a new message.
  */
 export const RevokeInvitationRequestSchema: GenMessage<RevokeInvitationRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 17);
+  messageDesc(file_millwright_member_v1_member, 16);
 
 /**
  * RevokeInvitationResponse is empty.
@@ -457,7 +452,7 @@ export type RevokeInvitationResponse = Message<"millwright.member.v1.RevokeInvit
  * Use `create(RevokeInvitationResponseSchema)` to create a new message.
  */
 export const RevokeInvitationResponseSchema: GenMessage<RevokeInvitationResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 18);
+  messageDesc(file_millwright_member_v1_member, 17);
 
 /**
  * AcceptInvitationRequest carries what the link carried.
@@ -476,7 +471,7 @@ export type AcceptInvitationRequest = Message<"millwright.member.v1.AcceptInvita
  * Use `create(AcceptInvitationRequestSchema)` to create a new message.
  */
 export const AcceptInvitationRequestSchema: GenMessage<AcceptInvitationRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 19);
+  messageDesc(file_millwright_member_v1_member, 18);
 
 /**
  * AcceptInvitationResponse carries the membership that the session now acts under.
@@ -495,46 +490,7 @@ export type AcceptInvitationResponse = Message<"millwright.member.v1.AcceptInvit
  * Use `create(AcceptInvitationResponseSchema)` to create a new message.
  */
 export const AcceptInvitationResponseSchema: GenMessage<AcceptInvitationResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 20);
-
-/**
- * ListRolesRequest asks for the roles.
- *
- * @generated from message millwright.member.v1.ListRolesRequest
- */
-export type ListRolesRequest = Message<"millwright.member.v1.ListRolesRequest"> & {
-};
-
-/**
- * Describes the message millwright.member.v1.ListRolesRequest.
- * Use `create(ListRolesRequestSchema)` to create a new message.
- */
-export const ListRolesRequestSchema: GenMessage<ListRolesRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 21);
-
-/**
- * ListRolesResponse carries the roles, widest first, and every action that there is.
- *
- * @generated from message millwright.member.v1.ListRolesResponse
- */
-export type ListRolesResponse = Message<"millwright.member.v1.ListRolesResponse"> & {
-  /**
-   * @generated from field: repeated millwright.member.v1.RoleTemplate roles = 1;
-   */
-  roles: RoleTemplate[];
-
-  /**
-   * @generated from field: repeated string actions = 2;
-   */
-  actions: string[];
-};
-
-/**
- * Describes the message millwright.member.v1.ListRolesResponse.
- * Use `create(ListRolesResponseSchema)` to create a new message.
- */
-export const ListRolesResponseSchema: GenMessage<ListRolesResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_member_v1_member, 22);
+  messageDesc(file_millwright_member_v1_member, 19);
 
 /**
  * InvitationStatus says what became of an invitation.
@@ -599,8 +555,8 @@ export const MemberService: GenService<{
     output: typeof ListResponseSchema;
   },
   /**
-   * Update gives a member another role or other facilities; it takes effect within a second, also at the cell for calls
-   * with an API key, and with the next cell token for people. The last owner stays one.
+   * Update gives a member another role or other facilities; it takes effect within a second, at the control plane
+   * and at the cell. The last owner stays one.
    *
    * @generated from rpc millwright.member.v1.MemberService.Update
    */
@@ -680,16 +636,6 @@ export const MemberService: GenService<{
     methodKind: "unary";
     input: typeof AcceptInvitationRequestSchema;
     output: typeof AcceptInvitationResponseSchema;
-  },
-  /**
-   * ListRoles returns what each role may do: the table that the server itself decides by.
-   *
-   * @generated from rpc millwright.member.v1.MemberService.ListRoles
-   */
-  listRoles: {
-    methodKind: "unary";
-    input: typeof ListRolesRequestSchema;
-    output: typeof ListRolesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_millwright_member_v1_member, 0);

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/tenant/v1/tenant.proto.
  */
 export const file_millwright_tenant_v1_tenant: GenFile = /*@__PURE__*/
-  fileDesc("CiFtaWxsd3JpZ2h0L3RlbmFudC92MS90ZW5hbnQucHJvdG8SFG1pbGx3cmlnaHQudGVuYW50LnYxIrkBCgZMaW1pdHMSDwoHZGV2aWNlcxgBIAEoBRIZChFldmVudHNfcGVyX3NlY29uZBgCIAEoBRIUCgxldmVudHNfYnVyc3QYAyABKAUSFgoOZXZlbnRzX3Blcl9kYXkYBCABKAMSFQoNcGF5bG9hZF9ieXRlcxgFIAEoBRIfChdtZWFzdXJlbWVudHNfcGVyX2RldmljZRgGIAEoBRIMCgRrZXlzGAcgASgFEg8KB21lbWJlcnMYCCABKAUikgQKBlRlbmFudBIRCgl0ZW5hbnRfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRzbHVnGAMgASgJEjIKBnN0YXR1cxgEIAEoDjIiLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudFN0YXR1cxIMCgRwbGFuGAUgASgJEiwKBmxpbWl0cxgGIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLkxpbWl0cxIMCgRjZWxsGAcgASgJEhAKCGNlbGxfdXJsGAggASgJEhIKCmluZ2VzdF91cmwYCSABKAkSFAoMbXF0dF9hZGRyZXNzGAogASgJEhoKEm1xdHRfd2Vic29ja2V0X3VybBgLIAEoCRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWdpb24YDSABKAkSMAoIc2V0dGluZ3MYDiABKAsyHi5taWxsd3JpZ2h0LnRlbmFudC52MS5TZXR0aW5ncxIpCgVzdGVwcxgPIAMoCzIaLm1pbGx3cmlnaHQudGVuYW50LnYxLlN0ZXASNAoKc3VzcGVuc2lvbhgQIAEoCzIgLm1pbGx3cmlnaHQudGVuYW50LnYxLlN1c3BlbnNpb24SMAoIZGVsZXRpb24YESABKAsyHi5taWxsd3JpZ2h0LnRlbmFudC52MS5EZWxldGlvbiKnAgoIU2V0dGluZ3MSFwoEbmFtZRgBIAEoCUIJukgGcgQQARhQEhwKCXRpbWVfem9uZRgCIAEoCUIJukgGcgQQARhAEjYKBXVuaXRzGAMgASgOMhsubWlsbHdyaWdodC50ZW5hbnQudjEuVW5pdHNCCrpIB4IBBBABIAASIwoOcmV0ZW50aW9uX2RheXMYBCABKAVCC7pICBoGGJSdAigAEi0KEGFsZXJ0X3JlY2lwaWVudHMYBSADKAlCE7pIEJIBDRAKGAEiB3IFGP4BYAESRwoOYWxlcnRfc2V2ZXJpdHkYBiABKA4yIy5taWxsd3JpZ2h0LnRlbmFudC52MS5BbGVydFNldmVyaXR5Qgq6SAeCAQQQASAAEg8KB3ZlcnNpb24YByABKAMitAEKBFN0ZXASDAoEdGFzaxgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXRpdGxlGAMgASgJEi4KBXN0YXRlGAQgASgOMh8ubWlsbHdyaWdodC50ZW5hbnQudjEuU3RlcFN0YXRlEhAKCGF0dGVtcHRzGAUgASgFEg4KBmRldGFpbBgGIAEoCRIvCgtmaW5pc2hlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTgoKU3VzcGVuc2lvbhIOCgZyZWFzb24YASABKAkSMAoMc3VzcGVuZGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ+CghEZWxldGlvbhIUCgxyZXF1ZXN0ZWRfYnkYASABKAkSMAoMcmVxdWVzdGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZkdWVfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItMCCgdSZW1vdmVkEhEKCXRlbmFudF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEhQKDHJlcXVlc3RlZF9ieRgDIAEoCRIwCgxyZXF1ZXN0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJlbW92ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3ZlcmlmaWVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI5CgZjb3VudHMYByADKAsyKS5taWxsd3JpZ2h0LnRlbmFudC52MS5SZW1vdmVkLkNvdW50c0VudHJ5EhQKDGF1ZGl0X25kanNvbhgIIAEoCRotCgtDb3VudHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAM6AjgBImkKBFBsYW4SDAoEcGxhbhgBIAEoCRINCgV0aXRsZRgCIAEoCRIsCgZsaW1pdHMYAyABKAsyHC5taWxsd3JpZ2h0LnRlbmFudC52MS5MaW1pdHMSFgoOcmV0ZW50aW9uX2RheXMYBCABKAUimgEKCk1lbWJlcnNoaXASLAoGdGVuYW50GAEgASgLMhwubWlsbHdyaWdodC50ZW5hbnQudjEuVGVuYW50EigKBHJvbGUYAiABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlEg8KB2N1cnJlbnQYAyABKAgSDwoHYWN0aW9ucxgEIAMoCRISCgpmYWNpbGl0aWVzGAUgAygJIr0BCgNLZXkSDgoGa2V5X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcHJlZml4GAMgASgJEigKBHJvbGUYBCABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpMBCg1DcmVhdGVSZXF1ZXN0EhcKBG5hbWUYASABKAlCCbpIBnIEEAEYUBI5CgRzbHVnGAIgASgJQiu6SCjYAQFyIzIhXlthLXowLTldW2EtejAtOS1dezEsMzh9W2EtejAtOV0kEhcKBnJlZ2lvbhgDIAEoCUIHukgEcgIYPxIVCgRwbGFuGAQgASgJQge6SARyAhgoIj4KDkNyZWF0ZVJlc3BvbnNlEiwKBnRlbmFudBgBIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudCINCgtMaXN0UmVxdWVzdCJ4CgxMaXN0UmVzcG9uc2USNQoLbWVtYmVyc2hpcHMYASADKAsyIC5taWxsd3JpZ2h0LnRlbmFudC52MS5NZW1iZXJzaGlwEg0KBWVtYWlsGAIgASgJEhAKCHZlcmlmaWVkGAMgASgIEhAKCG9wZXJhdG9yGAQgASgIIi0KDVN3aXRjaFJlcXVlc3QSHAoJdGVuYW50X2lkGAEgASgJQgm6SAZyBBABGCgiRgoOU3dpdGNoUmVzcG9uc2USNAoKbWVtYmVyc2hpcBgBIAEoCzIgLm1pbGx3cmlnaHQudGVuYW50LnYxLk1lbWJlcnNoaXAiDAoKR2V0UmVxdWVzdCJ2CgtHZXRSZXNwb25zZRIsCgZ0ZW5hbnQYASABKAsyHC5taWxsd3JpZ2h0LnRlbmFudC52MS5UZW5hbnQSKAoEcm9sZRgCIAEoDjIaLm1pbGx3cmlnaHQudGVuYW50LnYxLlJvbGUSDwoHYWN0aW9ucxgDIAMoCSISChBMaXN0UGxhbnNSZXF1ZXN0Ij4KEUxpc3RQbGFuc1Jlc3BvbnNlEikKBXBsYW5zGAEgAygLMhoubWlsbHdyaWdodC50ZW5hbnQudjEuUGxhbiJrChVVcGRhdGVTZXR0aW5nc1JlcXVlc3QSOAoIc2V0dGluZ3MYASABKAsyHi5taWxsd3JpZ2h0LnRlbmFudC52MS5TZXR0aW5nc0IGukgDyAEBEhgKB3ZlcnNpb24YAiABKANCB7pIBCICKAEiSgoWVXBkYXRlU2V0dGluZ3NSZXNwb25zZRIwCghzZXR0aW5ncxgBIAEoCzIeLm1pbGx3cmlnaHQudGVuYW50LnYxLlNldHRpbmdzInIKEFNldHRpbmdzQ29uZmxpY3QSLQoFeW91cnMYASABKAsyHi5taWxsd3JpZ2h0LnRlbmFudC52MS5TZXR0aW5ncxIvCgdjdXJyZW50GAIgASgLMh4ubWlsbHdyaWdodC50ZW5hbnQudjEuU2V0dGluZ3MiUgoYVHJhbnNmZXJPd25lcnNoaXBSZXF1ZXN0EhwKCW1lbWJlcl9pZBgBIAEoCUIJukgGcgQQARhAEhgKB2NvbmZpcm0YAiABKAlCB7pIBHICGCgiUQoZVHJhbnNmZXJPd25lcnNoaXBSZXNwb25zZRI0CgptZW1iZXJzaGlwGAEgASgLMiAubWlsbHdyaWdodC50ZW5hbnQudjEuTWVtYmVyc2hpcCIpCg1EZWxldGVSZXF1ZXN0EhgKB2NvbmZpcm0YASABKAlCB7pIBHICGCgiPgoORGVsZXRlUmVzcG9uc2USLAoGdGVuYW50GAEgASgLMhwubWlsbHdyaWdodC50ZW5hbnQudjEuVGVuYW50IhcKFUNhbmNlbERlbGV0aW9uUmVxdWVzdCJGChZDYW5jZWxEZWxldGlvblJlc3BvbnNlEiwKBnRlbmFudBgBIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudCIUChJMaXN0UmVtb3ZlZFJlcXVlc3QiRQoTTGlzdFJlbW92ZWRSZXNwb25zZRIuCgd0ZW5hbnRzGAEgAygLMh0ubWlsbHdyaWdodC50ZW5hbnQudjEuUmVtb3ZlZCJKCg5TdXNwZW5kUmVxdWVzdBIcCgl0ZW5hbnRfaWQYASABKAlCCbpIBnIEEAEYKBIaCgZyZWFzb24YAiABKAlCCrpIB3IFEAEYyAEiPwoPU3VzcGVuZFJlc3BvbnNlEiwKBnRlbmFudBgBIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudCItCg1SZXN1bWVSZXF1ZXN0EhwKCXRlbmFudF9pZBgBIAEoCUIJukgGcgQQARgoIj4KDlJlc3VtZVJlc3BvbnNlEiwKBnRlbmFudBgBIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudCKRAQoQQ3JlYXRlS2V5UmVxdWVzdBIXCgRuYW1lGAEgASgJQgm6SAZyBBABGFASNAoEcm9sZRgCIAEoDjIaLm1pbGx3cmlnaHQudGVuYW50LnYxLlJvbGVCCrpIB4IBBBABIAASLgoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiSwoRQ3JlYXRlS2V5UmVzcG9uc2USJgoDa2V5GAEgASgLMhkubWlsbHdyaWdodC50ZW5hbnQudjEuS2V5Eg4KBnNlY3JldBgCIAEoCSIRCg9MaXN0S2V5c1JlcXVlc3QiOwoQTGlzdEtleXNSZXNwb25zZRInCgRrZXlzGAEgAygLMhkubWlsbHdyaWdodC50ZW5hbnQudjEuS2V5Ii0KEFJldm9rZUtleVJlcXVlc3QSGQoGa2V5X2lkGAEgASgJQgm6SAZyBBABGCgiEwoRUmV2b2tlS2V5UmVzcG9uc2UiFwoVSXNzdWVDZWxsVG9rZW5SZXF1ZXN0ImkKFklzc3VlQ2VsbFRva2VuUmVzcG9uc2USDQoFdG9rZW4YASABKAkSLgoKZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIY2VsbF91cmwYAyABKAkqmgEKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg4KClJPTEVfT1dORVIQARIOCgpST0xFX0FETUlOEAISEQoNUk9MRV9PUEVSQVRPUhADEg8KC1JPTEVfVklFV0VSEAQSFAoQUk9MRV9NQUlOVEVOQU5DRRAFEhAKDFJPTEVfUVVBTElUWRAGEhAKDFJPTEVfRklOQU5DRRAHKqABCgxUZW5hbnRTdGF0dXMSHQoZVEVOQU5UX1NUQVRVU19VTlNQRUNJRklFRBAAEh4KGlRFTkFOVF9TVEFUVVNfUFJPVklTSU9OSU5HEAESGAoUVEVOQU5UX1NUQVRVU19BQ1RJVkUQAhIbChdURU5BTlRfU1RBVFVTX1NVU1BFTkRFRBADEhoKFlRFTkFOVF9TVEFUVVNfREVMRVRJTkcQBCpECgVVbml0cxIVChFVTklUU19VTlNQRUNJRklFRBAAEhAKDFVOSVRTX01FVFJJQxABEhIKDlVOSVRTX0lNUEVSSUFMEAIqgQEKDUFsZXJ0U2V2ZXJpdHkSHgoaQUxFUlRfU0VWRVJJVFlfVU5TUEVDSUZJRUQQABIXChNBTEVSVF9TRVZFUklUWV9JTkZPEAESGgoWQUxFUlRfU0VWRVJJVFlfV0FSTklORxACEhsKF0FMRVJUX1NFVkVSSVRZX0NSSVRJQ0FMEAMqbAoJU3RlcFN0YXRlEhoKFlNURVBfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJTVEVQX1NUQVRFX1dBSVRJTkcQARIWChJTVEVQX1NUQVRFX1JVTk5JTkcQAhITCg9TVEVQX1NUQVRFX0RPTkUQAzKbEAoNVGVuYW50U2VydmljZRJvCgZDcmVhdGUSIy5taWxsd3JpZ2h0LnRlbmFudC52MS5DcmVhdGVSZXF1ZXN0GiQubWlsbHdyaWdodC50ZW5hbnQudjEuQ3JlYXRlUmVzcG9uc2UiGoLT5JMCFDoBKiIPL2FwaS92MS90ZW5hbnRzEmYKBExpc3QSIS5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0UmVxdWVzdBoiLm1pbGx3cmlnaHQudGVuYW50LnYxLkxpc3RSZXNwb25zZSIXgtPkkwIREg8vYXBpL3YxL3RlbmFudHMSggEKBlN3aXRjaBIjLm1pbGx3cmlnaHQudGVuYW50LnYxLlN3aXRjaFJlcXVlc3QaJC5taWxsd3JpZ2h0LnRlbmFudC52MS5Td2l0Y2hSZXNwb25zZSItgtPkkwInOgEqIiIvYXBpL3YxL3RlbmFudHMve3RlbmFudF9pZH06c3dpdGNoEmIKA0dldBIgLm1pbGx3cmlnaHQudGVuYW50LnYxLkdldFJlcXVlc3QaIS5taWxsd3JpZ2h0LnRlbmFudC52MS5HZXRSZXNwb25zZSIWgtPkkwIQEg4vYXBpL3YxL3RlbmFudBJzCglMaXN0UGxhbnMSJi5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0UGxhbnNSZXF1ZXN0GicubWlsbHdyaWdodC50ZW5hbnQudjEuTGlzdFBsYW5zUmVzcG9uc2UiFYLT5JMCDxINL2FwaS92MS9wbGFucxKPAQoOVXBkYXRlU2V0dGluZ3MSKy5taWxsd3JpZ2h0LnRlbmFudC52MS5VcGRhdGVTZXR0aW5nc1JlcXVlc3QaLC5taWxsd3JpZ2h0LnRlbmFudC52MS5VcGRhdGVTZXR0aW5nc1Jlc3BvbnNlIiKC0+STAhw6ASoyFy9hcGkvdjEvdGVuYW50L3NldHRpbmdzEpgBChFUcmFuc2Zlck93bmVyc2hpcBIuLm1pbGx3cmlnaHQudGVuYW50LnYxLlRyYW5zZmVyT3duZXJzaGlwUmVxdWVzdBovLm1pbGx3cmlnaHQudGVuYW50LnYxLlRyYW5zZmVyT3duZXJzaGlwUmVzcG9uc2UiIoLT5JMCHDoBKiIXL2FwaS92MS90ZW5hbnQ6dHJhbnNmZXISdQoGRGVsZXRlEiMubWlsbHdyaWdodC50ZW5hbnQudjEuRGVsZXRlUmVxdWVzdBokLm1pbGx3cmlnaHQudGVuYW50LnYxLkRlbGV0ZVJlc3BvbnNlIiCC0+STAho6ASoiFS9hcGkvdjEvdGVuYW50OmRlbGV0ZRKWAQoOQ2FuY2VsRGVsZXRpb24SKy5taWxsd3JpZ2h0LnRlbmFudC52MS5DYW5jZWxEZWxldGlvblJlcXVlc3QaLC5taWxsd3JpZ2h0LnRlbmFudC52MS5DYW5jZWxEZWxldGlvblJlc3BvbnNlIimC0+STAiM6ASoiHi9hcGkvdjEvdGVuYW50OmNhbmNlbC1kZWxldGlvbhKDAQoLTGlzdFJlbW92ZWQSKC5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0UmVtb3ZlZFJlcXVlc3QaKS5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0UmVtb3ZlZFJlc3BvbnNlIh+C0+STAhkSFy9hcGkvdjEvcmVtb3ZlZC10ZW5hbnRzEo8BCgdTdXNwZW5kEiQubWlsbHdyaWdodC50ZW5hbnQudjEuU3VzcGVuZFJlcXVlc3QaJS5taWxsd3JpZ2h0LnRlbmFudC52MS5TdXNwZW5kUmVzcG9uc2UiN4LT5JMCMToBKiIsL2FwaS92MS9wbGF0Zm9ybS90ZW5hbnRzL3t0ZW5hbnRfaWR9OnN1c3BlbmQSiwEKBlJlc3VtZRIjLm1pbGx3cmlnaHQudGVuYW50LnYxLlJlc3VtZVJlcXVlc3QaJC5taWxsd3JpZ2h0LnRlbmFudC52MS5SZXN1bWVSZXNwb25zZSI2gtPkkwIwOgEqIisvYXBpL3YxL3BsYXRmb3JtL3RlbmFudHMve3RlbmFudF9pZH06cmVzdW1lEnUKCUNyZWF0ZUtleRImLm1pbGx3cmlnaHQudGVuYW50LnYxLkNyZWF0ZUtleVJlcXVlc3QaJy5taWxsd3JpZ2h0LnRlbmFudC52MS5DcmVhdGVLZXlSZXNwb25zZSIXgtPkkwIROgEqIgwvYXBpL3YxL2tleXMSbwoITGlzdEtleXMSJS5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0S2V5c1JlcXVlc3QaJi5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0S2V5c1Jlc3BvbnNlIhSC0+STAg4SDC9hcGkvdjEva2V5cxJ7CglSZXZva2VLZXkSJi5taWxsd3JpZ2h0LnRlbmFudC52MS5SZXZva2VLZXlSZXF1ZXN0GicubWlsbHdyaWdodC50ZW5hbnQudjEuUmV2b2tlS2V5UmVzcG9uc2UiHYLT5JMCFyoVL2FwaS92MS9rZXlzL3trZXlfaWR9EooBCg5Jc3N1ZUNlbGxUb2tlbhIrLm1pbGx3cmlnaHQudGVuYW50LnYxLklzc3VlQ2VsbFRva2VuUmVxdWVzdBosLm1pbGx3cmlnaHQudGVuYW50LnYxLklzc3VlQ2VsbFRva2VuUmVzcG9uc2UiHYLT5JMCFzoBKiISL2FwaS92MS9jZWxsLXRva2VuQk1aS2dpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L3RlbmFudC92MTt0ZW5hbnR2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("CiFtaWxsd3JpZ2h0L3RlbmFudC92MS90ZW5hbnQucHJvdG8SFG1pbGx3cmlnaHQudGVuYW50LnYxIrkBCgZMaW1pdHMSDwoHZGV2aWNlcxgBIAEoBRIZChFldmVudHNfcGVyX3NlY29uZBgCIAEoBRIUCgxldmVudHNfYnVyc3QYAyABKAUSFgoOZXZlbnRzX3Blcl9kYXkYBCABKAMSFQoNcGF5bG9hZF9ieXRlcxgFIAEoBRIfChdtZWFzdXJlbWVudHNfcGVyX2RldmljZRgGIAEoBRIMCgRrZXlzGAcgASgFEg8KB21lbWJlcnMYCCABKAUisgQKBlRlbmFudBIRCgl0ZW5hbnRfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRzbHVnGAMgASgJEjIKBnN0YXR1cxgEIAEoDjIiLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudFN0YXR1cxIMCgRwbGFuGAUgASgJEiwKBmxpbWl0cxgGIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLkxpbWl0cxIMCgRjZWxsGAcgASgJEhAKCGNlbGxfdXJsGAggASgJEhIKCmluZ2VzdF91cmwYCSABKAkSFAoMbXF0dF9hZGRyZXNzGAogASgJEhoKEm1xdHRfd2Vic29ja2V0X3VybBgLIAEoCRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWdpb24YDSABKAkSMAoIc2V0dGluZ3MYDiABKAsyHi5taWxsd3JpZ2h0LnRlbmFudC52MS5TZXR0aW5ncxIpCgVzdGVwcxgPIAMoCzIaLm1pbGx3cmlnaHQudGVuYW50LnYxLlN0ZXASNAoKc3VzcGVuc2lvbhgQIAEoCzIgLm1pbGx3cmlnaHQudGVuYW50LnYxLlN1c3BlbnNpb24SMAoIZGVsZXRpb24YESABKAsyHi5taWxsd3JpZ2h0LnRlbmFudC52MS5EZWxldGlvbhIeChZzZWNvbmRfZmFjdG9yX3JlcXVpcmVkGDIgASgIIqcCCghTZXR0aW5ncxIXCgRuYW1lGAEgASgJQgm6SAZyBBABGFASHAoJdGltZV96b25lGAIgASgJQgm6SAZyBBABGEASNgoFdW5pdHMYAyABKA4yGy5taWxsd3JpZ2h0LnRlbmFudC52MS5Vbml0c0IKukgHggEEEAEgABIjCg5yZXRlbnRpb25fZGF5cxgEIAEoBUILukgIGgYYlJ0CKAASLQoQYWxlcnRfcmVjaXBpZW50cxgFIAMoCUITukgQkgENEAoYASIHcgUY/gFgARJHCg5hbGVydF9zZXZlcml0eRgGIAEoDjIjLm1pbGx3cmlnaHQudGVuYW50LnYxLkFsZXJ0U2V2ZXJpdHlCCrpIB4IBBBABIAASDwoHdmVyc2lvbhgHIAEoAyK0AQoEU3RlcBIMCgR0YXNrGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFdGl0bGUYAyABKAkSLgoFc3RhdGUYBCABKA4yHy5taWxsd3JpZ2h0LnRlbmFudC52MS5TdGVwU3RhdGUSEAoIYXR0ZW1wdHMYBSABKAUSDgoGZGV0YWlsGAYgASgJEi8KC2ZpbmlzaGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJOCgpTdXNwZW5zaW9uEg4KBnJlYXNvbhgBIAEoCRIwCgxzdXNwZW5kZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIn4KCERlbGV0aW9uEhQKDHJlcXVlc3RlZF9ieRgBIAEoCRIwCgxyZXF1ZXN0ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBmR1ZV9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi0wIKB1JlbW92ZWQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSFAoMcmVxdWVzdGVkX2J5GAMgASgJEjAKDHJlcXVlc3RlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmVtb3ZlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdmVyaWZpZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjkKBmNvdW50cxgHIAMoCzIpLm1pbGx3cmlnaHQudGVuYW50LnYxLlJlbW92ZWQuQ291bnRzRW50cnkSFAoMYXVkaXRfbmRqc29uGAggASgJGi0KC0NvdW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAzoCOAEiaQoEUGxhbhIMCgRwbGFuGAEgASgJEg0KBXRpdGxlGAIgASgJEiwKBmxpbWl0cxgDIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLkxpbWl0cxIWCg5yZXRlbnRpb25fZGF5cxgEIAEoBSLOAQoKTWVtYmVyc2hpcBIsCgZ0ZW5hbnQYASABKAsyHC5taWxsd3JpZ2h0LnRlbmFudC52MS5UZW5hbnQSKAoEcm9sZRgCIAEoDjIaLm1pbGx3cmlnaHQudGVuYW50LnYxLlJvbGUSDwoHY3VycmVudBgDIAEoCBIPCgdhY3Rpb25zGAQgAygJEhIKCmZhY2lsaXRpZXMYBSADKAkSEwoLY3VzdG9tX3JvbGUYBiABKAkSHQoVc2Vjb25kX2ZhY3Rvcl9taXNzaW5nGAcgASgIIpMBCg1DcmVhdGVSZXF1ZXN0EhcKBG5hbWUYASABKAlCCbpIBnIEEAEYUBI5CgRzbHVnGAIgASgJQiu6SCjYAQFyIzIhXlthLXowLTldW2EtejAtOS1dezEsMzh9W2EtejAtOV0kEhcKBnJlZ2lvbhgDIAEoCUIHukgEcgIYPxIVCgRwbGFuGAQgASgJQge6SARyAhgoIj4KDkNyZWF0ZVJlc3BvbnNlEiwKBnRlbmFudBgBIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudCINCgtMaXN0UmVxdWVzdCKPAQoMTGlzdFJlc3BvbnNlEjUKC21lbWJlcnNoaXBzGAEgAygLMiAubWlsbHdyaWdodC50ZW5hbnQudjEuTWVtYmVyc2hpcBINCgVlbWFpbBgCIAEoCRIQCgh2ZXJpZmllZBgDIAEoCBIQCghvcGVyYXRvchgEIAEoCBIVCg1zZWNvbmRfZmFjdG9yGDIgASgIIi0KDVN3aXRjaFJlcXVlc3QSHAoJdGVuYW50X2lkGAEgASgJQgm6SAZyBBABGCgiRgoOU3dpdGNoUmVzcG9uc2USNAoKbWVtYmVyc2hpcBgBIAEoCzIgLm1pbGx3cmlnaHQudGVuYW50LnYxLk1lbWJlcnNoaXAiDAoKR2V0UmVxdWVzdCKfAQoLR2V0UmVzcG9uc2USLAoGdGVuYW50GAEgASgLMhwubWlsbHdyaWdodC50ZW5hbnQudjEuVGVuYW50EigKBHJvbGUYAiABKA4yGi5taWxsd3JpZ2h0LnRlbmFudC52MS5Sb2xlEg8KB2FjdGlvbnMYAyADKAkSEwoLY3VzdG9tX3JvbGUYBCABKAkSEgoKZmFjaWxpdGllcxgFIAMoCSISChBMaXN0UGxhbnNSZXF1ZXN0Ij4KEUxpc3RQbGFuc1Jlc3BvbnNlEikKBXBsYW5zGAEgAygLMhoubWlsbHdyaWdodC50ZW5hbnQudjEuUGxhbiJrChVVcGRhdGVTZXR0aW5nc1JlcXVlc3QSOAoIc2V0dGluZ3MYASABKAsyHi5taWxsd3JpZ2h0LnRlbmFudC52MS5TZXR0aW5nc0IGukgDyAEBEhgKB3ZlcnNpb24YAiABKANCB7pIBCICKAEiSgoWVXBkYXRlU2V0dGluZ3NSZXNwb25zZRIwCghzZXR0aW5ncxgBIAEoCzIeLm1pbGx3cmlnaHQudGVuYW50LnYxLlNldHRpbmdzInIKEFNldHRpbmdzQ29uZmxpY3QSLQoFeW91cnMYASABKAsyHi5taWxsd3JpZ2h0LnRlbmFudC52MS5TZXR0aW5ncxIvCgdjdXJyZW50GAIgASgLMh4ubWlsbHdyaWdodC50ZW5hbnQudjEuU2V0dGluZ3MiUgoYVHJhbnNmZXJPd25lcnNoaXBSZXF1ZXN0EhwKCW1lbWJlcl9pZBgBIAEoCUIJukgGcgQQARhAEhgKB2NvbmZpcm0YAiABKAlCB7pIBHICGCgiUQoZVHJhbnNmZXJPd25lcnNoaXBSZXNwb25zZRI0CgptZW1iZXJzaGlwGAEgASgLMiAubWlsbHdyaWdodC50ZW5hbnQudjEuTWVtYmVyc2hpcCIpCg1EZWxldGVSZXF1ZXN0EhgKB2NvbmZpcm0YASABKAlCB7pIBHICGCgiPgoORGVsZXRlUmVzcG9uc2USLAoGdGVuYW50GAEgASgLMhwubWlsbHdyaWdodC50ZW5hbnQudjEuVGVuYW50IhcKFUNhbmNlbERlbGV0aW9uUmVxdWVzdCJGChZDYW5jZWxEZWxldGlvblJlc3BvbnNlEiwKBnRlbmFudBgBIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudCIUChJMaXN0UmVtb3ZlZFJlcXVlc3QiRQoTTGlzdFJlbW92ZWRSZXNwb25zZRIuCgd0ZW5hbnRzGAEgAygLMh0ubWlsbHdyaWdodC50ZW5hbnQudjEuUmVtb3ZlZCJKCg5TdXNwZW5kUmVxdWVzdBIcCgl0ZW5hbnRfaWQYASABKAlCCbpIBnIEEAEYKBIaCgZyZWFzb24YAiABKAlCCrpIB3IFEAEYyAEiPwoPU3VzcGVuZFJlc3BvbnNlEiwKBnRlbmFudBgBIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudCItCg1SZXN1bWVSZXF1ZXN0EhwKCXRlbmFudF9pZBgBIAEoCUIJukgGcgQQARgoIj4KDlJlc3VtZVJlc3BvbnNlEiwKBnRlbmFudBgBIAEoCzIcLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudCIuChpSZXF1aXJlU2Vjb25kRmFjdG9yUmVxdWVzdBIQCghyZXF1aXJlZBgBIAEoCCJLChtSZXF1aXJlU2Vjb25kRmFjdG9yUmVzcG9uc2USLAoGdGVuYW50GAEgASgLMhwubWlsbHdyaWdodC50ZW5hbnQudjEuVGVuYW50IhcKFUlzc3VlQ2VsbFRva2VuUmVxdWVzdCJpChZJc3N1ZUNlbGxUb2tlblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEi4KCmV4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGNlbGxfdXJsGAMgASgJKqsBCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIOCgpST0xFX09XTkVSEAESDgoKUk9MRV9BRE1JThACEhEKDVJPTEVfT1BFUkFUT1IQAxIPCgtST0xFX1ZJRVdFUhAEEhQKEFJPTEVfTUFJTlRFTkFOQ0UQBRIQCgxST0xFX1FVQUxJVFkQBhIQCgxST0xFX0ZJTkFOQ0UQBxIPCgtST0xFX0NVU1RPTRAIKqABCgxUZW5hbnRTdGF0dXMSHQoZVEVOQU5UX1NUQVRVU19VTlNQRUNJRklFRBAAEh4KGlRFTkFOVF9TVEFUVVNfUFJPVklTSU9OSU5HEAESGAoUVEVOQU5UX1NUQVRVU19BQ1RJVkUQAhIbChdURU5BTlRfU1RBVFVTX1NVU1BFTkRFRBADEhoKFlRFTkFOVF9TVEFUVVNfREVMRVRJTkcQBCpECgVVbml0cxIVChFVTklUU19VTlNQRUNJRklFRBAAEhAKDFVOSVRTX01FVFJJQxABEhIKDlVOSVRTX0lNUEVSSUFMEAIqgQEKDUFsZXJ0U2V2ZXJpdHkSHgoaQUxFUlRfU0VWRVJJVFlfVU5TUEVDSUZJRUQQABIXChNBTEVSVF9TRVZFUklUWV9JTkZPEAESGgoWQUxFUlRfU0VWRVJJVFlfV0FSTklORxACEhsKF0FMRVJUX1NFVkVSSVRZX0NSSVRJQ0FMEAMqbAoJU3RlcFN0YXRlEhoKFlNURVBfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJTVEVQX1NUQVRFX1dBSVRJTkcQARIWChJTVEVQX1NUQVRFX1JVTk5JTkcQAhITCg9TVEVQX1NUQVRFX0RPTkUQAzLiDgoNVGVuYW50U2VydmljZRJvCgZDcmVhdGUSIy5taWxsd3JpZ2h0LnRlbmFudC52MS5DcmVhdGVSZXF1ZXN0GiQubWlsbHdyaWdodC50ZW5hbnQudjEuQ3JlYXRlUmVzcG9uc2UiGoLT5JMCFDoBKiIPL2FwaS92MS90ZW5hbnRzEmYKBExpc3QSIS5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0UmVxdWVzdBoiLm1pbGx3cmlnaHQudGVuYW50LnYxLkxpc3RSZXNwb25zZSIXgtPkkwIREg8vYXBpL3YxL3RlbmFudHMSggEKBlN3aXRjaBIjLm1pbGx3cmlnaHQudGVuYW50LnYxLlN3aXRjaFJlcXVlc3QaJC5taWxsd3JpZ2h0LnRlbmFudC52MS5Td2l0Y2hSZXNwb25zZSItgtPkkwInOgEqIiIvYXBpL3YxL3RlbmFudHMve3RlbmFudF9pZH06c3dpdGNoEmIKA0dldBIgLm1pbGx3cmlnaHQudGVuYW50LnYxLkdldFJlcXVlc3QaIS5taWxsd3JpZ2h0LnRlbmFudC52MS5HZXRSZXNwb25zZSIWgtPkkwIQEg4vYXBpL3YxL3RlbmFudBJzCglMaXN0UGxhbnMSJi5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0UGxhbnNSZXF1ZXN0GicubWlsbHdyaWdodC50ZW5hbnQudjEuTGlzdFBsYW5zUmVzcG9uc2UiFYLT5JMCDxINL2FwaS92MS9wbGFucxKPAQoOVXBkYXRlU2V0dGluZ3MSKy5taWxsd3JpZ2h0LnRlbmFudC52MS5VcGRhdGVTZXR0aW5nc1JlcXVlc3QaLC5taWxsd3JpZ2h0LnRlbmFudC52MS5VcGRhdGVTZXR0aW5nc1Jlc3BvbnNlIiKC0+STAhw6ASoyFy9hcGkvdjEvdGVuYW50L3NldHRpbmdzEpgBChFUcmFuc2Zlck93bmVyc2hpcBIuLm1pbGx3cmlnaHQudGVuYW50LnYxLlRyYW5zZmVyT3duZXJzaGlwUmVxdWVzdBovLm1pbGx3cmlnaHQudGVuYW50LnYxLlRyYW5zZmVyT3duZXJzaGlwUmVzcG9uc2UiIoLT5JMCHDoBKiIXL2FwaS92MS90ZW5hbnQ6dHJhbnNmZXISdQoGRGVsZXRlEiMubWlsbHdyaWdodC50ZW5hbnQudjEuRGVsZXRlUmVxdWVzdBokLm1pbGx3cmlnaHQudGVuYW50LnYxLkRlbGV0ZVJlc3BvbnNlIiCC0+STAho6ASoiFS9hcGkvdjEvdGVuYW50OmRlbGV0ZRKWAQoOQ2FuY2VsRGVsZXRpb24SKy5taWxsd3JpZ2h0LnRlbmFudC52MS5DYW5jZWxEZWxldGlvblJlcXVlc3QaLC5taWxsd3JpZ2h0LnRlbmFudC52MS5DYW5jZWxEZWxldGlvblJlc3BvbnNlIimC0+STAiM6ASoiHi9hcGkvdjEvdGVuYW50OmNhbmNlbC1kZWxldGlvbhKDAQoLTGlzdFJlbW92ZWQSKC5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0UmVtb3ZlZFJlcXVlc3QaKS5taWxsd3JpZ2h0LnRlbmFudC52MS5MaXN0UmVtb3ZlZFJlc3BvbnNlIh+C0+STAhkSFy9hcGkvdjEvcmVtb3ZlZC10ZW5hbnRzEo8BCgdTdXNwZW5kEiQubWlsbHdyaWdodC50ZW5hbnQudjEuU3VzcGVuZFJlcXVlc3QaJS5taWxsd3JpZ2h0LnRlbmFudC52MS5TdXNwZW5kUmVzcG9uc2UiN4LT5JMCMToBKiIsL2FwaS92MS9wbGF0Zm9ybS90ZW5hbnRzL3t0ZW5hbnRfaWR9OnN1c3BlbmQSiwEKBlJlc3VtZRIjLm1pbGx3cmlnaHQudGVuYW50LnYxLlJlc3VtZVJlcXVlc3QaJC5taWxsd3JpZ2h0LnRlbmFudC52MS5SZXN1bWVSZXNwb25zZSI2gtPkkwIwOgEqIisvYXBpL3YxL3BsYXRmb3JtL3RlbmFudHMve3RlbmFudF9pZH06cmVzdW1lEqkBChNSZXF1aXJlU2Vjb25kRmFjdG9yEjAubWlsbHdyaWdodC50ZW5hbnQudjEuUmVxdWlyZVNlY29uZEZhY3RvclJlcXVlc3QaMS5taWxsd3JpZ2h0LnRlbmFudC52MS5SZXF1aXJlU2Vjb25kRmFjdG9yUmVzcG9uc2UiLYLT5JMCJzoBKiIiL2FwaS92MS90ZW5hbnQ6cmVxdWlyZVNlY29uZEZhY3RvchKKAQoOSXNzdWVDZWxsVG9rZW4SKy5taWxsd3JpZ2h0LnRlbmFudC52MS5Jc3N1ZUNlbGxUb2tlblJlcXVlc3QaLC5taWxsd3JpZ2h0LnRlbmFudC52MS5Jc3N1ZUNlbGxUb2tlblJlc3BvbnNlIh2C0+STAhc6ASoiEi9hcGkvdjEvY2VsbC10b2tlbkJNWktnaXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC90ZW5hbnQvdjE7dGVuYW50djFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * Limits are the tenant's maxima.
@@ -192,6 +192,13 @@ export type Tenant = Message<"millwright.tenant.v1.Tenant"> & {
    * @generated from field: millwright.tenant.v1.Deletion deletion = 17;
    */
   deletion?: Deletion | undefined;
+
+  /**
+   * People must sign in with a second factor to act for the tenant.
+   *
+   * @generated from field: bool second_factor_required = 50;
+   */
+  secondFactorRequired: boolean;
 };
 
 /**
@@ -508,6 +515,20 @@ export type Membership = Message<"millwright.tenant.v1.Membership"> & {
    * @generated from field: repeated string facilities = 5;
    */
   facilities: string[];
+
+  /**
+   * Names the role when it is one of the tenant's own.
+   *
+   * @generated from field: string custom_role = 6;
+   */
+  customRole: string;
+
+  /**
+   * The tenant requires a second factor and the session has none: only the account is in reach.
+   *
+   * @generated from field: bool second_factor_missing = 7;
+   */
+  secondFactorMissing: boolean;
 };
 
 /**
@@ -516,54 +537,6 @@ export type Membership = Message<"millwright.tenant.v1.Membership"> & {
  */
 export const MembershipSchema: GenMessage<Membership> = /*@__PURE__*/
   messageDesc(file_millwright_tenant_v1_tenant, 8);
-
-/**
- * Key is an API key without its secret.
- *
- * @generated from message millwright.tenant.v1.Key
- */
-export type Key = Message<"millwright.tenant.v1.Key"> & {
-  /**
-   * @generated from field: string key_id = 1;
-   */
-  keyId: string;
-
-  /**
-   * @generated from field: string name = 2;
-   */
-  name: string;
-
-  /**
-   * The first characters of the secret, to recognise it by.
-   *
-   * @generated from field: string prefix = 3;
-   */
-  prefix: string;
-
-  /**
-   * @generated from field: millwright.tenant.v1.Role role = 4;
-   */
-  role: Role;
-
-  /**
-   * @generated from field: google.protobuf.Timestamp created_at = 5;
-   */
-  createdAt?: Timestamp | undefined;
-
-  /**
-   * Unset: the key does not expire.
-   *
-   * @generated from field: google.protobuf.Timestamp expires_at = 6;
-   */
-  expiresAt?: Timestamp | undefined;
-};
-
-/**
- * Describes the message millwright.tenant.v1.Key.
- * Use `create(KeySchema)` to create a new message.
- */
-export const KeySchema: GenMessage<Key> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 9);
 
 /**
  * CreateRequest asks for a new tenant.
@@ -603,7 +576,7 @@ export type CreateRequest = Message<"millwright.tenant.v1.CreateRequest"> & {
  * Use `create(CreateRequestSchema)` to create a new message.
  */
 export const CreateRequestSchema: GenMessage<CreateRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 10);
+  messageDesc(file_millwright_tenant_v1_tenant, 9);
 
 /**
  * CreateResponse carries the new tenant.
@@ -622,7 +595,7 @@ export type CreateResponse = Message<"millwright.tenant.v1.CreateResponse"> & {
  * Use `create(CreateResponseSchema)` to create a new message.
  */
 export const CreateResponseSchema: GenMessage<CreateResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 11);
+  messageDesc(file_millwright_tenant_v1_tenant, 10);
 
 /**
  * ListRequest asks for the caller's tenants.
@@ -637,7 +610,7 @@ export type ListRequest = Message<"millwright.tenant.v1.ListRequest"> & {
  * Use `create(ListRequestSchema)` to create a new message.
  */
 export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 12);
+  messageDesc(file_millwright_tenant_v1_tenant, 11);
 
 /**
  * ListResponse carries the caller's tenants and who they are.
@@ -668,6 +641,13 @@ export type ListResponse = Message<"millwright.tenant.v1.ListResponse"> & {
    * @generated from field: bool operator = 4;
    */
   operator: boolean;
+
+  /**
+   * The session was begun with a second factor.
+   *
+   * @generated from field: bool second_factor = 50;
+   */
+  secondFactor: boolean;
 };
 
 /**
@@ -675,7 +655,7 @@ export type ListResponse = Message<"millwright.tenant.v1.ListResponse"> & {
  * Use `create(ListResponseSchema)` to create a new message.
  */
 export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 13);
+  messageDesc(file_millwright_tenant_v1_tenant, 12);
 
 /**
  * SwitchRequest names the tenant to act for.
@@ -694,7 +674,7 @@ export type SwitchRequest = Message<"millwright.tenant.v1.SwitchRequest"> & {
  * Use `create(SwitchRequestSchema)` to create a new message.
  */
 export const SwitchRequestSchema: GenMessage<SwitchRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 14);
+  messageDesc(file_millwright_tenant_v1_tenant, 13);
 
 /**
  * SwitchResponse carries the membership now acted under.
@@ -713,7 +693,7 @@ export type SwitchResponse = Message<"millwright.tenant.v1.SwitchResponse"> & {
  * Use `create(SwitchResponseSchema)` to create a new message.
  */
 export const SwitchResponseSchema: GenMessage<SwitchResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 15);
+  messageDesc(file_millwright_tenant_v1_tenant, 14);
 
 /**
  * GetRequest asks for the caller's tenant.
@@ -728,7 +708,7 @@ export type GetRequest = Message<"millwright.tenant.v1.GetRequest"> & {
  * Use `create(GetRequestSchema)` to create a new message.
  */
 export const GetRequestSchema: GenMessage<GetRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 16);
+  messageDesc(file_millwright_tenant_v1_tenant, 15);
 
 /**
  * GetResponse carries the caller's tenant and role.
@@ -752,6 +732,20 @@ export type GetResponse = Message<"millwright.tenant.v1.GetResponse"> & {
    * @generated from field: repeated string actions = 3;
    */
   actions: string[];
+
+  /**
+   * Names the role when it is one of the tenant's own.
+   *
+   * @generated from field: string custom_role = 4;
+   */
+  customRole: string;
+
+  /**
+   * The facilities that the caller is confined to; empty: all.
+   *
+   * @generated from field: repeated string facilities = 5;
+   */
+  facilities: string[];
 };
 
 /**
@@ -759,7 +753,7 @@ export type GetResponse = Message<"millwright.tenant.v1.GetResponse"> & {
  * Use `create(GetResponseSchema)` to create a new message.
  */
 export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 17);
+  messageDesc(file_millwright_tenant_v1_tenant, 16);
 
 /**
  * ListPlansRequest asks for the plans.
@@ -774,7 +768,7 @@ export type ListPlansRequest = Message<"millwright.tenant.v1.ListPlansRequest"> 
  * Use `create(ListPlansRequestSchema)` to create a new message.
  */
 export const ListPlansRequestSchema: GenMessage<ListPlansRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 18);
+  messageDesc(file_millwright_tenant_v1_tenant, 17);
 
 /**
  * ListPlansResponse carries the plans, smallest first.
@@ -793,7 +787,7 @@ export type ListPlansResponse = Message<"millwright.tenant.v1.ListPlansResponse"
  * Use `create(ListPlansResponseSchema)` to create a new message.
  */
 export const ListPlansResponseSchema: GenMessage<ListPlansResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 19);
+  messageDesc(file_millwright_tenant_v1_tenant, 18);
 
 /**
  * UpdateSettingsRequest carries all settings as they should be.
@@ -819,7 +813,7 @@ export type UpdateSettingsRequest = Message<"millwright.tenant.v1.UpdateSettings
  * Use `create(UpdateSettingsRequestSchema)` to create a new message.
  */
 export const UpdateSettingsRequestSchema: GenMessage<UpdateSettingsRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 20);
+  messageDesc(file_millwright_tenant_v1_tenant, 19);
 
 /**
  * UpdateSettingsResponse carries the settings as they are now.
@@ -838,7 +832,7 @@ export type UpdateSettingsResponse = Message<"millwright.tenant.v1.UpdateSetting
  * Use `create(UpdateSettingsResponseSchema)` to create a new message.
  */
 export const UpdateSettingsResponseSchema: GenMessage<UpdateSettingsResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 21);
+  messageDesc(file_millwright_tenant_v1_tenant, 20);
 
 /**
  * SettingsConflict is the detail of a refused UpdateSettings: somebody else was first.
@@ -866,7 +860,7 @@ export type SettingsConflict = Message<"millwright.tenant.v1.SettingsConflict"> 
  * Use `create(SettingsConflictSchema)` to create a new message.
  */
 export const SettingsConflictSchema: GenMessage<SettingsConflict> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 22);
+  messageDesc(file_millwright_tenant_v1_tenant, 21);
 
 /**
  * TransferOwnershipRequest names the new owner.
@@ -892,7 +886,7 @@ export type TransferOwnershipRequest = Message<"millwright.tenant.v1.TransferOwn
  * Use `create(TransferOwnershipRequestSchema)` to create a new message.
  */
 export const TransferOwnershipRequestSchema: GenMessage<TransferOwnershipRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 23);
+  messageDesc(file_millwright_tenant_v1_tenant, 22);
 
 /**
  * TransferOwnershipResponse carries the caller's membership as it is now.
@@ -911,7 +905,7 @@ export type TransferOwnershipResponse = Message<"millwright.tenant.v1.TransferOw
  * Use `create(TransferOwnershipResponseSchema)` to create a new message.
  */
 export const TransferOwnershipResponseSchema: GenMessage<TransferOwnershipResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 24);
+  messageDesc(file_millwright_tenant_v1_tenant, 23);
 
 /**
  * DeleteRequest asks for the tenant's end.
@@ -932,7 +926,7 @@ export type DeleteRequest = Message<"millwright.tenant.v1.DeleteRequest"> & {
  * Use `create(DeleteRequestSchema)` to create a new message.
  */
 export const DeleteRequestSchema: GenMessage<DeleteRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 25);
+  messageDesc(file_millwright_tenant_v1_tenant, 24);
 
 /**
  * DeleteResponse carries the tenant as it is now.
@@ -951,7 +945,7 @@ export type DeleteResponse = Message<"millwright.tenant.v1.DeleteResponse"> & {
  * Use `create(DeleteResponseSchema)` to create a new message.
  */
 export const DeleteResponseSchema: GenMessage<DeleteResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 26);
+  messageDesc(file_millwright_tenant_v1_tenant, 25);
 
 /**
  * CancelDeletionRequest takes the tenant back.
@@ -966,7 +960,7 @@ export type CancelDeletionRequest = Message<"millwright.tenant.v1.CancelDeletion
  * Use `create(CancelDeletionRequestSchema)` to create a new message.
  */
 export const CancelDeletionRequestSchema: GenMessage<CancelDeletionRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 27);
+  messageDesc(file_millwright_tenant_v1_tenant, 26);
 
 /**
  * CancelDeletionResponse carries the tenant as it is now.
@@ -985,7 +979,7 @@ export type CancelDeletionResponse = Message<"millwright.tenant.v1.CancelDeletio
  * Use `create(CancelDeletionResponseSchema)` to create a new message.
  */
 export const CancelDeletionResponseSchema: GenMessage<CancelDeletionResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 28);
+  messageDesc(file_millwright_tenant_v1_tenant, 27);
 
 /**
  * ListRemovedRequest asks for what became of deleted tenants.
@@ -1000,7 +994,7 @@ export type ListRemovedRequest = Message<"millwright.tenant.v1.ListRemovedReques
  * Use `create(ListRemovedRequestSchema)` to create a new message.
  */
 export const ListRemovedRequestSchema: GenMessage<ListRemovedRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 29);
+  messageDesc(file_millwright_tenant_v1_tenant, 28);
 
 /**
  * ListRemovedResponse carries them, newest first.
@@ -1019,7 +1013,7 @@ export type ListRemovedResponse = Message<"millwright.tenant.v1.ListRemovedRespo
  * Use `create(ListRemovedResponseSchema)` to create a new message.
  */
 export const ListRemovedResponseSchema: GenMessage<ListRemovedResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 30);
+  messageDesc(file_millwright_tenant_v1_tenant, 29);
 
 /**
  * SuspendRequest names a tenant and says why.
@@ -1045,7 +1039,7 @@ export type SuspendRequest = Message<"millwright.tenant.v1.SuspendRequest"> & {
  * Use `create(SuspendRequestSchema)` to create a new message.
  */
 export const SuspendRequestSchema: GenMessage<SuspendRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 31);
+  messageDesc(file_millwright_tenant_v1_tenant, 30);
 
 /**
  * SuspendResponse carries the tenant as it is now.
@@ -1064,7 +1058,7 @@ export type SuspendResponse = Message<"millwright.tenant.v1.SuspendResponse"> & 
  * Use `create(SuspendResponseSchema)` to create a new message.
  */
 export const SuspendResponseSchema: GenMessage<SuspendResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 32);
+  messageDesc(file_millwright_tenant_v1_tenant, 31);
 
 /**
  * ResumeRequest names a tenant.
@@ -1083,7 +1077,7 @@ export type ResumeRequest = Message<"millwright.tenant.v1.ResumeRequest"> & {
  * Use `create(ResumeRequestSchema)` to create a new message.
  */
 export const ResumeRequestSchema: GenMessage<ResumeRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 33);
+  messageDesc(file_millwright_tenant_v1_tenant, 32);
 
 /**
  * ResumeResponse carries the tenant as it is now.
@@ -1102,132 +1096,45 @@ export type ResumeResponse = Message<"millwright.tenant.v1.ResumeResponse"> & {
  * Use `create(ResumeResponseSchema)` to create a new message.
  */
 export const ResumeResponseSchema: GenMessage<ResumeResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_tenant_v1_tenant, 33);
+
+/**
+ * RequireSecondFactorRequest says whether.
+ *
+ * @generated from message millwright.tenant.v1.RequireSecondFactorRequest
+ */
+export type RequireSecondFactorRequest = Message<"millwright.tenant.v1.RequireSecondFactorRequest"> & {
+  /**
+   * @generated from field: bool required = 1;
+   */
+  required: boolean;
+};
+
+/**
+ * Describes the message millwright.tenant.v1.RequireSecondFactorRequest.
+ * Use `create(RequireSecondFactorRequestSchema)` to create a new message.
+ */
+export const RequireSecondFactorRequestSchema: GenMessage<RequireSecondFactorRequest> = /*@__PURE__*/
   messageDesc(file_millwright_tenant_v1_tenant, 34);
 
 /**
- * CreateKeyRequest describes the key.
+ * RequireSecondFactorResponse carries the tenant.
  *
- * @generated from message millwright.tenant.v1.CreateKeyRequest
+ * @generated from message millwright.tenant.v1.RequireSecondFactorResponse
  */
-export type CreateKeyRequest = Message<"millwright.tenant.v1.CreateKeyRequest"> & {
+export type RequireSecondFactorResponse = Message<"millwright.tenant.v1.RequireSecondFactorResponse"> & {
   /**
-   * @generated from field: string name = 1;
+   * @generated from field: millwright.tenant.v1.Tenant tenant = 1;
    */
-  name: string;
-
-  /**
-   * No more than the caller's own role.
-   *
-   * @generated from field: millwright.tenant.v1.Role role = 2;
-   */
-  role: Role;
-
-  /**
-   * Unset: the key does not expire.
-   *
-   * @generated from field: google.protobuf.Timestamp expires_at = 3;
-   */
-  expiresAt?: Timestamp | undefined;
+  tenant?: Tenant | undefined;
 };
 
 /**
- * Describes the message millwright.tenant.v1.CreateKeyRequest.
- * Use `create(CreateKeyRequestSchema)` to create a new message.
+ * Describes the message millwright.tenant.v1.RequireSecondFactorResponse.
+ * Use `create(RequireSecondFactorResponseSchema)` to create a new message.
  */
-export const CreateKeyRequestSchema: GenMessage<CreateKeyRequest> = /*@__PURE__*/
+export const RequireSecondFactorResponseSchema: GenMessage<RequireSecondFactorResponse> = /*@__PURE__*/
   messageDesc(file_millwright_tenant_v1_tenant, 35);
-
-/**
- * CreateKeyResponse carries the key and, only here, its secret.
- *
- * @generated from message millwright.tenant.v1.CreateKeyResponse
- */
-export type CreateKeyResponse = Message<"millwright.tenant.v1.CreateKeyResponse"> & {
-  /**
-   * @generated from field: millwright.tenant.v1.Key key = 1;
-   */
-  key?: Key | undefined;
-
-  /**
-   * @generated from field: string secret = 2;
-   */
-  secret: string;
-};
-
-/**
- * Describes the message millwright.tenant.v1.CreateKeyResponse.
- * Use `create(CreateKeyResponseSchema)` to create a new message.
- */
-export const CreateKeyResponseSchema: GenMessage<CreateKeyResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 36);
-
-/**
- * ListKeysRequest asks for the tenant's keys.
- *
- * @generated from message millwright.tenant.v1.ListKeysRequest
- */
-export type ListKeysRequest = Message<"millwright.tenant.v1.ListKeysRequest"> & {
-};
-
-/**
- * Describes the message millwright.tenant.v1.ListKeysRequest.
- * Use `create(ListKeysRequestSchema)` to create a new message.
- */
-export const ListKeysRequestSchema: GenMessage<ListKeysRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 37);
-
-/**
- * ListKeysResponse carries the tenant's keys.
- *
- * @generated from message millwright.tenant.v1.ListKeysResponse
- */
-export type ListKeysResponse = Message<"millwright.tenant.v1.ListKeysResponse"> & {
-  /**
-   * @generated from field: repeated millwright.tenant.v1.Key keys = 1;
-   */
-  keys: Key[];
-};
-
-/**
- * Describes the message millwright.tenant.v1.ListKeysResponse.
- * Use `create(ListKeysResponseSchema)` to create a new message.
- */
-export const ListKeysResponseSchema: GenMessage<ListKeysResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 38);
-
-/**
- * RevokeKeyRequest names the key.
- *
- * @generated from message millwright.tenant.v1.RevokeKeyRequest
- */
-export type RevokeKeyRequest = Message<"millwright.tenant.v1.RevokeKeyRequest"> & {
-  /**
-   * @generated from field: string key_id = 1;
-   */
-  keyId: string;
-};
-
-/**
- * Describes the message millwright.tenant.v1.RevokeKeyRequest.
- * Use `create(RevokeKeyRequestSchema)` to create a new message.
- */
-export const RevokeKeyRequestSchema: GenMessage<RevokeKeyRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 39);
-
-/**
- * RevokeKeyResponse is empty.
- *
- * @generated from message millwright.tenant.v1.RevokeKeyResponse
- */
-export type RevokeKeyResponse = Message<"millwright.tenant.v1.RevokeKeyResponse"> & {
-};
-
-/**
- * Describes the message millwright.tenant.v1.RevokeKeyResponse.
- * Use `create(RevokeKeyResponseSchema)` to create a new message.
- */
-export const RevokeKeyResponseSchema: GenMessage<RevokeKeyResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 40);
 
 /**
  * IssueCellTokenRequest asks for a token of the caller's own rights.
@@ -1242,7 +1149,7 @@ export type IssueCellTokenRequest = Message<"millwright.tenant.v1.IssueCellToken
  * Use `create(IssueCellTokenRequestSchema)` to create a new message.
  */
 export const IssueCellTokenRequestSchema: GenMessage<IssueCellTokenRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 41);
+  messageDesc(file_millwright_tenant_v1_tenant, 36);
 
 /**
  * IssueCellTokenResponse carries the token; send it as `Authorization: Bearer <token>`.
@@ -1271,7 +1178,7 @@ export type IssueCellTokenResponse = Message<"millwright.tenant.v1.IssueCellToke
  * Use `create(IssueCellTokenResponseSchema)` to create a new message.
  */
 export const IssueCellTokenResponseSchema: GenMessage<IssueCellTokenResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_tenant_v1_tenant, 42);
+  messageDesc(file_millwright_tenant_v1_tenant, 37);
 
 /**
  * Role is what a member or a key may do in a tenant.
@@ -1332,6 +1239,13 @@ export enum Role {
    * @generated from enum value: ROLE_FINANCE = 7;
    */
   FINANCE = 7,
+
+  /**
+   * Custom: a role of the tenant's own, see RoleService; a field beside it has its name.
+   *
+   * @generated from enum value: ROLE_CUSTOM = 8;
+   */
+  CUSTOM = 8,
 }
 
 /**
@@ -1483,7 +1397,7 @@ export const StepStateSchema: GenEnum<StepState> = /*@__PURE__*/
   enumDesc(file_millwright_tenant_v1_tenant, 4);
 
 /**
- * TenantService manages organisations and the keys that may act for them. Their people are MemberService's.
+ * TenantService manages organisations. Their people are MemberService's, the keys of programs KeyService's.
  * The tenant of a call is the one that the caller's credential names; no request carries it.
  *
  * @generated from service millwright.tenant.v1.TenantService
@@ -1614,34 +1528,16 @@ export const TenantService: GenService<{
     output: typeof ResumeResponseSchema;
   },
   /**
-   * CreateKey makes an API key. The secret is in this response and nowhere else.
+   * RequireSecondFactor says whether people must sign in with a second factor to act for the tenant. Who has none reaches
+   * their account only, until they have set one up; API keys are not concerned. Only somebody who signed in with a second
+   * factor may require it.
    *
-   * @generated from rpc millwright.tenant.v1.TenantService.CreateKey
+   * @generated from rpc millwright.tenant.v1.TenantService.RequireSecondFactor
    */
-  createKey: {
+  requireSecondFactor: {
     methodKind: "unary";
-    input: typeof CreateKeyRequestSchema;
-    output: typeof CreateKeyResponseSchema;
-  },
-  /**
-   * ListKeys returns the tenant's API keys without their secrets.
-   *
-   * @generated from rpc millwright.tenant.v1.TenantService.ListKeys
-   */
-  listKeys: {
-    methodKind: "unary";
-    input: typeof ListKeysRequestSchema;
-    output: typeof ListKeysResponseSchema;
-  },
-  /**
-   * RevokeKey makes a key useless at once, at the control plane and at the cell.
-   *
-   * @generated from rpc millwright.tenant.v1.TenantService.RevokeKey
-   */
-  revokeKey: {
-    methodKind: "unary";
-    input: typeof RevokeKeyRequestSchema;
-    output: typeof RevokeKeyResponseSchema;
+    input: typeof RequireSecondFactorRequestSchema;
+    output: typeof RequireSecondFactorResponseSchema;
   },
   /**
    * IssueCellToken returns a short-lived token with which the caller reaches the tenant's cell.

@@ -55,16 +55,14 @@ const (
 	// MemberServiceAcceptInvitationProcedure is the fully-qualified name of the MemberService's
 	// AcceptInvitation RPC.
 	MemberServiceAcceptInvitationProcedure = "/millwright.member.v1.MemberService/AcceptInvitation"
-	// MemberServiceListRolesProcedure is the fully-qualified name of the MemberService's ListRoles RPC.
-	MemberServiceListRolesProcedure = "/millwright.member.v1.MemberService/ListRoles"
 )
 
 // MemberServiceClient is a client for the millwright.member.v1.MemberService service.
 type MemberServiceClient interface {
 	// List returns the people of the tenant.
 	List(context.Context, *v1.ListRequest) (*v1.ListResponse, error)
-	// Update gives a member another role or other facilities; it takes effect within a second, also at the cell for calls
-	// with an API key, and with the next cell token for people. The last owner stays one.
+	// Update gives a member another role or other facilities; it takes effect within a second, at the control plane
+	// and at the cell. The last owner stays one.
 	Update(context.Context, *v1.UpdateRequest) (*v1.UpdateResponse, error)
 	// Remove takes a person out of the tenant. The last owner cannot be removed.
 	Remove(context.Context, *v1.RemoveRequest) (*v1.RemoveResponse, error)
@@ -82,8 +80,6 @@ type MemberServiceClient interface {
 	// AcceptInvitation makes the signed-in person a member and their session act for the tenant. The person's e-mail address
 	// must be the invited one.
 	AcceptInvitation(context.Context, *v1.AcceptInvitationRequest) (*v1.AcceptInvitationResponse, error)
-	// ListRoles returns what each role may do: the table that the server itself decides by.
-	ListRoles(context.Context, *v1.ListRolesRequest) (*v1.ListRolesResponse, error)
 }
 
 // NewMemberServiceClient constructs a client for the millwright.member.v1.MemberService service. By
@@ -151,12 +147,6 @@ func NewMemberServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(memberServiceMethods.ByName("AcceptInvitation")),
 			connect.WithClientOptions(opts...),
 		),
-		listRoles: connect.NewClient[v1.ListRolesRequest, v1.ListRolesResponse](
-			httpClient,
-			baseURL+MemberServiceListRolesProcedure,
-			connect.WithSchema(memberServiceMethods.ByName("ListRoles")),
-			connect.WithClientOptions(opts...),
-		),
 	}
 }
 
@@ -171,7 +161,6 @@ type memberServiceClient struct {
 	resendInvitation *connect.Client[v1.ResendInvitationRequest, v1.ResendInvitationResponse]
 	revokeInvitation *connect.Client[v1.RevokeInvitationRequest, v1.RevokeInvitationResponse]
 	acceptInvitation *connect.Client[v1.AcceptInvitationRequest, v1.AcceptInvitationResponse]
-	listRoles        *connect.Client[v1.ListRolesRequest, v1.ListRolesResponse]
 }
 
 // List calls millwright.member.v1.MemberService.List.
@@ -255,21 +244,12 @@ func (c *memberServiceClient) AcceptInvitation(ctx context.Context, req *v1.Acce
 	return nil, err
 }
 
-// ListRoles calls millwright.member.v1.MemberService.ListRoles.
-func (c *memberServiceClient) ListRoles(ctx context.Context, req *v1.ListRolesRequest) (*v1.ListRolesResponse, error) {
-	response, err := c.listRoles.CallUnary(ctx, connect.NewRequest(req))
-	if response != nil {
-		return response.Msg, err
-	}
-	return nil, err
-}
-
 // MemberServiceHandler is an implementation of the millwright.member.v1.MemberService service.
 type MemberServiceHandler interface {
 	// List returns the people of the tenant.
 	List(context.Context, *v1.ListRequest) (*v1.ListResponse, error)
-	// Update gives a member another role or other facilities; it takes effect within a second, also at the cell for calls
-	// with an API key, and with the next cell token for people. The last owner stays one.
+	// Update gives a member another role or other facilities; it takes effect within a second, at the control plane
+	// and at the cell. The last owner stays one.
 	Update(context.Context, *v1.UpdateRequest) (*v1.UpdateResponse, error)
 	// Remove takes a person out of the tenant. The last owner cannot be removed.
 	Remove(context.Context, *v1.RemoveRequest) (*v1.RemoveResponse, error)
@@ -287,8 +267,6 @@ type MemberServiceHandler interface {
 	// AcceptInvitation makes the signed-in person a member and their session act for the tenant. The person's e-mail address
 	// must be the invited one.
 	AcceptInvitation(context.Context, *v1.AcceptInvitationRequest) (*v1.AcceptInvitationResponse, error)
-	// ListRoles returns what each role may do: the table that the server itself decides by.
-	ListRoles(context.Context, *v1.ListRolesRequest) (*v1.ListRolesResponse, error)
 }
 
 // NewMemberServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -352,12 +330,6 @@ func NewMemberServiceHandler(svc MemberServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(memberServiceMethods.ByName("AcceptInvitation")),
 		connect.WithHandlerOptions(opts...),
 	)
-	memberServiceListRolesHandler := connect.NewUnaryHandlerSimple(
-		MemberServiceListRolesProcedure,
-		svc.ListRoles,
-		connect.WithSchema(memberServiceMethods.ByName("ListRoles")),
-		connect.WithHandlerOptions(opts...),
-	)
 	return "/millwright.member.v1.MemberService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case MemberServiceListProcedure:
@@ -378,8 +350,6 @@ func NewMemberServiceHandler(svc MemberServiceHandler, opts ...connect.HandlerOp
 			memberServiceRevokeInvitationHandler.ServeHTTP(w, r)
 		case MemberServiceAcceptInvitationProcedure:
 			memberServiceAcceptInvitationHandler.ServeHTTP(w, r)
-		case MemberServiceListRolesProcedure:
-			memberServiceListRolesHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -423,8 +393,4 @@ func (UnimplementedMemberServiceHandler) RevokeInvitation(context.Context, *v1.R
 
 func (UnimplementedMemberServiceHandler) AcceptInvitation(context.Context, *v1.AcceptInvitationRequest) (*v1.AcceptInvitationResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.member.v1.MemberService.AcceptInvitation is not implemented"))
-}
-
-func (UnimplementedMemberServiceHandler) ListRoles(context.Context, *v1.ListRolesRequest) (*v1.ListRolesResponse, error) {
-	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.member.v1.MemberService.ListRoles is not implemented"))
 }

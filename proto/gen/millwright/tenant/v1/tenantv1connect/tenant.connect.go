@@ -61,12 +61,9 @@ const (
 	TenantServiceSuspendProcedure = "/millwright.tenant.v1.TenantService/Suspend"
 	// TenantServiceResumeProcedure is the fully-qualified name of the TenantService's Resume RPC.
 	TenantServiceResumeProcedure = "/millwright.tenant.v1.TenantService/Resume"
-	// TenantServiceCreateKeyProcedure is the fully-qualified name of the TenantService's CreateKey RPC.
-	TenantServiceCreateKeyProcedure = "/millwright.tenant.v1.TenantService/CreateKey"
-	// TenantServiceListKeysProcedure is the fully-qualified name of the TenantService's ListKeys RPC.
-	TenantServiceListKeysProcedure = "/millwright.tenant.v1.TenantService/ListKeys"
-	// TenantServiceRevokeKeyProcedure is the fully-qualified name of the TenantService's RevokeKey RPC.
-	TenantServiceRevokeKeyProcedure = "/millwright.tenant.v1.TenantService/RevokeKey"
+	// TenantServiceRequireSecondFactorProcedure is the fully-qualified name of the TenantService's
+	// RequireSecondFactor RPC.
+	TenantServiceRequireSecondFactorProcedure = "/millwright.tenant.v1.TenantService/RequireSecondFactor"
 	// TenantServiceIssueCellTokenProcedure is the fully-qualified name of the TenantService's
 	// IssueCellToken RPC.
 	TenantServiceIssueCellTokenProcedure = "/millwright.tenant.v1.TenantService/IssueCellToken"
@@ -102,12 +99,10 @@ type TenantServiceClient interface {
 	Suspend(context.Context, *v1.SuspendRequest) (*v1.SuspendResponse, error)
 	// Resume serves a suspended tenant again, for operators of the installation.
 	Resume(context.Context, *v1.ResumeRequest) (*v1.ResumeResponse, error)
-	// CreateKey makes an API key. The secret is in this response and nowhere else.
-	CreateKey(context.Context, *v1.CreateKeyRequest) (*v1.CreateKeyResponse, error)
-	// ListKeys returns the tenant's API keys without their secrets.
-	ListKeys(context.Context, *v1.ListKeysRequest) (*v1.ListKeysResponse, error)
-	// RevokeKey makes a key useless at once, at the control plane and at the cell.
-	RevokeKey(context.Context, *v1.RevokeKeyRequest) (*v1.RevokeKeyResponse, error)
+	// RequireSecondFactor says whether people must sign in with a second factor to act for the tenant. Who has none reaches
+	// their account only, until they have set one up; API keys are not concerned. Only somebody who signed in with a second
+	// factor may require it.
+	RequireSecondFactor(context.Context, *v1.RequireSecondFactorRequest) (*v1.RequireSecondFactorResponse, error)
 	// IssueCellToken returns a short-lived token with which the caller reaches the tenant's cell.
 	IssueCellToken(context.Context, *v1.IssueCellTokenRequest) (*v1.IssueCellTokenResponse, error)
 }
@@ -195,22 +190,10 @@ func NewTenantServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(tenantServiceMethods.ByName("Resume")),
 			connect.WithClientOptions(opts...),
 		),
-		createKey: connect.NewClient[v1.CreateKeyRequest, v1.CreateKeyResponse](
+		requireSecondFactor: connect.NewClient[v1.RequireSecondFactorRequest, v1.RequireSecondFactorResponse](
 			httpClient,
-			baseURL+TenantServiceCreateKeyProcedure,
-			connect.WithSchema(tenantServiceMethods.ByName("CreateKey")),
-			connect.WithClientOptions(opts...),
-		),
-		listKeys: connect.NewClient[v1.ListKeysRequest, v1.ListKeysResponse](
-			httpClient,
-			baseURL+TenantServiceListKeysProcedure,
-			connect.WithSchema(tenantServiceMethods.ByName("ListKeys")),
-			connect.WithClientOptions(opts...),
-		),
-		revokeKey: connect.NewClient[v1.RevokeKeyRequest, v1.RevokeKeyResponse](
-			httpClient,
-			baseURL+TenantServiceRevokeKeyProcedure,
-			connect.WithSchema(tenantServiceMethods.ByName("RevokeKey")),
+			baseURL+TenantServiceRequireSecondFactorProcedure,
+			connect.WithSchema(tenantServiceMethods.ByName("RequireSecondFactor")),
 			connect.WithClientOptions(opts...),
 		),
 		issueCellToken: connect.NewClient[v1.IssueCellTokenRequest, v1.IssueCellTokenResponse](
@@ -224,22 +207,20 @@ func NewTenantServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 
 // tenantServiceClient implements TenantServiceClient.
 type tenantServiceClient struct {
-	create            *connect.Client[v1.CreateRequest, v1.CreateResponse]
-	list              *connect.Client[v1.ListRequest, v1.ListResponse]
-	_switch           *connect.Client[v1.SwitchRequest, v1.SwitchResponse]
-	get               *connect.Client[v1.GetRequest, v1.GetResponse]
-	listPlans         *connect.Client[v1.ListPlansRequest, v1.ListPlansResponse]
-	updateSettings    *connect.Client[v1.UpdateSettingsRequest, v1.UpdateSettingsResponse]
-	transferOwnership *connect.Client[v1.TransferOwnershipRequest, v1.TransferOwnershipResponse]
-	delete            *connect.Client[v1.DeleteRequest, v1.DeleteResponse]
-	cancelDeletion    *connect.Client[v1.CancelDeletionRequest, v1.CancelDeletionResponse]
-	listRemoved       *connect.Client[v1.ListRemovedRequest, v1.ListRemovedResponse]
-	suspend           *connect.Client[v1.SuspendRequest, v1.SuspendResponse]
-	resume            *connect.Client[v1.ResumeRequest, v1.ResumeResponse]
-	createKey         *connect.Client[v1.CreateKeyRequest, v1.CreateKeyResponse]
-	listKeys          *connect.Client[v1.ListKeysRequest, v1.ListKeysResponse]
-	revokeKey         *connect.Client[v1.RevokeKeyRequest, v1.RevokeKeyResponse]
-	issueCellToken    *connect.Client[v1.IssueCellTokenRequest, v1.IssueCellTokenResponse]
+	create              *connect.Client[v1.CreateRequest, v1.CreateResponse]
+	list                *connect.Client[v1.ListRequest, v1.ListResponse]
+	_switch             *connect.Client[v1.SwitchRequest, v1.SwitchResponse]
+	get                 *connect.Client[v1.GetRequest, v1.GetResponse]
+	listPlans           *connect.Client[v1.ListPlansRequest, v1.ListPlansResponse]
+	updateSettings      *connect.Client[v1.UpdateSettingsRequest, v1.UpdateSettingsResponse]
+	transferOwnership   *connect.Client[v1.TransferOwnershipRequest, v1.TransferOwnershipResponse]
+	delete              *connect.Client[v1.DeleteRequest, v1.DeleteResponse]
+	cancelDeletion      *connect.Client[v1.CancelDeletionRequest, v1.CancelDeletionResponse]
+	listRemoved         *connect.Client[v1.ListRemovedRequest, v1.ListRemovedResponse]
+	suspend             *connect.Client[v1.SuspendRequest, v1.SuspendResponse]
+	resume              *connect.Client[v1.ResumeRequest, v1.ResumeResponse]
+	requireSecondFactor *connect.Client[v1.RequireSecondFactorRequest, v1.RequireSecondFactorResponse]
+	issueCellToken      *connect.Client[v1.IssueCellTokenRequest, v1.IssueCellTokenResponse]
 }
 
 // Create calls millwright.tenant.v1.TenantService.Create.
@@ -350,27 +331,9 @@ func (c *tenantServiceClient) Resume(ctx context.Context, req *v1.ResumeRequest)
 	return nil, err
 }
 
-// CreateKey calls millwright.tenant.v1.TenantService.CreateKey.
-func (c *tenantServiceClient) CreateKey(ctx context.Context, req *v1.CreateKeyRequest) (*v1.CreateKeyResponse, error) {
-	response, err := c.createKey.CallUnary(ctx, connect.NewRequest(req))
-	if response != nil {
-		return response.Msg, err
-	}
-	return nil, err
-}
-
-// ListKeys calls millwright.tenant.v1.TenantService.ListKeys.
-func (c *tenantServiceClient) ListKeys(ctx context.Context, req *v1.ListKeysRequest) (*v1.ListKeysResponse, error) {
-	response, err := c.listKeys.CallUnary(ctx, connect.NewRequest(req))
-	if response != nil {
-		return response.Msg, err
-	}
-	return nil, err
-}
-
-// RevokeKey calls millwright.tenant.v1.TenantService.RevokeKey.
-func (c *tenantServiceClient) RevokeKey(ctx context.Context, req *v1.RevokeKeyRequest) (*v1.RevokeKeyResponse, error) {
-	response, err := c.revokeKey.CallUnary(ctx, connect.NewRequest(req))
+// RequireSecondFactor calls millwright.tenant.v1.TenantService.RequireSecondFactor.
+func (c *tenantServiceClient) RequireSecondFactor(ctx context.Context, req *v1.RequireSecondFactorRequest) (*v1.RequireSecondFactorResponse, error) {
+	response, err := c.requireSecondFactor.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -416,12 +379,10 @@ type TenantServiceHandler interface {
 	Suspend(context.Context, *v1.SuspendRequest) (*v1.SuspendResponse, error)
 	// Resume serves a suspended tenant again, for operators of the installation.
 	Resume(context.Context, *v1.ResumeRequest) (*v1.ResumeResponse, error)
-	// CreateKey makes an API key. The secret is in this response and nowhere else.
-	CreateKey(context.Context, *v1.CreateKeyRequest) (*v1.CreateKeyResponse, error)
-	// ListKeys returns the tenant's API keys without their secrets.
-	ListKeys(context.Context, *v1.ListKeysRequest) (*v1.ListKeysResponse, error)
-	// RevokeKey makes a key useless at once, at the control plane and at the cell.
-	RevokeKey(context.Context, *v1.RevokeKeyRequest) (*v1.RevokeKeyResponse, error)
+	// RequireSecondFactor says whether people must sign in with a second factor to act for the tenant. Who has none reaches
+	// their account only, until they have set one up; API keys are not concerned. Only somebody who signed in with a second
+	// factor may require it.
+	RequireSecondFactor(context.Context, *v1.RequireSecondFactorRequest) (*v1.RequireSecondFactorResponse, error)
 	// IssueCellToken returns a short-lived token with which the caller reaches the tenant's cell.
 	IssueCellToken(context.Context, *v1.IssueCellTokenRequest) (*v1.IssueCellTokenResponse, error)
 }
@@ -505,22 +466,10 @@ func NewTenantServiceHandler(svc TenantServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(tenantServiceMethods.ByName("Resume")),
 		connect.WithHandlerOptions(opts...),
 	)
-	tenantServiceCreateKeyHandler := connect.NewUnaryHandlerSimple(
-		TenantServiceCreateKeyProcedure,
-		svc.CreateKey,
-		connect.WithSchema(tenantServiceMethods.ByName("CreateKey")),
-		connect.WithHandlerOptions(opts...),
-	)
-	tenantServiceListKeysHandler := connect.NewUnaryHandlerSimple(
-		TenantServiceListKeysProcedure,
-		svc.ListKeys,
-		connect.WithSchema(tenantServiceMethods.ByName("ListKeys")),
-		connect.WithHandlerOptions(opts...),
-	)
-	tenantServiceRevokeKeyHandler := connect.NewUnaryHandlerSimple(
-		TenantServiceRevokeKeyProcedure,
-		svc.RevokeKey,
-		connect.WithSchema(tenantServiceMethods.ByName("RevokeKey")),
+	tenantServiceRequireSecondFactorHandler := connect.NewUnaryHandlerSimple(
+		TenantServiceRequireSecondFactorProcedure,
+		svc.RequireSecondFactor,
+		connect.WithSchema(tenantServiceMethods.ByName("RequireSecondFactor")),
 		connect.WithHandlerOptions(opts...),
 	)
 	tenantServiceIssueCellTokenHandler := connect.NewUnaryHandlerSimple(
@@ -555,12 +504,8 @@ func NewTenantServiceHandler(svc TenantServiceHandler, opts ...connect.HandlerOp
 			tenantServiceSuspendHandler.ServeHTTP(w, r)
 		case TenantServiceResumeProcedure:
 			tenantServiceResumeHandler.ServeHTTP(w, r)
-		case TenantServiceCreateKeyProcedure:
-			tenantServiceCreateKeyHandler.ServeHTTP(w, r)
-		case TenantServiceListKeysProcedure:
-			tenantServiceListKeysHandler.ServeHTTP(w, r)
-		case TenantServiceRevokeKeyProcedure:
-			tenantServiceRevokeKeyHandler.ServeHTTP(w, r)
+		case TenantServiceRequireSecondFactorProcedure:
+			tenantServiceRequireSecondFactorHandler.ServeHTTP(w, r)
 		case TenantServiceIssueCellTokenProcedure:
 			tenantServiceIssueCellTokenHandler.ServeHTTP(w, r)
 		default:
@@ -620,16 +565,8 @@ func (UnimplementedTenantServiceHandler) Resume(context.Context, *v1.ResumeReque
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.Resume is not implemented"))
 }
 
-func (UnimplementedTenantServiceHandler) CreateKey(context.Context, *v1.CreateKeyRequest) (*v1.CreateKeyResponse, error) {
-	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.CreateKey is not implemented"))
-}
-
-func (UnimplementedTenantServiceHandler) ListKeys(context.Context, *v1.ListKeysRequest) (*v1.ListKeysResponse, error) {
-	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.ListKeys is not implemented"))
-}
-
-func (UnimplementedTenantServiceHandler) RevokeKey(context.Context, *v1.RevokeKeyRequest) (*v1.RevokeKeyResponse, error) {
-	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.RevokeKey is not implemented"))
+func (UnimplementedTenantServiceHandler) RequireSecondFactor(context.Context, *v1.RequireSecondFactorRequest) (*v1.RequireSecondFactorResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.tenant.v1.TenantService.RequireSecondFactor is not implemented"))
 }
 
 func (UnimplementedTenantServiceHandler) IssueCellToken(context.Context, *v1.IssueCellTokenRequest) (*v1.IssueCellTokenResponse, error) {

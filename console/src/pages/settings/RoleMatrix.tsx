@@ -1,10 +1,10 @@
 /** What each role may do: the table that the server itself decides by. */
-import { explain } from "../../../api/errors";
-import { useRoles } from "../../../api/member";
-import { roleName, wordsOf } from "../../../hooks/useSession";
-import { Icon } from "../../../ui/Icon";
-import { Panel } from "../../../ui/Panel";
-import { ErrorPanel, SkeletonRows } from "../../../ui/States";
+import { explain } from "../../api/errors";
+import { useRoles } from "../../api/role";
+import { roleName, wordsOf } from "../../hooks/useSession";
+import { Icon } from "../../ui/Icon";
+import { Panel } from "../../ui/Panel";
+import { ErrorPanel, SkeletonRows } from "../../ui/States";
 import styles from "./RoleMatrix.module.css";
 
 export function RoleMatrix() {
@@ -19,8 +19,8 @@ export function RoleMatrix() {
             <thead>
               <tr>
                 <th scope="col">May</th>
-                {data.roles.map(({ role, title }) => (
-                  <th key={role} scope="col" title={title}>
+                {data.roles.map((role) => (
+                  <th key={roleName(role)} scope="col" title={role.title}>
                     {roleName(role)}
                   </th>
                 ))}
@@ -32,9 +32,9 @@ export function RoleMatrix() {
                   <th scope="row" title={action}>
                     {wordsOf(action)}
                   </th>
-                  {data.roles.map(({ role, actions }) => (
-                    <td key={role}>
-                      {actions.includes(action) ? (
+                  {data.roles.map((role) => (
+                    <td key={roleName(role)}>
+                      {role.actions.includes(action) ? (
                         <>
                           <Icon name="check" size={16} />
                           <span className="visually-hidden">yes</span>
