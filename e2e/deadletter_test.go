@@ -12,6 +12,7 @@ import (
 
 	"github.com/millwright-io/millwright/e2e/stack"
 	deadletterv1 "github.com/millwright-io/millwright/proto/gen/millwright/deadletter/v1"
+	keyv1 "github.com/millwright-io/millwright/proto/gen/millwright/key/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 )
 
@@ -65,7 +66,7 @@ func putDeadLetterRight(t *testing.T, s *stack.Stack) {
 		return nil
 	})
 
-	key, err := s.Tenants(s.Demo.APIKey).CreateKey(context.Background(), &tenantv1.CreateKeyRequest{Name: "looks on", Role: tenantv1.Role_ROLE_VIEWER})
+	key, err := s.Keys(s.Demo.APIKey).Create(context.Background(), &keyv1.CreateRequest{Name: "looks on", Role: tenantv1.Role_ROLE_VIEWER})
 	if err != nil {
 		t.Fatal(err)
 	}
