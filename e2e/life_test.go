@@ -12,6 +12,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/millwright-io/millwright/e2e/stack"
+	keyv1 "github.com/millwright-io/millwright/proto/gen/millwright/key/v1"
 	telemetryv1 "github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 )
@@ -92,7 +93,7 @@ func suspendAndResume(t *testing.T, s *stack.Stack) {
 
 func deleteTenant(t *testing.T, s *stack.Stack, person *stack.Person, id string) {
 	ctx := context.Background()
-	key, err := person.Tenants.CreateKey(ctx, &tenantv1.CreateKeyRequest{Name: "all", Role: tenantv1.Role_ROLE_ADMIN})
+	key, err := person.Keys.Create(ctx, &keyv1.CreateRequest{Name: "all", Role: tenantv1.Role_ROLE_ADMIN})
 	if err != nil {
 		t.Fatal(err)
 	}

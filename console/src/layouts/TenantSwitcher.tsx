@@ -8,7 +8,7 @@ import styles from "./AccountMenu.module.css";
 const searchable = 7;
 
 /** What stands beside an organisation: its state when that is unusual, else the person's role. */
-export function noteOf({ tenant, role }: Membership): string {
+export function noteOf({ tenant, role, customRole }: Membership): string {
   switch (tenant?.status) {
     case TenantStatus.SUSPENDED:
       return "suspended";
@@ -17,7 +17,7 @@ export function noteOf({ tenant, role }: Membership): string {
     case TenantStatus.PROVISIONING:
       return "being prepared";
     default:
-      return roleName(role);
+      return roleName({ role, customRole });
   }
 }
 
