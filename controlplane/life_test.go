@@ -248,7 +248,7 @@ func TestADeletedTenantLeavesOnlyItsTombstone(t *testing.T) {
 	}
 	s.provisioned(t, id)
 	s.provisioned(t, otherID)
-	eventually(t, "the tenants are at the cell", func() bool { return len(s.keysOf(t, id)) >= 3 && len(s.keysOf(t, otherID)) >= 3 })
+	eventually(t, "the tenants are at the cell", func() bool { return len(s.keysOf(t, id)) >= 5 && len(s.keysOf(t, otherID)) >= 5 })
 	before := s.keysOf(t, otherID)
 	if _, err := s.tenants(as{cookie: "ada"}).Delete(t.Context(), &tenantv1.DeleteRequest{Confirm: "ada-works"}); err != nil {
 		t.Fatal(err)
