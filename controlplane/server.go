@@ -108,6 +108,9 @@ func (a *App) crossOrigin() (*http.CrossOriginProtection, error) {
 	return guard, nil
 }
 
+// requestTimeout bounds a request: a database that hangs must not keep its callers.
+const requestTimeout = 15 * time.Second
+
 // chain is what every request passes.
 func (a *App) chain(identity *ory.Client, keys *key.Service) (*chain.Chain, error) {
 	authorizer, err := casbin.New(a.callers)
@@ -120,7 +123,7 @@ func (a *App) chain(identity *ory.Client, keys *key.Service) (*chain.Chain, erro
 	}
 	return chain.New(chain.Deps{
 		Authenticate: rpc.Authenticator(identity, keys, a.callers, operators), Limit: a.limit, Authorize: authorizer, Refused: a.refused, OverLimit: a.overLimit,
-		Log: a.log, Now: a.now,
+		Timeout: requestTimeout, Log: a.log, Now: a.now,
 	}), nil
 }
 

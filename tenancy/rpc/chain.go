@@ -35,8 +35,10 @@ type Deps struct {
 	Refused func(ctx context.Context, p tenancy.Principal, err error)
 	// OverLimit is told of every request of a verified caller that a limit refused, for the tenant's record. Optional.
 	OverLimit func(p tenancy.Principal, err *tenancy.LimitError)
-	Log       *slog.Logger
-	Now       func() time.Time
+	// Timeout bounds a request that is answered once; 0: the caller's own patience does. Streams are not bounded.
+	Timeout time.Duration
+	Log     *slog.Logger
+	Now     func() time.Time
 }
 
 // Chain is what a request passes on its way to a handler.
@@ -123,6 +125,11 @@ func (i interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 			return next(ctx, req)
 		}
 		var res connect.AnyResponse
+		if i.chain.deps.Timeout > 0 {
+			bounded, cancel := context.WithTimeout(ctx, i.chain.deps.Timeout)
+			defer cancel()
+			ctx = bounded
+		}
 		ctx, log := i.chain.begin(ctx, req.Spec().Procedure, req.Peer().Addr, req.Peer().Protocol, req.Header())
 		id := tenancy.CallFrom(ctx).RequestID
 		err := i.chain.guard(ctx, func() (err error) {

@@ -142,7 +142,7 @@ func translate(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &connect):
+	case errors.As(err, &connect), errors.Is(err, context.DeadlineExceeded):
 		return errors.Join(fmt.Errorf("the database does not answer, try again: %w", tenancy.ErrUnavailable), err)
 	case errors.As(err, &pg) && (pg.Code == "57P01" || pg.Code == "57P03" || pg.Code == "53300"):
 		return errors.Join(fmt.Errorf("the database does not take requests now, try again: %w", tenancy.ErrUnavailable), err)
