@@ -22,6 +22,7 @@ import (
 	keyv1 "github.com/millwright-io/millwright/proto/gen/millwright/key/v1"
 	limitv1 "github.com/millwright-io/millwright/proto/gen/millwright/limit/v1"
 	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
+	platformv1 "github.com/millwright-io/millwright/proto/gen/millwright/platform/v1"
 	rolev1 "github.com/millwright-io/millwright/proto/gen/millwright/role/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	usagev1 "github.com/millwright-io/millwright/proto/gen/millwright/usage/v1"
@@ -167,7 +168,7 @@ func check(t *testing.T, what string, who as, status int, answer string) {
 
 func methods() (list []protoreflect.MethodDescriptor) {
 	for _, f := range []protoreflect.FileDescriptor{
-		auditv1.File_millwright_audit_v1_audit_proto, cellv1.File_millwright_cell_v1_cell_proto, tenantv1.File_millwright_tenant_v1_tenant_proto,
+		auditv1.File_millwright_audit_v1_audit_proto, cellv1.File_millwright_cell_v1_cell_proto, platformv1.File_millwright_platform_v1_platform_proto, tenantv1.File_millwright_tenant_v1_tenant_proto,
 		memberv1.File_millwright_member_v1_member_proto, devicev1.File_millwright_device_v1_device_proto, devicetypev1.File_millwright_devicetype_v1_devicetype_proto, usagev1.File_millwright_usage_v1_usage_proto,
 		keyv1.File_millwright_key_v1_key_proto, rolev1.File_millwright_role_v1_role_proto,
 		jobv1.File_millwright_job_v1_job_proto, groupv1.File_millwright_group_v1_group_proto, devicev1.File_millwright_device_v1_gateway_proto, devicev1.File_millwright_device_v1_bulk_proto,

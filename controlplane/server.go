@@ -18,6 +18,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/key"
 	"github.com/millwright-io/millwright/controlplane/internal/limit"
 	"github.com/millwright-io/millwright/controlplane/internal/member"
+	"github.com/millwright-io/millwright/controlplane/internal/platform"
 	"github.com/millwright-io/millwright/controlplane/internal/role"
 	"github.com/millwright-io/millwright/controlplane/internal/rpc"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
@@ -30,6 +31,7 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/key/v1/keyv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/limit/v1/limitv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/platform/v1/platformv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/role/v1/rolev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/usage/v1/usagev1connect"
@@ -141,6 +143,7 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 	memberPath, memberHandler := memberv1connect.NewMemberServiceHandler(&rpc.Members{
 		Members: member.NewService(a.store, rights, a.now), Invitations: member.NewInvitations(a.store, rights, a.courier != nil, a.now), Tenants: tenantRPC,
 	}, c.Options()...)
+	platformPath, platformHandler := platformv1connect.NewPlatformServiceHandler(&rpc.Platform{Platform: platform.NewService(a.store, a.now)}, c.Options()...)
 	cellPath, cellHandler := cellv1connect.NewCellServiceHandler(&rpc.Cells{Cells: a.cells}, c.Options()...)
 	keyPath, keyHandler := keyv1connect.NewKeyServiceHandler(&rpc.Keyring{Keys: keys}, c.Options()...)
 	rolePath, roleHandler := rolev1connect.NewRoleServiceHandler(&rpc.Roles{Roles: rights}, c.Options()...)
@@ -155,6 +158,7 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 	return append(a.fleet(c, devices), []chain.Service{
 		{Path: auditPath, Handler: auditHandler},
 		{Path: cellPath, Handler: cellHandler},
+		{Path: platformPath, Handler: platformHandler},
 		{Path: tenantPath, Handler: tenantHandler},
 		{Path: memberPath, Handler: memberHandler},
 		{Path: keyPath, Handler: keyHandler},

@@ -118,10 +118,19 @@ var procedures = map[string]Action{
 	"/millwright.role.v1.RoleService/Update": ActionRolesWrite,
 	"/millwright.role.v1.RoleService/Delete": ActionRolesWrite,
 
-	"/millwright.cell.v1.CellService/List":        ActionPlatformRead,
-	"/millwright.cell.v1.CellService/Get":         ActionPlatformRead,
-	"/millwright.cell.v1.CellService/Drain":       ActionPlatformCells,
-	"/millwright.cell.v1.CellService/Undrain":     ActionPlatformCells,
+	"/millwright.cell.v1.CellService/List":                      ActionPlatformRead,
+	"/millwright.cell.v1.CellService/Get":                       ActionPlatformRead,
+	"/millwright.cell.v1.CellService/Drain":                     ActionPlatformCells,
+	"/millwright.cell.v1.CellService/Undrain":                   ActionPlatformCells,
+	"/millwright.platform.v1.PlatformService/ListTenants":       ActionPlatformRead,
+	"/millwright.platform.v1.PlatformService/ListFlags":         ActionPlatformRead,
+	"/millwright.platform.v1.PlatformService/SetFlag":           ActionPlatformFlags,
+	"/millwright.platform.v1.PlatformService/RemoveFlag":        ActionPlatformFlags,
+	"/millwright.platform.v1.PlatformService/ListAnnouncements": ActionPlatformRead,
+	"/millwright.platform.v1.PlatformService/Announce":          ActionPlatformAnnouncements,
+	"/millwright.platform.v1.PlatformService/Withdraw":          ActionPlatformAnnouncements,
+	"/millwright.platform.v1.PlatformService/GetNotices":        ActionAccountRead,
+
 	"/millwright.cell.v1.CellService/ListRegions": ActionAccountRead,
 
 	"/millwright.member.v1.MemberService/List":             ActionMembersRead,

@@ -125,6 +125,7 @@ func (i interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 			return next(ctx, req)
 		}
 		var res connect.AnyResponse
+		patience := ctx
 		if i.chain.deps.Timeout > 0 {
 			bounded, cancel := context.WithTimeout(ctx, i.chain.deps.Timeout)
 			defer cancel()
@@ -139,6 +140,9 @@ func (i interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 			res, err = next(ctx, req)
 			return err
 		})
+		if errors.Is(err, context.DeadlineExceeded) && patience.Err() == nil && i.chain.deps.Timeout > 0 {
+			err = errors.Join(fmt.Errorf("no answer could be made within %s, try again: %w", i.chain.deps.Timeout, tenancy.ErrUnavailable), err)
+		}
 		log(ctx, err)
 		i.chain.tell(ctx, err)
 		if err != nil {

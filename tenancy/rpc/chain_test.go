@@ -40,6 +40,10 @@ func (devices) Get(ctx context.Context, req *devicev1.GetRequest) (*devicev1.Get
 	if req.GetDeviceId() == "panic" {
 		panic("secret detail of a panic")
 	}
+	if req.GetDeviceId() == "slow" {
+		<-ctx.Done()
+		return nil, fmt.Errorf("wait: %w", ctx.Err())
+	}
 	if err := failures[req.GetDeviceId()]; err != nil {
 		return nil, err
 	}
@@ -73,7 +77,7 @@ func setup(t *testing.T) (url string, log *bytes.Buffer, refused *[]string) {
 			return tenancy.Principal{Tenant: id, Role: tenancy.Role(role), Credential: tenancy.CredentialKey, Subject: "k"}, nil
 		},
 		Authorize: authorizer, Refused: func(_ context.Context, _ tenancy.Principal, err error) { *refused = append(*refused, err.Error()) },
-		Log: slog.New(slog.NewTextHandler(log, nil)), Now: time.Now,
+		Timeout: 300 * time.Millisecond, Log: slog.New(slog.NewTextHandler(log, nil)), Now: time.Now,
 	})
 	devicePath, deviceHandler := devicev1connect.NewDeviceServiceHandler(devices{}, chain.Options()...)
 	telemetryPath, telemetryHandler := telemetryv1connect.NewTelemetryServiceHandler(telemetry{}, chain.Options()...)
@@ -103,6 +107,14 @@ func get(t *testing.T, url, role, device string) error {
 	}
 	_, err := client.CallUnary(t.Context(), req)
 	return err
+}
+
+func TestARequestThatTakesTooLongIsToldToTryAgain(t *testing.T) {
+	t.Parallel()
+	url, _, _ := setup(t)
+	if err := get(t, url, "viewer", "slow"); connect.CodeOf(err) != connect.CodeUnavailable || !strings.Contains(err.Error(), "try again") {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestEachFailureHasItsCodeAndItsSentence(t *testing.T) {
