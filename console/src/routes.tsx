@@ -3,6 +3,7 @@ import { createBrowserRouter, Navigate, type RouteObject } from "react-router";
 import type { ComponentType } from "react";
 import { AppLayout } from "./layouts/AppLayout";
 import { AuthLayout } from "./layouts/AuthLayout";
+import { OperatorLayout } from "./layouts/OperatorLayout";
 import { RootLayout } from "./layouts/RootLayout";
 import { SettingsLayout } from "./layouts/SettingsLayout";
 import { RouteError } from "./layouts/RouteError";
@@ -27,6 +28,16 @@ export const routes: RouteObject[] = [
           { path: "/account", lazy: page(() => import("./pages/AccountPage")) },
           { path: "/organisations", lazy: page(() => import("./pages/ChooseOrganisationPage")) },
           { path: "/organisations/new", lazy: page(() => import("./pages/NewOrganisationPage")) },
+        ],
+      },
+      {
+        path: "/operator",
+        element: <OperatorLayout />,
+        children: [
+          { index: true, lazy: page(() => import("./pages/operator/CellsPage")) },
+          { path: "organisations", lazy: page(() => import("./pages/operator/TenantsPage")) },
+          { path: "flags", lazy: page(() => import("./pages/operator/FlagsPage")) },
+          { path: "announcements", lazy: page(() => import("./pages/operator/AnnouncementsPage")) },
         ],
       },
       { path: "/mailbox", lazy: page(() => import("./pages/MailboxPage")) },

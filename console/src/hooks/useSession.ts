@@ -16,6 +16,8 @@ export interface Session {
   /** The facilities that the person is confined to; empty: all. */
   facilities: readonly string[];
   memberships: Membership[];
+  /** They run the installation, besides what they are here. */
+  operator: boolean;
 }
 
 export const SessionContext = createContext<Session | undefined>(undefined);

@@ -56,7 +56,7 @@ export function AccountMenu() {
 }
 
 function Menu({ close }: { close: () => void }) {
-  const { memberships, tenant, email } = useSession();
+  const { memberships, tenant, email, operator } = useSession();
   const navigate = useNavigate();
   const toasts = useToasts();
   const [theme, chooseTheme] = useTheme();
@@ -89,6 +89,12 @@ function Menu({ close }: { close: () => void }) {
         <Icon name="key" size={18} />
         <span>Your account</span>
       </button>
+      {operator && (
+        <button type="button" className={styles.entry} onClick={() => navigate(paths.operatorCells())}>
+          <Icon name="settings" size={18} />
+          <span>Operations</span>
+        </button>
+      )}
       <button type="button" className={styles.entry} onClick={() => chooseTheme(other)}>
         <Icon name={theme === "dark" ? "sun" : "moon"} size={18} />
         <span>Use the {other} theme</span>

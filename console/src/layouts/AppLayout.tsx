@@ -11,6 +11,7 @@ import { Cog, LogoMark } from "../ui/Logo";
 import { ErrorPanel } from "../ui/States";
 import styles from "./AppLayout.module.css";
 import { AccountMenu } from "./AccountMenu";
+import { Announcements } from "./Announcements";
 import { Dock, Rail } from "./Nav";
 import { TenantBanner } from "./TenantBanner";
 import { forgetEverything } from "./enterTenant";
@@ -31,6 +32,7 @@ export function AppLayout() {
       actions: new Set(current.actions),
       facilities: current.facilities,
       memberships: data.memberships,
+      operator: data.operator,
     };
   }, [data, current]);
 
@@ -59,6 +61,7 @@ export function AppLayout() {
           <AccountMenu />
         </div>
         <main id="main" className={styles.main} tabIndex={-1} key={session.tenant.tenantId}>
+          <Announcements />
           <TenantBanner tenant={session.tenant} />
           <Suspense fallback={<Loading />}>
             <Outlet />
