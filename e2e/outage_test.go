@@ -153,19 +153,26 @@ func readsByKey(t *testing.T, s *stack.Stack) {
 // bounded is how long the control plane may take to say that it cannot.
 const bounded = 30 * time.Second
 
-var impatient = &http.Client{Timeout: 5 * time.Second}
+// look asks for a page, without patience.
+func look(url string) (status int, err error) {
+	res, err := (&http.Client{Timeout: 5 * time.Second}).Get(url)
+	if err != nil {
+		return 0, err
+	}
+	return res.StatusCode, res.Body.Close()
+}
 
 func withoutControlPlane(t *testing.T, s *stack.Stack, _ *stack.Person) {
-	if _, err := impatient.Get(s.Demo.ControlURL + "/healthz"); err == nil {
-		t.Error("the control plane answers")
+	if status, err := look(s.Demo.ControlURL + "/healthz"); err == nil {
+		t.Errorf("the control plane answers %d", status)
 	}
 }
 
 func withoutPostgres(t *testing.T, s *stack.Stack, person *stack.Person) {
 	ctx, cancel := context.WithTimeout(context.Background(), bounded)
 	defer cancel()
-	if res, err := impatient.Get(s.Demo.ControlURL + "/"); err != nil || res.StatusCode != http.StatusOK {
-		t.Errorf("the console's page: %v, %v", res, err)
+	if status, err := look(s.Demo.ControlURL + "/"); err != nil || status != http.StatusOK {
+		t.Errorf("the console's page: %d, %v", status, err)
 	}
 	_, err := person.Tenants.List(ctx, &tenantv1.ListRequest{})
 	if code := connect.CodeOf(err); code != connect.CodeUnavailable || ctx.Err() != nil {
