@@ -86,3 +86,22 @@ func TestMain(t *testing.T) {
 		})
 	}
 }
+
+func TestCompletionKnowsVerbsAndFlags(t *testing.T) {
+	t.Parallel()
+	for shell, wants := range map[string][]string{
+		"bash": {`"2 device "*) words="greet"`, `*" device greet"*) words="-o --times"`, "complete -o default -F _millwright millwright"},
+		"zsh":  {"bashcompinit", `words="-o --times"`},
+		"fish": {"-a 'device'", "-a 'greet'", "-l times", "-s o"},
+	} {
+		got := run(t, nil, "completion", shell)
+		for _, want := range wants {
+			if got.code != 0 || !strings.Contains(got.out, want) {
+				t.Errorf("%s: exit %d, lacks %q:\n%s", shell, got.code, want, got.out)
+			}
+		}
+	}
+	if got := run(t, nil, "completion", "tcsh"); got.code != 2 || !strings.Contains(got.err, "bash, zsh or fish") {
+		t.Errorf("an unknown shell: %+v", got)
+	}
+}

@@ -16,7 +16,9 @@ type Registry struct {
 
 // NewRegistry returns a registry with those verbs. program is what usage lines begin with.
 func NewRegistry(program string, commands ...[]Command) *Registry {
-	return &Registry{program: program, commands: slices.Concat(commands...)}
+	r := &Registry{program: program, commands: slices.Concat(commands...)}
+	r.commands = append(r.commands, completionCommand(r))
+	return r
 }
 
 // Main runs the verb that args (without the program's name) call for, reports its error on e.Err and returns the exit
