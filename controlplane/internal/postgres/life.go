@@ -33,6 +33,7 @@ func (s *Store) TransferOwnership(ctx context.Context, id tenancy.ID, from, to s
 	defer s.caller("person", from)
 	defer s.caller("person", to)
 	defer s.wakeMail()
+	defer s.wake()
 	return s.inTenant(ctx, id, func(tx pgx.Tx) error {
 		if _, err := s.lockTenant(ctx, tx, id); err != nil {
 			return err
