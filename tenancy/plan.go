@@ -45,13 +45,13 @@ var plans = []Plan{
 		LimitConnections: 10_000, LimitRequestsPerSecond: 200, LimitLiveSessions: 500, LimitQueryConcurrency: 32,
 	}, false, "A line or a hall, and the people who run it.", 400},
 	{PlanPlant, map[string]int64{
-		LimitDevices: 100_000, LimitGroups: 1_000, LimitRules: 1_000, LimitMembers: 500, LimitKeys: 200, LimitPointsRetained: 100_000_000_000,
+		LimitDevices: 100_000, LimitGroups: 500, LimitRules: 1_000, LimitMembers: 500, LimitKeys: 200, LimitPointsRetained: 100_000_000_000,
 		LimitEventsPerSecond: 20_000, LimitEventsBurst: 40_000, LimitEventsPerDay: 20_000 * day / 2,
 		LimitDeviceEventsPerSecond: 0, LimitDeviceEventsBurst: 0, LimitPayloadBytes: 256 * kib, LimitMeasurementsPerDevice: 512,
 		LimitConnections: 20_000, LimitRequestsPerSecond: 500, LimitLiveSessions: 1_000, LimitQueryConcurrency: 64,
 	}, false, "A whole plant.", 1100},
 	{PlanEnterprise, map[string]int64{
-		LimitDevices: 500_000, LimitGroups: 5_000, LimitRules: 5_000, LimitMembers: 5_000, LimitKeys: 1_000, LimitPointsRetained: 1_000_000_000_000,
+		LimitDevices: 500_000, LimitGroups: 1_000, LimitRules: 5_000, LimitMembers: 5_000, LimitKeys: 1_000, LimitPointsRetained: 1_000_000_000_000,
 		LimitEventsPerSecond: 100_000, LimitEventsBurst: 200_000, LimitEventsPerDay: 100_000 * day / 2,
 		LimitDeviceEventsPerSecond: 0, LimitDeviceEventsBurst: 0, LimitPayloadBytes: 1024 * kib, LimitMeasurementsPerDevice: 512,
 		LimitConnections: 20_000, LimitRequestsPerSecond: 2_000, LimitLiveSessions: 5_000, LimitQueryConcurrency: 128,

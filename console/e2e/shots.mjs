@@ -42,6 +42,7 @@ const pages = {
   keys: { path: "/settings/keys" },
   certificates: { path: "/settings/certificates" },
   audit: { path: "/settings/audit" },
+  limits: { path: "/settings/limits?limit=events_per_second" },
   store: { path: "/settings/data-access" },
 };
 

@@ -4,7 +4,7 @@ import { paths, safeNext } from "./paths";
 test("every address", () => {
   const all = Object.entries(paths).map(([name, build]) => [name, (build as (argument?: unknown) => string)({ device: "press 01/ä", group: "a b", job: "j" })]);
   // Those that take where to go next are asked without it.
-  const plain = all.map(([name, url]) => (name === "signIn" ? [name, paths.signIn()] : name === "signUp" ? [name, paths.signUp()] : name === "verification" ? [name, paths.verification()] : [name, url]));
+  const plain = all.map(([name, url]) => (name === "settingsLimits" ? [name, paths.settingsLimits()] : name === "signIn" ? [name, paths.signIn()] : name === "signUp" ? [name, paths.signUp()] : name === "verification" ? [name, paths.verification()] : [name, url]));
   expect(Object.fromEntries(plain)).toMatchInlineSnapshot(`
     {
       "account": "/account",
@@ -32,6 +32,7 @@ test("every address", () => {
       "settingsAudit": "/settings/audit",
       "settingsCertificates": "/settings/certificates",
       "settingsKeys": "/settings/keys",
+      "settingsLimits": "/settings/limits",
       "settingsMembers": "/settings/members",
       "settingsRoles": "/settings/roles",
       "settingsStore": "/settings/data-access",

@@ -38,6 +38,7 @@ export const paths = {
   settingsKeys: () => "/settings/keys",
   settingsCertificates: () => "/settings/certificates",
   settingsAudit: () => "/settings/audit",
+  settingsLimits: (limit?: string) => `/settings/limits${query({ limit })}`,
   settingsStore: () => "/settings/data-access",
 };
 

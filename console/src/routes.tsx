@@ -66,6 +66,7 @@ export const routes: RouteObject[] = [
               { path: "keys", lazy: page(() => import("./pages/settings/KeysPage")) },
               { path: "certificates", lazy: page(() => import("./pages/settings/CertificatesPage")) },
               { path: "audit", lazy: page(() => import("./pages/settings/AuditPage")) },
+              { path: "limits", lazy: page(() => import("./pages/settings/LimitsPage")) },
               { path: "data-access", lazy: page(() => import("./pages/settings/DataAccessPage")) },
             ],
           },

@@ -12,6 +12,7 @@ import { ErrorPanel } from "../ui/States";
 import styles from "./AppLayout.module.css";
 import { AccountMenu } from "./AccountMenu";
 import { Announcements } from "./Announcements";
+import { LimitBanner } from "./LimitBanner";
 import { Dock, Rail } from "./Nav";
 import { TenantBanner } from "./TenantBanner";
 import { forgetEverything } from "./enterTenant";
@@ -63,6 +64,7 @@ export function AppLayout() {
         <main id="main" className={styles.main} tabIndex={-1} key={session.tenant.tenantId}>
           <Announcements />
           <TenantBanner tenant={session.tenant} />
+          <LimitBanner />
           <Suspense fallback={<Loading />}>
             <Outlet />
           </Suspense>

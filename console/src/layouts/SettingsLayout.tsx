@@ -15,6 +15,7 @@ const tabs: ReadonlyArray<{ to: string; icon: IconName; label: string }> = [
   { to: paths.settingsKeys(), icon: "key", label: "API keys" },
   { to: paths.settingsCertificates(), icon: "certificate", label: "Certificates" },
   { to: paths.settingsAudit(), icon: "list", label: "Audit log" },
+  { to: paths.settingsLimits(), icon: "usage", label: "Limits" },
   { to: paths.settingsStore(), icon: "store", label: "Data access" },
 ];
 

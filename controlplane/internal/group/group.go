@@ -78,8 +78,8 @@ func (e *StaleError) Unwrap() error { return tenancy.ErrConflict }
 // Store keeps groups. Every change writes its audit entry and its outbox rows in the same transaction; it works out anew
 // who is in a group with a query.
 type Store interface {
-	// InsertGroup fails with a *tenancy.LimitError when there are most groups.
-	InsertGroup(ctx context.Context, id tenancy.ID, g Group, most int64, e audit.Entry) error
+	// InsertGroup fails with a *tenancy.LimitError when the tenant has as many groups as it may.
+	InsertGroup(ctx context.Context, id tenancy.ID, g Group, e audit.Entry) error
 	Group(ctx context.Context, id tenancy.ID, group string) (Group, error)
 	Device(ctx context.Context, id tenancy.ID, device string) (device.Device, error)
 	// Groups returns all by id, or those of a device unless that is empty.

@@ -12,8 +12,6 @@ import (
 )
 
 const (
-	// maxGroups bounds the groups of a tenant: every change of a device asks the query of each.
-	maxGroups   = 200
 	longestName = 80
 	previewed   = 50
 )
@@ -51,7 +49,7 @@ func (s *Service) Create(ctx context.Context, p tenancy.Principal, g Group) (Gro
 		return Group{}, err
 	}
 	g.Version, g.CreatedAt, g.UpdatedAt = 1, s.now().UTC(), s.now().UTC()
-	if err := s.store.InsertGroup(ctx, p.Tenant, g, maxGroups, audit.Of(ctx, p, s.now(), object(g.ID), g)); err != nil {
+	if err := s.store.InsertGroup(ctx, p.Tenant, g, audit.Of(ctx, p, s.now(), object(g.ID), g)); err != nil {
 		return Group{}, err
 	}
 	return s.store.Group(ctx, p.Tenant, g.ID)

@@ -37,8 +37,8 @@ func notice(origin string, n Notice) Message {
 
 What is used, what was refused and how that went over time:
 
-%s/limits
+%s/settings/limits?limit=%s
 
 You get this because you are an owner or admin; each limit is told of once a day at 80 and at 100 per cent.
-`, n.Organisation, n.Used, n.Maximum, definition.Unit, n.Limit, what, origin)}
+`, n.Organisation, n.Used, n.Maximum, definition.Unit, n.Limit, what, origin, n.Limit)}
 }

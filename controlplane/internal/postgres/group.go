@@ -45,15 +45,16 @@ func groupArgs(id tenancy.ID, g group.Group) pgx.NamedArgs {
 }
 
 // InsertGroup implements group.Store.
-func (s *Store) InsertGroup(ctx context.Context, id tenancy.ID, g group.Group, most int64, e audit.Entry) error {
+func (s *Store) InsertGroup(ctx context.Context, id tenancy.ID, g group.Group, e audit.Entry) error {
 	return s.changeGroup(ctx, id, g.ID, e, func(tx pgx.Tx) error {
-		if _, err := s.lockTenant(ctx, tx, id); err != nil {
+		t, err := s.lockTenant(ctx, tx, id)
+		if err != nil {
 			return err
 		}
-		if err := underLimit(ctx, tx, "groups", id, most); err != nil {
+		if err := underLimit(ctx, tx, "groups", id, t.Limits.Groups); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, insertGroup, groupArgs(id, g))
+		_, err = tx.Exec(ctx, insertGroup, groupArgs(id, g))
 		if violates(err, "groups_pkey") {
 			return fmt.Errorf("there is a group %s already: %w", g.ID, tenancy.ErrExists)
 		}

@@ -21,7 +21,7 @@ const countSource = "controlplane"
 const selectCounts = `
 select (select count(*) from devices where tenant_id = @tenant),
   (select count(*) from members where tenant_id = @tenant) + (select count(*) from invitations where tenant_id = @tenant),
-  (select count(*) from keys where tenant_id = @tenant),
+  (select count(*) from keys where tenant_id = @tenant), (select count(*) from groups where tenant_id = @tenant),
   (select coalesce(sum(value), 0)::bigint from usage_totals where tenant_id = @tenant and meter = 'points')`
 
 // The newest minute of each limit that a cell or an API counted. What several processes count of the same whole is the
@@ -87,12 +87,13 @@ func readUses(ctx context.Context, tx pgx.Tx, id tenancy.ID, now time.Time) (map
 	}); err != nil {
 		return nil, fmt.Errorf("read uses of limits: %w", err)
 	}
-	var devices, members, keys, points int64
-	if err := tx.QueryRow(ctx, selectCounts, pgx.NamedArgs{"tenant": id}).Scan(&devices, &members, &keys, &points); err != nil {
+	var devices, members, keys, groups, points int64
+	if err := tx.QueryRow(ctx, selectCounts, pgx.NamedArgs{"tenant": id}).Scan(&devices, &members, &keys, &groups, &points); err != nil {
 		return nil, fmt.Errorf("count against limits: %w", err)
 	}
 	for name, n := range map[string]int64{
-		tenancy.LimitDevices: devices, tenancy.LimitMembers: members, tenancy.LimitKeys: keys, tenancy.LimitPointsRetained: points,
+		tenancy.LimitDevices: devices, tenancy.LimitMembers: members, tenancy.LimitKeys: keys, tenancy.LimitGroups: groups,
+		tenancy.LimitPointsRetained: points,
 	} {
 		uses[name] = limit.Use{Start: now, Used: n}
 	}

@@ -23,7 +23,7 @@ import (
 // Commands returns the verbs.
 func Commands() []command.Command {
 	return slices.Concat(tenantCommands(), deviceCommands(), certificateCommands(), inventoryCommands(), keyCommands(), memberCommands(), auditCommands(), groupCommands(), jobCommands(), cellCommands(),
-		usageCommands(), telemetryCommands(), deadLetterCommands(),
+		usageCommands(), quotaCommands(), telemetryCommands(), deadLetterCommands(),
 		accountCommands(), roleCommands())
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/group/v1/groupv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/job/v1/jobv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/key/v1/keyv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/limit/v1/limitv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/role/v1/rolev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1/telemetryv1connect"
@@ -62,6 +63,7 @@ type Client struct {
 	Cells    cellv1connect.CellServiceClient
 	Keys     keyv1connect.KeyServiceClient
 	Roles    rolev1connect.RoleServiceClient
+	Limits   limitv1connect.LimitServiceClient
 
 	http   *http.Client
 	auth   connect.Option
@@ -114,6 +116,7 @@ func dial(server string, auth header) (*Client, error) {
 		Cells:        cellv1connect.NewCellServiceClient(client, server, option),
 		Keys:         keyv1connect.NewKeyServiceClient(client, server, option),
 		Roles:        rolev1connect.NewRoleServiceClient(client, server, option),
+		Limits:       limitv1connect.NewLimitServiceClient(client, server, option),
 		http:         client, auth: option, server: strings.TrimRight(server, "/"), header: auth,
 	}, nil
 }
