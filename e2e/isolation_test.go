@@ -154,7 +154,7 @@ func requestFor(d protoreflect.MessageDescriptor, a victim) []byte {
 		"id": letter, "selection": map[string]any{"ids": []string{letter}}, "reason": "not mine", "filter": map[string]any{"deviceIds": []string{a.device}},
 		"cell": "local", "flag": "nothing_yet", "announcement_id": "nothing", "text": "hear me", "severity": "SEVERITY_INFO",
 		"device_id": a.device, "device_ids": []string{a.device}, "serial": a.serial, "key_id": a.keyID, "member_id": a.memberID,
-		"tenant_id": a.tenantID, "device_type": "press", "version": "1", "firmware": "1", "name": "mine now", "role": "ROLE_VIEWER", "email": "intruder@example.com",
+		"tenant_id": a.tenantID, "limit": "devices", "maximum": "0", "device_type": "press", "version": "1", "firmware": "1", "name": "mine now", "role": "ROLE_VIEWER", "email": "intruder@example.com",
 		"template_id": a.device, "claim_token_id": a.device, "authority_id": a.device, "certificate_pem": "rubbish", "id_pattern": ".*", "max_devices": 1,
 		"serials":     []string{a.serial},
 		"custom_role": "secret-role", "service_account_id": "secret-account", "actions": []string{"tenant.read"},
