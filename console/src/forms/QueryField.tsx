@@ -19,7 +19,7 @@ export function QueryField({ value, onChange }: { value: string; onChange: (valu
   }, [value]);
   const { data, error, isFetching } = usePreview(asked);
   return (
-    <div>
+    <div className={fieldStyles.field}>
       <label htmlFor={id} className={fieldStyles.label}>
         Query
       </label>

@@ -1,6 +1,6 @@
 /** One group: its query and policy, its members, its end. */
 import { useState } from "react";
-import { Link, useNavigate, useParams } from "react-router";
+import { useNavigate, useParams } from "react-router";
 import { explain } from "../api/errors";
 import { useDeleteGroup, useGroup, type Group } from "../api/group";
 import { GroupForm } from "../forms/GroupForm";
@@ -8,15 +8,16 @@ import { formatCount } from "../format/number";
 import { useRefusal } from "../hooks/useSession";
 import { useTitle } from "../hooks/useTitle";
 import { paths } from "../paths";
+import { BackLink } from "../ui/BackLink";
 import { Badge } from "../ui/Badge";
 import { Button } from "../ui/Button";
 import { Dialog, DialogActions } from "../ui/Dialog";
 import { TextField } from "../ui/Field";
-import { Icon } from "../ui/Icon";
 import { Page } from "../ui/Page";
 import { Panel } from "../ui/Panel";
 import { ErrorPanel, SkeletonRows } from "../ui/States";
 import { useToasts } from "../ui/Toasts";
+import { ActPanel } from "./groups/ActPanel";
 import { MembersPanel } from "./groups/MembersPanel";
 
 export default function GroupPage() {
@@ -34,11 +35,7 @@ export default function GroupPage() {
           </>
         )
       }
-      above={
-        <Link to={paths.groups()}>
-          <Icon name="back" size={18} /> Groups
-        </Link>
-      }
+      above={<BackLink to={paths.groups()}>Groups</BackLink>}
       actions={group && <Delete group={group} />}
     >
       {error && <ErrorPanel {...explain(error)} onRetry={refetch} />}
@@ -50,6 +47,7 @@ export default function GroupPage() {
       {group && (
         <>
           <Edit key={String(group.version)} group={group} />
+          <ActPanel group={group} />
           <MembersPanel group={group} />
         </>
       )}

@@ -7,6 +7,7 @@ import { download } from "../bundle/download";
 import { formatBytes, formatCount } from "../format/number";
 import { useTitle } from "../hooks/useTitle";
 import { paths } from "../paths";
+import { BackLink } from "../ui/BackLink";
 import { Badge } from "../ui/Badge";
 import { Button, buttonClass } from "../ui/Button";
 import { Icon } from "../ui/Icon";
@@ -25,11 +26,7 @@ export default function ImportPage() {
     <Page
       title="Import devices"
       note="Up to 10,000 devices from one CSV file, each with its certificate."
-      above={
-        <Link to={paths.fleet()}>
-          <Icon name="back" size={18} /> Fleet
-        </Link>
-      }
+      above={<BackLink to={paths.fleet()}>Fleet</BackLink>}
       actions={
         <Link className={buttonClass()} to={paths.jobs()}>
           <Icon name="list" size={18} /> All jobs

@@ -1,6 +1,6 @@
 /** One job: how far it is, what failed and why, and what it made for whoever began it. */
 import { useState } from "react";
-import { Link, useParams } from "react-router";
+import { useParams } from "react-router";
 import { explain } from "../api/errors";
 import { jobErrors, running, takeCredentials, useCancelJob, useJob, useJobErrors, type Job } from "../api/job";
 import { formatCount } from "../format/number";
@@ -9,6 +9,7 @@ import { useNow } from "../hooks/useNow";
 import { useSession } from "../hooks/useSession";
 import { useTitle } from "../hooks/useTitle";
 import { paths } from "../paths";
+import { BackLink } from "../ui/BackLink";
 import { Button, buttonClass } from "../ui/Button";
 import { Confirm } from "../ui/Dialog";
 import { Icon } from "../ui/Icon";
@@ -28,11 +29,7 @@ export default function JobPage() {
     <Page
       title={job?.title ?? "Job"}
       note={job && `Begun by ${job.owner} on ${formatDateTime(millis(job.createdAt) ?? 0)}`}
-      above={
-        <Link to={paths.jobs()}>
-          <Icon name="back" size={18} /> Jobs
-        </Link>
-      }
+      above={<BackLink to={paths.jobs()}>Jobs</BackLink>}
       actions={job && running(job) && <Cancel job={job} />}
     >
       {error && <ErrorPanel {...explain(error)} onRetry={refetch} />}

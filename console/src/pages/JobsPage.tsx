@@ -18,7 +18,7 @@ import { Gate } from "./settings/Gate";
 export default function JobsPage() {
   useTitle("Jobs");
   return (
-    <Page title="Jobs" note="Work on many devices, which goes on whether you watch or not.">
+    <Page title="Jobs" note="Work on many devices, which goes on whether you watch or not." actions={<ImportLink />}>
       <Gate action="jobs.read">
         <Jobs />
       </Gate>
@@ -38,11 +38,7 @@ function Jobs() {
         <Empty
           icon="list"
           title="Nothing was begun yet"
-          action={
-            <Link className={buttonClass("primary")} to={paths.importDevices()}>
-              <Icon name="plus" size={18} /> Import devices
-            </Link>
-          }
+          action={<ImportLink />}
         >
           An import, or an action on many devices, becomes a job here: with its progress, and a reason for each device that failed.
         </Empty>
@@ -87,5 +83,13 @@ function Jobs() {
         </Button>
       )}
     </Panel>
+  );
+}
+
+function ImportLink() {
+  return (
+    <Link className={buttonClass("primary")} to={paths.importDevices()}>
+      <Icon name="plus" size={18} /> Import devices
+    </Link>
   );
 }

@@ -1,9 +1,9 @@
 /** A new group. */
-import { Link, useNavigate } from "react-router";
+import { useNavigate } from "react-router";
 import { GroupForm } from "../forms/GroupForm";
 import { useTitle } from "../hooks/useTitle";
 import { paths } from "../paths";
-import { Icon } from "../ui/Icon";
+import { BackLink } from "../ui/BackLink";
 import { Page } from "../ui/Page";
 import { Panel } from "../ui/Panel";
 import { Gate } from "./settings/Gate";
@@ -15,11 +15,7 @@ export default function NewGroupPage() {
     <Page
       title="New group"
       narrow
-      above={
-        <Link to={paths.groups()}>
-          <Icon name="back" size={18} /> Groups
-        </Link>
-      }
+      above={<BackLink to={paths.groups()}>Groups</BackLink>}
     >
       <Gate action="groups.write">
         <Panel>

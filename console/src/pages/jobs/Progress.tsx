@@ -5,12 +5,12 @@ import { Badge } from "../../ui/Badge";
 import styles from "./Progress.module.css";
 
 export function Progress({ job, words }: { job: Job; words?: boolean }) {
-  const share = (n: number) => `${(100 * n) / Math.max(job.total, 1)}%`;
+  const share = (n: number) => ({ width: `${(100 * n) / Math.max(job.total, 1)}%`, minWidth: n > 0 ? 4 : 0 }); // one of thousands is seen too
   return (
     <div>
       <div className={styles.bar} role="progressbar" aria-label={job.title} aria-valuemin={0} aria-valuemax={job.total} aria-valuenow={job.done + job.failed}>
-        <span className={styles.done} style={{ width: share(job.done) }} />
-        <span className={styles.failed} style={{ width: share(job.failed) }} />
+        <span className={styles.done} style={share(job.done)} />
+        <span className={styles.failed} style={share(job.failed)} />
       </div>
       {words && (
         <p className={styles.words} aria-live="polite">
