@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -37,7 +39,7 @@ type other struct {
 
 // victim is what of the first tenant an intruder would like to reach.
 type victim struct {
-	device, serial, keyID, memberID, tenantID, invitationID string
+	device, serial, keyID, memberID, tenantID, invitationID, groupID, jobID string
 }
 
 // isolateTenants gives a second tenant every id of the first and tries all that the APIs, topics and the store offer.
@@ -135,7 +137,7 @@ func try(t *testing.T, client *http.Client, auth func(*http.Request), method, ur
 		t.Errorf("%s %s without a credential: %s %s", method, url, res.Status, answer)
 	}
 	if res.StatusCode < http.StatusBadRequest {
-		for _, secret := range []string{a.serial, a.keyID, a.memberID, a.tenantID, a.invitationID, "secret-colleague", "secret_pressure", "4711.125"} {
+		for _, secret := range []string{a.serial, a.keyID, a.memberID, a.tenantID, a.invitationID, "secret-colleague", "secret-group", "secret row", "secret_pressure", "4711.125"} {
 			if bytes.Contains(answer, []byte(secret)) {
 				t.Errorf("%s %s leaks %q: %s", method, url, secret, answer)
 			}
@@ -158,6 +160,7 @@ func requestFor(d protoreflect.MessageDescriptor, a victim) []byte {
 		"template_id": a.device, "claim_token_id": a.device, "authority_id": a.device, "certificate_pem": "rubbish", "id_pattern": ".*", "max_devices": 1,
 		"serials":     []string{a.serial},
 		"custom_role": "secret-role", "service_account_id": "secret-account", "actions": []string{"tenant.read"},
+		"group_id": a.groupID, "group_ids": []string{a.groupID}, "job_id": a.jobID, "action": "BULK_ACTION_SUSPEND", "query": `id == "private_press"`,
 		"invitation_id": a.invitationID, "token": strings.Repeat(a.invitationID, 3),
 		"events": []any{map[string]any{"deviceId": a.device, "messageId": "x", "eventTime": "2026-01-01T00:00:00Z"}},
 	}
@@ -191,7 +194,7 @@ func restOf(m protoreflect.MethodDescriptor, a victim) (method, path string, ok 
 	default:
 		return "", "", false
 	}
-	names := strings.NewReplacer("{device_id}", a.device, "{device_type}", "press", "{serial}", a.serial, "{key_id}", a.keyID, "{member_id}", a.memberID, "{tenant_id}", a.tenantID, "{invitation_id}", a.invitationID, "{template_id}", a.device, "{claim_token_id}", a.device, "{authority_id}", a.device, "{id}", "gateway-0-1-0",
+	names := strings.NewReplacer("{device_id}", a.device, "{device_type}", "press", "{serial}", a.serial, "{key_id}", a.keyID, "{member_id}", a.memberID, "{tenant_id}", a.tenantID, "{invitation_id}", a.invitationID, "{group_id}", a.groupID, "{job_id}", a.jobID, "{template_id}", a.device, "{claim_token_id}", a.device, "{authority_id}", a.device, "{id}", "gateway-0-1-0",
 		"{custom_role}", "secret-role", "{service_account_id}", "secret-account")
 	return method, names.Replace(path), true
 }
@@ -220,14 +223,28 @@ func describeVictim(t *testing.T, s *stack.Stack, device string) victim {
 	if _, err := s.Keys(s.Demo.APIKey).CreateServiceAccount(context.Background(), &keyv1.CreateServiceAccountRequest{ServiceAccountId: "secret-account", Title: "secret_pressure robot", Role: tenantv1.Role_ROLE_VIEWER}); err != nil {
 		t.Fatal(err)
 	}
-	return victim{device: device, serial: d.Device.Certificates[0].Serial, keyID: keys.Keys[0].KeyId, memberID: members.Members[0].MemberId, tenantID: s.Demo.TenantID, invitationID: invited.Invitation.InvitationId}
+	s.Run(t, "group", "create", "private_group", "--name", "secret-group", "--query", `id == "`+device+`"`)
+	file := filepath.Join(t.TempDir(), "devices.csv")
+	if err := os.WriteFile(file, []byte("device_id,device_type\nprivate_row,press\nsecret row,press\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var begun struct {
+		Job struct {
+			JobID string `json:"job_id"`
+		} `json:"job"`
+	}
+	if err := json.Unmarshal([]byte(s.Run(t, "device", "import", file, "--wait", "-o", "json")), &begun); err != nil {
+		t.Fatal(err)
+	}
+	return victim{groupID: "private_group", jobID: begun.Job.JobID, device: device, serial: d.Device.Certificates[0].Serial, keyID: keys.Keys[0].KeyId, memberID: members.Members[0].MemberId, tenantID: s.Demo.TenantID, invitationID: invited.Invitation.InvitationId}
 }
 
 // state is all of the first tenant that an intruder might change.
 func state(t *testing.T, s *stack.Stack) string {
 	t.Helper()
 	var b strings.Builder
-	for _, args := range [][]string{{"device", "list"}, {"device", "get", "private_press"}, {"key", "list"}, {"account", "list"}, {"role", "list"}, {"member", "list"}, {"tenant", "get"}} {
+	for _, args := range [][]string{{"device", "list"}, {"device", "get", "private_press"}, {"key", "list"}, {"account", "list"}, {"role", "list"}, {"member", "list"}, {"tenant", "get"},
+		{"group", "list"}, {"group", "get", "private_group"}, {"job", "list"}, {"device", "gateway", "private_press"}} {
 		b.WriteString(s.Run(t, append(args, "-o", "json")...))
 	}
 	return lastUsed.ReplaceAllString(b.String(), "")

@@ -1,6 +1,5 @@
 /** The items of a job that failed, each with its reason. */
 import type { ItemError } from "../../api/job";
-import { sentence } from "../../api/errors";
 import table from "../../ui/Table.module.css";
 
 export function ErrorTable({ errors, head }: { errors: ItemError[]; head: string }) {
@@ -21,7 +20,7 @@ export function ErrorTable({ errors, head }: { errors: ItemError[]; head: string
               <code>{error.name || "–"}</code>
             </td>
             <td data-label="Reason" className={table.wrap}>
-              {sentence(error.error)}
+              {error.error}
             </td>
           </tr>
         ))}
