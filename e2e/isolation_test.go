@@ -21,6 +21,8 @@ import (
 
 	"github.com/millwright-io/millwright/e2e/stack"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
+	_ "github.com/millwright-io/millwright/proto/gen/millwright/group/v1" // walked, as all that is linked in
+	_ "github.com/millwright-io/millwright/proto/gen/millwright/job/v1"   // as above
 	keyv1 "github.com/millwright-io/millwright/proto/gen/millwright/key/v1"
 	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
 	rolev1 "github.com/millwright-io/millwright/proto/gen/millwright/role/v1"
