@@ -39,11 +39,11 @@ type call struct {
 func verb(define func(fs *flag.FlagSet) func(ctx context.Context, c *call) error) func(fs *flag.FlagSet) command.Run {
 	return func(fs *flag.FlagSet) command.Run {
 		options := rpc.Flags(fs)
-		form := fs.String("o", "text", "form of the answer: text or json")
+		form := fs.String("o", "table", "form of the answer: table or json")
 		run := define(fs)
 		return func(ctx context.Context, e command.Env, args []string) error {
-			if *form != "text" && *form != "json" {
-				return command.Usage("-o %q: want text or json", *form)
+			if *form != "table" && *form != "text" && *form != "json" {
+				return command.Usage("-o %q: want table or json", *form)
 			}
 			client, err := rpc.Dial(options.Server, options.Key)
 			if err != nil {

@@ -83,7 +83,7 @@ func TestFailuresHaveTheirExitCodes(t *testing.T) {
 		"no type":                {server, "device create a --out " + dir, command.ExitUsage, "--type"},
 		"an unknown role":        {server, "key create k --role king", command.ExitUsage, "owner, admin"},
 		"a time that is none":    {server, "usage get --start yesterday", command.ExitUsage, "RFC 3339"},
-		"an unknown form":        {server, "device list -o xml", command.ExitUsage, "text or json"},
+		"an unknown form":        {server, "device list -o xml", command.ExitUsage, "table or json"},
 		"a missing serial":       {server, "device certificate revoke a", command.ExitUsage, "revoke NAME SERIAL"},
 		"a service not built in": {server, "device list", command.ExitCheckFailed, "unimplemented"},
 	}
