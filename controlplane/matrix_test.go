@@ -22,6 +22,7 @@ func TestEveryRoleMayDoWhatTheTableSays(t *testing.T) {
 	s := setup(t, func(c *controlplane.Config) { c.PlanLimits = []string{"requests_per_second=100000"} })
 	s.found(t, "ada", tenantv1.Role_ROLE_OWNER)
 	fields := map[string]any{
+		"placeId": strings.Repeat("a", 16), "parentId": strings.Repeat("b", 16),
 		"settings": map[string]any{"name": " ", "timeZone": "UTC", "units": "UNITS_METRIC", "alertSeverity": "ALERT_SEVERITY_INFO"}, "confirm": "no",
 		"deviceId": "nothing", "serial": "00", "keyId": "nothing", "memberId": "nothing", "invitationId": "nothing", "jobId": "nothing", "groupId": "nothing", "deviceIds": []string{"nothing"}, "query": "false", "csv": "rubbish", "tenantId": strings.Repeat("a", 16),
 		"token": strings.Repeat("a", 48), "name": " ", "slug": "ada-works", "deviceType": "press", "version": 1, "firmware": "1", "csrPem": "rubbish", "role": "ROLE_VIEWER",

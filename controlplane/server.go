@@ -15,6 +15,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/audit"
 	"github.com/millwright-io/millwright/controlplane/internal/device"
 	"github.com/millwright-io/millwright/controlplane/internal/devicetype"
+	"github.com/millwright-io/millwright/controlplane/internal/facility"
 	"github.com/millwright-io/millwright/controlplane/internal/key"
 	"github.com/millwright-io/millwright/controlplane/internal/limit"
 	"github.com/millwright-io/millwright/controlplane/internal/member"
@@ -28,6 +29,7 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/certificate/v1/certificatev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1/devicetypev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/facility/v1/facilityv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/key/v1/keyv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/limit/v1/limitv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
@@ -149,6 +151,7 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 	rolePath, roleHandler := rolev1connect.NewRoleServiceHandler(&rpc.Roles{Roles: rights}, c.Options()...)
 	devices := device.NewService(a.store, a.keys, a.now)
 	devicePath, deviceHandler := devicev1connect.NewDeviceServiceHandler(&rpc.Devices{Devices: devices, Now: a.now}, c.Options()...)
+	facilityPath, facilityHandler := facilityv1connect.NewFacilityServiceHandler(&rpc.Facilities{Places: facility.NewService(a.store, a.now)}, c.Options()...)
 	typePath, typeHandler := devicetypev1connect.NewDeviceTypeServiceHandler(&rpc.DeviceTypes{Types: devicetype.NewService(a.store, a.now)}, c.Options()...)
 	limitPath, limitHandler := limitv1connect.NewLimitServiceHandler(&rpc.Limits{Limits: limit.NewService(a.store, a.now)}, c.Options()...)
 	certificatePath, certificateHandler := certificatev1connect.NewCertificateServiceHandler(a.certificatesRPC(), c.Options()...)
@@ -166,6 +169,7 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 		{Path: devicePath, Handler: deviceHandler},
 		{Path: typePath, Handler: typeHandler},
 		{Path: certificatePath, Handler: certificateHandler},
+		{Path: facilityPath, Handler: facilityHandler},
 		{Path: usagePath, Handler: usageHandler},
 		{Path: limitPath, Handler: limitHandler},
 	}...)

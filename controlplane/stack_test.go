@@ -22,6 +22,7 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/certificate/v1/certificatev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1/devicetypev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/facility/v1/facilityv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/group/v1/groupv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/job/v1/jobv1connect"
 	keyv1 "github.com/millwright-io/millwright/proto/gen/millwright/key/v1"
@@ -207,6 +208,10 @@ func (s *stack) jobs(a as) jobv1connect.JobServiceClient {
 
 func (s *stack) certificates(a as) certificatev1connect.CertificateServiceClient {
 	return certificatev1connect.NewCertificateServiceClient(&http.Client{Transport: a}, s.url)
+}
+
+func (s *stack) places(a as) facilityv1connect.FacilityServiceClient {
+	return facilityv1connect.NewFacilityServiceClient(&http.Client{Transport: a}, s.url)
 }
 
 func (s *stack) usage(a as) usagev1connect.UsageServiceClient {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/millwright-io/millwright/e2e/stack"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
+	facilityv1 "github.com/millwright-io/millwright/proto/gen/millwright/facility/v1"
 	_ "github.com/millwright-io/millwright/proto/gen/millwright/group/v1" // walked, as all that is linked in
 	_ "github.com/millwright-io/millwright/proto/gen/millwright/job/v1"   // as above
 	keyv1 "github.com/millwright-io/millwright/proto/gen/millwright/key/v1"
@@ -41,7 +42,7 @@ type other struct {
 
 // victim is what of the first tenant an intruder would like to reach.
 type victim struct {
-	device, serial, keyID, memberID, tenantID, invitationID, groupID, jobID string
+	device, serial, keyID, memberID, tenantID, invitationID, groupID, jobID, placeID string
 }
 
 // isolateTenants gives a second tenant every id of the first and tries all that the APIs, topics and the store offer.
@@ -139,7 +140,7 @@ func try(t *testing.T, client *http.Client, auth func(*http.Request), method, ur
 		t.Errorf("%s %s without a credential: %s %s", method, url, res.Status, answer)
 	}
 	if res.StatusCode < http.StatusBadRequest {
-		for _, secret := range []string{a.serial, a.keyID, a.memberID, a.tenantID, a.invitationID, "secret-colleague", "secret-group", "secret row", "secret_pressure", "4711.125"} {
+		for _, secret := range []string{a.serial, a.keyID, a.memberID, a.tenantID, a.invitationID, "secret-colleague", "secret-group", "secret row", "secret_pressure", "4711.125", "secret works"} {
 			if bytes.Contains(answer, []byte(secret)) {
 				t.Errorf("%s %s leaks %q: %s", method, url, secret, answer)
 			}
@@ -158,7 +159,7 @@ func requestFor(d protoreflect.MessageDescriptor, a victim) []byte {
 		"id": letter, "selection": map[string]any{"ids": []string{letter}}, "reason": "not mine", "filter": map[string]any{"deviceIds": []string{a.device}},
 		"cell": "local", "flag": "nothing_yet", "announcement_id": "nothing", "text": "hear me", "severity": "SEVERITY_INFO",
 		"device_id": a.device, "device_ids": []string{a.device}, "serial": a.serial, "key_id": a.keyID, "member_id": a.memberID,
-		"tenant_id": a.tenantID, "limit": "devices", "maximum": "0", "device_type": "press", "version": "1", "firmware": "1", "name": "mine now", "role": "ROLE_VIEWER", "email": "intruder@example.com",
+		"tenant_id": a.tenantID, "limit": "devices", "maximum": "0", "place_id": a.placeID, "parent_id": a.placeID, "device_type": "press", "version": "1", "firmware": "1", "name": "mine now", "role": "ROLE_VIEWER", "email": "intruder@example.com",
 		"template_id": a.device, "claim_token_id": a.device, "authority_id": a.device, "certificate_pem": "rubbish", "id_pattern": ".*", "max_devices": 1,
 		"serials":     []string{a.serial},
 		"custom_role": "secret-role", "service_account_id": "secret-account", "actions": []string{"tenant.read"},
@@ -196,7 +197,7 @@ func restOf(m protoreflect.MethodDescriptor, a victim) (method, path string, ok 
 	default:
 		return "", "", false
 	}
-	names := strings.NewReplacer("{device_id}", a.device, "{device_type}", "press", "{serial}", a.serial, "{key_id}", a.keyID, "{member_id}", a.memberID, "{tenant_id}", a.tenantID, "{invitation_id}", a.invitationID, "{group_id}", a.groupID, "{job_id}", a.jobID, "{template_id}", a.device, "{claim_token_id}", a.device, "{authority_id}", a.device, "{id}", "gateway-0-1-0",
+	names := strings.NewReplacer("{device_id}", a.device, "{device_type}", "press", "{place_id}", a.placeID, "{serial}", a.serial, "{key_id}", a.keyID, "{member_id}", a.memberID, "{tenant_id}", a.tenantID, "{invitation_id}", a.invitationID, "{group_id}", a.groupID, "{job_id}", a.jobID, "{template_id}", a.device, "{claim_token_id}", a.device, "{authority_id}", a.device, "{id}", "gateway-0-1-0",
 		"{custom_role}", "secret-role", "{service_account_id}", "secret-account")
 	return method, names.Replace(path), true
 }
@@ -238,14 +239,18 @@ func describeVictim(t *testing.T, s *stack.Stack, device string) victim {
 	if err := json.Unmarshal([]byte(s.Run(t, "device", "import", file, "--wait", "-o", "json")), &begun); err != nil {
 		t.Fatal(err)
 	}
-	return victim{groupID: "private_group", jobID: begun.Job.JobID, device: device, serial: d.Device.Certificates[0].Serial, keyID: keys.Keys[0].KeyId, memberID: members.Members[0].MemberId, tenantID: s.Demo.TenantID, invitationID: invited.Invitation.InvitationId}
+	places, err := s.Places(s.Demo.APIKey).Create(context.Background(), &facilityv1.CreateRequest{Name: "secret works"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return victim{groupID: "private_group", jobID: begun.Job.JobID, placeID: places.GetPlace().GetPlaceId(), device: device, serial: d.Device.Certificates[0].Serial, keyID: keys.Keys[0].KeyId, memberID: members.Members[0].MemberId, tenantID: s.Demo.TenantID, invitationID: invited.Invitation.InvitationId}
 }
 
 // state is all of the first tenant that an intruder might change.
 func state(t *testing.T, s *stack.Stack) string {
 	t.Helper()
 	var b strings.Builder
-	for _, args := range [][]string{{"device", "list"}, {"device", "get", "private_press"}, {"key", "list"}, {"account", "list"}, {"role", "list"}, {"member", "list"}, {"tenant", "get"},
+	for _, args := range [][]string{{"device", "list"}, {"device-type", "list"}, {"facility", "list"}, {"device", "get", "private_press"}, {"key", "list"}, {"account", "list"}, {"role", "list"}, {"member", "list"}, {"tenant", "get"},
 		{"group", "list"}, {"group", "get", "private_group"}, {"job", "list"}, {"device", "gateway", "private_press"}} {
 		b.WriteString(s.Run(t, append(args, "-o", "json")...))
 	}

@@ -80,7 +80,7 @@ func TestATenantSeesItsOwnRowsOnly(t *testing.T) {
 	}
 	exec(t, conn, "set role "+migrations.AppRole)
 	columns := map[string]string{"tenants": "id"}
-	for _, table := range []string{"tenants", "limit_overrides", "members", "session_tenants", "roles", "service_accounts", "keys", "key_secrets", "authorities", "invitations", "device_types", "devices", "device_labels", "certificates", "audit_entries", "audit_heads", "usage_totals", "jobs", "job_items", "job_results",
+	for _, table := range []string{"tenants", "limit_overrides", "members", "session_tenants", "roles", "service_accounts", "keys", "key_secrets", "authorities", "invitations", "device_types", "devices", "device_labels", "places", "certificates", "audit_entries", "audit_heads", "usage_totals", "jobs", "job_items", "job_results",
 		"groups", "group_members", "gateway_devices", "gateway_groups", "limit_uses", "limit_notices"} {
 		if n := countOf(t, conn, "select count(*) from "+table); n != 0 {
 			t.Errorf("%s: %d rows visible without a tenant", table, n)
@@ -194,6 +194,7 @@ func fill(t *testing.T, conn *pgx.Conn, id string) {
 		"insert into key_secrets (tenant_id, key_id, number, hash, prefix, created_at) values ('ID', 'key-ID', 1, sha256('x'), 'p', now())",
 		"insert into invitations values ('invitation-ID', 'ID', 'e', 'viewer', '{}', 'me', now(), now(), null, null, '')",
 		"insert into authorities values ('ID', '', '', now())",
+		"insert into places (tenant_id, id, kind, name, folded, created_at) values ('ID', 'ID', 'facility', 'n', 'n', now())",
 		"insert into device_types (tenant_id, id, created_at, updated_at) values ('ID', 't', now(), now())",
 		`insert into devices (tenant_id, id, type, status, created_at, labels) values ('ID', 'd', 't', 'active', now(), '{"a": "b"}')`,
 		"insert into certificates values ('ID', 'd', 'ab', now(), now(), null)",

@@ -176,6 +176,12 @@ var procedures = map[string]Action{
 	"/millwright.job.v1.JobService/ListErrors": ActionJobsRead,
 	"/millwright.job.v1.JobService/Cancel":     ActionJobsWrite,
 
+	"/millwright.facility.v1.FacilityService/Create": ActionFacilitiesWrite,
+	"/millwright.facility.v1.FacilityService/List":   ActionDevicesRead,
+	"/millwright.facility.v1.FacilityService/Update": ActionFacilitiesWrite,
+	"/millwright.facility.v1.FacilityService/Move":   ActionFacilitiesWrite,
+	"/millwright.facility.v1.FacilityService/Delete": ActionFacilitiesWrite,
+
 	"/millwright.devicetype.v1.DeviceTypeService/Create": ActionDeviceTypesWrite,
 	"/millwright.devicetype.v1.DeviceTypeService/Get":    ActionDevicesRead,
 	"/millwright.devicetype.v1.DeviceTypeService/List":   ActionDevicesRead,

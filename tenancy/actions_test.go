@@ -12,6 +12,7 @@ import (
 	deadletterv1 "github.com/millwright-io/millwright/proto/gen/millwright/deadletter/v1"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
 	devicetypev1 "github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1"
+	facilityv1 "github.com/millwright-io/millwright/proto/gen/millwright/facility/v1"
 	groupv1 "github.com/millwright-io/millwright/proto/gen/millwright/group/v1"
 	jobv1 "github.com/millwright-io/millwright/proto/gen/millwright/job/v1"
 	keyv1 "github.com/millwright-io/millwright/proto/gen/millwright/key/v1"
@@ -29,7 +30,7 @@ func TestEveryProcedureHasAnAction(t *testing.T) {
 	t.Parallel()
 	files := []protoreflect.FileDescriptor{
 		auditv1.File_millwright_audit_v1_audit_proto, cellv1.File_millwright_cell_v1_cell_proto, platformv1.File_millwright_platform_v1_platform_proto, certificatev1.File_millwright_certificate_v1_certificate_proto, tenantv1.File_millwright_tenant_v1_tenant_proto, devicev1.File_millwright_device_v1_device_proto, devicetypev1.File_millwright_devicetype_v1_devicetype_proto,
-		keyv1.File_millwright_key_v1_key_proto, rolev1.File_millwright_role_v1_role_proto,
+		keyv1.File_millwright_key_v1_key_proto, rolev1.File_millwright_role_v1_role_proto, facilityv1.File_millwright_facility_v1_facility_proto,
 		memberv1.File_millwright_member_v1_member_proto, telemetryv1.File_millwright_telemetry_v1_telemetry_proto, usagev1.File_millwright_usage_v1_usage_proto,
 		jobv1.File_millwright_job_v1_job_proto, groupv1.File_millwright_group_v1_group_proto, devicev1.File_millwright_device_v1_gateway_proto, devicev1.File_millwright_device_v1_bulk_proto,
 		limitv1.File_millwright_limit_v1_limit_proto, deadletterv1.File_millwright_deadletter_v1_deadletter_proto,

@@ -31,6 +31,8 @@ const pages = {
   group: { path: "/groups/vibration" },
   jobs: { path: "/jobs" },
   letters: { path: "/dead-letters" },
+  types: { path: "/device-types" },
+  facilities: { path: "/facilities" },
   usage: { path: "/usage" },
   "operator-cells": { path: "/operator" },
   "operator-tenants": { path: "/operator/organisations" },

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { paths, safeNext } from "./paths";
 
 test("every address", () => {
-  const all = Object.entries(paths).map(([name, build]) => [name, (build as (argument?: unknown) => string)({ device: "press 01/ä", group: "a b", job: "j" })]);
+  const all = Object.entries(paths).map(([name, build]) => [name, (build as (argument?: unknown) => string)({ device: "press 01/ä", group: "a b", job: "j", type: "t" })]);
   // Those that take where to go next are asked without it.
   const plain = all.map(([name, url]) => (name === "settingsLimits" ? [name, paths.settingsLimits()] : name === "signIn" ? [name, paths.signIn()] : name === "signUp" ? [name, paths.signUp()] : name === "verification" ? [name, paths.verification()] : [name, url]));
   expect(Object.fromEntries(plain)).toMatchInlineSnapshot(`
@@ -12,6 +12,9 @@ test("every address", () => {
       "chooseOrganisation": "/organisations",
       "deadLetters": "/dead-letters?device=%5Bobject%20Object%5D",
       "device": "/devices/press%2001%2F%C3%A4",
+      "deviceType": "/device-types/t",
+      "deviceTypes": "/device-types",
+      "facilities": "/facilities",
       "fleet": "/fleet",
       "group": "/groups/a%20b",
       "groups": "/groups",

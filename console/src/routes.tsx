@@ -55,6 +55,9 @@ export const routes: RouteObject[] = [
           { path: "/jobs", lazy: page(() => import("./pages/JobsPage")) },
           { path: "/jobs/:job", lazy: page(() => import("./pages/JobPage")) },
           { path: "/dead-letters", lazy: page(() => import("./pages/DeadLettersPage")) },
+          { path: "/device-types", lazy: page(() => import("./pages/DeviceTypesPage")) },
+          { path: "/device-types/:type", lazy: page(() => import("./pages/DeviceTypePage")) },
+          { path: "/facilities", lazy: page(() => import("./pages/FacilitiesPage")) },
           { path: "/usage", lazy: page(() => import("./pages/UsagePage")) },
           {
             path: "/settings",

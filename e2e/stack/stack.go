@@ -27,6 +27,7 @@ import (
 
 	"github.com/millwright-io/millwright/proto/gen/millwright/deadletter/v1/deadletterv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/facility/v1/facilityv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/key/v1/keyv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/role/v1/rolev1connect"
@@ -303,6 +304,11 @@ func (s *Stack) Roles(secret string) rolev1connect.RoleServiceClient {
 // Devices is a client of the device registry.
 func (s *Stack) Devices(secret string) devicev1connect.DeviceServiceClient {
 	return devicev1connect.NewDeviceServiceClient(http.DefaultClient, s.Demo.ControlURL, Bearer(secret))
+}
+
+// Places is a client of the tree of facilities.
+func (s *Stack) Places(secret string) facilityv1connect.FacilityServiceClient {
+	return facilityv1connect.NewFacilityServiceClient(http.DefaultClient, s.Demo.ControlURL, Bearer(secret))
 }
 
 // Telemetry is a client of the cell.

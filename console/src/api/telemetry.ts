@@ -11,8 +11,8 @@ export { Resolution, type DeviceLatest, type QueryResponse, type Series } from "
 const { method } = TelemetryService;
 
 /** The newest values of all devices, or of those named, looked at again every so many milliseconds. */
-export function useLatest(deviceIds: string[], every: number | false) {
-  return useQuery(method.latest, { deviceIds }, { transport: cell, refetchInterval: every, placeholderData: keepPreviousData });
+export function useLatest(deviceIds: string[], every: number | false, enabled = true) {
+  return useQuery(method.latest, { deviceIds }, { transport: cell, refetchInterval: every, enabled, placeholderData: keepPreviousData });
 }
 
 export interface Range {

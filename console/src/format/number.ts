@@ -30,9 +30,10 @@ export function formatBytes(n: number | bigint): string {
   return unit === 0 ? `${value} B` : `${threeDigits(value)} ${units[unit]}`;
 }
 
-/** A measured value with about four significant digits and no exponent in the usual range. */
-export function formatValue(value: number | null | undefined): string {
+/** A measured value with about four significant digits and no exponent in the usual range, or with so many decimals. */
+export function formatValue(value: number | null | undefined, decimals?: number): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  if (decimals !== undefined) return new Intl.NumberFormat("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals }).format(value);
   const size = Math.abs(value);
   if (size !== 0 && (size < 0.0001 || size >= 1e9)) return value.toExponential(2);
   if (size >= 1000) return new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 }).format(value);

@@ -68,8 +68,11 @@ const imperial: Record<string, Shown> = {
   "m/s": { unit: "ft/s", show: times(1 / 0.3048) },
 };
 
-/** How a measurement is shown in a system of units. One whose unit its name leaves open is shown as it was sent. */
-export function shownIn(measurement: string, system: System): Shown {
-  const unit = unitOf(measurement);
+/**
+ * How a measurement is shown in a system of units. The device's type tells its unit, else its name may; one whose unit is
+ * open is shown as it was sent.
+ */
+export function shownIn(measurement: string, system: System, typed?: string): Shown {
+  const unit = typed || unitOf(measurement);
   return (system === "imperial" ? imperial[unit] : undefined) ?? { unit, show: same };
 }

@@ -1,8 +1,9 @@
 /** One device: live and past, its certificates, and what of it was refused. */
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { Link, useParams } from "react-router";
 import { Code } from "@connectrpc/connect";
-import { useDevice, type Device } from "../api/device";
+import { DeviceStatus, useDevice, type Device } from "../api/device";
+import { measurementsByName, useDeviceType } from "../api/devicetype";
 import { explain } from "../api/errors";
 import { useLatest } from "../api/telemetry";
 import { millis } from "../format/time";
@@ -21,6 +22,7 @@ import { StateBadge } from "../ui/StateBadge";
 import { CertificatePanel } from "./device/CertificatePanel";
 import { DeadLetterPanel } from "./device/DeadLetterPanel";
 import { DetailPanel } from "./device/DetailPanel";
+import { EditButtons } from "./device/EditButtons";
 import styles from "./device/Device.module.css";
 import { GroupsPanel } from "./device/GroupsPanel";
 import { HistoryPanel } from "./device/HistoryPanel";
@@ -68,6 +70,8 @@ function Loaded({ device }: { device: Device }) {
   const lastSeen = Math.max(millis(latest?.receivedAt) ?? 0, heard?.received ?? 0) || undefined;
   const values = { ...latest?.values, ...heard?.values };
   const names = Object.keys(values).sort();
+  const typed = useDeviceType(device.deviceType).data?.deviceType?.measurements;
+  const schema = useMemo(() => measurementsByName(typed), [typed]);
 
   function choose(next: View) {
     setView(next);
@@ -83,7 +87,14 @@ function Loaded({ device }: { device: Device }) {
         </span>
       }
       note={[measurementTitle(device.deviceType), device.location?.facility, device.location?.line, device.location?.station].filter(Boolean).join(" · ")}
-      actions={<SuspendButton device={device} />}
+      actions={
+        device.status !== DeviceStatus.RETIRED && (
+          <>
+            <SuspendButton device={device} />
+            <EditButtons device={device} />
+          </>
+        )
+      }
     >
       <div className={styles.columns}>
         <div className={styles.main}>
@@ -99,9 +110,10 @@ function Loaded({ device }: { device: Device }) {
           />
           <LiveSummary deviceId={id} names={names} values={values} on={view.name === "live"} />
           {view.name === "live" ? (
-            <LivePanel live={live} names={names} values={values} everSeen={lastSeen !== undefined} />
+            <LivePanel schema={schema} live={live} names={names} values={values} everSeen={lastSeen !== undefined} />
           ) : (
             <HistoryPanel
+              schema={schema}
               deviceId={id}
               range={view.range}
               onZoom={(range) => {
@@ -113,7 +125,7 @@ function Loaded({ device }: { device: Device }) {
           <DeadLetterPanel deviceId={id} />
         </div>
         <div className={styles.side}>
-          <LatestPanel values={values} received={lastSeen} />
+          <LatestPanel schema={schema} values={values} received={lastSeen} />
           <CertificatePanel device={device} />
           <GroupsPanel deviceId={id} />
           <DetailPanel device={device} events={heard?.events ?? 0} missed={heard?.missed ?? 0} />

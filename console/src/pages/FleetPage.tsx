@@ -1,7 +1,7 @@
-/** The fleet: every device, whether it lives, and what it said last. */
-import { useMemo, useState } from "react";
+/** The fleet: devices as the server finds them, whether they live, and what they said last. */
+import { useDeferredValue, useMemo, useState } from "react";
 import { Link } from "react-router";
-import { useDevices } from "../api/device";
+import { DeviceStatus, useDevicePage, type DeviceFilter } from "../api/device";
 import { explain } from "../api/errors";
 import { useLatest } from "../api/telemetry";
 import { formatCount } from "../format/number";
@@ -22,69 +22,75 @@ import { FleetCards } from "./fleet/FleetCards";
 import { FleetTable } from "./fleet/FleetTable";
 import { FleetTools } from "./fleet/FleetTools";
 import { Pager } from "./fleet/Pager";
-import { buildRows, countStates, filterRows, sortRows, type Filter, type SortBy } from "./fleet/rows";
+import { buildRows } from "./fleet/rows";
 
-const everything: Filter = { text: "", facility: "", state: "all" };
-const perPage = 50;
+const everything: DeviceFilter = { query: "", deviceType: "", status: DeviceStatus.UNSPECIFIED, facility: "", line: "", label: "" };
 
 export default function FleetPage() {
   const { tenant } = useSession();
-  const devices = useDevices();
-  const latest = useLatest([], 10_000);
+  const [filter, setFilter] = useState(everything);
+  /** The tokens of the pages gone through, the page in sight last; the first page has none. */
+  const [tokens, setTokens] = useState([""]);
+  const asked = useDeferredValue(filter);
+  const devices = useDevicePage(asked, tokens.at(-1) ?? "");
   const live = useLiveState((s) => s.live.devices);
   const now = useNow(1000);
   const small = useMedia(phone);
-  const [filter, setFilter] = useState(everything);
-  const [sort, setSort] = useState<{ by: SortBy; down: boolean }>({ by: "id", down: false });
-  const [page, setPage] = useState(0);
   useTitle("Fleet");
 
-  const rows = useMemo(() => buildRows(devices.data?.devices ?? [], latest.data?.devices ?? [], live, now), [devices.data, latest.data, live, now]);
-  const found = sortRows(filterRows(rows, filter), sort.by, sort.down);
-  const pages = Math.max(1, Math.ceil(found.length / perPage));
-  const shown = found.slice(Math.min(page, pages - 1) * perPage).slice(0, perPage);
-  useFleetWatch(shown.map((row) => row.id).sort());
+  const list = devices.data?.devices;
+  const ids = useMemo(() => (list ?? []).map((d) => d.deviceId), [list]);
+  const latest = useLatest(ids, 10_000, ids.length > 0);
+  const rows = useMemo(() => buildRows(list ?? [], latest.data?.devices ?? [], live, now), [list, latest.data, live, now]);
+  useFleetWatch(ids);
 
-  const counts = countStates(rows);
-  const none = devices.data && devices.data.total === 0;
-  const change = (next: Partial<Filter>) => {
+  const filtered = JSON.stringify(asked) !== JSON.stringify(everything);
+  const none = devices.data?.total === 0 && !filtered;
+  const change = (next: Partial<DeviceFilter>) => {
     setFilter({ ...filter, ...next });
-    setPage(0);
+    setTokens([""]);
   };
+  const pager = (
+    <Pager page={tokens.length - 1} more={!!devices.data?.nextPageToken} onBack={() => setTokens(tokens.slice(0, -1))} onNext={() => setTokens([...tokens, devices.data?.nextPageToken ?? ""])} />
+  );
 
   return (
-    <Page title="Fleet" note={devices.data && !none ? `${formatCount(devices.data.total)} ${devices.data.total === 1 ? "device" : "devices"}, ${counts.live} live` : tenant.name} actions={!none && <FleetActions />}>
+    <Page title="Fleet" note={devices.data && !none ? counted(devices.data.total, devices.data.totalIsMinimum, filtered) : tenant.name} actions={!none && <FleetActions />}>
       {devices.error && <ErrorPanel {...explain(devices.error)} onRetry={devices.refetch} />}
       {latest.error && !devices.error && <ErrorPanel title="No live values" detail={`The cell did not answer: ${explain(latest.error).detail}`} onRetry={latest.refetch} />}
       {none && <FirstDevice />}
-      {!none && !devices.error && (
-        <>
-          <FleetTools rows={rows} counts={counts} filter={filter} onChange={change} />
-          {!devices.data ? (
-            <Panel flush>
-              <SkeletonRows rows={8} />
-            </Panel>
-          ) : found.length === 0 ? (
-            <Panel>
-              <Empty icon="search" title="No device matches" action={<ClearButton onClick={() => change(everything)} />}>
-                Nothing in this fleet fits what you are looking for.
-              </Empty>
-            </Panel>
-          ) : small ? (
-            <>
-              <FleetCards rows={shown} now={now} />
-              <Pager page={page} pages={pages} onPage={setPage} />
-            </>
-          ) : (
-            <Panel flush>
-              <FleetTable rows={shown} now={now} sort={sort} onSort={(by) => setSort({ by, down: sort.by === by && !sort.down })} />
-              <Pager page={page} pages={pages} onPage={setPage} />
-            </Panel>
-          )}
-        </>
+      {!none && <FleetTools filter={filter} onChange={change} />}
+      {!none && !devices.error && !devices.data && (
+        <Panel flush>
+          <SkeletonRows rows={8} />
+        </Panel>
       )}
+      {!none && devices.data && rows.length === 0 && (
+        <Panel>
+          <Empty icon="search" title="No device matches" action={<ClearButton onClick={() => change(everything)} />}>
+            Nothing in this fleet fits what you are looking for.
+          </Empty>
+        </Panel>
+      )}
+      {rows.length > 0 &&
+        (small ? (
+          <>
+            <FleetCards rows={rows} now={now} />
+            {pager}
+          </>
+        ) : (
+          <Panel flush>
+            <FleetTable rows={rows} now={now} />
+            {pager}
+          </Panel>
+        ))}
     </Page>
   );
+}
+
+/** "1,234 devices", "more than 10,000 devices", "12 devices match". */
+function counted(total: number, minimum: boolean, filtered: boolean): string {
+  return `${minimum ? "more than " : ""}${formatCount(total)} ${total === 1 ? "device" : "devices"}${filtered ? (total === 1 ? " matches" : " match") : ""}`;
 }
 
 function FleetActions() {
@@ -92,6 +98,12 @@ function FleetActions() {
     <>
       <Link className={buttonClass()} to={paths.importDevices()}>
         <Icon name="list" size={18} /> Import
+      </Link>
+      <Link className={buttonClass()} to={paths.deviceTypes()}>
+        <Icon name="certificate" size={18} /> Types
+      </Link>
+      <Link className={buttonClass()} to={paths.facilities()}>
+        <Icon name="building" size={18} /> Facilities
       </Link>
       <AddDeviceLink />
     </>

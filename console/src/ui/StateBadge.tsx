@@ -6,9 +6,10 @@ const looks: Record<string, { tone: Tone; label: string; pulse?: boolean; hollow
   stale: { tone: "brass", label: "Stale" },
   never: { tone: "steel", label: "Never seen", hollow: true },
   suspended: { tone: "rust", label: "Suspended" },
+  retired: { tone: "steel", label: "Retired", hollow: true },
 };
 
-export function StateBadge({ state }: { state: "live" | "stale" | "never" | "suspended" }) {
+export function StateBadge({ state }: { state: "live" | "stale" | "never" | "suspended" | "retired" }) {
   const look = looks[state];
   if (!look) return null;
   return (

@@ -59,6 +59,12 @@ func (e Entry) From(before any) Entry {
 	return e
 }
 
+// Also describes another object that the same call made.
+func (e Entry) Also(object string, after any) Entry {
+	e.Object, e.BeforeJSON, e.AfterJSON = object, "", text(after)
+	return e
+}
+
 func text(object any) string {
 	if object == nil {
 		return ""

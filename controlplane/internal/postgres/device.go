@@ -51,7 +51,15 @@ func (s *Store) addDevice(ctx context.Context, tx pgx.Tx, id tenancy.ID, d devic
 	if a, ok := ctx.Value(ambientKey{}).(ambient); ok && *a.devices != uncounted {
 		*a.devices++
 	}
-	return ensureType(ctx, tx, id, d.Type, e)
+	return ensureNamed(ctx, tx, id, d, e)
+}
+
+// ensureNamed makes the type and the places that a device is the first to name.
+func ensureNamed(ctx context.Context, tx pgx.Tx, id tenancy.ID, d device.Device, e audit.Entry) error {
+	if err := ensureType(ctx, tx, id, d.Type, e); err != nil {
+		return err
+	}
+	return ensurePlace(ctx, tx, id, [3]string{d.Location.Facility, d.Location.Line, d.Location.Station}, e)
 }
 
 // changeDevice runs f with the audit entry and the outbox row that every change of a device leaves.
@@ -163,7 +171,7 @@ func (s *Store) UpdateDevice(ctx context.Context, id tenancy.ID, d device.Device
 		if tag.RowsAffected() == 0 {
 			return device.ErrStale
 		}
-		return ensureType(ctx, tx, id, d.Type, e)
+		return ensureNamed(ctx, tx, id, d, e)
 	})
 }
 

@@ -29,8 +29,7 @@ func ensureType(ctx context.Context, tx pgx.Tx, id tenancy.ID, name string, e au
 	if err := announce(ctx, tx, id, distribute.KindType, name); err != nil {
 		return err
 	}
-	e.Object, e.BeforeJSON, e.AfterJSON = "device_type/"+name, "", `{"unknown_measurements":"accept"}`
-	return appendAudit(ctx, tx, e)
+	return appendAudit(ctx, tx, e.Also("device_type/"+name, map[string]string{"unknown_measurements": "accept"}))
 }
 
 // changeType runs f with the audit entry and the outbox row that every change of a type leaves.

@@ -19,7 +19,7 @@ const countSource = "controlplane"
 
 // What exists, and what the ledger says of today and of all that is stored.
 const selectCounts = `
-select (select count(*) from devices where tenant_id = @tenant),
+select (select count(*) from devices where tenant_id = @tenant and status <> 'retired'),
   (select count(*) from members where tenant_id = @tenant) + (select count(*) from invitations where tenant_id = @tenant),
   (select count(*) from keys where tenant_id = @tenant), (select count(*) from groups where tenant_id = @tenant),
   (select coalesce(sum(value), 0)::bigint from usage_totals where tenant_id = @tenant and meter = 'points')`

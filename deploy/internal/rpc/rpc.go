@@ -21,6 +21,8 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/certificate/v1/certificatev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/deadletter/v1/deadletterv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1/devicetypev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/facility/v1/facilityv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/group/v1/groupv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/job/v1/jobv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/key/v1/keyv1connect"
@@ -51,6 +53,8 @@ func Flags(fs *flag.FlagSet) *Options {
 type Client struct {
 	Tenants      tenantv1connect.TenantServiceClient
 	Devices      devicev1connect.DeviceServiceClient
+	DeviceTypes  devicetypev1connect.DeviceTypeServiceClient
+	Facilities   facilityv1connect.FacilityServiceClient
 	Certificates certificatev1connect.CertificateServiceClient
 	// Gateways, Groups, Bulk and Jobs are about many devices at once.
 	Gateways devicev1connect.GatewayServiceClient
@@ -105,6 +109,8 @@ func dial(server string, auth header) (*Client, error) {
 	return &Client{
 		Tenants:      tenantv1connect.NewTenantServiceClient(client, server, option),
 		Devices:      devicev1connect.NewDeviceServiceClient(client, server, option),
+		DeviceTypes:  devicetypev1connect.NewDeviceTypeServiceClient(client, server, option),
+		Facilities:   facilityv1connect.NewFacilityServiceClient(client, server, option),
 		Certificates: certificatev1connect.NewCertificateServiceClient(client, server, option),
 		Gateways:     devicev1connect.NewGatewayServiceClient(client, server, option),
 		Groups:       groupv1connect.NewGroupServiceClient(client, server, option),

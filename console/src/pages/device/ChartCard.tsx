@@ -8,13 +8,14 @@ import styles from "./Device.module.css";
 interface ChartCardProps {
   measurement: string;
   unit: string;
+  decimals: number | undefined;
   color: string;
   value: number | undefined;
   summary?: Summary | undefined;
   children: ReactNode;
 }
 
-export function ChartCard({ measurement, unit, color, value, summary, children }: ChartCardProps) {
+export function ChartCard({ measurement, unit, decimals, color, value, summary, children }: ChartCardProps) {
   return (
     <article className={styles.chart} aria-label={measurementTitle(measurement)}>
       <header className={styles.chartHead}>
@@ -23,11 +24,11 @@ export function ChartCard({ measurement, unit, color, value, summary, children }
           {measurementTitle(measurement)}
         </h3>
         <div className={styles.figure}>
-          <strong>{formatValue(value)}</strong>
+          <strong>{formatValue(value, decimals)}</strong>
           {unit && <small> {unit}</small>}
           {summary && (
             <div>
-              {formatValue(summary.low)} to {formatValue(summary.high)}
+              {formatValue(summary.low, decimals)} to {formatValue(summary.high, decimals)}
             </div>
           )}
         </div>

@@ -1,4 +1,5 @@
 /** The device over a range of the past: a chart for each measurement, zoomed by dragging. */
+import type { Measurement } from "../../api/devicetype";
 import { useMemo, useState } from "react";
 import { explain } from "../../api/errors";
 import { Resolution, useHistory, type Range } from "../../api/telemetry";
@@ -21,6 +22,7 @@ const shownFirst = 12;
 interface HistoryPanelProps {
   deviceId: string;
   range: Range;
+  schema: Record<string, Measurement>;
   onZoom: (range: Range) => void;
 }
 
@@ -34,16 +36,16 @@ const widths: Partial<Record<Resolution, string>> = {
 };
 const widthOf = (resolution: Resolution) => widths[resolution] ?? "equal width";
 
-export function HistoryPanel({ deviceId, range, onZoom }: HistoryPanelProps) {
+export function HistoryPanel({ deviceId, range, schema, onZoom }: HistoryPanelProps) {
   const [all, setAll] = useState(false);
   const units = useUnits();
   const { data, error, refetch, isPlaceholderData } = useHistory(deviceId, range, historyLimit);
   const charts = useMemo(
     () =>
       (data?.series ?? [])
-        .map((series) => ({ name: series.measurement, data: converted(chartData(series), shownIn(series.measurement, units).show) }))
+        .map((series) => ({ name: series.measurement, data: converted(chartData(series), shownIn(series.measurement, units, schema[series.measurement]?.unit).show) }))
         .sort((a, b) => a.name.localeCompare(b.name)),
-    [data, units],
+    [data, units, schema],
   );
   if (error) return <ErrorPanel {...explain(error)} onRetry={refetch} />;
   if (!data) return <ChartSkeletons />;
@@ -63,13 +65,13 @@ export function HistoryPanel({ deviceId, range, onZoom }: HistoryPanelProps) {
       {data.truncated && <Notice>There is more in this range than can be shown at once. These are its newest events; drag over a chart to look closer.</Notice>}
       <div className={styles.charts} style={{ opacity: isPlaceholderData ? 0.55 : 1 }} aria-busy={isPlaceholderData}>
         {shown.map(({ name, data: points }) => {
-          const { unit } = shownIn(name, units);
+          const { unit } = shownIn(name, units, schema[name]?.unit);
           const summary = summarise(points);
           const words = summary
             ? `${measurementTitle(name)} from ${formatDateTime(range.start)} to ${formatDateTime(range.end)}: mean ${withUnit(summary.mean, unit)}, lowest ${withUnit(summary.low, unit)}, highest ${withUnit(summary.high, unit)}.`
             : `${measurementTitle(name)}: nothing in this range.`;
           return (
-            <ChartCard key={name} measurement={name} unit={unit} color={colorOf(names, name)} value={summary?.mean} summary={summary}>
+            <ChartCard key={name} measurement={name} unit={unit} decimals={schema[name]?.precision} color={colorOf(names, name)} value={summary?.mean} summary={summary}>
               <HistoryChart data={points} range={range} color={colorOf(names, name)} unit={unit} summary={words} height={168} onZoom={(a, b) => onZoom(properRange(a, b))} />
             </ChartCard>
           );

@@ -1,4 +1,5 @@
 /** The newest value of every measurement, in words. */
+import type { Measurement } from "../../api/devicetype";
 import { formatValue } from "../../format/number";
 import { formatAgo, formatDateTime } from "../../format/time";
 import { measurementTitle, unitOf } from "../../format/unit";
@@ -10,9 +11,10 @@ import styles from "./Device.module.css";
 interface LatestPanelProps {
   values: Record<string, number>;
   received: number | undefined;
+  schema: Record<string, Measurement>;
 }
 
-export function LatestPanel({ values, received }: LatestPanelProps) {
+export function LatestPanel({ values, received, schema }: LatestPanelProps) {
   const now = useNow(1000);
   const names = Object.keys(values).sort();
   return (
@@ -25,8 +27,8 @@ export function LatestPanel({ values, received }: LatestPanelProps) {
             <div key={name}>
               <dt>{measurementTitle(name)}</dt>
               <dd>
-                {formatValue(values[name])}
-                {unitOf(name) && <small> {unitOf(name)}</small>}
+                {formatValue(values[name], schema[name]?.precision)}
+                {(schema[name]?.unit || unitOf(name)) && <small> {schema[name]?.unit || unitOf(name)}</small>}
               </dd>
             </div>
           ))}

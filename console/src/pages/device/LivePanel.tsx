@@ -1,4 +1,5 @@
 /** The device now: a moving chart for each measurement. */
+import type { Measurement } from "../../api/devicetype";
 import { useState } from "react";
 import { LiveChart } from "../../charts/LiveChart";
 import { converted, summarise } from "../../charts/series";
@@ -19,9 +20,10 @@ interface LivePanelProps {
   names: string[];
   values: Record<string, number>;
   everSeen: boolean;
+  schema: Record<string, Measurement>;
 }
 
-export function LivePanel({ live, names, values, everSeen }: LivePanelProps) {
+export function LivePanel({ live, names, values, everSeen, schema }: LivePanelProps) {
   const [all, setAll] = useState(false);
   const units = useUnits();
   if (names.length === 0 && !live.filled) return <ChartSkeletons />;
@@ -39,7 +41,7 @@ export function LivePanel({ live, names, values, everSeen }: LivePanelProps) {
     <>
       <div className={styles.charts}>
         {shown.map((name) => {
-          const { unit, show } = shownIn(name, units);
+          const { unit, show } = shownIn(name, units, schema[name]?.unit);
           const summary = summarise(converted({ times: [], mid: live.buffer.read(name).values }, show));
           const value = values[name];
           const now = value === undefined ? undefined : show(value);
@@ -47,7 +49,7 @@ export function LivePanel({ live, names, values, everSeen }: LivePanelProps) {
             ? `${measurementTitle(name)} over the last five minutes: now ${withUnit(now ?? summary.last, unit)}, lowest ${withUnit(summary.low, unit)}, highest ${withUnit(summary.high, unit)}.`
             : `${measurementTitle(name)}: nothing in the last five minutes.`;
           return (
-            <ChartCard key={name} measurement={name} unit={unit} color={colorOf(names, name)} value={now} summary={summary}>
+            <ChartCard key={name} measurement={name} unit={unit} decimals={schema[name]?.precision} color={colorOf(names, name)} value={now} summary={summary}>
               <LiveChart buffer={live.buffer} measurement={name} windowMs={liveWindow} color={colorOf(names, name)} unit={unit} show={show} summary={words} height={168} />
             </ChartCard>
           );

@@ -10,33 +10,18 @@ import { cx } from "../../ui/cx";
 import { StateBadge } from "../../ui/StateBadge";
 import table from "../../ui/Table.module.css";
 import styles from "./Fleet.module.css";
-import type { Row, SortBy } from "./rows";
+import type { Row } from "./rows";
 
-interface FleetTableProps {
-  rows: Row[];
-  now: number;
-  sort: { by: SortBy; down: boolean };
-  onSort: (by: SortBy) => void;
-}
-
-export function FleetTable({ rows, now, sort, onSort }: FleetTableProps) {
-  const head = (by: SortBy, label: string) => (
-    <th scope="col" aria-sort={sort.by === by ? (sort.down ? "descending" : "ascending") : undefined}>
-      <button type="button" className={styles.sort} onClick={() => onSort(by)}>
-        {label}
-        <span aria-hidden="true">{sort.by === by ? (sort.down ? "↓" : "↑") : ""}</span>
-      </button>
-    </th>
-  );
+export function FleetTable({ rows, now }: { rows: Row[]; now: number }) {
   return (
     <table className={table.table}>
       <thead>
         <tr>
-          {head("id", "Device")}
-          {head("state", "Status")}
-          {head("type", "Type")}
-          {head("place", "Location")}
-          {head("lastSeen", "Last seen")}
+          <th scope="col">Device</th>
+          <th scope="col">Status</th>
+          <th scope="col">Type</th>
+          <th scope="col">Location</th>
+          <th scope="col">Last seen</th>
           <th scope="col" className={table.number}>
             Newest value
           </th>
@@ -50,6 +35,7 @@ export function FleetTable({ rows, now, sort, onSort }: FleetTableProps) {
               <Link className={styles.id} to={paths.device({ device: row.id })}>
                 {row.id}
               </Link>
+              {row.labels.length > 0 && <div className={styles.place}>{row.labels.slice(0, 3).join(" · ")}</div>}
             </td>
             <td>
               <StateBadge state={row.state} />

@@ -1,49 +1,61 @@
-/** Search and filters of the fleet. */
+/** Search and filters of the fleet; the server does the finding. */
+import { DeviceStatus, type DeviceFilter } from "../../api/device";
+import { useDeviceTypes } from "../../api/devicetype";
+import { namesIn, usePlaces } from "../../api/facility";
+import { measurementTitle } from "../../format/unit";
 import { BareSelect, fieldClass } from "../../ui/Field";
 import { Icon } from "../../ui/Icon";
 import { Segmented } from "../../ui/Segmented";
 import styles from "./Fleet.module.css";
-import { filterRows, type Filter, type Row, type State } from "./rows";
 
-interface FleetToolsProps {
-  rows: Row[];
-  counts: Record<State | "all", number>;
-  filter: Filter;
-  onChange: (next: Partial<Filter>) => void;
-}
-
-export function FleetTools({ rows, counts, filter, onChange }: FleetToolsProps) {
-  const facilities = [...new Set(rows.map((r) => r.facility).filter(Boolean))].sort();
-  const found = filterRows(rows, filter).length;
+export function FleetTools({ filter, onChange }: { filter: DeviceFilter; onChange: (next: Partial<DeviceFilter>) => void }) {
+  const places = usePlaces().data?.places ?? [];
+  const types = useDeviceTypes().data?.deviceTypes ?? [];
+  const lines = filter.facility ? namesIn(places, [filter.facility]) : [];
   return (
     <div className={styles.tools} role="search">
       <Segmented
         label="Status"
-        value={filter.state}
-        onChange={(state) => onChange({ state })}
+        value={String(filter.status)}
+        onChange={(status) => onChange({ status: Number(status) })}
         choices={[
-          { value: "all", label: "All", count: counts.all },
-          { value: "live", label: "Live", count: counts.live },
-          { value: "stale", label: "Stale", count: counts.stale },
-          { value: "never", label: "Never seen", count: counts.never },
-          { value: "suspended", label: "Suspended", count: counts.suspended },
+          { value: String(DeviceStatus.UNSPECIFIED), label: "In use" },
+          { value: String(DeviceStatus.ACTIVE), label: "Active" },
+          { value: String(DeviceStatus.SUSPENDED), label: "Suspended" },
+          { value: String(DeviceStatus.RETIRED), label: "Retired" },
         ]}
       />
       <div className={styles.search}>
         <Icon name="search" size={18} />
-        <input className={fieldClass} type="search" aria-label="Search devices" placeholder="Search id, type, line, station" value={filter.text} onChange={(e) => onChange({ text: e.target.value })} />
+        <input className={fieldClass} type="search" aria-label="Search devices" placeholder="Part of a device id" maxLength={63} value={filter.query} onChange={(e) => onChange({ query: e.target.value })} />
       </div>
-      {facilities.length > 1 && (
-        <BareSelect label="Facility" className={styles.facility} value={filter.facility} onChange={(e) => onChange({ facility: e.target.value })}>
-          <option value="">All facilities</option>
-          {facilities.map((f) => (
-            <option key={f}>{f}</option>
+      {types.length > 1 && (
+        <BareSelect label="Device type" className={styles.facility} value={filter.deviceType} onChange={(e) => onChange({ deviceType: e.target.value })}>
+          <option value="">All types</option>
+          {types.map((t) => (
+            <option key={t.deviceType} value={t.deviceType}>
+              {measurementTitle(t.deviceType)}
+            </option>
           ))}
         </BareSelect>
       )}
-      <p className={styles.count} aria-live="polite">
-        {found === rows.length ? "" : `${found} of ${rows.length}`}
-      </p>
+      {places.length > 0 && (
+        <BareSelect label="Facility" className={styles.facility} value={filter.facility} onChange={(e) => onChange({ facility: e.target.value, line: "" })}>
+          <option value="">All facilities</option>
+          {namesIn(places, []).map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+        </BareSelect>
+      )}
+      {lines.length > 0 && (
+        <BareSelect label="Line" className={styles.facility} value={filter.line} onChange={(e) => onChange({ line: e.target.value })}>
+          <option value="">All lines</option>
+          {lines.map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+        </BareSelect>
+      )}
+      <input className={`${fieldClass} ${styles.facility}`} aria-label="Label" placeholder="Label, e.g. shift=day" maxLength={192} value={filter.label} onChange={(e) => onChange({ label: e.target.value })} />
     </div>
   );
 }
