@@ -16,6 +16,7 @@ import (
 	catalogv1 "github.com/millwright-io/millwright/proto/gen/millwright/catalog/v1"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
 	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
+	rolev1 "github.com/millwright-io/millwright/proto/gen/millwright/role/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	"github.com/millwright-io/millwright/proto/subject"
 )
@@ -245,6 +246,10 @@ func TestADeletedTenantLeavesOnlyItsTombstone(t *testing.T) {
 		if _, err := s.devices(k).Create(t.Context(), &devicev1.CreateRequest{DeviceId: "press_01", DeviceType: "press", Location: &devicev1.Location{Facility: "north"}}); err != nil {
 			t.Fatal(err)
 		}
+	}
+	// Deleting a role leaves something in the outbox, which has to go as well.
+	if _, err := s.roles(key).Create(t.Context(), &rolev1.CreateRequest{CustomRole: "lead", Title: "Leads", Actions: []string{"devices.read"}}); err != nil {
+		t.Fatal(err)
 	}
 	s.provisioned(t, id)
 	s.provisioned(t, otherID)
