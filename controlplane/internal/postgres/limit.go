@@ -24,8 +24,11 @@ select (select count(*) from devices where tenant_id = @tenant and status <> 're
   (select count(*) from keys where tenant_id = @tenant), (select count(*) from groups where tenant_id = @tenant),
   (select coalesce(sum(value), 0)::bigint from usage_totals where tenant_id = @tenant and meter = 'points')`
 
-// The newest minute of each limit that a cell or an API counted. What several processes count of the same whole is the
-// highest of them, what each counts of its own is their sum.
+// summed are the limits whose use each process counts of its own, so that the whole is their sum. Of all others each process
+// that counts sees the whole, and the highest is it.
+const summed = `('events_per_second', 'device_events_per_second', 'group_events_per_second', 'connections', 'live_sessions', 'query_concurrency')`
+
+// The newest minute of each limit that a cell or an API counted.
 const selectUses = `
 select distinct on (name) name, minute, ` + overSources + `, max(maximum)
 from limit_uses
@@ -33,7 +36,7 @@ where tenant_id = @tenant and scope = 'tenant' and minute > @since and source <>
 group by name, minute
 order by name, minute desc`
 
-const overSources = `case when name in ('events_per_day', 'requests_per_second') then max(used) else sum(used)::bigint end`
+const overSources = `case when name in ` + summed + ` then sum(used)::bigint else max(used) end`
 
 // LimitState implements limit.Store.
 func (s *Store) LimitState(ctx context.Context, id tenancy.ID, now time.Time) (state limit.State, err error) {
@@ -118,8 +121,8 @@ func readRefused(ctx context.Context, tx pgx.Tx, id tenancy.ID, since time.Time)
 
 const selectHistory = `
 with minutes as (
-  select minute, coalesce(case when @name in ('events_per_day', 'requests_per_second')
-      then max(used) filter (where scope = 'tenant') else sum(used) filter (where scope = 'tenant') end, 0)::bigint used,
+  select minute, coalesce(case when @name in ` + summed + `
+      then sum(used) filter (where scope = 'tenant') else max(used) filter (where scope = 'tenant') end, 0)::bigint used,
     coalesce(max(maximum) filter (where scope = 'tenant'), 0) maximum, sum(refused)::bigint refused
   from limit_uses where tenant_id = @tenant and name = @name and minute >= @start and minute < @end
   group by minute)
