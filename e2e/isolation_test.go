@@ -250,8 +250,21 @@ func describeVictim(t *testing.T, s *stack.Stack, device string) victim {
 func state(t *testing.T, s *stack.Stack) string {
 	t.Helper()
 	var b strings.Builder
-	for _, args := range [][]string{{"device", "list"}, {"device-type", "list"}, {"facility", "list"}, {"device", "get", "private_press"}, {"key", "list"}, {"account", "list"}, {"role", "list"}, {"member", "list"}, {"tenant", "get"},
-		{"group", "list"}, {"group", "get", "private_group"}, {"job", "list"}, {"device", "gateway", "private_press"}} {
+	for _, args := range [][]string{
+		{"device", "list"},
+		{"device-type", "list"},
+		{"facility", "list"},
+		{"device", "get", "private_press"},
+		{"key", "list"},
+		{"account", "list"},
+		{"role", "list"},
+		{"member", "list"},
+		{"tenant", "get"},
+		{"group", "list"},
+		{"group", "get", "private_group"},
+		{"job", "list"},
+		{"device", "gateway", "private_press"},
+	} {
 		b.WriteString(s.Run(t, append(args, "-o", "json")...))
 	}
 	return lastUsed.ReplaceAllString(b.String(), "")

@@ -80,8 +80,10 @@ func TestATenantSeesItsOwnRowsOnly(t *testing.T) {
 	}
 	exec(t, conn, "set role "+migrations.AppRole)
 	columns := map[string]string{"tenants": "id"}
-	for _, table := range []string{"tenants", "limit_overrides", "members", "session_tenants", "roles", "service_accounts", "keys", "key_secrets", "authorities", "invitations", "device_types", "devices", "device_labels", "places", "certificates", "audit_entries", "audit_heads", "usage_totals", "jobs", "job_items", "job_results",
-		"groups", "group_members", "gateway_devices", "gateway_groups", "limit_uses", "limit_notices"} {
+	for _, table := range []string{
+		"tenants", "limit_overrides", "members", "session_tenants", "roles", "service_accounts", "keys", "key_secrets", "authorities", "invitations", "device_types", "devices", "device_labels", "places", "certificates", "audit_entries", "audit_heads", "usage_totals", "jobs", "job_items", "job_results",
+		"groups", "group_members", "gateway_devices", "gateway_groups", "limit_uses", "limit_notices",
+	} {
 		if n := countOf(t, conn, "select count(*) from "+table); n != 0 {
 			t.Errorf("%s: %d rows visible without a tenant", table, n)
 		}

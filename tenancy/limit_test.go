@@ -124,8 +124,14 @@ func TestOver(t *testing.T) {
 		used, maximum, percent int64
 		want                   bool
 	}{
-		{counted, 79, 100, 80, false}, {counted, 80, 100, 80, true}, {counted, 99, 100, 100, false}, {counted, 100, 100, 100, true},
-		{counted, 4, 5, 80, true}, {counted, 0, 0, 100, false}, {counted, 1, 0, 100, true}, {free, 1000, 0, 80, false},
+		{counted, 79, 100, 80, false},
+		{counted, 80, 100, 80, true},
+		{counted, 99, 100, 100, false},
+		{counted, 100, 100, 100, true},
+		{counted, 4, 5, 80, true},
+		{counted, 0, 0, 100, false},
+		{counted, 1, 0, 100, true},
+		{free, 1000, 0, 80, false},
 		{counted, 1 << 62, 1 << 62, 100, true},
 	} {
 		if got := c.l.Over(c.used, c.maximum, c.percent); got != c.want {

@@ -12,8 +12,6 @@ import (
 	"github.com/millwright-io/millwright/tenancy"
 )
 
-const insertOutbox = `insert into outbox (cell, tenant_id, kind, object_id) values (@cell, @tenant, @kind, @object)`
-
 // announce leaves a change in the outbox, in the transaction that makes it.
 func announce(ctx context.Context, tx pgx.Tx, id tenancy.ID, kind distribute.Kind, object string) error {
 	const query = `insert into outbox (cell, tenant_id, kind, object_id) select cell, id, $2, $3 from tenants where id = $1`

@@ -10,8 +10,10 @@ import (
 func pressSchema(unknown Unknown) *Schema {
 	inf := math.Inf(1)
 	return NewSchema("press", []Rule{
-		{Name: "temperature", Unit: "°C", Minimum: -40, Maximum: 120}, {Name: "vibration.x", Minimum: 0, Maximum: inf},
-		{Name: "level", Unit: "%", Minimum: -inf, Maximum: 100}, {Name: "note", Minimum: -inf, Maximum: inf},
+		{Name: "temperature", Unit: "°C", Minimum: -40, Maximum: 120},
+		{Name: "vibration.x", Minimum: 0, Maximum: inf},
+		{Name: "level", Unit: "%", Minimum: -inf, Maximum: 100},
+		{Name: "note", Minimum: -inf, Maximum: inf},
 	}, unknown)
 }
 

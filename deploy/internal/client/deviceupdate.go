@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"connectrpc.com/connect"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/millwright-io/millwright/deploy/internal/command"
@@ -116,16 +114,12 @@ func merged(before, add map[string]string, remove []string) map[string]string {
 
 // conflict prints both versions of a device that somebody else changed first.
 func conflict(w io.Writer, err error) error {
-	refusal := (*connect.Error)(nil)
-	if errors.As(err, &refusal) {
-		for _, d := range refusal.Details() {
-			value, valueErr := d.Value()
-			if both, ok := value.(*devicev1.Conflict); ok && valueErr == nil {
-				_, _ = fmt.Fprintln(w, "as it is:")
-				printDevice(w, both.GetCurrent())
-				_, _ = fmt.Fprintln(w, "as you would have it:")
-				printDevice(w, both.GetYours())
-			}
+	for _, detail := range rpc.Details(err) {
+		if both, ok := detail.(*devicev1.Conflict); ok {
+			_, _ = fmt.Fprintln(w, "as it is:")
+			printDevice(w, both.GetCurrent())
+			_, _ = fmt.Fprintln(w, "as you would have it:")
+			printDevice(w, both.GetYours())
 		}
 	}
 	return rpc.Explain(err)

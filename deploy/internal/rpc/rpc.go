@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/millwright-io/millwright/deploy/internal/command"
 	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
@@ -175,6 +176,20 @@ func Exists(err error) bool { return connect.CodeOf(err) == connect.CodeAlreadyE
 
 // NotFound reports whether a call was refused because the object is not there.
 func NotFound(err error) bool { return connect.CodeOf(err) == connect.CodeNotFound }
+
+// Details are the messages that a refusal carries besides its sentence.
+func Details(err error) (messages []proto.Message) {
+	var refusal *connect.Error
+	if !errors.As(err, &refusal) {
+		return nil
+	}
+	for _, d := range refusal.Details() {
+		if m, err := d.Value(); err == nil {
+			messages = append(messages, m)
+		}
+	}
+	return messages
+}
 
 type explained struct {
 	text  string

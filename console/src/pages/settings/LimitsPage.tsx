@@ -69,7 +69,7 @@ function Row({ limit }: { limit: Limit }) {
             {limit.override && <Override limit={limit} />}
           </div>
         </td>
-        <td data-label="In use" className={styles.useCell}>
+        <td data-label="In use" className={styles.inUse}>
           <UseBar limit={limit} />
         </td>
         <td data-label="Refused in an hour" className={table.nowrap}>
