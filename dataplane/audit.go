@@ -22,7 +22,10 @@ func (a *App) openAudit() {
 			Namespace: "millwright", Subsystem: "audit", Name: "usage_hours_total", Help: "Tenants' hours of usage compared with the number of stored rows, by outcome.",
 		}, []string{"outcome"}),
 	}
-	a.metrics.registry.MustRegister(observer.windows, observer.hours)
+	observer.failed = prometheus.NewCounter(prometheus.CounterOpts{
+		Namespace: "millwright", Subsystem: "audit", Name: "failed_total", Help: "Comparisons that could not be made, e.g. while the store is away.",
+	})
+	a.metrics.registry.MustRegister(observer.windows, observer.hours, observer.failed)
 	for _, outcome := range []string{"equal", "different"} { // a series that is there from the start can be alerted on
 		observer.windows.WithLabelValues(outcome)
 		observer.hours.WithLabelValues(outcome)
@@ -33,7 +36,13 @@ func (a *App) openAudit() {
 	})
 }
 
-type auditMetrics struct{ windows, hours *prometheus.CounterVec }
+type auditMetrics struct {
+	windows, hours *prometheus.CounterVec
+	failed         prometheus.Counter
+}
+
+// Failed implements selfaudit.Observer.
+func (m *auditMetrics) Failed() { m.failed.Inc() }
 
 // Windows implements selfaudit.Observer.
 func (m *auditMetrics) Windows(compared, different uint64) { count(m.windows, compared, different) }

@@ -30,6 +30,7 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/clickhouse"
 	"github.com/millwright-io/millwright/dataplane/internal/frame"
 	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
+	"github.com/millwright-io/millwright/dataplane/internal/query"
 	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
 	"github.com/millwright-io/millwright/migrations"
 	"github.com/millwright-io/millwright/migrations/chtest"
@@ -316,6 +317,10 @@ func TestARestartRepeatsNothingAndLosesNothing(t *testing.T) {
 			continue
 		}
 		eventually(t, fmt.Sprintf("%d rows", want), func() bool { all, distinct := b.rows(t, app); return all == want && distinct == want })
+		// As in the background: behind everybody's queries, under settings that the store must allow.
+		if r, err := query.New(quietReader{reader{app.store}}, time.Now).Recount(t.Context(), b.tenant, time.Now().Add(-time.Hour), time.Now()); err != nil || r.Windows == 0 {
+			t.Errorf("a recount of %d windows: %v", r.Windows, err)
+		}
 		stop()
 	}
 	if got := b.usage(t)["events"]; got != rounds*each {

@@ -111,6 +111,8 @@ func (s *Store) open(user, password, database string, conns int) (driver.Conn, e
 		Protocol: clickhousego.HTTP, Addr: []string{u.Host},
 		Auth:        clickhousego.Auth{Username: user, Password: password, Database: database},
 		DialTimeout: dialTimeout, ReadTimeout: queryTimeout + 5*time.Second,
+		// What the cache remembers of a condition can be older than the subquery in it: rows that came since go missing.
+		Settings:     clickhousego.Settings{"use_query_condition_cache": 0},
 		MaxOpenConns: conns, MaxIdleConns: conns, ConnMaxLifetime: time.Hour,
 	}
 	if u.Scheme == "https" {

@@ -157,3 +157,14 @@ func TestProvisioningTwiceIsProvisioning(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestQueriesRunUnderTheirSettings(t *testing.T) {
+	t.Parallel()
+	s, tenant := setup(t)
+	var cache, threads, priority uint64
+	err := s.Query(Quiet(t.Context()), tenant, "select toUInt64(getSetting('use_query_condition_cache')), toUInt64(getSetting('max_threads')), toUInt64(getSetting('priority'))",
+		nil, func(rows Rows) error { return rows.Scan(&cache, &threads, &priority) })
+	if err != nil || cache != 0 || threads != 1 || priority != 10 {
+		t.Errorf("condition cache %d, threads %d, priority %d, error %v", cache, threads, priority, err)
+	}
+}

@@ -38,6 +38,8 @@ type Tenants interface{ Tenants() []tenancy.ID }
 type Observer interface {
 	Windows(compared, different uint64)
 	Hours(compared, different uint64)
+	// Failed is told of a comparison that could not be made.
+	Failed()
 }
 
 // Deps are what an auditor works with.
@@ -55,13 +57,15 @@ type Auditor struct {
 	deps Deps
 	// through is up to when a tenant's windows were compared, hours up to when its usage was.
 	through, hours map[tenancy.ID]time.Time
+	// failing are the tenants whose last comparison could not be made.
+	failing map[tenancy.ID]bool
 	// spent is how long the last tenant's recounts took.
 	spent time.Duration
 }
 
 // New returns an auditor, which does nothing before Run.
 func New(deps Deps) *Auditor {
-	return &Auditor{deps: deps, through: map[tenancy.ID]time.Time{}, hours: map[tenancy.ID]time.Time{}}
+	return &Auditor{deps: deps, through: map[tenancy.ID]time.Time{}, hours: map[tenancy.ID]time.Time{}, failing: map[tenancy.ID]bool{}}
 }
 
 // Run compares until ctx is done.
@@ -70,9 +74,14 @@ func (a *Auditor) Run(ctx context.Context) error {
 	for wait(ctx, pause) {
 		for _, tenant := range a.deps.Tenants.Tenants() {
 			a.spent = 0
-			if err := a.audit(ctx, tenant, begun); err != nil {
-				a.deps.Log.DebugContext(ctx, "recount not possible now", slog.String("tenant", string(tenant)), slog.Any("error", err))
+			err := a.audit(ctx, tenant, begun)
+			if err != nil && ctx.Err() == nil {
+				a.deps.Observer.Failed()
+				if !a.failing[tenant] { // once for each outage
+					a.deps.Log.WarnContext(ctx, "recount not possible now", slog.String("tenant", string(tenant)), slog.Any("error", err))
+				}
 			}
+			a.failing[tenant] = err != nil
 			if !wait(ctx, rest*a.spent) {
 				break
 			}

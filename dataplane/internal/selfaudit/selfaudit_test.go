@@ -23,7 +23,7 @@ type cell struct {
 	ranges    []string
 	events    uint64
 
-	windows, windowsDifferent, hours, hoursDifferent uint64
+	windows, windowsDifferent, hours, hoursDifferent, failed uint64
 }
 
 func (c *cell) Recount(_ context.Context, _ tenancy.ID, from, to time.Time) (query.Recounted, error) {
@@ -52,6 +52,8 @@ func (c *cell) Windows(compared, different uint64) {
 func (c *cell) Hours(compared, different uint64) {
 	c.hours, c.hoursDifferent = c.hours+compared, c.hoursDifferent+different
 }
+
+func (c *cell) Failed() { c.failed++ }
 
 func (c *cell) Publish(context.Context, int, []engine.Total) error { return nil }
 
@@ -97,7 +99,7 @@ func TestWhatCannotBeComparedNowIsComparedLater(t *testing.T) {
 		c := &cell{away: true}
 		time.AfterFunc(5*time.Minute, func() { c.away = false })
 		run(t, c, NewTotals(c, 1), 10*time.Minute)
-		if len(c.ranges) == 0 || c.ranges[0] != "23:00-23:10" {
+		if len(c.ranges) == 0 || c.ranges[0] != "23:00-23:10" || c.failed == 0 {
 			t.Errorf("compared %v", c.ranges)
 		}
 	})

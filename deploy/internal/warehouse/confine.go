@@ -74,6 +74,7 @@ var tenantSettings = []string{
 	"max_result_rows", "result_overflow_mode", "max_rows_to_read", "max_bytes_to_read", "read_overflow_mode",
 	"timeout_overflow_mode", "session_timezone", "date_time_output_format", "join_use_nulls", "extremes", "limit", "offset",
 	"max_columns_to_read", "insert_deduplication_token", "date_time_input_format", "max_block_size", "timezone",
+	"priority", "use_query_condition_cache",
 }
 
 func (s *Server) tenantSettings(asked []setting) ([]setting, error) {
@@ -90,7 +91,11 @@ func (s *Server) tenantSettings(asked []setting) ([]setting, error) {
 			if n, err := strconv.ParseInt(one.value, 10, 64); err == nil && n > 0 {
 				bytes = min(bytes, n)
 			}
-		case one.name == "readonly" || one.name == "max_memory_usage" || one.name == "max_threads":
+		case one.name == "max_threads":
+			if n, err := strconv.Atoi(one.value); err == nil && n > 0 && (s.cfg.MaxThreads == 0 || n < s.cfg.MaxThreads) {
+				out = append(out, one)
+			}
+		case one.name == "readonly" || one.name == "max_memory_usage":
 			// The endpoint's own values hold; drivers send these by habit.
 		case slices.Contains(tenantSettings, one.name), strings.HasPrefix(one.name, "output_format_"):
 			out = append(out, one)
