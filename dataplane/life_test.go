@@ -13,6 +13,7 @@ import (
 
 	catalogv1 "github.com/millwright-io/millwright/proto/gen/millwright/catalog/v1"
 	"github.com/millwright-io/millwright/proto/subject"
+	"github.com/millwright-io/millwright/tenancy"
 )
 
 // put writes the tenant's catalog entry.
@@ -103,4 +104,32 @@ func (b *bundle) removed(t *testing.T) *catalogv1.StorageReport {
 		return nil
 	}
 	return report.GetStorage()
+}
+
+func TestALiveSessionEndsWithItsKey(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	app, _ := b.start(t)
+	conn, err := b.live(t, app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, _, err := tenancy.ParseKey(b.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kv, err := b.js.KeyValue(t.Context(), subject.CatalogBucket(b.cfg.Cell))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := kv.Delete(t.Context(), subject.APIKeyKey(string(b.tenant), id)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, _, err = conn.Read(ctx)
+	var closed websocket.CloseError
+	if !errors.As(err, &closed) || closed.Code != websocket.StatusPolicyViolation || closed.Reason != "the API key is revoked" {
+		t.Errorf("the live session ended with %v", err)
+	}
 }

@@ -61,7 +61,8 @@ func (h *liveHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() { _ = conn.CloseNow() }() // after the close handshake this does nothing
 	// Nothing is expected from the browser; reading notices that it left.
-	switch err := send(conn.CloseRead(ctx), conn, watch); {
+	still := func() error { return h.deps.still(ctx, p, []string{device}) }
+	switch err := send(conn.CloseRead(ctx), conn, watch, still); {
 	case err == nil:
 		_ = conn.Close(websocket.StatusGoingAway, "the cell is stopping")
 	case errors.Is(err, tenancy.ErrForbidden):
@@ -75,16 +76,21 @@ func closeReason(err error) string {
 	return strings.ToValidUTF8(text[:min(len(text), 123)], "")
 }
 
-// send writes events until the reader is gone.
-func send(ctx context.Context, conn *websocket.Conn, watch *live.Watch) error {
-	ping := time.NewTicker(pingInterval)
+// send writes events until the reader is gone, or may not see them any more.
+func send(ctx context.Context, conn *websocket.Conn, watch *live.Watch, still func() error) error {
+	ping, check := time.NewTicker(pingInterval), time.NewTicker(recheck)
 	defer ping.Stop()
+	defer check.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-watch.Cut():
 			return watch.Err()
+		case <-check.C:
+			if err := still(); err != nil {
+				return err
+			}
 		case <-ping.C:
 			if err := timed(ctx, conn.Ping); err != nil {
 				return err

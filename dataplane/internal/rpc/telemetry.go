@@ -168,12 +168,18 @@ func (s *telemetryService) Watch(ctx context.Context, req *telemetryv1.WatchRequ
 		return err
 	}
 	defer watch.Close()
+	check := time.NewTicker(recheck)
+	defer check.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-watch.Cut():
 			return watch.Err()
+		case <-check.C:
+			if err := s.deps.still(ctx, p, req.GetDeviceIds()); err != nil {
+				return err
+			}
 		case u := <-watch.Updates():
 			if err := stream.Send(updateToProto(u)); err != nil {
 				return fmt.Errorf("send event: %w", err)
