@@ -25,6 +25,8 @@ type kind struct {
 // kinds are what `bench effect --kind` knows. A further kind is one more entry, in a file of its own.
 var kinds = map[string]kind{
 	"revoke":  {"certificate revoked at the control plane → session cut and last packet acknowledged at the gateway", prepareRevoke},
+	"key":     {"API key revoked → last answer to it at the control plane and at the cell", prepareKey},
+	"role":    {"role narrowed → last answer to who has it at the control plane and at the cell", prepareRole},
 	"suspend": {"organisation suspended by an operator → its device's session cut and last packet acknowledged at the gateway", prepareSuspend},
 }
 

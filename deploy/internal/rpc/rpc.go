@@ -177,6 +177,12 @@ func Exists(err error) bool { return connect.CodeOf(err) == connect.CodeAlreadyE
 // NotFound reports whether a call was refused because the object is not there.
 func NotFound(err error) bool { return connect.CodeOf(err) == connect.CodeNotFound }
 
+// Refused reports whether a call was refused for want of a right.
+func Refused(err error) bool {
+	code := connect.CodeOf(err)
+	return code == connect.CodePermissionDenied || code == connect.CodeUnauthenticated
+}
+
 // Details are the messages that a refusal carries besides its sentence.
 func Details(err error) (messages []proto.Message) {
 	var refusal *connect.Error
