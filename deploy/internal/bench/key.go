@@ -18,7 +18,7 @@ func prepareKey(_ context.Context, s *scene) (func(context.Context, int) (trial,
 			return trial{}, rpc.Explain(err)
 		}
 		id := made.GetKey().GetKeyId()
-		asking, err := startAsking(ctx, s, made.GetSecret())
+		asking, err := askAgain(ctx, s, made.GetSecret())
 		if err != nil {
 			return trial{}, err
 		}
@@ -63,7 +63,7 @@ func prepareRole(ctx context.Context, s *scene) (func(context.Context, int) (tri
 	}, nil
 }
 
-// askAgain asks once the key's role has its rights back everywhere.
+// askAgain asks once the key and its rights have arrived everywhere.
 func askAgain(ctx context.Context, s *scene, key string) (*asking, error) {
 	until := s.env.Now().Add(admittedAgain)
 	for {
