@@ -14,35 +14,43 @@ const squareError = 1.0 / (1 << 30)
 
 // recountWindowsSQL selects, once the windows that events received in [from, to) belong to are computed again from all
 // of their events, how many there are, how many differ from the stored ones, and some that do. Without any window it
-// selects nothing. Equal times are ordered by the place in the log, as the engine does; a later segment of a window
+// selects nothing. A union and not an outer join, which gave nothing when one side was empty. Equal times are ordered by the place in the log, as the engine does; a later segment of a window
 // comes later in the log.
 func recountWindowsSQL(from, to time.Time) (string, []any) {
 	return fmt.Sprintf(`with
 touched as (
-    select distinct device, toStartOfMinute(time) as start from events
+    select distinct device, toDateTime(toStartOfMinute(time), 'UTC') as start from events
     where received >= fromUnixTimestamp64Nano(?, 'UTC') and received < fromUnixTimestamp64Nano(?, 'UTC')),
 recounted as (
     select device, measurement, start, count() as n, sum(value) as total, sum(abs(value)) as size, min(value) as lowest, max(value) as highest,
         varPopStable(value) * n as deviation, sum(value * value) as square,
         argMin(value, (time, log_sequence, log_index)) as opening, argMax(value, (time, log_sequence, log_index)) as closing
-    from (select device, time, toStartOfMinute(time) as start, log_sequence, log_index, names, values from events
-        where (device, toStartOfMinute(time)) in (select device, start from touched)
-            and time >= (select min(start) from touched) and time < (select max(start) from touched) + interval 1 minute)
+    from (select device, time, start, log_sequence, log_index, names, values
+        from (select device, time, toDateTime(toStartOfMinute(time), 'UTC') as start, log_sequence, log_index, names, values from events
+            where time >= (select min(start) from touched) and time < (select max(start) from touched) + interval 1 minute) as e
+        left semi join touched as t using (device, start))
     array join names as measurement, values as value
     group by device, measurement, start),
 stored as (
     select device, measurement, start, sum(count) as n, sum(sum) as total, min(min) as lowest, max(max) as highest,
         sum(squares) + arraySum((c, m) -> c * (m - total / n) * (m - total / n), groupArray(count), groupArray(sum / count)) as deviation,
         argMin(first, (first_time, segment)) as opening, argMax(last, (last_time, segment)) as closing
-    from windows final
-    where (device, toDateTime64(start, 9, 'UTC')) in (select device, toDateTime64(start, 9, 'UTC') from touched)
+    from (select * from windows final where start >= (select min(start) from touched) and start <= (select max(start) from touched)) as w
+    left semi join touched as t using (device, start)
     group by device, measurement, start),
+sides as (
+    select device, measurement, start, 1 as recount, n, total, lowest, highest, opening, closing, deviation, size, square from recounted
+    union all
+    select device, measurement, start, 0, n, total, lowest, highest, opening, closing, deviation, 0, 0 from stored),
 compared as (
-    select device, measurement, start, s.n as sn, s.total as st, s.lowest as sl, s.highest as sh, s.opening as so, s.closing as sc,
-        r.n as rn, r.total as rt, r.lowest as rl, r.highest as rh, r.opening as ro, r.closing as rc,
-        sn != rn or sl != rl or sh != rh or so != ro or sc != rc or abs(st - rt) > r.size * %g
-            or (not isNaN(s.deviation) and abs(s.deviation - r.deviation) > r.square * %g) as differs
-    from recounted as r full outer join stored as s using (device, measurement, start))
+    select device, measurement, start,
+        sumIf(n, recount = 0) as sn, anyIf(total, recount = 0) as st, anyIf(lowest, recount = 0) as sl, anyIf(highest, recount = 0) as sh,
+        anyIf(opening, recount = 0) as so, anyIf(closing, recount = 0) as sc, anyIf(deviation, recount = 0) as sd,
+        sumIf(n, recount = 1) as rn, anyIf(total, recount = 1) as rt, anyIf(lowest, recount = 1) as rl, anyIf(highest, recount = 1) as rh,
+        anyIf(opening, recount = 1) as ro, anyIf(closing, recount = 1) as rc, anyIf(deviation, recount = 1) as rd,
+        sn != rn or sl != rl or sh != rh or so != ro or sc != rc or abs(st - rt) > max(size) * %g
+            or (not isNaN(sd) and abs(sd - rd) > max(square) * %g) as differs
+    from sides group by device, measurement, start)
 select count() over () as windows, countIf(differs) over () as different, differs,
     device, measurement, start, sn, st, sl, sh, so, sc, rn, rt, rl, rh, ro, rc
 from compared order by differs desc, start, device, measurement limit %d`, sumError, squareError, examples), []any{from.UnixNano(), to.UnixNano()}
