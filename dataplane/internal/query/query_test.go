@@ -219,7 +219,8 @@ func TestLatestIsTheNewestByEventTime(t *testing.T) {
 func TestARecountMissesTheWindowsThatAreNotThere(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.send(t, start, press(1, start, 20)) // its windows are still in the engine's hands
+	at := start.Add(59*time.Second + 500*time.Millisecond) // the last second of a minute
+	b.send(t, at, press(1, at, 20))                        // its windows are still in the engine's hands
 	got, err := b.service.Recount(t.Context(), b.tenant, start.Add(-time.Minute), start.Add(time.Minute))
 	if err != nil || got.Windows != 2 || got.Different != 2 || got.Examples[0].Recounted.Count != 1 || got.Examples[0].Stored.Count != 0 {
 		t.Errorf("%+v, error %v", got, err)

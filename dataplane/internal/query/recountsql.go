@@ -14,8 +14,9 @@ const squareError = 1.0 / (1 << 30)
 
 // recountWindowsSQL selects, once the windows that events received in [from, to) belong to are computed again from all
 // of their events, how many there are, how many differ from the stored ones, and some that do. Without any window it
-// selects nothing. A union and not an outer join, which gave nothing when one side was empty. Equal times are ordered by the place in the log, as the engine does; a later segment of a window
-// comes later in the log.
+// selects nothing. The bounds of the time have its own precision: against one in whole seconds, the store's index leaves
+// out the last second of the range. Equal times are ordered by the place in the log, as the engine does; a later segment
+// of a window comes later in the log.
 func recountWindowsSQL(from, to time.Time) (string, []any) {
 	return fmt.Sprintf(`with
 touched as (
@@ -27,7 +28,8 @@ recounted as (
         argMin(value, (time, log_sequence, log_index)) as opening, argMax(value, (time, log_sequence, log_index)) as closing
     from (select device, time, start, log_sequence, log_index, names, values
         from (select device, time, toDateTime(toStartOfMinute(time), 'UTC') as start, log_sequence, log_index, names, values from events
-            where time >= (select min(start) from touched) and time < (select max(start) from touched) + interval 1 minute) as e
+            where time >= (select toDateTime64(min(start), 9, 'UTC') from touched)
+                and time < (select toDateTime64(max(start), 9, 'UTC') from touched) + interval 1 minute) as e
         left semi join touched as t using (device, start))
     array join names as measurement, values as value
     group by device, measurement, start),
