@@ -41,7 +41,7 @@ func NewHeartbeats(c *Conn, l Listener, log *slog.Logger) *Heartbeats {
 // Run hears until ctx is done. Of several control-plane processes one notes each heartbeat.
 func (h *Heartbeats) Run(ctx context.Context) error {
 	messages := make(chan *natsgo.Msg, heartbeatsWaiting)
-	sub, err := h.nc.ChanQueueSubscribe(subject.HeartbeatAll, reportConsumer, messages)
+	sub, err := h.nc.ChanQueueSubscribe(subject.HeartbeatAll, durable, messages)
 	if err != nil {
 		return fmt.Errorf("listen for heartbeats: %w", err)
 	}

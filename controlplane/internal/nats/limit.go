@@ -3,12 +3,10 @@ package nats
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"time"
 
-	natsgo "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/protobuf/proto"
 
@@ -37,42 +35,7 @@ func NewUses(c *Conn, r UseRecorder, log *slog.Logger) *Uses {
 
 // Run reads until ctx is done, through every absence of NATS and of the database.
 func (u *Uses) Run(ctx context.Context) error {
-	for {
-		err := u.read(ctx)
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // the end of ctx is the end of the work
-		}
-		level := slog.LevelWarn
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			level = slog.LevelDebug // the distributor is about to make it
-		}
-		u.log.Log(ctx, level, "cannot read uses of limits", slog.Duration("retry_in", retry), slog.Any("error", err))
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(retry):
-		}
-	}
-}
-
-func (u *Uses) read(ctx context.Context) error {
-	c, err := u.js.CreateOrUpdateConsumer(ctx, subject.LimitStream, jetstream.ConsumerConfig{
-		Durable: reportConsumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: 30 * time.Second, MaxAckPending: 100,
-	})
-	if err != nil {
-		return fmt.Errorf("open consumer %s of %s: %w", reportConsumer, subject.LimitStream, err)
-	}
-	for ctx.Err() == nil {
-		msg, err := c.Next(jetstream.FetchMaxWait(time.Second))
-		if errors.Is(err, jetstream.ErrNoMessages) || errors.Is(err, natsgo.ErrTimeout) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("read %s: %w", subject.LimitStream, err)
-		}
-		u.handle(ctx, msg)
-	}
-	return nil
+	return consume(ctx, u.js, subject.LimitStream, u.log, u.handle)
 }
 
 func (u *Uses) handle(ctx context.Context, msg jetstream.Msg) {

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"time"
 
-	natsgo "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/protobuf/proto"
 
@@ -18,9 +16,6 @@ import (
 	"github.com/millwright-io/millwright/tenancy"
 	"github.com/millwright-io/millwright/tenancy/lastuse"
 )
-
-// reportConsumer is the durable consumer of the control plane; all its processes share it.
-const reportConsumer = "controlplane"
 
 // Storages notes what cells say of tenants' storage.
 type Storages interface {
@@ -52,47 +47,9 @@ func NewReports(c *Conn, s Storages, r Registrar, u KeyUses, log *slog.Logger) *
 	return &Reports{js: c.js, storages: s, registrar: r, uses: u, log: log}
 }
 
-// retry is how long a failed attempt, or a failed message, rests.
-const retry = 500 * time.Millisecond
-
 // Run reads until ctx is done, through every absence of NATS.
 func (r *Reports) Run(ctx context.Context) error {
-	for {
-		err := r.read(ctx)
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // the end of ctx is the end of the work
-		}
-		level := slog.LevelWarn
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			level = slog.LevelDebug // the distributor is about to make it
-		}
-		r.log.Log(ctx, level, "cannot read the cells' reports", slog.Duration("retry_in", retry), slog.Any("error", err))
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(retry):
-		}
-	}
-}
-
-func (r *Reports) read(ctx context.Context) error {
-	c, err := r.js.CreateOrUpdateConsumer(ctx, subject.ReportStream, jetstream.ConsumerConfig{
-		Durable: reportConsumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: 30 * time.Second, MaxAckPending: 100,
-	})
-	if err != nil {
-		return fmt.Errorf("open consumer %s of %s: %w", reportConsumer, subject.ReportStream, err)
-	}
-	for ctx.Err() == nil {
-		msg, err := c.Next(jetstream.FetchMaxWait(time.Second))
-		if errors.Is(err, jetstream.ErrNoMessages) || errors.Is(err, natsgo.ErrTimeout) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("read %s: %w", subject.ReportStream, err)
-		}
-		r.handle(ctx, msg)
-	}
-	return nil
+	return consume(ctx, r.js, subject.ReportStream, r.log, r.handle)
 }
 
 func (r *Reports) handle(ctx context.Context, msg jetstream.Msg) {
