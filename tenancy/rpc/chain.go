@@ -50,7 +50,7 @@ func New(deps Deps) *Chain { return &Chain{deps: deps} }
 // Options mount the chain on a Connect handler.
 func (c *Chain) Options() []connect.HandlerOption {
 	return []connect.HandlerOption{
-		connect.WithInterceptors(interceptor{c}, validate.NewInterceptor()),
+		connect.WithInterceptors(interceptor{c}, textInterceptor{}, validate.NewInterceptor()),
 		connect.WithReadMaxBytes(maxRequestBytes),
 		connect.WithCompressMinBytes(1024),
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/millwright-io/millwright/controlplane/internal/audit"
 	"github.com/millwright-io/millwright/controlplane/internal/device"
+	"github.com/millwright-io/millwright/controlplane/internal/name"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -92,8 +93,8 @@ func (s *Service) RegisterAuthority(ctx context.Context, p tenancy.Principal, a 
 	if err := s.issuer.AcceptableKey(ca.PublicKey); err != nil {
 		return Authority{}, fmt.Errorf("certificate_pem: %w", err)
 	}
-	if a.Name = strings.TrimSpace(a.Name); a.Name == "" {
-		return Authority{}, fmt.Errorf("name: want 1 to 80 characters, not only spaces: %w", tenancy.ErrInvalid)
+	if a.Name, err = name.Required("name", a.Name, longestName); err != nil {
+		return Authority{}, err
 	}
 	if a.Template != "" {
 		if _, err := s.store.Template(ctx, p.Tenant, a.Template); err != nil {

@@ -3,11 +3,11 @@ package certificate
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/millwright-io/millwright/controlplane/internal/audit"
 	"github.com/millwright-io/millwright/controlplane/internal/device"
+	"github.com/millwright-io/millwright/controlplane/internal/name"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -83,8 +83,9 @@ func (s *Service) Revoke(ctx context.Context, p tenancy.Principal, sel Selection
 
 // CreateTemplate describes devices that may be made when they first enrol.
 func (s *Service) CreateTemplate(ctx context.Context, p tenancy.Principal, t Template) (Template, error) {
-	if t.Name = strings.TrimSpace(t.Name); t.Name == "" {
-		return Template{}, fmt.Errorf("name: want 1 to 80 characters, not only spaces: %w", tenancy.ErrInvalid)
+	var err error
+	if t.Name, err = name.Required("name", t.Name, longestName); err != nil {
+		return Template{}, err
 	}
 	if _, err := pattern(t.IDPattern); err != nil {
 		return Template{}, err

@@ -26,8 +26,10 @@ type Template struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// maxTemplates bounds a tenant's templates, and its open claim tokens and CAs likewise.
 const (
+	// longestName bounds the name of a template or a CA in characters.
+	longestName = 80
+	// maxTemplates bounds a tenant's templates, and its open claim tokens and CAs likewise.
 	maxTemplates   = 100
 	maxClaims      = 1000
 	maxAuthorities = 10

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/millwright-io/millwright/controlplane/internal/audit"
+	"github.com/millwright-io/millwright/controlplane/internal/name"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -46,10 +47,14 @@ func (s *Service) CreateAccount(ctx context.Context, p tenancy.Principal, a Serv
 	if !accountName.MatchString(a.Name) {
 		return ServiceAccount{}, fmt.Errorf("service_account_id %q: want 2 to 40 of a-z, 0-9 and -, not at the ends: %w", a.Name, tenancy.ErrInvalid)
 	}
+	a.Title = strings.TrimSpace(a.Title)
+	if err := name.Check("title", a.Title, longestTitle); err != nil {
+		return ServiceAccount{}, err
+	}
 	if err := s.mayGive(ctx, p, a); err != nil {
 		return ServiceAccount{}, err
 	}
-	a.Title, a.CreatedBy, a.CreatedAt, a.Keys = strings.TrimSpace(a.Title), p.Actor, s.now().UTC(), 0
+	a.CreatedBy, a.CreatedAt, a.Keys = p.Actor, s.now().UTC(), 0
 	a.Facilities = slices.Sorted(slices.Values(a.Facilities))
 	return a, s.accounts.InsertServiceAccount(ctx, p.Tenant, a, audit.Of(ctx, p, a.CreatedAt, "service-account/"+a.Name, a))
 }
@@ -68,6 +73,10 @@ func (s *Service) Accounts(ctx context.Context, id tenancy.ID) ([]ServiceAccount
 
 // UpdateAccount replaces title, role and facilities. The caller must be allowed to do what it could and what it can.
 func (s *Service) UpdateAccount(ctx context.Context, p tenancy.Principal, a ServiceAccount) (ServiceAccount, error) {
+	a.Title = strings.TrimSpace(a.Title)
+	if err := name.Check("title", a.Title, longestTitle); err != nil {
+		return ServiceAccount{}, err
+	}
 	before, err := s.accounts.ServiceAccount(ctx, p.Tenant, a.Name)
 	if err != nil {
 		return ServiceAccount{}, err
@@ -78,7 +87,7 @@ func (s *Service) UpdateAccount(ctx context.Context, p tenancy.Principal, a Serv
 		}
 	}
 	after := before
-	after.Title, after.Role, after.Facilities = strings.TrimSpace(a.Title), a.Role, slices.Sorted(slices.Values(a.Facilities))
+	after.Title, after.Role, after.Facilities = a.Title, a.Role, slices.Sorted(slices.Values(a.Facilities))
 	e := audit.Of(ctx, p, s.now(), "service-account/"+a.Name, after).From(before)
 	return after, s.accounts.UpdateServiceAccount(ctx, p.Tenant, after, e)
 }

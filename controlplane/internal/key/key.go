@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/millwright-io/millwright/controlplane/internal/audit"
+	"github.com/millwright-io/millwright/controlplane/internal/name"
 	"github.com/millwright-io/millwright/tenancy"
 	"github.com/millwright-io/millwright/tenancy/lastuse"
 )
@@ -53,6 +54,12 @@ type Secret struct {
 
 // PlaneControl is where a key is used that is not used at a cell.
 const PlaneControl = "controlplane"
+
+const (
+	// longestName bounds a key's name, longestTitle a service account's title, in characters.
+	longestName  = 80
+	longestTitle = 120
+)
 
 // Store keeps keys. Every change writes its audit entry and its outbox row in the same transaction.
 type Store interface {
@@ -118,13 +125,13 @@ func (s *Service) Create(ctx context.Context, p tenancy.Principal, w Wish) (Key,
 	if !w.ExpiresAt.IsZero() && !w.ExpiresAt.After(now) {
 		return Key{}, "", fmt.Errorf("expires_at %s is past: leave it out for a key that does not expire: %w", w.ExpiresAt.Format(time.RFC3339), tenancy.ErrInvalid)
 	}
-	name := strings.TrimSpace(w.Name)
-	if name == "" {
-		return Key{}, "", fmt.Errorf("name: want 1 to 80 characters, not only spaces: %w", tenancy.ErrInvalid)
+	title, err := name.Required("name", w.Name, longestName)
+	if err != nil {
+		return Key{}, "", err
 	}
 	id, text := tenancy.NewKey()
 	k := Key{
-		ID: id, Tenant: p.Tenant, Name: name, Role: w.Role, Facilities: slices.Sorted(slices.Values(w.Facilities)),
+		ID: id, Tenant: p.Tenant, Name: title, Role: w.Role, Facilities: slices.Sorted(slices.Values(w.Facilities)),
 		ServiceAccount: w.ServiceAccount, CreatedBy: p.Actor, CreatedAt: now, ExpiresAt: w.ExpiresAt,
 	}
 	for _, scope := range slices.Sorted(slices.Values(w.Scopes)) {

@@ -23,6 +23,15 @@ func CheckNote(field, text string, most int) error {
 	return check(field, text, most, false)
 }
 
+// Required is Check of a text that must be there; it returns the text without the spaces around it.
+func Required(field, text string, most int) (string, error) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return "", invalid(field, "want 1 to %d characters, not only spaces", most)
+	}
+	return text, Check(field, text, most)
+}
+
 func check(field, text string, most int, strict bool) error {
 	if n := utf8.RuneCountInString(text); n > most {
 		return invalid(field, "it has %d characters and %d are allowed: shorten it", n, most)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/millwright-io/millwright/controlplane/internal/audit"
+	"github.com/millwright-io/millwright/controlplane/internal/name"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	"github.com/millwright-io/millwright/tenancy"
 )
@@ -75,6 +76,8 @@ type Store interface {
 }
 
 const (
+	longestText      = 500 // characters of an announcement
+	longestRemark    = 200 // of a flag's description
 	maxFlags         = 200
 	maxAnnouncements = 20
 )
@@ -98,6 +101,9 @@ func (s *Service) Flags(ctx context.Context) ([]Flag, error) { return s.store.Fl
 
 // SetFlag makes a flag or replaces it.
 func (s *Service) SetFlag(ctx context.Context, p tenancy.Principal, f Flag) (Flag, error) {
+	if err := name.CheckNote("description", f.Description, longestRemark); err != nil {
+		return Flag{}, err
+	}
 	list, err := s.store.Flags(ctx)
 	if err != nil {
 		return Flag{}, err
@@ -126,7 +132,10 @@ func (s *Service) Announcements(ctx context.Context) ([]Announcement, error) {
 func (s *Service) Announce(ctx context.Context, p tenancy.Principal, a Announcement) (Announcement, error) {
 	a.Text = strings.TrimSpace(a.Text)
 	if a.Text == "" {
-		return Announcement{}, fmt.Errorf("text: want 1 to 500 characters, not only spaces: %w", tenancy.ErrInvalid)
+		return Announcement{}, fmt.Errorf("text: want 1 to %d characters, not only spaces: %w", longestText, tenancy.ErrInvalid)
+	}
+	if err := name.CheckNote("text", a.Text, longestText); err != nil {
+		return Announcement{}, err
 	}
 	if !a.EndsAt.IsZero() && !a.EndsAt.After(s.now()) {
 		return Announcement{}, fmt.Errorf("ends_at %s is past: want a later time, or none: %w", a.EndsAt.UTC().Format(time.RFC3339), tenancy.ErrInvalid)

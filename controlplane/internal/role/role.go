@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/millwright-io/millwright/controlplane/internal/audit"
+	"github.com/millwright-io/millwright/controlplane/internal/name"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -134,13 +135,24 @@ func (s *Service) List(ctx context.Context, id tenancy.ID) ([]Role, error) {
 	return s.store.Roles(ctx, id)
 }
 
+// longestTitle bounds a role's title in characters.
+const longestTitle = 120
+
+func checkTitle(title string) (string, error) {
+	title = strings.TrimSpace(title)
+	return title, name.Check("title", title, longestTitle)
+}
+
 // Create makes a role of actions that the caller may do.
 func (s *Service) Create(ctx context.Context, p tenancy.Principal, name, title string, actions []string) (Role, error) {
 	if err := tenancy.CheckRoleName(name); err != nil {
 		return Role{}, err
 	}
-	r := Role{Name: name, Title: strings.TrimSpace(title), Revision: 1, ChangedBy: p.Actor, ChangedAt: s.now().UTC()}
-	var err error
+	title, err := checkTitle(title)
+	if err != nil {
+		return Role{}, err
+	}
+	r := Role{Name: name, Title: title, Revision: 1, ChangedBy: p.Actor, ChangedAt: s.now().UTC()}
 	if r.Actions, err = assignable(actions); err != nil {
 		return Role{}, err
 	}
@@ -160,8 +172,11 @@ func (s *Service) Update(ctx context.Context, p tenancy.Principal, name, title s
 		return Role{}, fmt.Errorf("%s changed the role %s at %s: you saw revision %d, it is %d now; look at it and try again: %w",
 			before.ChangedBy, name, before.ChangedAt.Format(time.RFC3339), revision, before.Revision, tenancy.ErrConflict)
 	}
+	if title, err = checkTitle(title); err != nil {
+		return Role{}, err
+	}
 	after := before
-	after.Title, after.Revision, after.ChangedBy, after.ChangedAt = strings.TrimSpace(title), before.Revision+1, p.Actor, s.now().UTC()
+	after.Title, after.Revision, after.ChangedBy, after.ChangedAt = title, before.Revision+1, p.Actor, s.now().UTC()
 	if after.Actions, err = assignable(actions); err != nil {
 		return Role{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/millwright-io/millwright/controlplane/internal/audit"
+	"github.com/millwright-io/millwright/controlplane/internal/name"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -53,6 +54,9 @@ func (s *Service) Suspend(ctx context.Context, p tenancy.Principal, id tenancy.I
 	reason = strings.Join(strings.Fields(reason), " ")
 	if n := len([]rune(reason)); n == 0 || n > maxReason {
 		return Tenant{}, fmt.Errorf("reason: want 1 to %d characters that tell the tenant why: %w", maxReason, tenancy.ErrInvalid)
+	}
+	if err := name.CheckNote("reason", reason, maxReason); err != nil {
+		return Tenant{}, err
 	}
 	return s.setSuspension(ctx, p, id, Suspension{Reason: reason, At: s.now().UTC()})
 }

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/millwright-io/millwright/controlplane/internal/audit"
+	"github.com/millwright-io/millwright/controlplane/internal/name"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -90,9 +90,9 @@ type Request struct{ Name, Slug, Region, Plan string }
 
 // Create founds a tenant and makes the person its owner.
 func (s *Service) Create(ctx context.Context, p tenancy.Principal, r Request) (Tenant, error) {
-	r.Name = strings.TrimSpace(r.Name)
-	if r.Name == "" {
-		return Tenant{}, fmt.Errorf("name: want 1 to 80 characters, not only spaces: %w", tenancy.ErrInvalid)
+	var err error
+	if r.Name, err = name.Required("name", r.Name, longestName); err != nil {
+		return Tenant{}, err
 	}
 	if r.Plan == "" {
 		r.Plan = PlanTeam

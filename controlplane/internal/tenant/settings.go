@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/millwright-io/millwright/controlplane/internal/audit"
+	"github.com/millwright-io/millwright/controlplane/internal/name"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -54,12 +54,17 @@ func (e *SettingsConflict) Error() string {
 // Unwrap makes it an ErrConflict.
 func (*SettingsConflict) Unwrap() error { return tenancy.ErrConflict }
 
-const maxRecipients = 10
+const (
+	// longestName bounds an organisation's name in characters.
+	longestName   = 80
+	maxRecipients = 10
+)
 
 // check returns the settings in their one form.
 func (s Settings) check(plan Plan) (Settings, error) {
-	if s.Name = strings.TrimSpace(s.Name); s.Name == "" {
-		return s, fmt.Errorf("name: want 1 to 80 characters, not only spaces: %w", tenancy.ErrInvalid)
+	var err error
+	if s.Name, err = name.Required("name", s.Name, longestName); err != nil {
+		return s, err
 	}
 	if _, err := time.LoadLocation(s.TimeZone); err != nil || s.TimeZone == "" || s.TimeZone == "Local" {
 		return s, fmt.Errorf("time_zone %q: want a name of the IANA database, e.g. Europe/Berlin: %w", s.TimeZone, tenancy.ErrInvalid)
