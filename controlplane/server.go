@@ -78,6 +78,7 @@ func (a *App) handler(cells []Cell, tenants *tenant.Service) (http.Handler, erro
 	}
 	mux.Handle("/api/", guard.Handler(rest))
 	mux.Handle("GET /api/v1/audit/export", c.HTTP("export audit", tenancy.ActionAuditRead, rpc.ExportAudit(a.store, a.log)))
+	mux.Handle("GET /api/v1/platform/audit/export", c.HTTP("export platform audit", tenancy.ActionPlatformRead, rpc.ExportPlatformAudit(a.store, a.log)))
 	a.mountJobs(mux, guard, c)
 	mux.Handle("/identity/", guard.Handler(proxy))
 	if a.cfg.MailboxURL != "" {
@@ -217,14 +218,23 @@ const useInterval = 2 * time.Second
 // auditTimeout bounds the entry of a refusal; the caller waits no longer for it.
 const auditTimeout = 2 * time.Second
 
-// refused notes a refused authorization. A refusal stands whether or not it could be noted.
-func (a *App) refused(ctx context.Context, p tenancy.Principal, err error) {
-	if p.Tenant == "" || !errors.Is(err, tenancy.ErrForbidden) {
+// refused notes a refused authorization: in the log of the caller's tenant, and in the platform's what was tried on the platform.
+// A refusal stands whether or not it could be noted.
+func (a *App) refused(ctx context.Context, p tenancy.Principal, action tenancy.Action, err error) {
+	if !errors.Is(err, tenancy.ErrForbidden) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditTimeout)
 	defer cancel()
-	if err := a.store.AppendAudit(ctx, audit.Refusal(ctx, p, a.now(), err.Error())); err != nil {
-		a.log.ErrorContext(ctx, "cannot note a refusal", slog.Any("error", err))
+	e := audit.Refusal(ctx, p, a.now(), err.Error())
+	var failed error
+	if action.OfPlatform() {
+		failed = a.store.AppendPlatformAudit(ctx, e)
+	}
+	if p.Tenant != "" {
+		failed = errors.Join(failed, a.store.AppendAudit(ctx, e))
+	}
+	if failed != nil {
+		a.log.ErrorContext(ctx, "cannot note a refusal", slog.Any("error", failed))
 	}
 }

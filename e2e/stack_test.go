@@ -24,6 +24,7 @@ func TestStack(t *testing.T) {
 		{"tenants cannot reach each other", isolateTenants},
 		{"roles may do what their role says", enforceRoles},
 		{"the audit log is one unbroken chain", verifyAudit},
+		{"so is the log of the operators", verifyPlatformAudit},
 		{"a person signs up, connects a device and sees it live", journeyInTheConsole},
 	}
 	for _, c := range cases {

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -99,5 +100,31 @@ func verifyAudit(t *testing.T, s *stack.Stack) {
 	last := s.Run(t, "audit", "list", "--object", "device/audited_01", "--limit", "1")
 	if !strings.Contains(last, "Suspend") || !strings.Contains(last, `{"status":"active"} → {"status":"suspended"}`) {
 		t.Errorf("the newest entry about the device is %q", last)
+	}
+}
+
+// verifyPlatformAudit checks the log of what operators do, and that a changed line of its export is found.
+func verifyPlatformAudit(t *testing.T, s *stack.Stack) {
+	signIn := []string{"--sign-in", filepath.Join(s.Data, "demo.json")}
+	cells := s.Run(t, append([]string{"cell", "list", "-o", "json"}, signIn...)...)
+	name := regexp.MustCompile(`"name": *"([^"]+)"`).FindStringSubmatch(cells)
+	if name == nil {
+		t.Fatalf("cell list printed %s", cells)
+	}
+	s.Run(t, append([]string{"cell", "drain", name[1]}, signIn...)...)
+	s.Run(t, append([]string{"cell", "undrain", name[1]}, signIn...)...)
+	if out := s.Run(t, append([]string{"verify", "platform-audit"}, signIn...)...); !unbroken.MatchString(out) {
+		t.Errorf("verify platform-audit printed %q", out)
+	}
+	if last := s.Run(t, append([]string{"platform", "audit", "--limit", "1"}, signIn...)...); !strings.Contains(last, "Undrain") || !strings.Contains(last, "cell/"+name[1]) {
+		t.Errorf("the newest entry is %q", last)
+	}
+	export := s.Run(t, append([]string{"platform", "audit-export"}, signIn...)...)
+	changed := filepath.Join(t.TempDir(), "export.ndjson")
+	if err := os.WriteFile(changed, []byte(strings.Replace(export, "cell/"+name[1], "cell/another", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := s.Command("verify", "platform-audit", "--file", changed); err == nil || !strings.Contains(out, "one of them was changed") {
+		t.Errorf("a changed export: %v, printed %q", err, out)
 	}
 }

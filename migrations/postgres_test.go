@@ -2,11 +2,15 @@ package migrations_test
 
 import (
 	"context"
+	"database/sql"
+	"os"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 
 	"github.com/millwright-io/millwright/migrations"
 	"github.com/millwright-io/millwright/migrations/pgtest"
@@ -20,7 +24,7 @@ const (
 // platformTables hold no tenant's data and have no row-level security.
 var platformTables = map[string]bool{
 	"placements": true, "outbox": true, "mail_outbox": true, "job_queue": true, "platform_keys": true,
-	"cells": true, "flags": true, "announcements": true, "platform_audit": true, "tenant_work": true, "removed_work": true, "schema_versions": true,
+	"cells": true, "flags": true, "announcements": true, "platform_audit": true, "platform_audit_head": true, "tenant_work": true, "removed_work": true, "schema_versions": true,
 }
 
 func TestPostgresIsIdempotentAndSafeAtOnce(t *testing.T) {
@@ -37,6 +41,51 @@ func TestPostgresIsIdempotentAndSafeAtOnce(t *testing.T) {
 	wg.Wait()
 	if err := migrations.Postgres(t.Context(), dsn); err != nil {
 		t.Errorf("migrate again: %v", err)
+	}
+}
+
+// TestThePlatformsAuditLogIsChainedFromItsBeginning upgrades a database whose log has entries without hashes.
+func TestThePlatformsAuditLogIsChainedFromItsBeginning(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.Empty(t)
+	db, err := sql.Open("pgx", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	store, err := database.NewStore(database.DialectPostgres, "schema_versions")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := goose.NewProvider("", db, os.DirFS("postgres"), goose.WithStore(store))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := before.UpTo(t.Context(), 67); err != nil {
+		t.Fatal(err)
+	}
+	conn := connect(t, dsn)
+	const entry = "insert into platform_audit (occurred_at, actor, action, object, before_json, after_json, remote_address, request_id) values (now(), $1, '', '', '', '', '', '')"
+	for _, actor := range []string{"ada", "bob", "carol"} {
+		if _, err := conn.Exec(t.Context(), entry, actor); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(t, conn, "delete from platform_audit where actor = 'bob'") // numbers had gaps
+	if err := migrations.Postgres(t.Context(), dsn); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, conn, "insert into platform_audit (number, occurred_at, actor, action, object, outcome, before_json, after_json, remote_address, request_id, hash)"+
+		" values (77, now(), 'dan', '', '', 'ok', '', '', '', '', '')")
+	const wrong = `select count(*) from (
+		select hash, platform_audit_hash(coalesce(lag(hash) over w, decode(repeat('00', 32), 'hex')), p) as want, number, row_number() over w as nth
+		from platform_audit p window w as (order by number)) as log where hash <> want or number <> nth`
+	if n, all := countOf(t, conn, wrong), countOf(t, conn, "select count(*) from platform_audit"); n != 0 || all != 3 {
+		t.Errorf("%d of %d entries do not follow from the one before", n, all)
+	}
+	exec(t, conn, "update platform_audit set actor = 'eve' where number = 2")
+	if n := countOf(t, conn, wrong); n != 1 {
+		t.Errorf("a changed entry: %d are wrong", n)
 	}
 }
 
@@ -134,6 +183,10 @@ func TestTheApplicationMayDoLittle(t *testing.T) {
 		"delete from cells",
 		"update platform_audit set actor = ''",
 		"delete from platform_audit",
+		"truncate platform_audit",
+		"update platform_audit_head set number = 0",
+		"delete from platform_audit_head",
+		"insert into platform_audit_head (number, hash) values (7, '')",
 		"alter table tenants disable row level security",
 		"create table mine (id text)",
 		"insert into devices (tenant_id, id, type, status, created_at) values ('" + tenantB + "', 'x', 't', 'active', now())",

@@ -129,6 +129,7 @@ var procedures = map[string]Action{
 	"/millwright.platform.v1.PlatformService/ListAnnouncements": ActionPlatformRead,
 	"/millwright.platform.v1.PlatformService/Announce":          ActionPlatformAnnouncements,
 	"/millwright.platform.v1.PlatformService/Withdraw":          ActionPlatformAnnouncements,
+	"/millwright.platform.v1.PlatformService/ListAudit":         ActionPlatformRead,
 	"/millwright.platform.v1.PlatformService/GetNotices":        ActionAccountRead,
 
 	"/millwright.cell.v1.CellService/ListRegions": ActionAccountRead,

@@ -32,7 +32,7 @@ type Deps struct {
 	Limit     func(ctx context.Context, p tenancy.Principal) error
 	Authorize tenancy.Authorizer
 	// Refused is told of every refused authorization, for the audit log. Optional.
-	Refused func(ctx context.Context, p tenancy.Principal, err error)
+	Refused func(ctx context.Context, p tenancy.Principal, action tenancy.Action, err error)
 	// OverLimit is told of every request of a verified caller that a limit refused, for the tenant's record. Optional.
 	OverLimit func(p tenancy.Principal, err *tenancy.LimitError)
 	// Timeout bounds a request that is answered once; 0: the caller's own patience does. Streams are not bounded.
@@ -84,7 +84,7 @@ func (c *Chain) admitAction(ctx context.Context, action tenancy.Action, header h
 func (c *Chain) Authorize(ctx context.Context, p tenancy.Principal, action tenancy.Action) error {
 	err := c.deps.Authorize.Authorize(ctx, p, action)
 	if err != nil && c.deps.Refused != nil {
-		c.deps.Refused(ctx, p, err)
+		c.deps.Refused(ctx, p, action, err)
 	}
 	return err
 }

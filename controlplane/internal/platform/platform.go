@@ -1,5 +1,5 @@
-// Package platform is what operators of the installation look after besides its cells: a view of all tenants, feature flags and
-// announcements. rpc and postgres import it; it imports no vendor and no generated code.
+// Package platform is what operators of the installation look after besides its cells: a view of all tenants, feature flags,
+// announcements and the log of what they did. rpc and postgres import it; it imports no vendor and no generated code.
 package platform
 
 import (
@@ -73,6 +73,8 @@ type Store interface {
 	Announcements(ctx context.Context, at time.Time) ([]Announcement, error)
 	InsertAnnouncement(ctx context.Context, a Announcement, e audit.Entry) error
 	RemoveAnnouncement(ctx context.Context, id string, e audit.Entry) error
+	// PlatformAudit returns entries that match, with numbers below before (0: from the newest on), newest first.
+	PlatformAudit(ctx context.Context, f audit.Filter, before int64, limit int) ([]audit.Entry, error)
 }
 
 const (
@@ -168,4 +170,9 @@ func (s *Service) Notices(ctx context.Context, id tenancy.ID) (list []Announceme
 		}
 	}
 	return list, on, err
+}
+
+// Audit returns entries of the platform's audit log that match, with numbers below before (0: from the newest on), newest first.
+func (s *Service) Audit(ctx context.Context, f audit.Filter, before int64, limit int) ([]audit.Entry, error) {
+	return s.store.PlatformAudit(ctx, f, before, limit)
 }

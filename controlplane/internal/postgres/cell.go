@@ -98,19 +98,3 @@ func (s *Store) NoteHeartbeat(ctx context.Context, name string, at time.Time, h 
 	}
 	return nil
 }
-
-const insertPlatformAudit = `
-insert into platform_audit (occurred_at, actor, action, object, before_json, after_json, remote_address, request_id)
-values (@occurred_at, @actor, @action, @object, @before, @after, @remote, @request)`
-
-// appendPlatformAudit notes what an operator did, in the transaction that does it.
-func appendPlatformAudit(ctx context.Context, tx pgx.Tx, e audit.Entry) error {
-	_, err := tx.Exec(ctx, insertPlatformAudit, pgx.NamedArgs{
-		"occurred_at": e.OccurredAt, "actor": e.Actor, "action": e.Action, "object": e.Object, "before": e.BeforeJSON,
-		"after": e.AfterJSON, "remote": e.RemoteAddress, "request": e.RequestID,
-	})
-	if err != nil {
-		return fmt.Errorf("append entry of the platform's audit log: %w", err)
-	}
-	return nil
-}

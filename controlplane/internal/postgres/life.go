@@ -24,6 +24,9 @@ func (s *Store) SetSuspension(ctx context.Context, id tenancy.ID, to tenant.Susp
 		if err := announce(ctx, tx, id, distribute.KindTenant, ""); err != nil {
 			return err
 		}
+		if err := appendOperatorAudit(ctx, tx, e); err != nil {
+			return err
+		}
 		return appendAudit(ctx, tx, e)
 	})
 }

@@ -28,7 +28,7 @@ func (s *Store) PutOverride(ctx context.Context, id tenancy.ID, o tenant.Overrid
 		if err != nil {
 			return fmt.Errorf("write override of %s: %w", o.Limit, err)
 		}
-		return nil
+		return appendOperatorAudit(ctx, tx, e)
 	})
 }
 
@@ -39,7 +39,10 @@ func (s *Store) DeleteOverride(ctx context.Context, id tenancy.ID, name string, 
 		if err == nil && tag.RowsAffected() == 0 {
 			err = pgx.ErrNoRows
 		}
-		return notFound(err, "organisation %s has no override of %s", id, name)
+		if err != nil {
+			return notFound(err, "organisation %s has no override of %s", id, name)
+		}
+		return appendOperatorAudit(ctx, tx, e)
 	})
 }
 

@@ -30,6 +30,26 @@ func (s *Audit) List(ctx context.Context, req *auditv1.ListRequest) (*auditv1.Li
 	if err != nil {
 		return nil, err
 	}
+	list, next, err := auditPage(req, func(f audit.Filter, before int64, size int) ([]audit.Entry, error) {
+		return s.Log.AuditEntries(ctx, p.Tenant, f, before, size)
+	})
+	return &auditv1.ListResponse{Entries: list, NextPageToken: next}, err
+}
+
+// auditQuery is what the requests for a tenant's and for the platform's log have in common.
+type auditQuery interface {
+	GetPageSize() int32
+	GetPageToken() string
+	GetActor() string
+	GetAction() string
+	GetObject() string
+	GetOutcome() auditv1.Outcome
+	GetStart() *timestamppb.Timestamp
+	GetEnd() *timestamppb.Timestamp
+}
+
+// auditPage reads a page of an audit log, and returns the token of the next one.
+func auditPage(req auditQuery, read func(f audit.Filter, before int64, size int) ([]audit.Entry, error)) (page []*auditv1.Entry, next string, err error) {
 	size := int(req.GetPageSize())
 	if size == 0 {
 		size = defaultPage
@@ -37,28 +57,27 @@ func (s *Audit) List(ctx context.Context, req *auditv1.ListRequest) (*auditv1.Li
 	var before int64
 	if t := req.GetPageToken(); t != "" {
 		if before, err = strconv.ParseInt(t, 10, 64); err != nil || before <= 0 {
-			return nil, fmt.Errorf("page_token: use the one of the response before: %w", tenancy.ErrInvalid)
+			return nil, "", fmt.Errorf("page_token: use the one of the response before: %w", tenancy.ErrInvalid)
 		}
 	}
 	f, err := auditFilter(req)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	list, err := s.Log.AuditEntries(ctx, p.Tenant, f, before, size)
+	list, err := read(f, before, size)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	res := &auditv1.ListResponse{}
 	for _, e := range list {
-		res.Entries = append(res.Entries, auditToProto(e))
+		page = append(page, auditToProto(e))
 	}
 	if len(list) == size {
-		res.NextPageToken = strconv.FormatInt(list[size-1].ID, 10)
+		next = strconv.FormatInt(list[size-1].ID, 10)
 	}
-	return res, nil
+	return page, next, nil
 }
 
-func auditFilter(req *auditv1.ListRequest) (f audit.Filter, err error) {
+func auditFilter(req auditQuery) (f audit.Filter, err error) {
 	f = audit.Filter{
 		Actor: req.GetActor(), Action: req.GetAction(), Object: req.GetObject(),
 		Done: req.GetOutcome() == auditv1.Outcome_OUTCOME_DONE, Refused: req.GetOutcome() == auditv1.Outcome_OUTCOME_REFUSED,

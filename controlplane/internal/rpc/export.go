@@ -37,25 +37,47 @@ func ExportAudit(reader AuditReader, log *slog.Logger) http.Handler {
 			rpc.WriteError(ctx, w, err)
 			return
 		}
-		w.Header().Set("Content-Type", "application/x-ndjson")
-		w.Header().Set("Content-Disposition", `attachment; filename="audit.ndjson"`)
-		for number, more := int64(0), true; more; {
-			list, err := reader.AuditAfter(ctx, p.Tenant, number, exportPage)
+		exportAudit(ctx, w, "audit.ndjson", log, func(number int64) ([]audit.Entry, error) {
+			return reader.AuditAfter(ctx, p.Tenant, number, exportPage)
+		})
+	})
+}
+
+// PlatformAuditReader reads the platform's audit log from its beginning.
+type PlatformAuditReader interface {
+	// PlatformAuditAfter returns entries with numbers above number, oldest first.
+	PlatformAuditAfter(ctx context.Context, number int64, limit int) ([]audit.Entry, error)
+}
+
+// ExportPlatformAudit answers with the platform's audit log as ExportAudit does with a tenant's.
+func ExportPlatformAudit(reader PlatformAuditReader, log *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		exportAudit(r.Context(), w, "platform-audit.ndjson", log, func(number int64) ([]audit.Entry, error) {
+			return reader.PlatformAuditAfter(r.Context(), number, exportPage)
+		})
+	})
+}
+
+// exportAudit writes what after returns, a page at a time.
+func exportAudit(ctx context.Context, w http.ResponseWriter, name string, log *slog.Logger, after func(number int64) ([]audit.Entry, error)) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	for number, more := int64(0), true; more; {
+		list, err := after(number)
+		if err != nil {
+			log.ErrorContext(ctx, "export of the audit log broke off", slog.Any("error", err))
+			panic(http.ErrAbortHandler) //nolint:forbidigo // the one way to break off an HTTP response
+		}
+		more = len(list) == exportPage
+		for _, e := range list {
+			number = e.ID
+			line, err := AuditLine(e)
 			if err != nil {
-				log.ErrorContext(ctx, "export of the audit log broke off", slog.Any("error", err))
-				panic(http.ErrAbortHandler) //nolint:forbidigo // the one way to break off an HTTP response
+				panic(http.ErrAbortHandler) //nolint:forbidigo // as above
 			}
-			more = len(list) == exportPage
-			for _, e := range list {
-				number = e.ID
-				line, err := AuditLine(e)
-				if err != nil {
-					panic(http.ErrAbortHandler) //nolint:forbidigo // as above
-				}
-				if _, err := w.Write(line); err != nil {
-					return // the reader went away
-				}
+			if _, err := w.Write(line); err != nil {
+				return // the reader went away
 			}
 		}
-	})
+	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/millwright-io/millwright/controlplane/internal/audit"
 	"github.com/millwright-io/millwright/controlplane/internal/platform"
 	platformv1 "github.com/millwright-io/millwright/proto/gen/millwright/platform/v1"
 	"github.com/millwright-io/millwright/tenancy"
@@ -115,6 +116,14 @@ func (s *Platform) Withdraw(ctx context.Context, req *platformv1.WithdrawRequest
 		return nil, err
 	}
 	return &platformv1.WithdrawResponse{}, s.Platform.Withdraw(ctx, p, req.GetAnnouncementId())
+}
+
+// ListAudit returns a page of the platform's audit log; the page token is the number of the last entry shown.
+func (s *Platform) ListAudit(ctx context.Context, req *platformv1.ListAuditRequest) (*platformv1.ListAuditResponse, error) {
+	list, next, err := auditPage(req, func(f audit.Filter, before int64, size int) ([]audit.Entry, error) {
+		return s.Platform.Audit(ctx, f, before, size)
+	})
+	return &platformv1.ListAuditResponse{Entries: list, NextPageToken: next}, err
 }
 
 // GetNotices returns what concerns the caller.

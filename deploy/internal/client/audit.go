@@ -39,16 +39,19 @@ func auditCommands() []command.Command {
 		}),
 	}, {
 		Name: "audit export", Summary: "write the whole audit log, a JSON object a line, oldest first",
-		Prepare: plain(func(ctx context.Context, c *call) error {
-			in, err := c.Download(ctx, "/api/v1/audit/export")
-			if err != nil {
-				return err
-			}
-			defer func() { _ = in.Close() }()
-			_, err = io.Copy(c.env.Out, in)
-			return err
-		}),
+		Prepare: plain(func(ctx context.Context, c *call) error { return c.export(ctx, "/api/v1/audit/export") }),
 	}}
+}
+
+// export writes a download of the control plane as it comes.
+func (c *call) export(ctx context.Context, path string) error {
+	in, err := c.Download(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }()
+	_, err = io.Copy(c.env.Out, in)
+	return err
 }
 
 func printAudit(w io.Writer, entries []*auditv1.Entry) {

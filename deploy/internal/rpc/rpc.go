@@ -29,6 +29,7 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/key/v1/keyv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/limit/v1/limitv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/platform/v1/platformv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/role/v1/rolev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1/telemetryv1connect"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
@@ -69,6 +70,7 @@ type Client struct {
 	Keys     keyv1connect.KeyServiceClient
 	Roles    rolev1connect.RoleServiceClient
 	Limits   limitv1connect.LimitServiceClient
+	Platform platformv1connect.PlatformServiceClient
 
 	http   *http.Client
 	auth   connect.Option
@@ -124,6 +126,7 @@ func dial(server string, auth header) (*Client, error) {
 		Keys:         keyv1connect.NewKeyServiceClient(client, server, option),
 		Roles:        rolev1connect.NewRoleServiceClient(client, server, option),
 		Limits:       limitv1connect.NewLimitServiceClient(client, server, option),
+		Platform:     platformv1connect.NewPlatformServiceClient(client, server, option),
 		http:         client, auth: option, server: strings.TrimRight(server, "/"), header: auth,
 	}, nil
 }

@@ -32,11 +32,9 @@ func auditCommand() command.Command {
 			options := rpc.Flags(fs)
 			file := fs.String("file", "", "`FILE` with an export, read instead of the server; needs --tenant")
 			tenant := fs.String("tenant", "", "`id` of the tenant of the file")
-			known := head{}
-			fs.Int64Var(&known.number, "number", 0, "`number` of an entry whose hash was noted")
-			fs.StringVar(&known.hash, "hash", "", "the noted hash, in hexadecimal")
+			known := noted(fs)
 			return func(ctx context.Context, e command.Env, _ []string) error {
-				if (known.number == 0) != (known.hash == "") || (*file == "") != (*tenant == "") {
+				if known.half() || (*file == "") != (*tenant == "") {
 					return command.Usage("want --number with --hash, and --file with --tenant")
 				}
 				in, id, err := openAudit(ctx, options, *file, *tenant)
@@ -50,6 +48,54 @@ func auditCommand() command.Command {
 	}
 }
 
+// platform stands in place of a tenant's id in the hashes of the platform's own log.
+const platform = "platform"
+
+func platformAuditCommand() command.Command {
+	return command.Command{
+		Name: "verify platform-audit", Summary: "check that no entry of the platform's audit log was changed, left out or put in; for operators of the installation",
+		Details: "As verify audit does it for a tenant's log.",
+		Prepare: func(fs *flag.FlagSet) command.Run {
+			person := rpc.PersonFlags(fs)
+			file := fs.String("file", "", "`FILE` with an export, read instead of the server")
+			known := noted(fs)
+			return func(ctx context.Context, e command.Env, _ []string) error {
+				if known.half() {
+					return command.Usage("want --number with --hash")
+				}
+				in, err := openPlatformAudit(ctx, *person, *file)
+				if err != nil {
+					return err
+				}
+				defer func() { _ = in.Close() }()
+				return Audit(in, platform, known.number, known.hash, e.Out)
+			}
+		},
+	}
+}
+
+func openPlatformAudit(ctx context.Context, person rpc.Person, file string) (io.ReadCloser, error) {
+	if file != "" {
+		return openFile(file)
+	}
+	api, err := rpc.DialPerson(ctx, person)
+	if err != nil {
+		return nil, err
+	}
+	return api.Download(ctx, "/api/v1/platform/audit/export")
+}
+
+// noted defines the flags of an entry that was noted earlier.
+func noted(fs *flag.FlagSet) *head {
+	h := &head{}
+	fs.Int64Var(&h.number, "number", 0, "`number` of an entry whose hash was noted")
+	fs.StringVar(&h.hash, "hash", "", "the noted hash, in hexadecimal")
+	return h
+}
+
+// half reports whether one of number and hash is missing.
+func (h head) half() bool { return (h.number == 0) != (h.hash == "") }
+
 type head struct {
 	number int64
 	hash   string
@@ -57,11 +103,8 @@ type head struct {
 
 func openAudit(ctx context.Context, options *rpc.Options, file, tenant string) (io.ReadCloser, string, error) {
 	if file != "" {
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, "", fmt.Errorf("read the export: %w", err)
-		}
-		return f, tenant, nil
+		in, err := openFile(file)
+		return in, tenant, err
 	}
 	api, err := rpc.Dial(options.Server, options.Key)
 	if err != nil {
@@ -75,7 +118,15 @@ func openAudit(ctx context.Context, options *rpc.Options, file, tenant string) (
 	return in, answer.GetTenant().GetTenantId(), err
 }
 
-// Audit reads an export of a tenant's audit log and prints one line: how many entries there are and the last one's hash,
+func openFile(name string) (io.ReadCloser, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("read the export: %w", err)
+	}
+	return f, nil
+}
+
+// Audit reads an export of a tenant's audit log, or the platform's, and prints one line: how many entries there are and the last one's hash,
 // or the first that does not follow from the one before; then it returns a Reported error. The entry numbered number,
 // unless that is 0, must have that hash.
 func Audit(in io.Reader, tenant string, number int64, hash string, out io.Writer) error {

@@ -48,7 +48,7 @@ func Commands() []command.Command {
 				return Acks(ctx, cell, args[0], *wait, e.Out, e.Now)
 			}
 		},
-	}, auditCommand(), cellCommand()}
+	}, auditCommand(), platformAuditCommand(), cellCommand()}
 }
 
 // Events is what is needed of the TelemetryService.

@@ -8,6 +8,7 @@ package platformv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v11 "github.com/millwright-io/millwright/proto/gen/millwright/audit/v1"
 	v1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -1105,11 +1106,172 @@ func (x *GetNoticesResponse) GetFlags() []string {
 	return nil
 }
 
+// ListAuditRequest asks for a page of entries. Empty filters match everything.
+type ListAuditRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 500; 0 means 100.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// From the response before.
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Exactly this actor.
+	Actor string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	// An action that contains this text, whatever the case.
+	Action string `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`
+	// An object that begins with this text, e.g. cell/eu-1 or tenant/.
+	Object  string      `protobuf:"bytes,5,opt,name=object,proto3" json:"object,omitempty"`
+	Outcome v11.Outcome `protobuf:"varint,6,opt,name=outcome,proto3,enum=millwright.audit.v1.Outcome" json:"outcome,omitempty"`
+	// From this time on, and before that.
+	Start         *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=start,proto3" json:"start,omitempty"`
+	End           *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=end,proto3" json:"end,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAuditRequest) Reset() {
+	*x = ListAuditRequest{}
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAuditRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAuditRequest) ProtoMessage() {}
+
+func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
+func (*ListAuditRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_platform_v1_platform_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListAuditRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListAuditRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListAuditRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *ListAuditRequest) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *ListAuditRequest) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
+func (x *ListAuditRequest) GetOutcome() v11.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v11.Outcome(0)
+}
+
+func (x *ListAuditRequest) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *ListAuditRequest) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+// ListAuditResponse carries entries, newest first.
+type ListAuditResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Entries []*v11.Entry           `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	// Empty when there is no more.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAuditResponse) Reset() {
+	*x = ListAuditResponse{}
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAuditResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAuditResponse) ProtoMessage() {}
+
+func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
+func (*ListAuditResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_platform_v1_platform_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ListAuditResponse) GetEntries() []*v11.Entry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *ListAuditResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 var File_millwright_platform_v1_platform_proto protoreflect.FileDescriptor
 
 const file_millwright_platform_v1_platform_proto_rawDesc = "" +
 	"\n" +
-	"%millwright/platform/v1/platform.proto\x12\x16millwright.platform.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!millwright/tenant/v1/tenant.proto\"\xec\x01\n" +
+	"%millwright/platform/v1/platform.proto\x12\x16millwright.platform.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fmillwright/audit/v1/audit.proto\x1a!millwright/tenant/v1/tenant.proto\"\xec\x01\n" +
 	"\x06Tenant\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -1179,11 +1341,25 @@ const file_millwright_platform_v1_platform_proto_rawDesc = "" +
 	"\x11GetNoticesRequest\"v\n" +
 	"\x12GetNoticesResponse\x12J\n" +
 	"\rannouncements\x18\x01 \x03(\v2$.millwright.platform.v1.AnnouncementR\rannouncements\x12\x14\n" +
-	"\x05flags\x18\x02 \x03(\tR\x05flags*M\n" +
+	"\x05flags\x18\x02 \x03(\tR\x05flags\"\xea\x02\n" +
+	"\x10ListAuditRequest\x12'\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\x12\x1e\n" +
+	"\x05actor\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xfe\x01R\x05actor\x12 \n" +
+	"\x06action\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06action\x12 \n" +
+	"\x06object\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06object\x12@\n" +
+	"\aoutcome\x18\x06 \x01(\x0e2\x1c.millwright.audit.v1.OutcomeB\b\xbaH\x05\x82\x01\x02\x10\x01R\aoutcome\x120\n" +
+	"\x05start\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
+	"\x03end\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x03end\"q\n" +
+	"\x11ListAuditResponse\x124\n" +
+	"\aentries\x18\x01 \x03(\v2\x1a.millwright.audit.v1.EntryR\aentries\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*M\n" +
 	"\bSeverity\x12\x18\n" +
 	"\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSEVERITY_INFO\x10\x01\x12\x14\n" +
-	"\x10SEVERITY_WARNING\x10\x022\xf1\b\n" +
+	"\x10SEVERITY_WARNING\x10\x022\xf4\t\n" +
 	"\x0fPlatformService\x12\x88\x01\n" +
 	"\vListTenants\x12*.millwright.platform.v1.ListTenantsRequest\x1a+.millwright.platform.v1.ListTenantsResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/platform/tenants\x12\x80\x01\n" +
 	"\tListFlags\x12(.millwright.platform.v1.ListFlagsRequest\x1a).millwright.platform.v1.ListFlagsResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/platform/flags\x12}\n" +
@@ -1192,7 +1368,8 @@ const file_millwright_platform_v1_platform_proto_rawDesc = "" +
 	"RemoveFlag\x12).millwright.platform.v1.RemoveFlagRequest\x1a*.millwright.platform.v1.RemoveFlagResponse\"%\x82\xd3\xe4\x93\x02\x1f*\x1d/api/v1/platform/flags/{flag}\x12\xa0\x01\n" +
 	"\x11ListAnnouncements\x120.millwright.platform.v1.ListAnnouncementsRequest\x1a1.millwright.platform.v1.ListAnnouncementsResponse\"&\x82\xd3\xe4\x93\x02 \x12\x1e/api/v1/platform/announcements\x12\x88\x01\n" +
 	"\bAnnounce\x12'.millwright.platform.v1.AnnounceRequest\x1a(.millwright.platform.v1.AnnounceResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/api/v1/platform/announcements\x12\x97\x01\n" +
-	"\bWithdraw\x12'.millwright.platform.v1.WithdrawRequest\x1a(.millwright.platform.v1.WithdrawResponse\"8\x82\xd3\xe4\x93\x022*0/api/v1/platform/announcements/{announcement_id}\x12|\n" +
+	"\bWithdraw\x12'.millwright.platform.v1.WithdrawRequest\x1a(.millwright.platform.v1.WithdrawResponse\"8\x82\xd3\xe4\x93\x022*0/api/v1/platform/announcements/{announcement_id}\x12\x80\x01\n" +
+	"\tListAudit\x12(.millwright.platform.v1.ListAuditRequest\x1a).millwright.platform.v1.ListAuditResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/platform/audit\x12|\n" +
 	"\n" +
 	"GetNotices\x12).millwright.platform.v1.GetNoticesRequest\x1a*.millwright.platform.v1.GetNoticesResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/noticesBQZOgithub.com/millwright-io/millwright/proto/gen/millwright/platform/v1;platformv1b\x06proto3"
 
@@ -1209,7 +1386,7 @@ func file_millwright_platform_v1_platform_proto_rawDescGZIP() []byte {
 }
 
 var file_millwright_platform_v1_platform_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_millwright_platform_v1_platform_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_millwright_platform_v1_platform_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_millwright_platform_v1_platform_proto_goTypes = []any{
 	(Severity)(0),                     // 0: millwright.platform.v1.Severity
 	(*Tenant)(nil),                    // 1: millwright.platform.v1.Tenant
@@ -1231,45 +1408,55 @@ var file_millwright_platform_v1_platform_proto_goTypes = []any{
 	(*WithdrawResponse)(nil),          // 17: millwright.platform.v1.WithdrawResponse
 	(*GetNoticesRequest)(nil),         // 18: millwright.platform.v1.GetNoticesRequest
 	(*GetNoticesResponse)(nil),        // 19: millwright.platform.v1.GetNoticesResponse
-	(v1.TenantStatus)(0),              // 20: millwright.tenant.v1.TenantStatus
-	(*timestamppb.Timestamp)(nil),     // 21: google.protobuf.Timestamp
+	(*ListAuditRequest)(nil),          // 20: millwright.platform.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),         // 21: millwright.platform.v1.ListAuditResponse
+	(v1.TenantStatus)(0),              // 22: millwright.tenant.v1.TenantStatus
+	(*timestamppb.Timestamp)(nil),     // 23: google.protobuf.Timestamp
+	(v11.Outcome)(0),                  // 24: millwright.audit.v1.Outcome
+	(*v11.Entry)(nil),                 // 25: millwright.audit.v1.Entry
 }
 var file_millwright_platform_v1_platform_proto_depIdxs = []int32{
-	20, // 0: millwright.platform.v1.Tenant.status:type_name -> millwright.tenant.v1.TenantStatus
-	21, // 1: millwright.platform.v1.Tenant.created_at:type_name -> google.protobuf.Timestamp
-	21, // 2: millwright.platform.v1.Flag.updated_at:type_name -> google.protobuf.Timestamp
+	22, // 0: millwright.platform.v1.Tenant.status:type_name -> millwright.tenant.v1.TenantStatus
+	23, // 1: millwright.platform.v1.Tenant.created_at:type_name -> google.protobuf.Timestamp
+	23, // 2: millwright.platform.v1.Flag.updated_at:type_name -> google.protobuf.Timestamp
 	0,  // 3: millwright.platform.v1.Announcement.severity:type_name -> millwright.platform.v1.Severity
-	21, // 4: millwright.platform.v1.Announcement.created_at:type_name -> google.protobuf.Timestamp
-	21, // 5: millwright.platform.v1.Announcement.ends_at:type_name -> google.protobuf.Timestamp
+	23, // 4: millwright.platform.v1.Announcement.created_at:type_name -> google.protobuf.Timestamp
+	23, // 5: millwright.platform.v1.Announcement.ends_at:type_name -> google.protobuf.Timestamp
 	1,  // 6: millwright.platform.v1.ListTenantsResponse.tenants:type_name -> millwright.platform.v1.Tenant
 	2,  // 7: millwright.platform.v1.ListFlagsResponse.flags:type_name -> millwright.platform.v1.Flag
 	2,  // 8: millwright.platform.v1.SetFlagResponse.flag:type_name -> millwright.platform.v1.Flag
 	3,  // 9: millwright.platform.v1.ListAnnouncementsResponse.announcements:type_name -> millwright.platform.v1.Announcement
 	0,  // 10: millwright.platform.v1.AnnounceRequest.severity:type_name -> millwright.platform.v1.Severity
-	21, // 11: millwright.platform.v1.AnnounceRequest.ends_at:type_name -> google.protobuf.Timestamp
+	23, // 11: millwright.platform.v1.AnnounceRequest.ends_at:type_name -> google.protobuf.Timestamp
 	3,  // 12: millwright.platform.v1.AnnounceResponse.announcement:type_name -> millwright.platform.v1.Announcement
 	3,  // 13: millwright.platform.v1.GetNoticesResponse.announcements:type_name -> millwright.platform.v1.Announcement
-	4,  // 14: millwright.platform.v1.PlatformService.ListTenants:input_type -> millwright.platform.v1.ListTenantsRequest
-	6,  // 15: millwright.platform.v1.PlatformService.ListFlags:input_type -> millwright.platform.v1.ListFlagsRequest
-	8,  // 16: millwright.platform.v1.PlatformService.SetFlag:input_type -> millwright.platform.v1.SetFlagRequest
-	10, // 17: millwright.platform.v1.PlatformService.RemoveFlag:input_type -> millwright.platform.v1.RemoveFlagRequest
-	12, // 18: millwright.platform.v1.PlatformService.ListAnnouncements:input_type -> millwright.platform.v1.ListAnnouncementsRequest
-	14, // 19: millwright.platform.v1.PlatformService.Announce:input_type -> millwright.platform.v1.AnnounceRequest
-	16, // 20: millwright.platform.v1.PlatformService.Withdraw:input_type -> millwright.platform.v1.WithdrawRequest
-	18, // 21: millwright.platform.v1.PlatformService.GetNotices:input_type -> millwright.platform.v1.GetNoticesRequest
-	5,  // 22: millwright.platform.v1.PlatformService.ListTenants:output_type -> millwright.platform.v1.ListTenantsResponse
-	7,  // 23: millwright.platform.v1.PlatformService.ListFlags:output_type -> millwright.platform.v1.ListFlagsResponse
-	9,  // 24: millwright.platform.v1.PlatformService.SetFlag:output_type -> millwright.platform.v1.SetFlagResponse
-	11, // 25: millwright.platform.v1.PlatformService.RemoveFlag:output_type -> millwright.platform.v1.RemoveFlagResponse
-	13, // 26: millwright.platform.v1.PlatformService.ListAnnouncements:output_type -> millwright.platform.v1.ListAnnouncementsResponse
-	15, // 27: millwright.platform.v1.PlatformService.Announce:output_type -> millwright.platform.v1.AnnounceResponse
-	17, // 28: millwright.platform.v1.PlatformService.Withdraw:output_type -> millwright.platform.v1.WithdrawResponse
-	19, // 29: millwright.platform.v1.PlatformService.GetNotices:output_type -> millwright.platform.v1.GetNoticesResponse
-	22, // [22:30] is the sub-list for method output_type
-	14, // [14:22] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	24, // 14: millwright.platform.v1.ListAuditRequest.outcome:type_name -> millwright.audit.v1.Outcome
+	23, // 15: millwright.platform.v1.ListAuditRequest.start:type_name -> google.protobuf.Timestamp
+	23, // 16: millwright.platform.v1.ListAuditRequest.end:type_name -> google.protobuf.Timestamp
+	25, // 17: millwright.platform.v1.ListAuditResponse.entries:type_name -> millwright.audit.v1.Entry
+	4,  // 18: millwright.platform.v1.PlatformService.ListTenants:input_type -> millwright.platform.v1.ListTenantsRequest
+	6,  // 19: millwright.platform.v1.PlatformService.ListFlags:input_type -> millwright.platform.v1.ListFlagsRequest
+	8,  // 20: millwright.platform.v1.PlatformService.SetFlag:input_type -> millwright.platform.v1.SetFlagRequest
+	10, // 21: millwright.platform.v1.PlatformService.RemoveFlag:input_type -> millwright.platform.v1.RemoveFlagRequest
+	12, // 22: millwright.platform.v1.PlatformService.ListAnnouncements:input_type -> millwright.platform.v1.ListAnnouncementsRequest
+	14, // 23: millwright.platform.v1.PlatformService.Announce:input_type -> millwright.platform.v1.AnnounceRequest
+	16, // 24: millwright.platform.v1.PlatformService.Withdraw:input_type -> millwright.platform.v1.WithdrawRequest
+	20, // 25: millwright.platform.v1.PlatformService.ListAudit:input_type -> millwright.platform.v1.ListAuditRequest
+	18, // 26: millwright.platform.v1.PlatformService.GetNotices:input_type -> millwright.platform.v1.GetNoticesRequest
+	5,  // 27: millwright.platform.v1.PlatformService.ListTenants:output_type -> millwright.platform.v1.ListTenantsResponse
+	7,  // 28: millwright.platform.v1.PlatformService.ListFlags:output_type -> millwright.platform.v1.ListFlagsResponse
+	9,  // 29: millwright.platform.v1.PlatformService.SetFlag:output_type -> millwright.platform.v1.SetFlagResponse
+	11, // 30: millwright.platform.v1.PlatformService.RemoveFlag:output_type -> millwright.platform.v1.RemoveFlagResponse
+	13, // 31: millwright.platform.v1.PlatformService.ListAnnouncements:output_type -> millwright.platform.v1.ListAnnouncementsResponse
+	15, // 32: millwright.platform.v1.PlatformService.Announce:output_type -> millwright.platform.v1.AnnounceResponse
+	17, // 33: millwright.platform.v1.PlatformService.Withdraw:output_type -> millwright.platform.v1.WithdrawResponse
+	21, // 34: millwright.platform.v1.PlatformService.ListAudit:output_type -> millwright.platform.v1.ListAuditResponse
+	19, // 35: millwright.platform.v1.PlatformService.GetNotices:output_type -> millwright.platform.v1.GetNoticesResponse
+	27, // [27:36] is the sub-list for method output_type
+	18, // [18:27] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_millwright_platform_v1_platform_proto_init() }
@@ -1283,7 +1470,7 @@ func file_millwright_platform_v1_platform_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_platform_v1_platform_proto_rawDesc), len(file_millwright_platform_v1_platform_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   19,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

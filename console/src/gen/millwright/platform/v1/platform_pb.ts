@@ -8,6 +8,8 @@ import { file_buf_validate_validate } from "../../../buf/validate/validate_pb";
 import { file_google_api_annotations } from "../../../google/api/annotations_pb";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Entry, Outcome } from "../../audit/v1/audit_pb";
+import { file_millwright_audit_v1_audit } from "../../audit/v1/audit_pb";
 import type { TenantStatus } from "../../tenant/v1/tenant_pb";
 import { file_millwright_tenant_v1_tenant } from "../../tenant/v1/tenant_pb";
 import type { Message } from "@bufbuild/protobuf";
@@ -16,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/platform/v1/platform.proto.
  */
 export const file_millwright_platform_v1_platform: GenFile = /*@__PURE__*/
-  fileDesc("CiVtaWxsd3JpZ2h0L3BsYXRmb3JtL3YxL3BsYXRmb3JtLnByb3RvEhZtaWxsd3JpZ2h0LnBsYXRmb3JtLnYxIrcBCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEc2x1ZxgDIAEoCRIMCgRwbGFuGAQgASgJEjIKBnN0YXR1cxgFIAEoDjIiLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudFN0YXR1cxIMCgRjZWxsGAYgASgJEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpIBCgRGbGFnEgwKBGZsYWcYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSDwoHcGVyY2VudBgDIAEoBRISCgp0ZW5hbnRfaWRzGAQgAygJEi4KCnVwZGF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnVwZGF0ZWRfYnkYBiABKAki2gEKDEFubm91bmNlbWVudBIXCg9hbm5vdW5jZW1lbnRfaWQYASABKAkSDAoEdGV4dBgCIAEoCRIyCghzZXZlcml0eRgDIAEoDjIgLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuU2V2ZXJpdHkSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHZW5kc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY3JlYXRlZF9ieRgGIAEoCSJoChJMaXN0VGVuYW50c1JlcXVlc3QSFgoFcXVlcnkYASABKAlCB7pIBHICGFASHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjIASgAEhsKCnBhZ2VfdG9rZW4YAyABKAlCB7pIBHICGFAibgoTTGlzdFRlbmFudHNSZXNwb25zZRIvCgd0ZW5hbnRzGAEgAygLMh4ubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5UZW5hbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEg0KBXRvdGFsGAMgASgFIhIKEExpc3RGbGFnc1JlcXVlc3QiQAoRTGlzdEZsYWdzUmVzcG9uc2USKwoFZmxhZ3MYASADKAsyHC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkZsYWciqgEKDlNldEZsYWdSZXF1ZXN0EisKBGZsYWcYASABKAlCHbpIGnIYMhZeW2Etel1bYS16MC05X117MSwzOX0kEh0KC2Rlc2NyaXB0aW9uGAIgASgJQgi6SAVyAxjIARIaCgdwZXJjZW50GAMgASgFQgm6SAYaBBhkKAASMAoKdGVuYW50X2lkcxgEIAMoCUIcukgZkgEWEGQiEnIQMg5eW2EtejItN117MTZ9JCI9Cg9TZXRGbGFnUmVzcG9uc2USKgoEZmxhZxgBIAEoCzIcLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuRmxhZyIsChFSZW1vdmVGbGFnUmVxdWVzdBIXCgRmbGFnGAEgASgJQgm6SAZyBBABGCgiFAoSUmVtb3ZlRmxhZ1Jlc3BvbnNlIhoKGExpc3RBbm5vdW5jZW1lbnRzUmVxdWVzdCJYChlMaXN0QW5ub3VuY2VtZW50c1Jlc3BvbnNlEjsKDWFubm91bmNlbWVudHMYASADKAsyJC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkFubm91bmNlbWVudCKYAQoPQW5ub3VuY2VSZXF1ZXN0EhgKBHRleHQYASABKAlCCrpIB3IFEAEY9AMSPgoIc2V2ZXJpdHkYAiABKA4yIC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLlNldmVyaXR5Qgq6SAeCAQQQASAAEisKB2VuZHNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIk4KEEFubm91bmNlUmVzcG9uc2USOgoMYW5ub3VuY2VtZW50GAEgASgLMiQubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5Bbm5vdW5jZW1lbnQiNQoPV2l0aGRyYXdSZXF1ZXN0EiIKD2Fubm91bmNlbWVudF9pZBgBIAEoCUIJukgGcgQQARgoIhIKEFdpdGhkcmF3UmVzcG9uc2UiEwoRR2V0Tm90aWNlc1JlcXVlc3QiYAoSR2V0Tm90aWNlc1Jlc3BvbnNlEjsKDWFubm91bmNlbWVudHMYASADKAsyJC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkFubm91bmNlbWVudBINCgVmbGFncxgCIAMoCSpNCghTZXZlcml0eRIYChRTRVZFUklUWV9VTlNQRUNJRklFRBAAEhEKDVNFVkVSSVRZX0lORk8QARIUChBTRVZFUklUWV9XQVJOSU5HEAIy8QgKD1BsYXRmb3JtU2VydmljZRKIAQoLTGlzdFRlbmFudHMSKi5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkxpc3RUZW5hbnRzUmVxdWVzdBorLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuTGlzdFRlbmFudHNSZXNwb25zZSIggtPkkwIaEhgvYXBpL3YxL3BsYXRmb3JtL3RlbmFudHMSgAEKCUxpc3RGbGFncxIoLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuTGlzdEZsYWdzUmVxdWVzdBopLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuTGlzdEZsYWdzUmVzcG9uc2UiHoLT5JMCGBIWL2FwaS92MS9wbGF0Zm9ybS9mbGFncxJ9CgdTZXRGbGFnEiYubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5TZXRGbGFnUmVxdWVzdBonLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuU2V0RmxhZ1Jlc3BvbnNlIiGC0+STAhs6ASoiFi9hcGkvdjEvcGxhdGZvcm0vZmxhZ3MSigEKClJlbW92ZUZsYWcSKS5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLlJlbW92ZUZsYWdSZXF1ZXN0GioubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5SZW1vdmVGbGFnUmVzcG9uc2UiJYLT5JMCHyodL2FwaS92MS9wbGF0Zm9ybS9mbGFncy97ZmxhZ30SoAEKEUxpc3RBbm5vdW5jZW1lbnRzEjAubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5MaXN0QW5ub3VuY2VtZW50c1JlcXVlc3QaMS5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkxpc3RBbm5vdW5jZW1lbnRzUmVzcG9uc2UiJoLT5JMCIBIeL2FwaS92MS9wbGF0Zm9ybS9hbm5vdW5jZW1lbnRzEogBCghBbm5vdW5jZRInLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuQW5ub3VuY2VSZXF1ZXN0GigubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5Bbm5vdW5jZVJlc3BvbnNlIimC0+STAiM6ASoiHi9hcGkvdjEvcGxhdGZvcm0vYW5ub3VuY2VtZW50cxKXAQoIV2l0aGRyYXcSJy5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLldpdGhkcmF3UmVxdWVzdBooLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuV2l0aGRyYXdSZXNwb25zZSI4gtPkkwIyKjAvYXBpL3YxL3BsYXRmb3JtL2Fubm91bmNlbWVudHMve2Fubm91bmNlbWVudF9pZH0SfAoKR2V0Tm90aWNlcxIpLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuR2V0Tm90aWNlc1JlcXVlc3QaKi5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkdldE5vdGljZXNSZXNwb25zZSIXgtPkkwIREg8vYXBpL3YxL25vdGljZXNCUVpPZ2l0aHViLmNvbS9taWxsd3JpZ2h0LWlvL21pbGx3cmlnaHQvcHJvdG8vZ2VuL21pbGx3cmlnaHQvcGxhdGZvcm0vdjE7cGxhdGZvcm12MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_millwright_tenant_v1_tenant]);
+  fileDesc("CiVtaWxsd3JpZ2h0L3BsYXRmb3JtL3YxL3BsYXRmb3JtLnByb3RvEhZtaWxsd3JpZ2h0LnBsYXRmb3JtLnYxIrcBCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEc2x1ZxgDIAEoCRIMCgRwbGFuGAQgASgJEjIKBnN0YXR1cxgFIAEoDjIiLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudFN0YXR1cxIMCgRjZWxsGAYgASgJEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpIBCgRGbGFnEgwKBGZsYWcYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSDwoHcGVyY2VudBgDIAEoBRISCgp0ZW5hbnRfaWRzGAQgAygJEi4KCnVwZGF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnVwZGF0ZWRfYnkYBiABKAki2gEKDEFubm91bmNlbWVudBIXCg9hbm5vdW5jZW1lbnRfaWQYASABKAkSDAoEdGV4dBgCIAEoCRIyCghzZXZlcml0eRgDIAEoDjIgLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuU2V2ZXJpdHkSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHZW5kc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY3JlYXRlZF9ieRgGIAEoCSJoChJMaXN0VGVuYW50c1JlcXVlc3QSFgoFcXVlcnkYASABKAlCB7pIBHICGFASHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjIASgAEhsKCnBhZ2VfdG9rZW4YAyABKAlCB7pIBHICGFAibgoTTGlzdFRlbmFudHNSZXNwb25zZRIvCgd0ZW5hbnRzGAEgAygLMh4ubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5UZW5hbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEg0KBXRvdGFsGAMgASgFIhIKEExpc3RGbGFnc1JlcXVlc3QiQAoRTGlzdEZsYWdzUmVzcG9uc2USKwoFZmxhZ3MYASADKAsyHC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkZsYWciqgEKDlNldEZsYWdSZXF1ZXN0EisKBGZsYWcYASABKAlCHbpIGnIYMhZeW2Etel1bYS16MC05X117MSwzOX0kEh0KC2Rlc2NyaXB0aW9uGAIgASgJQgi6SAVyAxjIARIaCgdwZXJjZW50GAMgASgFQgm6SAYaBBhkKAASMAoKdGVuYW50X2lkcxgEIAMoCUIcukgZkgEWEGQiEnIQMg5eW2EtejItN117MTZ9JCI9Cg9TZXRGbGFnUmVzcG9uc2USKgoEZmxhZxgBIAEoCzIcLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuRmxhZyIsChFSZW1vdmVGbGFnUmVxdWVzdBIXCgRmbGFnGAEgASgJQgm6SAZyBBABGCgiFAoSUmVtb3ZlRmxhZ1Jlc3BvbnNlIhoKGExpc3RBbm5vdW5jZW1lbnRzUmVxdWVzdCJYChlMaXN0QW5ub3VuY2VtZW50c1Jlc3BvbnNlEjsKDWFubm91bmNlbWVudHMYASADKAsyJC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkFubm91bmNlbWVudCKYAQoPQW5ub3VuY2VSZXF1ZXN0EhgKBHRleHQYASABKAlCCrpIB3IFEAEY9AMSPgoIc2V2ZXJpdHkYAiABKA4yIC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLlNldmVyaXR5Qgq6SAeCAQQQASAAEisKB2VuZHNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIk4KEEFubm91bmNlUmVzcG9uc2USOgoMYW5ub3VuY2VtZW50GAEgASgLMiQubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5Bbm5vdW5jZW1lbnQiNQoPV2l0aGRyYXdSZXF1ZXN0EiIKD2Fubm91bmNlbWVudF9pZBgBIAEoCUIJukgGcgQQARgoIhIKEFdpdGhkcmF3UmVzcG9uc2UiEwoRR2V0Tm90aWNlc1JlcXVlc3QiYAoSR2V0Tm90aWNlc1Jlc3BvbnNlEjsKDWFubm91bmNlbWVudHMYASADKAsyJC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkFubm91bmNlbWVudBINCgVmbGFncxgCIAMoCSKpAgoQTGlzdEF1ZGl0UmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGPQDKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYyAESFwoFYWN0b3IYAyABKAlCCLpIBXIDGP4BEhgKBmFjdGlvbhgEIAEoCUIIukgFcgMYyAESGAoGb2JqZWN0GAUgASgJQgi6SAVyAxjIARI3CgdvdXRjb21lGAYgASgOMhwubWlsbHdyaWdodC5hdWRpdC52MS5PdXRjb21lQgi6SAWCAQIQARIpCgVzdGFydBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoDZW5kGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJZChFMaXN0QXVkaXRSZXNwb25zZRIrCgdlbnRyaWVzGAEgAygLMhoubWlsbHdyaWdodC5hdWRpdC52MS5FbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkqTQoIU2V2ZXJpdHkSGAoUU0VWRVJJVFlfVU5TUEVDSUZJRUQQABIRCg1TRVZFUklUWV9JTkZPEAESFAoQU0VWRVJJVFlfV0FSTklORxACMvQJCg9QbGF0Zm9ybVNlcnZpY2USiAEKC0xpc3RUZW5hbnRzEioubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5MaXN0VGVuYW50c1JlcXVlc3QaKy5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkxpc3RUZW5hbnRzUmVzcG9uc2UiIILT5JMCGhIYL2FwaS92MS9wbGF0Zm9ybS90ZW5hbnRzEoABCglMaXN0RmxhZ3MSKC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkxpc3RGbGFnc1JlcXVlc3QaKS5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkxpc3RGbGFnc1Jlc3BvbnNlIh6C0+STAhgSFi9hcGkvdjEvcGxhdGZvcm0vZmxhZ3MSfQoHU2V0RmxhZxImLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuU2V0RmxhZ1JlcXVlc3QaJy5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLlNldEZsYWdSZXNwb25zZSIhgtPkkwIbOgEqIhYvYXBpL3YxL3BsYXRmb3JtL2ZsYWdzEooBCgpSZW1vdmVGbGFnEikubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5SZW1vdmVGbGFnUmVxdWVzdBoqLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuUmVtb3ZlRmxhZ1Jlc3BvbnNlIiWC0+STAh8qHS9hcGkvdjEvcGxhdGZvcm0vZmxhZ3Mve2ZsYWd9EqABChFMaXN0QW5ub3VuY2VtZW50cxIwLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuTGlzdEFubm91bmNlbWVudHNSZXF1ZXN0GjEubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5MaXN0QW5ub3VuY2VtZW50c1Jlc3BvbnNlIiaC0+STAiASHi9hcGkvdjEvcGxhdGZvcm0vYW5ub3VuY2VtZW50cxKIAQoIQW5ub3VuY2USJy5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkFubm91bmNlUmVxdWVzdBooLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuQW5ub3VuY2VSZXNwb25zZSIpgtPkkwIjOgEqIh4vYXBpL3YxL3BsYXRmb3JtL2Fubm91bmNlbWVudHMSlwEKCFdpdGhkcmF3EicubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5XaXRoZHJhd1JlcXVlc3QaKC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLldpdGhkcmF3UmVzcG9uc2UiOILT5JMCMiowL2FwaS92MS9wbGF0Zm9ybS9hbm5vdW5jZW1lbnRzL3thbm5vdW5jZW1lbnRfaWR9EoABCglMaXN0QXVkaXQSKC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkxpc3RBdWRpdFJlcXVlc3QaKS5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkxpc3RBdWRpdFJlc3BvbnNlIh6C0+STAhgSFi9hcGkvdjEvcGxhdGZvcm0vYXVkaXQSfAoKR2V0Tm90aWNlcxIpLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuR2V0Tm90aWNlc1JlcXVlc3QaKi5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkdldE5vdGljZXNSZXNwb25zZSIXgtPkkwIREg8vYXBpL3YxL25vdGljZXNCUVpPZ2l0aHViLmNvbS9taWxsd3JpZ2h0LWlvL21pbGx3cmlnaHQvcHJvdG8vZ2VuL21pbGx3cmlnaHQvcGxhdGZvcm0vdjE7cGxhdGZvcm12MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_millwright_audit_v1_audit, file_millwright_tenant_v1_tenant]);
 
 /**
  * Tenant is what operators see of one.
@@ -504,6 +506,98 @@ export const GetNoticesResponseSchema: GenMessage<GetNoticesResponse> = /*@__PUR
   messageDesc(file_millwright_platform_v1_platform, 18);
 
 /**
+ * ListAuditRequest asks for a page of entries. Empty filters match everything.
+ *
+ * @generated from message millwright.platform.v1.ListAuditRequest
+ */
+export type ListAuditRequest = Message<"millwright.platform.v1.ListAuditRequest"> & {
+  /**
+   * At most 500; 0 means 100.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * From the response before.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+
+  /**
+   * Exactly this actor.
+   *
+   * @generated from field: string actor = 3;
+   */
+  actor: string;
+
+  /**
+   * An action that contains this text, whatever the case.
+   *
+   * @generated from field: string action = 4;
+   */
+  action: string;
+
+  /**
+   * An object that begins with this text, e.g. cell/eu-1 or tenant/.
+   *
+   * @generated from field: string object = 5;
+   */
+  object: string;
+
+  /**
+   * @generated from field: millwright.audit.v1.Outcome outcome = 6;
+   */
+  outcome: Outcome;
+
+  /**
+   * From this time on, and before that.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 7;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp end = 8;
+   */
+  end?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message millwright.platform.v1.ListAuditRequest.
+ * Use `create(ListAuditRequestSchema)` to create a new message.
+ */
+export const ListAuditRequestSchema: GenMessage<ListAuditRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_platform_v1_platform, 19);
+
+/**
+ * ListAuditResponse carries entries, newest first.
+ *
+ * @generated from message millwright.platform.v1.ListAuditResponse
+ */
+export type ListAuditResponse = Message<"millwright.platform.v1.ListAuditResponse"> & {
+  /**
+   * @generated from field: repeated millwright.audit.v1.Entry entries = 1;
+   */
+  entries: Entry[];
+
+  /**
+   * Empty when there is no more.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message millwright.platform.v1.ListAuditResponse.
+ * Use `create(ListAuditResponseSchema)` to create a new message.
+ */
+export const ListAuditResponseSchema: GenMessage<ListAuditResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_platform_v1_platform, 20);
+
+/**
  * Severity says how an announcement looks.
  *
  * @generated from enum millwright.platform.v1.Severity
@@ -532,7 +626,7 @@ export const SeveritySchema: GenEnum<Severity> = /*@__PURE__*/
   enumDesc(file_millwright_platform_v1_platform, 0);
 
 /**
- * PlatformService is for operators of the installation: its tenants, feature flags and announcements. No role of a tenant and
+ * PlatformService is for operators of the installation: its tenants, feature flags, announcements and audit log. No role of a tenant and
  * no API key may call it, but for GetNotices, which everybody who is signed in may.
  *
  * @generated from service millwright.platform.v1.PlatformService
@@ -607,6 +701,19 @@ export const PlatformService: GenService<{
     methodKind: "unary";
     input: typeof WithdrawRequestSchema;
     output: typeof WithdrawResponseSchema;
+  },
+  /**
+   * ListAudit returns entries of the platform's audit log that match every given filter, newest first: what operators did, to the
+   * platform and to tenants, and every refused attempt at it. As newline-delimited JSON the whole log is at
+   * GET /api/v1/platform/audit/export. It is chained as a tenant's is, see millwright.audit.v1.Entry.hash, with the word
+   * platform in place of the tenant id.
+   *
+   * @generated from rpc millwright.platform.v1.PlatformService.ListAudit
+   */
+  listAudit: {
+    methodKind: "unary";
+    input: typeof ListAuditRequestSchema;
+    output: typeof ListAuditResponseSchema;
   },
   /**
    * GetNotices returns the announcements of the moment, and the feature flags that are on for the tenant that the caller acts for.

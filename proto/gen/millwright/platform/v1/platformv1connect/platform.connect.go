@@ -53,6 +53,9 @@ const (
 	// PlatformServiceWithdrawProcedure is the fully-qualified name of the PlatformService's Withdraw
 	// RPC.
 	PlatformServiceWithdrawProcedure = "/millwright.platform.v1.PlatformService/Withdraw"
+	// PlatformServiceListAuditProcedure is the fully-qualified name of the PlatformService's ListAudit
+	// RPC.
+	PlatformServiceListAuditProcedure = "/millwright.platform.v1.PlatformService/ListAudit"
 	// PlatformServiceGetNoticesProcedure is the fully-qualified name of the PlatformService's
 	// GetNotices RPC.
 	PlatformServiceGetNoticesProcedure = "/millwright.platform.v1.PlatformService/GetNotices"
@@ -74,6 +77,11 @@ type PlatformServiceClient interface {
 	Announce(context.Context, *v1.AnnounceRequest) (*v1.AnnounceResponse, error)
 	// Withdraw takes an announcement back.
 	Withdraw(context.Context, *v1.WithdrawRequest) (*v1.WithdrawResponse, error)
+	// ListAudit returns entries of the platform's audit log that match every given filter, newest first: what operators did, to the
+	// platform and to tenants, and every refused attempt at it. As newline-delimited JSON the whole log is at
+	// GET /api/v1/platform/audit/export. It is chained as a tenant's is, see millwright.audit.v1.Entry.hash, with the word
+	// platform in place of the tenant id.
+	ListAudit(context.Context, *v1.ListAuditRequest) (*v1.ListAuditResponse, error)
 	// GetNotices returns the announcements of the moment, and the feature flags that are on for the tenant that the caller acts for.
 	GetNotices(context.Context, *v1.GetNoticesRequest) (*v1.GetNoticesResponse, error)
 }
@@ -131,6 +139,12 @@ func NewPlatformServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 			connect.WithSchema(platformServiceMethods.ByName("Withdraw")),
 			connect.WithClientOptions(opts...),
 		),
+		listAudit: connect.NewClient[v1.ListAuditRequest, v1.ListAuditResponse](
+			httpClient,
+			baseURL+PlatformServiceListAuditProcedure,
+			connect.WithSchema(platformServiceMethods.ByName("ListAudit")),
+			connect.WithClientOptions(opts...),
+		),
 		getNotices: connect.NewClient[v1.GetNoticesRequest, v1.GetNoticesResponse](
 			httpClient,
 			baseURL+PlatformServiceGetNoticesProcedure,
@@ -149,6 +163,7 @@ type platformServiceClient struct {
 	listAnnouncements *connect.Client[v1.ListAnnouncementsRequest, v1.ListAnnouncementsResponse]
 	announce          *connect.Client[v1.AnnounceRequest, v1.AnnounceResponse]
 	withdraw          *connect.Client[v1.WithdrawRequest, v1.WithdrawResponse]
+	listAudit         *connect.Client[v1.ListAuditRequest, v1.ListAuditResponse]
 	getNotices        *connect.Client[v1.GetNoticesRequest, v1.GetNoticesResponse]
 }
 
@@ -215,6 +230,15 @@ func (c *platformServiceClient) Withdraw(ctx context.Context, req *v1.WithdrawRe
 	return nil, err
 }
 
+// ListAudit calls millwright.platform.v1.PlatformService.ListAudit.
+func (c *platformServiceClient) ListAudit(ctx context.Context, req *v1.ListAuditRequest) (*v1.ListAuditResponse, error) {
+	response, err := c.listAudit.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // GetNotices calls millwright.platform.v1.PlatformService.GetNotices.
 func (c *platformServiceClient) GetNotices(ctx context.Context, req *v1.GetNoticesRequest) (*v1.GetNoticesResponse, error) {
 	response, err := c.getNotices.CallUnary(ctx, connect.NewRequest(req))
@@ -241,6 +265,11 @@ type PlatformServiceHandler interface {
 	Announce(context.Context, *v1.AnnounceRequest) (*v1.AnnounceResponse, error)
 	// Withdraw takes an announcement back.
 	Withdraw(context.Context, *v1.WithdrawRequest) (*v1.WithdrawResponse, error)
+	// ListAudit returns entries of the platform's audit log that match every given filter, newest first: what operators did, to the
+	// platform and to tenants, and every refused attempt at it. As newline-delimited JSON the whole log is at
+	// GET /api/v1/platform/audit/export. It is chained as a tenant's is, see millwright.audit.v1.Entry.hash, with the word
+	// platform in place of the tenant id.
+	ListAudit(context.Context, *v1.ListAuditRequest) (*v1.ListAuditResponse, error)
 	// GetNotices returns the announcements of the moment, and the feature flags that are on for the tenant that the caller acts for.
 	GetNotices(context.Context, *v1.GetNoticesRequest) (*v1.GetNoticesResponse, error)
 }
@@ -294,6 +323,12 @@ func NewPlatformServiceHandler(svc PlatformServiceHandler, opts ...connect.Handl
 		connect.WithSchema(platformServiceMethods.ByName("Withdraw")),
 		connect.WithHandlerOptions(opts...),
 	)
+	platformServiceListAuditHandler := connect.NewUnaryHandlerSimple(
+		PlatformServiceListAuditProcedure,
+		svc.ListAudit,
+		connect.WithSchema(platformServiceMethods.ByName("ListAudit")),
+		connect.WithHandlerOptions(opts...),
+	)
 	platformServiceGetNoticesHandler := connect.NewUnaryHandlerSimple(
 		PlatformServiceGetNoticesProcedure,
 		svc.GetNotices,
@@ -316,6 +351,8 @@ func NewPlatformServiceHandler(svc PlatformServiceHandler, opts ...connect.Handl
 			platformServiceAnnounceHandler.ServeHTTP(w, r)
 		case PlatformServiceWithdrawProcedure:
 			platformServiceWithdrawHandler.ServeHTTP(w, r)
+		case PlatformServiceListAuditProcedure:
+			platformServiceListAuditHandler.ServeHTTP(w, r)
 		case PlatformServiceGetNoticesProcedure:
 			platformServiceGetNoticesHandler.ServeHTTP(w, r)
 		default:
@@ -353,6 +390,10 @@ func (UnimplementedPlatformServiceHandler) Announce(context.Context, *v1.Announc
 
 func (UnimplementedPlatformServiceHandler) Withdraw(context.Context, *v1.WithdrawRequest) (*v1.WithdrawResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.platform.v1.PlatformService.Withdraw is not implemented"))
+}
+
+func (UnimplementedPlatformServiceHandler) ListAudit(context.Context, *v1.ListAuditRequest) (*v1.ListAuditResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.platform.v1.PlatformService.ListAudit is not implemented"))
 }
 
 func (UnimplementedPlatformServiceHandler) GetNotices(context.Context, *v1.GetNoticesRequest) (*v1.GetNoticesResponse, error) {
