@@ -1,0 +1,134 @@
+package stack
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Cell is one more process of the cell that `up` runs: it works on the same log, store and catalog.
+type Cell struct {
+	Name string
+	// API, Ingest, MQTT and Metrics are where it serves, as host:port.
+	API, Ingest, MQTT, Metrics string
+
+	cmd    *exec.Cmd
+	exited chan struct{}
+	err    error
+	output *lockedBuffer
+}
+
+// own are the flags that no two processes of a cell may share.
+var own = regexp.MustCompile(`^--(api-address|ingest-address|mqtt-address|mqtt-websocket-address|metrics-address|catalog-directory)=`)
+
+// StartCell starts one more process of the cell with the flags of the one that `up` started, on ports of its own, and
+// waits until it serves. Further flags come last. The test's end stops it.
+func (s *Stack) StartCell(t testing.TB, name string, flags ...string) *Cell {
+	t.Helper()
+	cells := s.matching("millwright cell ")
+	if len(cells) == 0 {
+		t.Fatal("there is no cell to start another process of")
+	}
+	args := []string{"cell"}
+	for _, arg := range strings.Fields(cells[0].Command)[2:] {
+		if !own.MatchString(arg) {
+			args = append(args, arg)
+		}
+	}
+	for _, address := range []string{"api", "ingest", "mqtt", "mqtt-websocket", "metrics"} {
+		args = append(args, "--"+address+"-address=127.0.0.1:0")
+	}
+	args = append(args, "--catalog-directory="+filepath.Join(s.Data, "catalog-"+name))
+	c := &Cell{Name: name, cmd: exec.Command(Binary(t), append(args, flags...)...), exited: make(chan struct{}), output: &lockedBuffer{}}
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	c.cmd.Stdout, c.cmd.Stderr, c.cmd.Dir = c.output, c.output, s.Data
+	if err := c.cmd.Start(); err != nil {
+		t.Fatalf("start cell process %s: %v", name, err)
+	}
+	go func() {
+		c.err = c.cmd.Wait()
+		close(c.exited)
+	}()
+	t.Cleanup(func() {
+		c.Stop(t)
+		if t.Failed() {
+			t.Logf("output of cell process %s:\n%s", name, tail(c.output.String(), 30))
+		}
+	})
+	c.waitReady(t)
+	return c
+}
+
+var cellReady = regexp.MustCompile(`msg="cell ready" .*api=(\S+) mqtt=(\S+) ingest=(\S+) metrics=(\S+)`)
+
+func (c *Cell) waitReady(t testing.TB) {
+	t.Helper()
+	Eventually(t, 30*time.Second, "cell process "+c.Name+" serves", func() error {
+		select {
+		case <-c.exited:
+			t.Fatalf("it ended: %v\n%s", c.err, tail(c.output.String(), 30))
+		default:
+		}
+		found := cellReady.FindStringSubmatch(c.output.String())
+		if found == nil {
+			return errors.New("it does not say so")
+		}
+		c.API, c.MQTT, c.Ingest, c.Metrics = found[1], found[2], found[3], found[4]
+		return nil
+	})
+}
+
+// IngestURL is where devices post.
+func (c *Cell) IngestURL() string { return fmt.Sprintf("https://%s/v1/telemetry", c.Ingest) }
+
+// Output is what the process has written so far.
+func (c *Cell) Output() string { return c.output.String() }
+
+// Kill ends the process with SIGKILL and waits until it is gone.
+func (c *Cell) Kill(t testing.TB) {
+	t.Helper()
+	c.signal(t, syscall.SIGKILL)
+	<-c.exited
+}
+
+// Freeze stops the process as one that hangs, Thaw lets it go on.
+func (c *Cell) Freeze(t testing.TB) { c.signal(t, syscall.SIGSTOP) }
+
+// Thaw lets a frozen process go on.
+func (c *Cell) Thaw(t testing.TB) { c.signal(t, syscall.SIGCONT) }
+
+func (c *Cell) signal(t testing.TB, sig syscall.Signal) {
+	t.Helper()
+	if err := c.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("signal cell process %s: %v", c.Name, err)
+	}
+}
+
+// Stop drains the process; it does nothing when it has ended.
+func (c *Cell) Stop(t testing.TB) {
+	t.Helper()
+	select {
+	case <-c.exited:
+		return
+	default:
+	}
+	c.signal(t, syscall.SIGCONT)
+	c.signal(t, syscall.SIGTERM)
+	select {
+	case <-c.exited:
+		if c.err != nil {
+			t.Errorf("cell process %s stopped with %v", c.Name, c.err)
+		}
+	case <-time.After(40 * time.Second):
+		c.signal(t, syscall.SIGKILL)
+		<-c.exited
+		t.Errorf("cell process %s did not stop within 40 s of SIGTERM", c.Name)
+	}
+}
