@@ -99,8 +99,11 @@ func (s *Service) claimed(ctx context.Context, c Claim, name string, now time.Ti
 func (s *Service) Renew(ctx context.Context, leaf *x509.Certificate, root *x509.Certificate, claimed Holder, r Request) (device.Credentials, error) {
 	now := s.now().UTC()
 	intermediate, _, err := s.store.Authority(ctx, claimed.Tenant)
-	if err != nil {
+	if errors.Is(err, tenancy.ErrNotFound) {
 		return device.Credentials{}, fmt.Errorf("the certificate was not issued by this installation: %w", tenancy.ErrUnauthenticated)
+	}
+	if err != nil {
+		return device.Credentials{}, err
 	}
 	if err := issuedBy(leaf, intermediate, root, now); err != nil {
 		return device.Credentials{}, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -125,8 +126,11 @@ func (s *Invitations) Accept(ctx context.Context, p tenancy.Principal, token str
 		return "", stale
 	}
 	i, err := s.store.PresentedInvitation(ctx, token[:tokenLength/3])
-	if err != nil {
+	if errors.Is(err, tenancy.ErrNotFound) {
 		return "", stale
+	}
+	if err != nil {
+		return "", err
 	}
 	sum := sha256.Sum256([]byte(token))
 	now := s.now().UTC()

@@ -166,21 +166,20 @@ func (s *Store) SetSecondFactor(ctx context.Context, id tenancy.ID, required boo
 // Authority implements device.Store.
 func (s *Store) Authority(ctx context.Context, id tenancy.ID) (certificate, sealedKey []byte, err error) {
 	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, "select certificate, sealed_key from authorities where tenant_id = $1", id).Scan(&certificate, &sealedKey)
+		err := tx.QueryRow(ctx, `select a.certificate, a.sealed_key from tenants t left join authorities a on a.tenant_id = t.id
+			where t.id = $1`, id).Scan(&certificate, &sealedKey)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("organisation %s: %w", id, tenancy.ErrNotFound)
+		}
 		if err != nil {
-			return preparing(fmt.Errorf("read intermediate of tenant %s: %w", id, err))
+			return fmt.Errorf("read intermediate of tenant %s: %w", id, err)
+		}
+		if certificate == nil {
+			return fmt.Errorf("the organisation's certificate authority is being made: try again in some seconds: %w", tenancy.ErrUnavailable)
 		}
 		return nil
 	})
 	return certificate, sealedKey, err
-}
-
-// preparing makes a missing intermediate an ErrUnavailable: it is about to be made.
-func preparing(err error) error {
-	if errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("the organisation's certificate authority is being made: try again in some seconds: %w", tenancy.ErrUnavailable)
-	}
-	return err
 }
 
 // tenantEntry is the tenant as its cell should know it, with its intermediate CA; nil when it is gone, or has none yet.
