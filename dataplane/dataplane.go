@@ -187,7 +187,8 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 	a.letters = jetstream.NewLetterMover(js, a.cfg.Cell, letters{rows, a.cfg.Cell, log, a.counted}, a.log)
 	a.keeper = &letterKeeper{store: a.store, catalog: a.catalog, limits: deadletter.DefaultLimits(), log: a.log, now: a.now}
 	a.totals = selfaudit.NewTotals(jetstream.NewUsage(js, a.cfg.Cell), a.cfg.Partitions)
-	a.watch = &observer{hub: a.hub, metrics: a.metrics, trim: log.Trim, refused: a.overMeasurements, floor: make([]uint64, a.cfg.Partitions), log: a.log, now: a.now}
+	a.watch = &observer{hub: a.hub, metrics: a.metrics, trim: log.Trim, refused: a.overMeasurements, log: a.log, now: a.now}
+	a.watch.lowest = func(ctx context.Context) (uint64, error) { return commits.Lowest(ctx, a.cfg.Partitions) }
 	options := engine.DefaultOptions()
 	options.Measurements = a.cfg.MeasurementsPerDevice
 	for partition := range a.cfg.Partitions {

@@ -57,12 +57,13 @@ type observer struct {
 	hub     *live.Hub
 	metrics *metrics
 	trim    func(ctx context.Context, through uint64) error
+	lowest  func(ctx context.Context) (uint64, error)
 	refused func(*engine.Outputs)
 	log     *slog.Logger
 	now     func() time.Time
 
-	mu      sync.Mutex
-	floor   []uint64
+	mu sync.Mutex
+	// trimmed is the lowest checkpoint that the log was trimmed by.
 	trimmed uint64
 	// committed is the highest sequence of which the rows are stored, since when, and the slowest commit since slowest was asked.
 	committed   uint64
@@ -106,30 +107,26 @@ func (o *observer) lag(newest uint64) time.Duration {
 	return lag
 }
 
-// Checkpointed implements commit.Observer: it trims the log up to the lowest checkpoint of all partitions.
+// Checkpointed implements commit.Observer: it trims the log up to the lowest checkpoint of all partitions, whoever works on them.
 func (o *observer) Checkpointed(ctx context.Context, partition int, through uint64, bytes int) {
 	o.metrics.checkpoint.WithLabelValues(fmt.Sprint(partition)).Set(float64(bytes))
 	o.mu.Lock()
-	o.floor[partition] = through
-	lowest := through
-	for _, f := range o.floor {
-		lowest = min(lowest, f)
-	}
-	due := lowest > o.trimmed+2*keptTail
-	if due {
-		o.trimmed = lowest - keptTail
-	}
-	through = o.trimmed
+	due := through > o.trimmed+2*keptTail
 	o.mu.Unlock()
 	if !due {
 		return
 	}
-	if err := o.trim(ctx, through); err != nil {
-		o.log.WarnContext(ctx, "log not trimmed, the next checkpoint tries again", slog.Any("error", err))
-		o.mu.Lock()
-		o.trimmed = 0
-		o.mu.Unlock()
+	lowest, err := o.lowest(ctx)
+	if err == nil && lowest > keptTail {
+		err = o.trim(ctx, lowest-keptTail)
 	}
+	if err != nil {
+		o.log.WarnContext(ctx, "log not trimmed, the next checkpoint tries again", slog.Any("error", err))
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.trimmed = max(o.trimmed, lowest)
 }
 
 // health answers whether the cell can take events.

@@ -53,6 +53,16 @@ type Range struct {
 	Prefix string
 	// Repeated says that the range was begun before, so that some of it may be stored already.
 	Repeated bool
+
+	hold func(context.Context) error
+}
+
+// held waits until the range is sure to be this process's to store.
+func (r Range) held(ctx context.Context) error {
+	if r.hold == nil {
+		return nil
+	}
+	return r.hold(ctx)
 }
 
 func (r Range) token(table string) string {
@@ -206,6 +216,9 @@ func (in *Inserter) repair(ctx context.Context, r Range, missing *engine.Rows, t
 }
 
 func (in *Inserter) insert(ctx context.Context, r Range, rows *engine.Rows, token string) error {
+	if err := r.held(ctx); err != nil {
+		return err
+	}
 	switch {
 	case len(rows.Events) > 0:
 		return in.store.InsertEvents(ctx, rows.Tenant, uint16(r.Partition), rows.Events, token)

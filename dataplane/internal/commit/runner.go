@@ -25,16 +25,21 @@ type Source interface {
 	Follow(ctx context.Context, partition int, after uint64, deliver func(engine.Frame) error) error
 }
 
-// Ends records where the log was cut.
+// Ends records where the log was cut, and which checkpoint counts. Only the process that loaded last may save.
 type Ends interface {
 	Load(ctx context.Context, partition int) (checkpoint uint64, ends []uint64, err error)
 	Save(ctx context.Context, partition int, checkpoint uint64, ends []uint64) error
 }
 
-// Checkpoints keeps snapshots.
+// Checkpoints keeps snapshots, each by the position it was taken at. The one that counts is the one that Ends names: what a
+// process stores that has lost the partition without knowing is never looked at.
 type Checkpoints interface {
-	LoadCheckpoint(ctx context.Context, partition int) ([]byte, error)
-	SaveCheckpoint(ctx context.Context, partition int, data []byte) error
+	// LoadCheckpoint returns nil when there is none.
+	LoadCheckpoint(ctx context.Context, partition int, position uint64) ([]byte, error)
+	SaveCheckpoint(ctx context.Context, partition int, position uint64, data []byte) error
+	DropCheckpoint(ctx context.Context, partition int, position uint64) error
+	// SweepCheckpoints drops all of the partition but one.
+	SweepCheckpoints(ctx context.Context, partition int, but uint64) error
 }
 
 // Usage takes totals.
@@ -48,7 +53,7 @@ type Observer interface {
 	Stepped(rows []engine.EventRow)
 	// Committed is called when a range is stored, up to a sequence; oldest is the log's time of its first frame.
 	Committed(partition int, through uint64, out *engine.Outputs, oldest time.Time)
-	// Checkpointed is called when everything up to through is stored and never needed from the log again.
+	// Checkpointed is called when everything up to through is stored and never needed from the log again, by any process.
 	Checkpointed(ctx context.Context, partition int, through uint64, bytes int)
 }
 
@@ -75,6 +80,9 @@ type Deps struct {
 	Observer    Observer
 	Log         *slog.Logger
 	Now         func() time.Time
+	// Hold waits until this process is sure to have the partition; nil: nobody else can have it. A process that slept may
+	// find that it has not.
+	Hold func(ctx context.Context) error
 }
 
 const (
@@ -114,11 +122,15 @@ type Runner struct {
 	slots chan struct{}
 	jobs  chan *job
 	retry time.Duration
+	// named is the checkpoint that the ends name; cut's own.
+	named uint64
 	// stored is the newest checkpoint, published the version of the newest totals at the ledger, spent a smoothed
 	// duration of a range's inserts.
 	stored    atomic.Uint64
 	published atomic.Uint64
 	spent     atomic.Int64
+	// bytes is the size of the newest checkpoint.
+	bytes atomic.Int64
 }
 
 // job is one range on its way to the store.
@@ -129,9 +141,11 @@ type job struct {
 	// snapshot is nil when the range ends without a checkpoint; saved is closed when it is stored.
 	snapshot []byte
 	saved    chan struct{}
-	totals   []engine.Total
-	usageTo  uint64
-	done     chan error
+	// adopted is the checkpoint that the ends name from this range on, instead of superseded; 0: no other than before.
+	adopted, superseded uint64
+	totals              []engine.Total
+	usageTo             uint64
+	done                chan error
 }
 
 // New returns a runner.
@@ -177,15 +191,36 @@ func (r *Runner) Run(ctx context.Context) error {
 	g.Go(func() error { return r.finish(gctx) })
 	err := g.Wait()
 	stopFollow()
+	if err == nil && ctx.Err() != nil {
+		err = r.adoptLast(work)
+	}
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("partition %d: %w", r.cfg.Partition, err)
 	}
 	return nil
 }
 
+// adoptLast makes the last checkpoint of a clean stop the one that counts, so that the next owner repeats nothing.
+func (r *Runner) adoptLast(ctx context.Context) error {
+	stored, named := r.stored.Load(), r.named
+	if stored <= named {
+		return nil
+	}
+	r.ends = slices.DeleteFunc(r.ends, func(end uint64) bool { return end <= stored })
+	if err := r.record(ctx, stored); err != nil {
+		return err
+	}
+	return r.deps.Checkpoints.DropCheckpoint(ctx, r.cfg.Partition, named)
+}
+
 // recover loads the checkpoint and the ends that were recorded after it.
 func (r *Runner) recover(ctx context.Context) error {
-	data, err := r.deps.Checkpoints.LoadCheckpoint(ctx, r.cfg.Partition)
+	covered, ends, err := r.deps.Ends.Load(ctx, r.cfg.Partition)
+	if err != nil {
+		return err
+	}
+	r.named = covered
+	data, err := r.deps.Checkpoints.LoadCheckpoint(ctx, r.cfg.Partition, covered)
 	if err != nil {
 		return err
 	}
@@ -204,13 +239,12 @@ func (r *Runner) recover(ctx context.Context) error {
 			return fmt.Errorf("checkpoint of partition %d: %w", r.cfg.Partition, err)
 		}
 	}
-	covered, ends, err := r.deps.Ends.Load(ctx, r.cfg.Partition)
-	if err != nil {
-		return err
-	}
 	if covered > r.state.Position() {
 		return fmt.Errorf("commits of partition %d begin after %d, its checkpoint ends at %d: restore the checkpoint",
 			r.cfg.Partition, covered, r.state.Position())
+	}
+	if err := r.deps.Checkpoints.SweepCheckpoints(ctx, r.cfg.Partition, covered); err != nil {
+		return err
 	}
 	r.stored.Store(r.state.Position())
 	r.from = r.state.Position() + 1
@@ -338,14 +372,17 @@ func (r *Runner) drain(ctx context.Context) error {
 func (r *Runner) cut(ctx context.Context, repeated bool) error {
 	out, through, now := r.out, r.state.Position(), r.deps.Now()
 	r.out, r.lastCut = &engine.Outputs{}, now
+	j := &job{out: out, through: through, oldest: time.Unix(0, r.first), done: make(chan error, 1), saved: make(chan struct{})}
 	if !repeated && out.Frames > 0 {
 		stored := r.stored.Load()
 		r.ends = append(slices.DeleteFunc(r.ends, func(end uint64) bool { return end <= stored }), through)
 		if err := r.record(ctx, stored); err != nil {
 			return err
 		}
+		if stored > r.named {
+			j.adopted, j.superseded, r.named = stored, r.named, stored
+		}
 	}
-	j := &job{out: out, through: through, oldest: time.Unix(0, r.first), done: make(chan error, 1), saved: make(chan struct{})}
 	if now.Sub(r.lastUsage) >= usageInterval {
 		r.lastUsage = now
 		j.totals, j.usageTo = r.state.Usage(r.published.Load()), through
@@ -357,7 +394,7 @@ func (r *Runner) cut(ctx context.Context, repeated bool) error {
 	if changed || len(r.recorded) == 0 && now.Sub(r.lastPoint) >= r.cfg.CheckpointInterval {
 		r.checkpoint(j, now)
 	}
-	work := Range{Partition: r.cfg.Partition, From: r.from, To: through, Prefix: r.prefix, Repeated: repeated}
+	work := Range{Partition: r.cfg.Partition, From: r.from, To: through, Prefix: r.prefix, Repeated: repeated, hold: r.deps.Hold}
 	r.from = through + 1
 	go func() { // finish waits for it
 		start := r.deps.Now()
@@ -421,6 +458,9 @@ func (r *Runner) finish(ctx context.Context) error {
 			return err
 		}
 		r.deps.Observer.Committed(r.cfg.Partition, j.through, j.out, j.oldest)
+		if j.adopted > 0 {
+			r.supersede(ctx, j)
+		}
 		if len(j.totals) > 0 {
 			if err := r.deps.Usage.Publish(ctx, r.cfg.Partition, j.totals); err != nil {
 				// They are absolute: the next publication has all that changed since the last that arrived.
@@ -433,15 +473,23 @@ func (r *Runner) finish(ctx context.Context) error {
 			continue
 		}
 		if err := r.persist(ctx, "checkpoint", func() error {
-			return r.deps.Checkpoints.SaveCheckpoint(ctx, r.cfg.Partition, j.snapshot)
+			return r.deps.Checkpoints.SaveCheckpoint(ctx, r.cfg.Partition, j.through, j.snapshot)
 		}); err != nil {
 			return err
 		}
 		r.stored.Store(j.through)
+		r.bytes.Store(int64(len(j.snapshot)))
 		close(j.saved)
-		r.deps.Observer.Checkpointed(ctx, r.cfg.Partition, j.through, len(j.snapshot))
 	}
 	return nil
+}
+
+// supersede drops the checkpoint before the one that counts now, which the log is not needed for any more.
+func (r *Runner) supersede(ctx context.Context, j *job) {
+	if err := r.deps.Checkpoints.DropCheckpoint(ctx, r.cfg.Partition, j.superseded); err != nil && ctx.Err() == nil {
+		r.deps.Log.WarnContext(ctx, "old checkpoint not dropped, the next start does it", slog.Int("partition", r.cfg.Partition), slog.Any("error", err))
+	}
+	r.deps.Observer.Checkpointed(ctx, r.cfg.Partition, j.adopted, int(r.bytes.Load()))
 }
 
 // permanent says that trying again cannot help.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -21,21 +22,21 @@ const events = 400
 // world is everything outside a runner. It survives the runner's crashes, which it causes: at any call, before or after
 // the call took effect.
 type world struct {
-	mu         sync.Mutex
-	r          *rand.Rand
-	crash      context.CancelFunc
-	crashes    int
-	dead       bool
-	frames     []engine.Frame
-	ends       []uint64
-	covered    uint64
-	checkpoint []byte
-	tokens     map[string]bool
-	rows       map[Place]int
-	windows    map[string]engine.WindowRow
-	parked     map[string][]byte
-	totals     map[int64]engine.Total
-	broken     map[tenancy.ID]bool
+	mu      sync.Mutex
+	r       *rand.Rand
+	crash   context.CancelFunc
+	crashes int
+	dead    bool
+	frames  []engine.Frame
+	ends    []uint64
+	covered uint64
+	points  map[uint64][]byte
+	tokens  map[string]bool
+	rows    map[Place]int
+	windows map[string]engine.WindowRow
+	parked  map[string][]byte
+	totals  map[int64]engine.Total
+	broken  map[tenancy.ID]bool
 }
 
 var (
@@ -93,10 +94,21 @@ func (w *world) Save(_ context.Context, _ int, covered uint64, ends []uint64) er
 	return w.call(func() { w.covered, w.ends = covered, slices.Clone(ends) })
 }
 
-func (w *world) LoadCheckpoint(context.Context, int) ([]byte, error) { return w.checkpoint, nil }
+func (w *world) LoadCheckpoint(_ context.Context, _ int, position uint64) ([]byte, error) {
+	return w.points[position], nil
+}
 
-func (w *world) SaveCheckpoint(_ context.Context, _ int, data []byte) error {
-	return w.call(func() { w.checkpoint = slices.Clone(data) })
+func (w *world) SaveCheckpoint(_ context.Context, _ int, position uint64, data []byte) error {
+	return w.call(func() { w.points[position] = slices.Clone(data) })
+}
+
+func (w *world) DropCheckpoint(_ context.Context, _ int, position uint64) error {
+	return w.call(func() { delete(w.points, position) })
+}
+
+func (w *world) SweepCheckpoints(_ context.Context, _ int, but uint64) error {
+	maps.DeleteFunc(w.points, func(position uint64, _ []byte) bool { return position != but })
+	return nil
 }
 
 func (w *world) Provision(context.Context, tenancy.ID) error { return nil }
@@ -200,7 +212,7 @@ func (w *world) Unpark(_ context.Context, name string) error {
 
 func newWorld(seed uint64, crashes int) *world {
 	w := &world{
-		r: rand.New(rand.NewPCG(seed, 1)), crashes: crashes, tokens: map[string]bool{}, rows: map[Place]int{},
+		r: rand.New(rand.NewPCG(seed, 1)), crashes: crashes, tokens: map[string]bool{}, rows: map[Place]int{}, points: map[uint64][]byte{},
 		windows: map[string]engine.WindowRow{}, parked: map[string][]byte{}, totals: map[int64]engine.Total{}, broken: map[tenancy.ID]bool{},
 	}
 	at := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC).UnixNano()

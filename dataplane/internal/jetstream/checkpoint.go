@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/millwright-io/millwright/proto/subject"
 )
 
-// Objects is the cell's object store: a checkpoint a partition, and what had to be put aside.
+// Objects is the cell's object store: checkpoints of the partitions, and what had to be put aside.
 type Objects struct{ store jetstream.ObjectStore }
 
 // OpenObjects finds the cell's object store.
@@ -22,9 +23,13 @@ func OpenObjects(ctx context.Context, js jetstream.JetStream, cell string) (*Obj
 	return &Objects{store}, nil
 }
 
-// LoadCheckpoint returns a partition's checkpoint, or nil when there is none.
-func (o *Objects) LoadCheckpoint(ctx context.Context, partition int) ([]byte, error) {
-	data, err := o.store.GetBytes(ctx, subject.CommitKey(partition))
+// LoadCheckpoint returns a partition's checkpoint of a position, or nil when there is none.
+func (o *Objects) LoadCheckpoint(ctx context.Context, partition int, position uint64) ([]byte, error) {
+	data, err := o.store.GetBytes(ctx, checkpointName(partition, position))
+	if errors.Is(err, jetstream.ErrObjectNotFound) {
+		// Earlier versions kept one by the partition alone.
+		data, err = o.store.GetBytes(ctx, subject.CommitKey(partition))
+	}
 	if errors.Is(err, jetstream.ErrObjectNotFound) {
 		return nil, nil
 	}
@@ -34,12 +39,48 @@ func (o *Objects) LoadCheckpoint(ctx context.Context, partition int) ([]byte, er
 	return data, nil
 }
 
-// SaveCheckpoint replaces a partition's checkpoint; the old one stays until the new one is whole.
-func (o *Objects) SaveCheckpoint(ctx context.Context, partition int, data []byte) error {
-	if _, err := o.store.PutBytes(ctx, subject.CommitKey(partition), data); err != nil {
+// SaveCheckpoint stores a partition's checkpoint of a position beside the others.
+func (o *Objects) SaveCheckpoint(ctx context.Context, partition int, position uint64, data []byte) error {
+	if _, err := o.store.PutBytes(ctx, checkpointName(partition, position), data); err != nil {
 		return fmt.Errorf("save checkpoint of partition %d: %w", partition, err)
 	}
 	return nil
+}
+
+// DropCheckpoint forgets a partition's checkpoint of a position, if there is one.
+func (o *Objects) DropCheckpoint(ctx context.Context, partition int, position uint64) error {
+	err := o.store.Delete(ctx, checkpointName(partition, position))
+	if errors.Is(err, jetstream.ErrObjectNotFound) {
+		err = o.store.Delete(ctx, subject.CommitKey(partition))
+	}
+	if err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
+		return fmt.Errorf("drop checkpoint of partition %d: %w", partition, err)
+	}
+	return nil
+}
+
+// SweepCheckpoints forgets all checkpoints of a partition but that of one position.
+func (o *Objects) SweepCheckpoints(ctx context.Context, partition int, but uint64) error {
+	infos, err := o.store.List(ctx)
+	if errors.Is(err, jetstream.ErrNoObjectsFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("list checkpoints of partition %d: %w", partition, err)
+	}
+	for _, info := range infos {
+		if !strings.HasPrefix(info.Name, subject.CommitKey(partition)+"/") || info.Name == checkpointName(partition, but) {
+			continue
+		}
+		if err := o.store.Delete(ctx, info.Name); err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
+			return fmt.Errorf("drop checkpoint of partition %d: %w", partition, err)
+		}
+	}
+	return nil
+}
+
+func checkpointName(partition int, position uint64) string {
+	return fmt.Sprintf("%s/%d", subject.CommitKey(partition), position)
 }
 
 // Park puts data aside under a name.

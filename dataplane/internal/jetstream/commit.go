@@ -3,8 +3,10 @@ package jetstream
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -22,8 +24,14 @@ var ErrFenced = errors.New("another process works on this partition")
 type Commits struct {
 	kv jetstream.KeyValue
 
-	mu        sync.Mutex
-	revisions map[int]uint64
+	mu     sync.Mutex
+	claims map[int]claim
+}
+
+// claim is this process's right to a partition's entry: its name, and the revision that nobody else wrote since.
+type claim struct {
+	writer   string
+	revision uint64
 }
 
 // OpenCommits finds the cell's commit bucket.
@@ -32,39 +40,83 @@ func OpenCommits(ctx context.Context, js jetstream.JetStream, cell string) (*Com
 	if err != nil {
 		return nil, fmt.Errorf("open commit bucket: %w", err)
 	}
-	return &Commits{kv: kv, revisions: map[int]uint64{}}, nil
+	return &Commits{kv: kv, claims: map[int]claim{}}, nil
 }
 
-// Load returns the sequence that the last checkpoint covers and the ends recorded since; zeros for a new partition. It
-// makes this process the partition's writer.
+// Load returns the sequence of the checkpoint that counts and the ends recorded since; zeros for a new partition. It makes
+// this process the partition's writer by writing the entry again: whoever was it before cannot save any more.
 func (c *Commits) Load(ctx context.Context, partition int) (checkpoint uint64, ends []uint64, err error) {
-	entry, err := c.kv.Get(ctx, subject.CommitKey(partition))
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		c.note(partition, 0)
-		return 0, nil, nil
+	for {
+		r, err := c.claim(ctx, partition)
+		if err == nil {
+			return r.GetCheckpoint(), r.GetEnds(), nil
+		}
+		if !isWrongRevision(err) || ctx.Err() != nil {
+			return 0, nil, fmt.Errorf("load commits of partition %d: %w", partition, err)
+		}
+		// Somebody saved in between: what is there now counts.
 	}
-	if err != nil {
-		return 0, nil, fmt.Errorf("load commits of partition %d: %w", partition, err)
-	}
+}
+
+func (c *Commits) claim(ctx context.Context, partition int) (*logv1.CommitRange, error) {
 	var r logv1.CommitRange
-	if err := proto.Unmarshal(entry.Value(), &r); err != nil {
-		return 0, nil, fmt.Errorf("read commits of partition %d: %w", partition, err)
+	revision := uint64(0)
+	entry, err := c.kv.Get(ctx, subject.CommitKey(partition))
+	switch {
+	case err == nil:
+		if err := proto.Unmarshal(entry.Value(), &r); err != nil {
+			return nil, err
+		}
+		revision = entry.Revision()
+	case !errors.Is(err, jetstream.ErrKeyNotFound):
+		return nil, err
 	}
-	c.note(partition, entry.Revision())
-	return r.GetCheckpoint(), r.GetEnds(), nil
+	r.Writer = rand.Text()
+	value, err := encode(&r)
+	if err != nil {
+		return nil, err
+	}
+	if revision, err = c.kv.Update(ctx, subject.CommitKey(partition), value, revision); err != nil {
+		return nil, err
+	}
+	c.note(partition, claim{r.GetWriter(), revision})
+	return &r, nil
+}
+
+// Lowest returns the lowest checkpoint that counts, over so many partitions; 0 while one has none.
+func (c *Commits) Lowest(ctx context.Context, partitions int) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	lowest := uint64(math.MaxUint64)
+	for partition := range partitions {
+		entry, err := c.kv.Get(ctx, subject.CommitKey(partition))
+		if errors.Is(err, jetstream.ErrKeyNotFound) {
+			return 0, nil
+		}
+		if err != nil {
+			return 0, fmt.Errorf("look at commits of partition %d: %w", partition, err)
+		}
+		var r logv1.CommitRange
+		if err := proto.Unmarshal(entry.Value(), &r); err != nil {
+			return 0, fmt.Errorf("read commits of partition %d: %w", partition, err)
+		}
+		lowest = min(lowest, r.GetCheckpoint())
+	}
+	return lowest, nil
 }
 
 // Save records the ends durably. It fails with ErrFenced when another process saved since.
 func (c *Commits) Save(ctx context.Context, partition int, checkpoint uint64, ends []uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	value, err := proto.MarshalOptions{Deterministic: true}.Marshal(&logv1.CommitRange{Checkpoint: checkpoint, Ends: ends})
+	mine := c.mine(partition)
+	value, err := encode(&logv1.CommitRange{Checkpoint: checkpoint, Ends: ends, Writer: mine.writer})
 	if err != nil {
 		return fmt.Errorf("encode commits of partition %d: %w", partition, err)
 	}
-	revision, err := c.kv.Update(ctx, subject.CommitKey(partition), value, c.revision(partition))
+	mine.revision, err = c.kv.Update(ctx, subject.CommitKey(partition), value, mine.revision)
 	if err == nil {
-		c.note(partition, revision)
+		c.note(partition, mine)
 		return nil
 	}
 	if !isWrongRevision(err) {
@@ -73,7 +125,7 @@ func (c *Commits) Save(ctx context.Context, partition int, checkpoint uint64, en
 	// An earlier try may have been stored though its answer was lost.
 	entry, getErr := c.kv.Get(ctx, subject.CommitKey(partition))
 	if getErr == nil && bytes.Equal(entry.Value(), value) {
-		c.note(partition, entry.Revision())
+		c.note(partition, claim{mine.writer, entry.Revision()})
 		return nil
 	}
 	if getErr != nil {
@@ -88,14 +140,18 @@ func isWrongRevision(err error) bool {
 		errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
 }
 
-func (c *Commits) note(partition int, revision uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.revisions[partition] = revision
+func encode(r *logv1.CommitRange) ([]byte, error) {
+	return proto.MarshalOptions{Deterministic: true}.Marshal(r)
 }
 
-func (c *Commits) revision(partition int) uint64 {
+func (c *Commits) note(partition int, mine claim) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.revisions[partition]
+	c.claims[partition] = mine
+}
+
+func (c *Commits) mine(partition int) claim {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.claims[partition]
 }

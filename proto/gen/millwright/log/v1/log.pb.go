@@ -122,10 +122,12 @@ func (x *DeadLetter) GetProtocol() string {
 // of each. A retry after a crash cuts the log at the same places.
 type CommitRange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Sequence up to which the checkpoint covers the log.
+	// Sequence up to which the checkpoint that counts covers the log.
 	Checkpoint uint64 `protobuf:"varint,1,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
 	// The last sequence of each commit since then, rising.
-	Ends          []uint64 `protobuf:"varint,2,rep,packed,name=ends,proto3" json:"ends,omitempty"`
+	Ends []uint64 `protobuf:"varint,2,rep,packed,name=ends,proto3" json:"ends,omitempty"`
+	// Who wrote this, new with every time that a process takes the partition.
+	Writer        string `protobuf:"bytes,3,opt,name=writer,proto3" json:"writer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -174,6 +176,13 @@ func (x *CommitRange) GetEnds() []uint64 {
 	return nil
 }
 
+func (x *CommitRange) GetWriter() string {
+	if x != nil {
+		return x.Writer
+	}
+	return ""
+}
+
 var File_millwright_log_v1_log_proto protoreflect.FileDescriptor
 
 const file_millwright_log_v1_log_proto_rawDesc = "" +
@@ -188,12 +197,13 @@ const file_millwright_log_v1_log_proto_rawDesc = "" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x16\n" +
 	"\x06detail\x18\x05 \x01(\tR\x06detail\x12\x18\n" +
 	"\apayload\x18\x06 \x01(\fR\apayload\x12\x1a\n" +
-	"\bprotocol\x18\a \x01(\tR\bprotocol\"A\n" +
+	"\bprotocol\x18\a \x01(\tR\bprotocol\"Y\n" +
 	"\vCommitRange\x12\x1e\n" +
 	"\n" +
 	"checkpoint\x18\x01 \x01(\x04R\n" +
 	"checkpoint\x12\x12\n" +
-	"\x04ends\x18\x02 \x03(\x04R\x04endsBGZEgithub.com/millwright-io/millwright/proto/gen/millwright/log/v1;logv1b\x06proto3"
+	"\x04ends\x18\x02 \x03(\x04R\x04ends\x12\x16\n" +
+	"\x06writer\x18\x03 \x01(\tR\x06writerBGZEgithub.com/millwright-io/millwright/proto/gen/millwright/log/v1;logv1b\x06proto3"
 
 var (
 	file_millwright_log_v1_log_proto_rawDescOnce sync.Once

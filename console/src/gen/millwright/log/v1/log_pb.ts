@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/log/v1/log.proto.
  */
 export const file_millwright_log_v1_log: GenFile = /*@__PURE__*/
-  fileDesc("ChttaWxsd3JpZ2h0L2xvZy92MS9sb2cucHJvdG8SEW1pbGx3cmlnaHQubG9nLnYxIqYBCgpEZWFkTGV0dGVyEhEKCXRlbmFudF9pZBgBIAEoCRIRCglkZXZpY2VfaWQYAiABKAkSLwoLcmVjZWl2ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgEIAEoCRIOCgZkZXRhaWwYBSABKAkSDwoHcGF5bG9hZBgGIAEoDBIQCghwcm90b2NvbBgHIAEoCSIvCgtDb21taXRSYW5nZRISCgpjaGVja3BvaW50GAEgASgEEgwKBGVuZHMYAiADKARCR1pFZ2l0aHViLmNvbS9taWxsd3JpZ2h0LWlvL21pbGx3cmlnaHQvcHJvdG8vZ2VuL21pbGx3cmlnaHQvbG9nL3YxO2xvZ3YxYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("ChttaWxsd3JpZ2h0L2xvZy92MS9sb2cucHJvdG8SEW1pbGx3cmlnaHQubG9nLnYxIqYBCgpEZWFkTGV0dGVyEhEKCXRlbmFudF9pZBgBIAEoCRIRCglkZXZpY2VfaWQYAiABKAkSLwoLcmVjZWl2ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgEIAEoCRIOCgZkZXRhaWwYBSABKAkSDwoHcGF5bG9hZBgGIAEoDBIQCghwcm90b2NvbBgHIAEoCSI/CgtDb21taXRSYW5nZRISCgpjaGVja3BvaW50GAEgASgEEgwKBGVuZHMYAiADKAQSDgoGd3JpdGVyGAMgASgJQkdaRWdpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L2xvZy92MTtsb2d2MWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * DeadLetter is a message that could not be understood, kept as it came.
@@ -77,7 +77,7 @@ export const DeadLetterSchema: GenMessage<DeadLetter> = /*@__PURE__*/
  */
 export type CommitRange = Message<"millwright.log.v1.CommitRange"> & {
   /**
-   * Sequence up to which the checkpoint covers the log.
+   * Sequence up to which the checkpoint that counts covers the log.
    *
    * @generated from field: uint64 checkpoint = 1;
    */
@@ -89,6 +89,13 @@ export type CommitRange = Message<"millwright.log.v1.CommitRange"> & {
    * @generated from field: repeated uint64 ends = 2;
    */
   ends: bigint[];
+
+  /**
+   * Who wrote this, new with every time that a process takes the partition.
+   *
+   * @generated from field: string writer = 3;
+   */
+  writer: string;
 };
 
 /**
