@@ -16,6 +16,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/cell"
 	"github.com/millwright-io/millwright/controlplane/internal/limit"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
+	"github.com/millwright-io/millwright/controlplane/internal/tokenkey"
 	"github.com/millwright-io/millwright/controlplane/internal/web"
 	"github.com/millwright-io/millwright/tenancy"
 	"github.com/millwright-io/millwright/tenancy/lastuse"
@@ -110,6 +111,10 @@ type Config struct {
 	KEKFile string
 	// DeviceCertificateLife is how long a device's certificate lives: 1 minute to 825 days.
 	DeviceCertificateLife time.Duration
+	// TokenKeyPeriod is how long a key signs cell tokens before the next one does.
+	TokenKeyPeriod time.Duration
+	// TokenKeyAhead is how long that next one is published to the cells, and in the key set, before it signs.
+	TokenKeyAhead time.Duration
 	// GatewayCertificateDir takes gateway.pem, gateway-key.pem and ca.pem, kept fresh; empty: none are written.
 	GatewayCertificateDir string
 	// GatewayHosts are names and addresses in the gateway's certificate, besides localhost, 127.0.0.1 and ::1.
@@ -142,6 +147,8 @@ func DefaultConfig() Config {
 		LimitsEvery:           limit.Every,
 		DeletionGrace:         7 * 24 * time.Hour,
 		DeviceCertificateLife: authority.DeviceLife,
+		TokenKeyPeriod:        tokenkey.DefaultPeriod,
+		TokenKeyAhead:         tokenkey.DefaultAhead,
 		LastUseInterval:       lastuse.Interval,
 	}
 }
@@ -157,6 +164,12 @@ const minCertificateLife, maxCertificateLife = time.Minute, 825 * 24 * time.Hour
 func (c Config) crl(id tenancy.ID) string {
 	return strings.TrimRight(c.PublicURL, "/") + web.CRLPath + string(id) + ".crl"
 }
+
+// mostKeySetAge is how long the key set of cell tokens may be kept at most: a key that leaked is in such copies so long.
+const mostKeySetAge = 5 * time.Minute
+
+// keySetAge is well below the time that a key is published before it signs.
+func (c Config) keySetAge() time.Duration { return min(mostKeySetAge, c.TokenKeyAhead/2) }
 
 // Validate returns everything that is wrong, joined, each as one sentence.
 func (c Config) Validate() error {
@@ -185,6 +198,8 @@ func (c Config) Validate() error {
 	check(c.KEKFile != "", "kek file: name the file of the key-encryption key; it is made when missing")
 	check(c.DeviceCertificateLife >= minCertificateLife && c.DeviceCertificateLife <= maxCertificateLife,
 		"device certificate life %s: want %s to %s", c.DeviceCertificateLife, minCertificateLife, maxCertificateLife)
+	check(c.TokenKeyAhead >= time.Second && c.TokenKeyAhead <= c.TokenKeyPeriod,
+		"token key ahead %s: want 1s to the token key period, %s", c.TokenKeyAhead, c.TokenKeyPeriod)
 	check(c.NATSURL != "", "nats url: name the server, e.g. nats://127.0.0.1:4222")
 	check(c.NATSUser == "" || c.NATSPasswordFile != "", "nats password file: name it, as there is a nats user")
 	for _, address := range c.Operators {

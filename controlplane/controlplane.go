@@ -36,6 +36,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane/internal/rpc"
 	"github.com/millwright-io/millwright/controlplane/internal/smtp"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
+	"github.com/millwright-io/millwright/controlplane/internal/tokenkey"
 	"github.com/millwright-io/millwright/migrations"
 	"github.com/millwright-io/millwright/tenancy/lastuse"
 	"github.com/millwright-io/millwright/tenancy/ratelimit"
@@ -60,6 +61,8 @@ type App struct {
 	limiter *ratelimit.Limiter
 	vault   *authority.Vault
 	keys    *authority.Authority
+
+	tokenKeys *tokenkey.Service
 
 	requests *limit.Requests
 	tally    *tally.Tally
@@ -125,8 +128,10 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	catalog := nats.NewCatalog(a.nats, cfg.Replicas)
 	a.worker = tenant.NewWorker(a.store, a.keys, catalog, rpc.AuditLine, log, a.now)
 	tenants := tenant.NewService(a.store, a.worker, names, tenant.Plans(a.plans), cfg.DeletionGrace, a.now)
-	tokenID, tokenKey := a.keys.TokenKey()
-	a.distributor = distribute.New(a.store, catalog, names, tokenID, publicKey(tokenKey), log)
+	a.distributor = distribute.New(a.store, catalog, names, log)
+	if err := a.openTokenKeys(ctx); err != nil {
+		return nil, err
+	}
 	a.callers = caller.NewMemory(a.store, log)
 	a.lastUses = lastuse.New(func(ctx context.Context, uses []lastuse.Use) error {
 		return a.store.RecordKeyUses(ctx, key.PlaneControl, uses)
@@ -193,6 +198,16 @@ func (a *App) openAuthority(ctx context.Context) error {
 	return err
 }
 
+// openTokenKeys makes the first key of cell tokens when there is none; the cells must be registered.
+func (a *App) openTokenKeys(ctx context.Context) error {
+	policy := tokenkey.Policy{Period: a.cfg.TokenKeyPeriod, Ahead: a.cfg.TokenKeyAhead}
+	a.tokenKeys = tokenkey.NewService(a.store, a.vault, policy, a.log, a.now)
+	if err := a.tokenKeys.Keep(ctx); err != nil {
+		return err
+	}
+	return a.tokenKeys.Check(ctx)
+}
+
 // openMail prepares the courier, when there is a mail server.
 func (a *App) openMail() error {
 	if a.cfg.MailURLFile == "" {
@@ -240,6 +255,7 @@ func (a *App) Run(ctx context.Context) error {
 	defer a.close()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.distributor.Run(ctx) })
+	g.Go(func() error { return a.tokenKeys.Run(ctx) })
 	g.Go(func() error { return a.callers.Run(ctx) })
 	g.Go(func() error { return a.lastUses.Run(ctx) })
 	if a.courier != nil {

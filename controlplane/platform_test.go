@@ -82,7 +82,7 @@ func TestAnOperatorIsKnownByTheirVerifiedAddress(t *testing.T) {
 // platformFields fill the requests of the platform's RPCs with what is not there.
 var platformFields = map[string]any{
 	"cell": "nowhere", "tenantId": strings.Repeat("a", 16),
-	"flag": "nothing_yet", "announcementId": "nothing", "text": " ", "severity": "SEVERITY_INFO", "name": "devices", "reason": "none", "value": 1,
+	"flag": "nothing_yet", "announcementId": "nothing", "keyId": "nothing", "text": " ", "severity": "SEVERITY_INFO", "name": "devices", "reason": "none", "value": 1,
 }
 
 func (s *stack) platform(a as) platformv1connect.PlatformServiceClient {

@@ -2,7 +2,6 @@ package controlplane
 
 import (
 	"context"
-	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"log/slog"
@@ -42,13 +41,7 @@ import (
 	"github.com/millwright-io/millwright/tenancy/ory"
 	chain "github.com/millwright-io/millwright/tenancy/rpc"
 	"github.com/millwright-io/millwright/tenancy/tally"
-	"github.com/millwright-io/millwright/tenancy/token"
 )
-
-func publicKey(key ed25519.PrivateKey) ed25519.PublicKey {
-	public, _ := key.Public().(ed25519.PublicKey)
-	return public
-}
 
 // handler is the public origin: Connect at each service's path, REST below /api/, identity flows, the console.
 func (a *App) handler(cells []Cell, tenants *tenant.Service) (http.Handler, error) {
@@ -89,6 +82,7 @@ func (a *App) handler(cells []Cell, tenants *tenant.Service) (http.Handler, erro
 		mux.Handle("GET /mailbox/", mailbox)
 	}
 	mux.Handle("GET "+web.CRLPath, a.revocationLists())
+	mux.Handle("GET "+web.JWKSPath, web.JWKS(a.publishedKeys, a.cfg.keySetAge(), a.now, a.log))
 	mux.HandleFunc("GET /healthz", a.healthz)
 	mux.HandleFunc("GET /readyz", a.readyz)
 	urls := make([]string, 0, len(cells))
@@ -100,6 +94,16 @@ func (a *App) handler(cells []Cell, tenants *tenant.Service) (http.Handler, erro
 		web.SecurityHeaders(w.Header())
 		mux.ServeHTTP(w, r)
 	}), nil
+}
+
+// publishedKeys are the public keys of cell tokens.
+func (a *App) publishedKeys(ctx context.Context) ([]web.SigningKey, error) {
+	keys, err := a.tokenKeys.Published(ctx)
+	list := make([]web.SigningKey, 0, len(keys))
+	for _, k := range keys {
+		list = append(list, web.SigningKey{ID: k.ID, Public: k.Public})
+	}
+	return list, err
 }
 
 // crossOrigin refuses what another origin's page sends with a signed-in person's cookie.
@@ -140,13 +144,12 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 			Region: cell.Region, URL: cell.URL, IngestURL: cell.IngestURL, MQTTAddress: cell.MQTTAddress, MQTTWebSocketURL: cell.MQTTWebSocketURL,
 		}
 	}
-	tokenID, tokenKey := a.keys.TokenKey()
-	tenantRPC := &rpc.Tenants{Tenants: tenants, Rights: rights, Signer: token.NewSigner(tokenID, tokenKey, a.now), Cells: where}
+	tenantRPC := &rpc.Tenants{Tenants: tenants, Rights: rights, Signer: a.tokenKeys, Cells: where}
 	tenantPath, tenantHandler := tenantv1connect.NewTenantServiceHandler(tenantRPC, c.Options()...)
 	memberPath, memberHandler := memberv1connect.NewMemberServiceHandler(&rpc.Members{
 		Members: member.NewService(a.store, rights, a.now), Invitations: member.NewInvitations(a.store, rights, a.courier != nil, a.now), Tenants: tenantRPC,
 	}, c.Options()...)
-	platformPath, platformHandler := platformv1connect.NewPlatformServiceHandler(&rpc.Platform{Platform: platform.NewService(a.store, a.now)}, c.Options()...)
+	platformPath, platformHandler := platformv1connect.NewPlatformServiceHandler(&rpc.Platform{Platform: platform.NewService(a.store, a.now), TokenKeys: a.tokenKeys}, c.Options()...)
 	cellPath, cellHandler := cellv1connect.NewCellServiceHandler(&rpc.Cells{Cells: a.cells}, c.Options()...)
 	keyPath, keyHandler := keyv1connect.NewKeyServiceHandler(&rpc.Keyring{Keys: keys}, c.Options()...)
 	rolePath, roleHandler := rolev1connect.NewRoleServiceHandler(&rpc.Roles{Roles: rights}, c.Options()...)

@@ -22,6 +22,7 @@ const (
 	ActionPlatformTenants       Action = "platform.tenants"
 	ActionPlatformFlags         Action = "platform.flags"
 	ActionPlatformAnnouncements Action = "platform.announcements"
+	ActionPlatformKeys          Action = "platform.keys"
 
 	ActionTenantRead   Action = "tenant.read"
 	ActionTenantWrite  Action = "tenant.write"
@@ -69,7 +70,7 @@ var account = []Action{ActionAccountRead, ActionAccountFound, ActionAccountSwitc
 
 // platform are what the operators of the installation may do, whatever tenant they act for. No role of a tenant has any.
 var platform = []Action{
-	ActionPlatformRead, ActionPlatformCells, ActionPlatformTenants, ActionPlatformFlags, ActionPlatformAnnouncements,
+	ActionPlatformRead, ActionPlatformCells, ActionPlatformTenants, ActionPlatformFlags, ActionPlatformAnnouncements, ActionPlatformKeys,
 }
 
 // PlatformActions are what an operator of the installation may do.
@@ -130,6 +131,8 @@ var procedures = map[string]Action{
 	"/millwright.platform.v1.PlatformService/Announce":          ActionPlatformAnnouncements,
 	"/millwright.platform.v1.PlatformService/Withdraw":          ActionPlatformAnnouncements,
 	"/millwright.platform.v1.PlatformService/ListAudit":         ActionPlatformRead,
+	"/millwright.platform.v1.PlatformService/ListTokenKeys":     ActionPlatformRead,
+	"/millwright.platform.v1.PlatformService/RetireTokenKey":    ActionPlatformKeys,
 	"/millwright.platform.v1.PlatformService/GetNotices":        ActionAccountRead,
 
 	"/millwright.cell.v1.CellService/ListRegions": ActionAccountRead,

@@ -52,6 +52,8 @@ type Principal struct {
 	Credential Credential
 	// Origin is the credential that a cell token was issued for; for cell tokens only.
 	Origin Credential
+	// SigningKey is the id of the key that signed the cell token; for cell tokens only.
+	SigningKey string
 	// Subject is the person's identity id, or the key's id.
 	Subject string
 	// Actor is how the audit log names the caller: an e-mail address, `key:<id>`, or `service:<account>/key:<id>`.

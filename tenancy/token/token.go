@@ -17,9 +17,15 @@ import (
 // Lifetime is how long a token is valid.
 const Lifetime = 5 * time.Minute
 
+// Aftermath is how long a key must be known after its last signature: as long as that token counts, with the leeway of the
+// cell that reads it, and as much again for clocks of control planes that differ.
+const Aftermath = Lifetime + 2*Leeway
+
+// Leeway is how far clocks may differ.
+const Leeway = 30 * time.Second
+
 const (
 	issuer = "millwright"
-	leeway = 30 * time.Second
 	// maxLength is far above what we sign and keeps hostile input cheap.
 	maxLength = 4096
 )
@@ -85,20 +91,21 @@ type Verifier struct {
 func NewVerifier(cell string, keys Keys, now func() time.Time) *Verifier {
 	return &Verifier{keys: keys, parser: jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}), jwt.WithAudience(cell), jwt.WithIssuer(issuer),
-		jwt.WithExpirationRequired(), jwt.WithLeeway(leeway), jwt.WithTimeFunc(now))}
+		jwt.WithExpirationRequired(), jwt.WithLeeway(Leeway), jwt.WithTimeFunc(now))}
 }
 
 // Verify returns the caller that a token speaks of, or an ErrUnauthenticated that says what is wrong with it.
 func (v *Verifier) Verify(text string) (tenancy.Principal, error) {
 	var c claims
+	var signedBy string
 	if len(text) > maxLength {
 		return tenancy.Principal{}, refuse("it is too long")
 	}
 	_, err := v.parser.ParseWithClaims(text, &c, func(t *jwt.Token) (any, error) {
-		id, _ := t.Header["kid"].(string)
-		key, ok := v.keys(id)
+		signedBy, _ = t.Header["kid"].(string)
+		key, ok := v.keys(signedBy)
 		if !ok || len(key) != ed25519.PublicKeySize {
-			return nil, errors.New("unknown key")
+			return nil, errUnknownKey
 		}
 		return key, nil
 	})
@@ -111,13 +118,15 @@ func (v *Verifier) Verify(text string) (tenancy.Principal, error) {
 	}
 	return tenancy.Principal{
 		Tenant: id, Role: tenancy.Role(c.Role), Credential: tenancy.CredentialCellToken, Subject: c.Subject, Actor: c.Actor,
-		Facilities: c.Facilities, Origin: tenancy.Credential(c.Origin), SecondFactor: c.SecondFactor,
+		SigningKey: signedBy, Facilities: c.Facilities, Origin: tenancy.Credential(c.Origin), SecondFactor: c.SecondFactor,
 	}, nil
 }
 
 func refuse(why string) error {
 	return fmt.Errorf("cell token refused: %s; ask the control plane for a new one: %w", why, tenancy.ErrUnauthenticated)
 }
+
+var errUnknownKey = errors.New("unknown key")
 
 // reason says in our words why a token is bad, without echoing any of it.
 func reason(err error) string {
@@ -130,6 +139,8 @@ func reason(err error) string {
 		return "it is for another cell"
 	case errors.Is(err, jwt.ErrTokenMalformed):
 		return "it is not a token"
+	case errors.Is(err, errUnknownKey):
+		return "the key that signed it is unknown or retired"
 	default:
 		return "its signature cannot be verified"
 	}

@@ -34,7 +34,7 @@ func TestVerifyTakesOnlyOurFreshTokensForThisCell(t *testing.T) {
 	}
 	got, err := verify("eu-1", now.Add(time.Minute), text)
 	want := p
-	want.Credential, want.Origin = tenancy.CredentialCellToken, tenancy.CredentialSession
+	want.Credential, want.Origin, want.SigningKey = tenancy.CredentialCellToken, tenancy.CredentialSession, "k1"
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("verify: %+v, %v", got, err)
 	}

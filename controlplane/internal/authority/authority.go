@@ -1,12 +1,11 @@
 // Package authority is the platform's certificate authority and the keeper of its keys: the root, the tenants'
-// intermediates under it, the devices' leaves, the gateway's server certificate and the signing key of cell tokens.
+// intermediates under it, the devices' leaves and the gateway's server certificate.
 // It imports the standard library only; postgres keeps what it makes.
 package authority
 
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
@@ -46,8 +45,7 @@ type Purpose string
 
 // The purposes.
 const (
-	PurposeRoot      Purpose = "root_ca"
-	PurposeCellToken Purpose = "cell_token"
+	PurposeRoot Purpose = "root_ca"
 )
 
 // PlatformKey is one of the platform's own keys as it is kept.
@@ -75,8 +73,6 @@ type Authority struct {
 	now     func() time.Time
 	root    *x509.Certificate
 	rootKey *ecdsa.PrivateKey
-	token   ed25519.PrivateKey
-	tokenID string
 	issuers issuers
 }
 
@@ -97,18 +93,6 @@ func Open(ctx context.Context, vault *Vault, store Store, options Options, now f
 	if a.rootKey, err = a.openECDSA(ctx, string(PurposeRoot), root.SealedKey); err != nil {
 		return nil, err
 	}
-	signing, err := load(ctx, store, PurposeCellToken, a.newTokenKey)
-	if err != nil {
-		return nil, err
-	}
-	seed, err := vault.Open(ctx, string(PurposeCellToken), signing.SealedKey)
-	if err != nil {
-		return nil, err
-	}
-	if len(seed) != ed25519.SeedSize {
-		return nil, fmt.Errorf("signing key of cell tokens has %d bytes, want %d", len(seed), ed25519.SeedSize)
-	}
-	a.token, a.tokenID = ed25519.NewKeyFromSeed(seed), signing.ID
 	return a, nil
 }
 
@@ -126,25 +110,11 @@ func load(ctx context.Context, store Store, p Purpose, make func(context.Context
 	return store.PlatformKey(ctx, p)
 }
 
-// TokenKey returns the key that signs cell tokens, and its id.
-func (a *Authority) TokenKey() (id string, key ed25519.PrivateKey) { return a.tokenID, a.token }
-
 // Root returns the root certificate as DER.
 func (a *Authority) Root() []byte { return a.root.Raw }
 
 // RootPEM returns the root certificate as PEM.
 func (a *Authority) RootPEM() string { return encode("CERTIFICATE", a.root.Raw) }
-
-func (a *Authority) newTokenKey(ctx context.Context) (PlatformKey, error) {
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return PlatformKey{}, err
-	}
-	sealed, err := a.vault.Seal(ctx, string(PurposeCellToken), private.Seed())
-	return PlatformKey{
-		ID: string(tenancy.NewID()), Purpose: PurposeCellToken, PublicKey: public, Certificate: []byte{}, SealedKey: sealed, CreatedAt: a.now().UTC(),
-	}, err
-}
 
 func (a *Authority) newRoot(ctx context.Context) (PlatformKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -53,7 +53,14 @@ type Entry struct {
 	Key      *key.Key
 	Member   *member.Member
 	Role     *role.Role
-	Verifier ed25519.PublicKey
+	Verifier *Verifier
+}
+
+// Verifier is a public key that cell tokens are signed with.
+type Verifier struct {
+	PublicKey ed25519.PublicKey
+	// Retired: it leaked, and what it signed is to be refused.
+	Retired bool
 }
 
 // Outbox knows what changed and what there is.
@@ -85,20 +92,16 @@ const (
 
 // Distributor serves all cells.
 type Distributor struct {
-	outbox   Outbox
-	catalog  Catalog
-	cells    []string
-	verifier Entry
-	log      *slog.Logger
-	lagging  atomic.Int64
+	outbox  Outbox
+	catalog Catalog
+	cells   []string
+	log     *slog.Logger
+	lagging atomic.Int64
 }
 
-// New returns a distributor; tokenKey is the public key that the cells check tokens with, keyID its name.
-func New(outbox Outbox, catalog Catalog, cells []string, keyID string, tokenKey ed25519.PublicKey, log *slog.Logger) *Distributor {
-	return &Distributor{
-		outbox: outbox, catalog: catalog, cells: cells, log: log,
-		verifier: Entry{Kind: KindVerifier, ID: keyID, Verifier: tokenKey},
-	}
+// New returns a distributor.
+func New(outbox Outbox, catalog Catalog, cells []string, log *slog.Logger) *Distributor {
+	return &Distributor{outbox: outbox, catalog: catalog, cells: cells, log: log}
 }
 
 // Lagging returns how many cells could not be brought up to date at the last attempt.
@@ -164,11 +167,11 @@ func (d *Distributor) serve(ctx context.Context, cell string, wake <-chan struct
 
 func (d *Distributor) keep(ctx context.Context, cell string, wake <-chan struct{}, current func()) error {
 	err := d.outbox.Snapshot(ctx, cell, func(ctx context.Context, entries []Entry) error {
-		n, err := d.catalog.Replace(ctx, cell, append([]Entry{d.verifier}, entries...))
+		n, err := d.catalog.Replace(ctx, cell, entries)
 		if err != nil {
 			return err
 		}
-		d.log.InfoContext(ctx, "catalog is complete", slog.String("cell", cell), slog.Int("entries", len(entries)+1), slog.Int("changed", n))
+		d.log.InfoContext(ctx, "catalog is complete", slog.String("cell", cell), slog.Int("entries", len(entries)), slog.Int("changed", n))
 		return nil
 	})
 	if err != nil {

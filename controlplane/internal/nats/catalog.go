@@ -182,7 +182,9 @@ func entryToProto(e distribute.Entry) (name string, value []byte, err error) {
 		}
 	case distribute.KindVerifier:
 		name = subject.VerifierKey(e.ID)
-		m = &catalogv1.Verifier{KeyId: e.ID, PublicKey: e.Verifier}
+		if e.Verifier != nil {
+			m = verifierToProto(e.ID, *e.Verifier)
+		}
 	default:
 		return "", nil, fmt.Errorf("catalog entry of kind %q is unknown", e.Kind)
 	}
@@ -191,6 +193,14 @@ func entryToProto(e distribute.Entry) (name string, value []byte, err error) {
 	}
 	value, err = proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	return name, value, err
+}
+
+// verifierToProto leaves out the public half of a key that leaked: nothing that it signed can be verified.
+func verifierToProto(id string, v distribute.Verifier) *catalogv1.Verifier {
+	if v.Retired {
+		return &catalogv1.Verifier{KeyId: id, Retired: true}
+	}
+	return &catalogv1.Verifier{KeyId: id, PublicKey: v.PublicKey}
 }
 
 func tenantToProto(t tenant.Tenant) *catalogv1.Tenant {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -74,7 +75,7 @@ func (s *Store) Drain(ctx context.Context, cell string, limit int, deliver func(
 }
 
 func readChanges(ctx context.Context, tx pgx.Tx, cell string, limit int) ([]change, error) {
-	rows, err := tx.Query(ctx, "select seq, tenant_id, kind, object_id from outbox where cell = $1 order by seq limit $2", cell, limit)
+	rows, err := tx.Query(ctx, "select seq, coalesce(tenant_id, ''), kind, object_id from outbox where cell = $1 order by seq limit $2", cell, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read outbox: %w", err)
 	}
@@ -86,6 +87,9 @@ func readChanges(ctx context.Context, tx pgx.Tx, cell string, limit int) ([]chan
 
 // readEntry reads one object as it is now; one that is gone has only its name.
 func (s *Store) readEntry(ctx context.Context, tx pgx.Tx, c change) (distribute.Entry, error) {
+	if c.kind == distribute.KindVerifier {
+		return readVerifier(ctx, tx, c.object)
+	}
 	e := distribute.Entry{Kind: c.kind, TenantID: c.tenant, ID: c.object}
 	if err := set(ctx, tx, "millwright.tenant", string(c.tenant)); err != nil {
 		return e, err
@@ -122,6 +126,24 @@ func found[T any](v T, err error) (*T, error) {
 	return &v, err
 }
 
+// delivered waits until the outbox holds nothing more of an object for a cell, or ctx is done: the cell's catalog has it then.
+func (s *Store) delivered(ctx context.Context, cell string, kind distribute.Kind, object string) error {
+	const query = "select exists (select from outbox where cell = $1 and kind = $2 and object_id = $3)"
+	for pause := firstLook; ; pause = min(2*pause, lastLook) {
+		var waiting bool
+		if err := s.pool.QueryRow(ctx, query, cell, kind, object).Scan(&waiting); err != nil || !waiting {
+			return translate(err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+const firstLook, lastLook = 2 * time.Millisecond, 50 * time.Millisecond
+
 // Snapshot implements distribute.Outbox. It leaves the outbox alone: what is in there is sent again.
 func (s *Store) Snapshot(ctx context.Context, cell string, deliver func(context.Context, []distribute.Entry) error) error {
 	return translate(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
@@ -136,7 +158,10 @@ func (s *Store) Snapshot(ctx context.Context, cell string, deliver func(context.
 		if err != nil {
 			return fmt.Errorf("list tenants of cell %s: %w", cell, err)
 		}
-		var entries []distribute.Entry
+		entries, err := readVerifiers(ctx, tx)
+		if err != nil {
+			return err
+		}
 		for _, id := range ids {
 			more, err := s.tenantEntries(ctx, tx, id)
 			if err != nil {

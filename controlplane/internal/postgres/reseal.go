@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/millwright-io/millwright/controlplane/internal/job"
+	"github.com/millwright-io/millwright/controlplane/internal/tokenkey"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -30,6 +31,16 @@ func (s *Store) Reseal(ctx context.Context, reseal Reseal) (changed int, err err
 				var id string
 				err = row.Scan(&id, &v.name, &v.value)
 				v.where = []any{id}
+				return v, err
+			})
+		if changed += n; err != nil {
+			return err
+		}
+		n, err = resealAll(ctx, tx, reseal, "select id, sealed_key from token_keys for update",
+			"update token_keys set sealed_key = $2 where id = $1", func(row pgx.CollectableRow) (v sealed, err error) {
+				var id string
+				err = row.Scan(&id, &v.value)
+				v.name, v.where = tokenkey.SealName, []any{id}
 				return v, err
 			})
 		changed += n

@@ -7,12 +7,16 @@ import (
 
 	"github.com/millwright-io/millwright/controlplane/internal/audit"
 	"github.com/millwright-io/millwright/controlplane/internal/platform"
+	"github.com/millwright-io/millwright/controlplane/internal/tokenkey"
 	platformv1 "github.com/millwright-io/millwright/proto/gen/millwright/platform/v1"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
 // Platform implements PlatformServiceHandler.
-type Platform struct{ Platform *platform.Service }
+type Platform struct {
+	Platform  *platform.Service
+	TokenKeys *tokenkey.Service
+}
 
 // defaultTenants is the size of a page of tenants.
 const defaultTenants = 50

@@ -19,7 +19,7 @@ type Cell struct {
 
 // Signer makes cell tokens.
 type Signer interface {
-	Sign(p tenancy.Principal, cell string) (string, time.Time, error)
+	Sign(ctx context.Context, p tenancy.Principal, cell string) (string, time.Time, error)
 }
 
 // Tenants implements TenantServiceHandler.
@@ -127,7 +127,7 @@ func (s *Tenants) IssueCellToken(ctx context.Context, _ *tenantv1.IssueCellToken
 	if err != nil {
 		return nil, err
 	}
-	text, end, err := s.Signer.Sign(p, t.Cell)
+	text, end, err := s.Signer.Sign(ctx, p, t.Cell)
 	if err != nil {
 		return nil, err
 	}

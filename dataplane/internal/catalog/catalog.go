@@ -122,7 +122,7 @@ type Catalog struct {
 	keys      map[string]Key
 	members   map[memberKey]Member
 	roles     map[tenancy.ID]*tenancy.CustomRoles
-	verifiers map[string][]byte
+	verifiers map[string]verifier
 	listeners map[int]func(Change)
 	next      int
 	words     words
@@ -139,7 +139,7 @@ func New() *Catalog {
 		keys:      map[string]Key{},
 		members:   map[memberKey]Member{},
 		roles:     map[tenancy.ID]*tenancy.CustomRoles{},
-		verifiers: map[string][]byte{},
+		verifiers: map[string]verifier{},
 		listeners: map[int]func(Change){},
 		words:     words{},
 	}
@@ -199,14 +199,6 @@ func (c *Catalog) DevicesAt(tenant tenancy.ID, facilities []string) []string {
 	return ids
 }
 
-// Verifier returns the Ed25519 public key with that id.
-func (c *Catalog) Verifier(id string) ([]byte, bool) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	k, ok := c.verifiers[id]
-	return k, ok
-}
-
 // OnChange calls fn after every change of a tenant or device until cancel. fn must return quickly.
 func (c *Catalog) OnChange(fn func(Change)) (cancel func()) {
 	c.mu.Lock()
@@ -258,20 +250,6 @@ func (c *Catalog) SetType(tenant tenancy.ID, deviceType string, schema *telemetr
 // RemoveType forgets a device type: what it said holds no longer.
 func (c *Catalog) RemoveType(tenant tenancy.ID, deviceType string) {
 	c.update(Change{Tenant: tenant, Type: deviceType}, func() { delete(c.types, typeKey{tenant, deviceType}) })
-}
-
-// SetVerifier adds a public key of cell tokens.
-func (c *Catalog) SetVerifier(id string, publicKey []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.verifiers[id] = publicKey
-}
-
-// RemoveVerifier forgets a public key; tokens signed with it are refused from now on.
-func (c *Catalog) RemoveVerifier(id string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.verifiers, id)
 }
 
 func (c *Catalog) update(change Change, apply func()) {

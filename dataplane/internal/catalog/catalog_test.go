@@ -65,7 +65,7 @@ func TestPruneForgetsWhatIsGone(t *testing.T) {
 		c.SetDevice(Device{Tenant: id, ID: "press"})
 		c.SetGroup(Group{Tenant: id, ID: "presses"})
 		c.SetKey(Key{Tenant: id, ID: "key_" + string(id)})
-		c.SetVerifier(string(id), []byte{1})
+		c.SetVerifier(string(id), []byte{1}, false)
 		c.SetMember(Member{Tenant: id, ID: "bob"})
 		c.SetRole(id, "lead", []tenancy.Action{tenancy.ActionTenantRead})
 	}

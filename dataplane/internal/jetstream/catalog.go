@@ -270,7 +270,7 @@ func (f *Feed) set(kind subject.Kind, names []string, value []byte) error {
 			f.catalog.SetRole(tenancy.ID(names[0]), names[1], actions(r.GetActions()))
 		})
 	default:
-		return decode(value, &catalogv1.Verifier{}, func(v *catalogv1.Verifier) { f.catalog.SetVerifier(names[0], v.GetPublicKey()) })
+		return decode(value, &catalogv1.Verifier{}, func(v *catalogv1.Verifier) { f.catalog.SetVerifier(names[0], v.GetPublicKey(), v.GetRetired()) })
 	}
 }
 

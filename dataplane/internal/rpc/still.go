@@ -33,6 +33,9 @@ func (d Deps) still(ctx context.Context, p tenancy.Principal, devices []string) 
 
 // current is the caller with the rights of now.
 func (d Deps) current(p tenancy.Principal) (tenancy.Principal, error) {
+	if d.Catalog.Retired(p.SigningKey) {
+		return p, fmt.Errorf("the key that signed your cell token is retired, ask for a new token: %w", tenancy.ErrUnauthenticated)
+	}
 	if p.Credential == tenancy.CredentialKey || p.Origin == tenancy.CredentialKey {
 		key, ok := d.Catalog.Key(p.Subject)
 		if !ok || key.Tenant != p.Tenant {

@@ -22,7 +22,7 @@ import (
 
 // Commands returns the verbs.
 func Commands() []command.Command {
-	return slices.Concat(tenantCommands(), deviceCommands(), deviceTypeCommands(), facilityCommands(), certificateCommands(), inventoryCommands(), keyCommands(), memberCommands(), auditCommands(), groupCommands(), jobCommands(), cellCommands(), platformCommands(),
+	return slices.Concat(tenantCommands(), deviceCommands(), deviceTypeCommands(), facilityCommands(), certificateCommands(), inventoryCommands(), keyCommands(), memberCommands(), auditCommands(), groupCommands(), jobCommands(), cellCommands(), platformCommands(), tokenKeyCommands(),
 		usageCommands(), quotaCommands(), telemetryCommands(), deadLetterCommands(),
 		accountCommands(), roleCommands())
 }

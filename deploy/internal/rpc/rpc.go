@@ -67,6 +67,7 @@ type Client struct {
 	Audit    auditv1connect.AuditServiceClient
 	Members  memberv1connect.MemberServiceClient
 	Cells    cellv1connect.CellServiceClient
+	Platform platformv1connect.PlatformServiceClient
 	Keys     keyv1connect.KeyServiceClient
 	Roles    rolev1connect.RoleServiceClient
 	Limits   limitv1connect.LimitServiceClient
@@ -123,6 +124,7 @@ func dial(server string, auth header) (*Client, error) {
 		Audit:        auditv1connect.NewAuditServiceClient(client, server, option),
 		Members:      memberv1connect.NewMemberServiceClient(client, server, option),
 		Cells:        cellv1connect.NewCellServiceClient(client, server, option),
+		Platform:     platformv1connect.NewPlatformServiceClient(client, server, option),
 		Keys:         keyv1connect.NewKeyServiceClient(client, server, option),
 		Roles:        rolev1connect.NewRoleServiceClient(client, server, option),
 		Limits:       limitv1connect.NewLimitServiceClient(client, server, option),

@@ -1167,8 +1167,10 @@ func (x *Role) GetActions() []string {
 type Verifier struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	KeyId string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	// Ed25519, 32 bytes.
-	PublicKey     []byte `protobuf:"bytes,2,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	// Ed25519, 32 bytes; empty for a retired one.
+	PublicKey []byte `protobuf:"bytes,2,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	// It leaked: tokens that it signed are refused, and sessions that were begun with one end.
+	Retired       bool `protobuf:"varint,3,opt,name=retired,proto3" json:"retired,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1215,6 +1217,13 @@ func (x *Verifier) GetPublicKey() []byte {
 		return x.PublicKey
 	}
 	return nil
+}
+
+func (x *Verifier) GetRetired() bool {
+	if x != nil {
+		return x.Retired
+	}
+	return false
 }
 
 // CellReport travels from the cell to the control plane.
@@ -1753,11 +1762,12 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1f\n" +
 	"\vcustom_role\x18\x02 \x01(\tR\n" +
 	"customRole\x12\x18\n" +
-	"\aactions\x18\x03 \x03(\tR\aactions\"@\n" +
+	"\aactions\x18\x03 \x03(\tR\aactions\"Z\n" +
 	"\bVerifier\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x1d\n" +
 	"\n" +
-	"public_key\x18\x02 \x01(\fR\tpublicKey\"\x8d\x02\n" +
+	"public_key\x18\x02 \x01(\fR\tpublicKey\x12\x18\n" +
+	"\aretired\x18\x03 \x01(\bR\aretired\"\x8d\x02\n" +
 	"\n" +
 	"CellReport\x122\n" +
 	"\x15provisioned_tenant_id\x18\x01 \x01(\tR\x13provisionedTenantId\x12>\n" +

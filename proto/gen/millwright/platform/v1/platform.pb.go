@@ -76,6 +76,65 @@ func (Severity) EnumDescriptor() ([]byte, []int) {
 	return file_millwright_platform_v1_platform_proto_rawDescGZIP(), []int{0}
 }
 
+// TokenKeyState says what a key of cell tokens is for.
+type TokenKeyState int32
+
+const (
+	TokenKeyState_TOKEN_KEY_STATE_UNSPECIFIED TokenKeyState = 0
+	// It is published, so that everybody knows it when it begins to sign.
+	TokenKeyState_TOKEN_KEY_STATE_AHEAD   TokenKeyState = 1
+	TokenKeyState_TOKEN_KEY_STATE_SIGNING TokenKeyState = 2
+	// It signs no more, and is published until the last token that it signed has ended.
+	TokenKeyState_TOKEN_KEY_STATE_ENDING TokenKeyState = 3
+	// It leaked: nothing that it signed counts.
+	TokenKeyState_TOKEN_KEY_STATE_RETIRED TokenKeyState = 4
+)
+
+// Enum value maps for TokenKeyState.
+var (
+	TokenKeyState_name = map[int32]string{
+		0: "TOKEN_KEY_STATE_UNSPECIFIED",
+		1: "TOKEN_KEY_STATE_AHEAD",
+		2: "TOKEN_KEY_STATE_SIGNING",
+		3: "TOKEN_KEY_STATE_ENDING",
+		4: "TOKEN_KEY_STATE_RETIRED",
+	}
+	TokenKeyState_value = map[string]int32{
+		"TOKEN_KEY_STATE_UNSPECIFIED": 0,
+		"TOKEN_KEY_STATE_AHEAD":       1,
+		"TOKEN_KEY_STATE_SIGNING":     2,
+		"TOKEN_KEY_STATE_ENDING":      3,
+		"TOKEN_KEY_STATE_RETIRED":     4,
+	}
+)
+
+func (x TokenKeyState) Enum() *TokenKeyState {
+	p := new(TokenKeyState)
+	*p = x
+	return p
+}
+
+func (x TokenKeyState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TokenKeyState) Descriptor() protoreflect.EnumDescriptor {
+	return file_millwright_platform_v1_platform_proto_enumTypes[1].Descriptor()
+}
+
+func (TokenKeyState) Type() protoreflect.EnumType {
+	return &file_millwright_platform_v1_platform_proto_enumTypes[1]
+}
+
+func (x TokenKeyState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TokenKeyState.Descriptor instead.
+func (TokenKeyState) EnumDescriptor() ([]byte, []int) {
+	return file_millwright_platform_v1_platform_proto_rawDescGZIP(), []int{1}
+}
+
 // Tenant is what operators see of one.
 type Tenant struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1016,6 +1075,257 @@ func (*WithdrawResponse) Descriptor() ([]byte, []int) {
 	return file_millwright_platform_v1_platform_proto_rawDescGZIP(), []int{16}
 }
 
+// TokenKey signs cell tokens from signs_from until the next one does.
+type TokenKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The `kid` of its tokens and in the key set.
+	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	State         TokenKeyState          `protobuf:"varint,2,opt,name=state,proto3,enum=millwright.platform.v1.TokenKeyState" json:"state,omitempty"`
+	PublishedAt   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=published_at,json=publishedAt,proto3" json:"published_at,omitempty"`
+	SignsFrom     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=signs_from,json=signsFrom,proto3" json:"signs_from,omitempty"`
+	RetiredAt     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=retired_at,json=retiredAt,proto3" json:"retired_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TokenKey) Reset() {
+	*x = TokenKey{}
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TokenKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TokenKey) ProtoMessage() {}
+
+func (x *TokenKey) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TokenKey.ProtoReflect.Descriptor instead.
+func (*TokenKey) Descriptor() ([]byte, []int) {
+	return file_millwright_platform_v1_platform_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *TokenKey) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *TokenKey) GetState() TokenKeyState {
+	if x != nil {
+		return x.State
+	}
+	return TokenKeyState_TOKEN_KEY_STATE_UNSPECIFIED
+}
+
+func (x *TokenKey) GetPublishedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PublishedAt
+	}
+	return nil
+}
+
+func (x *TokenKey) GetSignsFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SignsFrom
+	}
+	return nil
+}
+
+func (x *TokenKey) GetRetiredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RetiredAt
+	}
+	return nil
+}
+
+// ListTokenKeysRequest asks for the keys.
+type ListTokenKeysRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTokenKeysRequest) Reset() {
+	*x = ListTokenKeysRequest{}
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTokenKeysRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTokenKeysRequest) ProtoMessage() {}
+
+func (x *ListTokenKeysRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTokenKeysRequest.ProtoReflect.Descriptor instead.
+func (*ListTokenKeysRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_platform_v1_platform_proto_rawDescGZIP(), []int{18}
+}
+
+// ListTokenKeysResponse carries them.
+type ListTokenKeysResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Keys          []*TokenKey            `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTokenKeysResponse) Reset() {
+	*x = ListTokenKeysResponse{}
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTokenKeysResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTokenKeysResponse) ProtoMessage() {}
+
+func (x *ListTokenKeysResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTokenKeysResponse.ProtoReflect.Descriptor instead.
+func (*ListTokenKeysResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_platform_v1_platform_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListTokenKeysResponse) GetKeys() []*TokenKey {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+// RetireTokenKeyRequest names the key.
+type RetireTokenKeyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: the one that signs now.
+	KeyId         string `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetireTokenKeyRequest) Reset() {
+	*x = RetireTokenKeyRequest{}
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetireTokenKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetireTokenKeyRequest) ProtoMessage() {}
+
+func (x *RetireTokenKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetireTokenKeyRequest.ProtoReflect.Descriptor instead.
+func (*RetireTokenKeyRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_platform_v1_platform_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *RetireTokenKeyRequest) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+// RetireTokenKeyResponse carries the keys as they are now.
+type RetireTokenKeyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Keys          []*TokenKey            `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetireTokenKeyResponse) Reset() {
+	*x = RetireTokenKeyResponse{}
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetireTokenKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetireTokenKeyResponse) ProtoMessage() {}
+
+func (x *RetireTokenKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetireTokenKeyResponse.ProtoReflect.Descriptor instead.
+func (*RetireTokenKeyResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_platform_v1_platform_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *RetireTokenKeyResponse) GetKeys() []*TokenKey {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
 // GetNoticesRequest asks for what concerns the caller.
 type GetNoticesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1025,7 +1335,7 @@ type GetNoticesRequest struct {
 
 func (x *GetNoticesRequest) Reset() {
 	*x = GetNoticesRequest{}
-	mi := &file_millwright_platform_v1_platform_proto_msgTypes[17]
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1037,7 +1347,7 @@ func (x *GetNoticesRequest) String() string {
 func (*GetNoticesRequest) ProtoMessage() {}
 
 func (x *GetNoticesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_platform_v1_platform_proto_msgTypes[17]
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1050,7 +1360,7 @@ func (x *GetNoticesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNoticesRequest.ProtoReflect.Descriptor instead.
 func (*GetNoticesRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_platform_v1_platform_proto_rawDescGZIP(), []int{17}
+	return file_millwright_platform_v1_platform_proto_rawDescGZIP(), []int{22}
 }
 
 // GetNoticesResponse carries it.
@@ -1064,7 +1374,7 @@ type GetNoticesResponse struct {
 
 func (x *GetNoticesResponse) Reset() {
 	*x = GetNoticesResponse{}
-	mi := &file_millwright_platform_v1_platform_proto_msgTypes[18]
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1076,7 +1386,7 @@ func (x *GetNoticesResponse) String() string {
 func (*GetNoticesResponse) ProtoMessage() {}
 
 func (x *GetNoticesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_platform_v1_platform_proto_msgTypes[18]
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1089,7 +1399,7 @@ func (x *GetNoticesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNoticesResponse.ProtoReflect.Descriptor instead.
 func (*GetNoticesResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_platform_v1_platform_proto_rawDescGZIP(), []int{18}
+	return file_millwright_platform_v1_platform_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetNoticesResponse) GetAnnouncements() []*Announcement {
@@ -1129,7 +1439,7 @@ type ListAuditRequest struct {
 
 func (x *ListAuditRequest) Reset() {
 	*x = ListAuditRequest{}
-	mi := &file_millwright_platform_v1_platform_proto_msgTypes[19]
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1141,7 +1451,7 @@ func (x *ListAuditRequest) String() string {
 func (*ListAuditRequest) ProtoMessage() {}
 
 func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_platform_v1_platform_proto_msgTypes[19]
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1154,7 +1464,7 @@ func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_platform_v1_platform_proto_rawDescGZIP(), []int{19}
+	return file_millwright_platform_v1_platform_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListAuditRequest) GetPageSize() int32 {
@@ -1225,7 +1535,7 @@ type ListAuditResponse struct {
 
 func (x *ListAuditResponse) Reset() {
 	*x = ListAuditResponse{}
-	mi := &file_millwright_platform_v1_platform_proto_msgTypes[20]
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1237,7 +1547,7 @@ func (x *ListAuditResponse) String() string {
 func (*ListAuditResponse) ProtoMessage() {}
 
 func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_platform_v1_platform_proto_msgTypes[20]
+	mi := &file_millwright_platform_v1_platform_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1250,7 +1560,7 @@ func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_platform_v1_platform_proto_rawDescGZIP(), []int{20}
+	return file_millwright_platform_v1_platform_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListAuditResponse) GetEntries() []*v11.Entry {
@@ -1337,7 +1647,22 @@ const file_millwright_platform_v1_platform_proto_rawDesc = "" +
 	"\fannouncement\x18\x01 \x01(\v2$.millwright.platform.v1.AnnouncementR\fannouncement\"E\n" +
 	"\x0fWithdrawRequest\x122\n" +
 	"\x0fannouncement_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(R\x0eannouncementId\"\x12\n" +
-	"\x10WithdrawResponse\"\x13\n" +
+	"\x10WithdrawResponse\"\x93\x02\n" +
+	"\bTokenKey\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12;\n" +
+	"\x05state\x18\x02 \x01(\x0e2%.millwright.platform.v1.TokenKeyStateR\x05state\x12=\n" +
+	"\fpublished_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\vpublishedAt\x129\n" +
+	"\n" +
+	"signs_from\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tsignsFrom\x129\n" +
+	"\n" +
+	"retired_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tretiredAt\"\x16\n" +
+	"\x14ListTokenKeysRequest\"M\n" +
+	"\x15ListTokenKeysResponse\x124\n" +
+	"\x04keys\x18\x01 \x03(\v2 .millwright.platform.v1.TokenKeyR\x04keys\"7\n" +
+	"\x15RetireTokenKeyRequest\x12\x1e\n" +
+	"\x06key_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18(R\x05keyId\"N\n" +
+	"\x16RetireTokenKeyResponse\x124\n" +
+	"\x04keys\x18\x01 \x03(\v2 .millwright.platform.v1.TokenKeyR\x04keys\"\x13\n" +
 	"\x11GetNoticesRequest\"v\n" +
 	"\x12GetNoticesResponse\x12J\n" +
 	"\rannouncements\x18\x01 \x03(\v2$.millwright.platform.v1.AnnouncementR\rannouncements\x12\x14\n" +
@@ -1359,7 +1684,13 @@ const file_millwright_platform_v1_platform_proto_rawDesc = "" +
 	"\bSeverity\x12\x18\n" +
 	"\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSEVERITY_INFO\x10\x01\x12\x14\n" +
-	"\x10SEVERITY_WARNING\x10\x022\xf4\t\n" +
+	"\x10SEVERITY_WARNING\x10\x02*\xa1\x01\n" +
+	"\rTokenKeyState\x12\x1f\n" +
+	"\x1bTOKEN_KEY_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15TOKEN_KEY_STATE_AHEAD\x10\x01\x12\x1b\n" +
+	"\x17TOKEN_KEY_STATE_SIGNING\x10\x02\x12\x1a\n" +
+	"\x16TOKEN_KEY_STATE_ENDING\x10\x03\x12\x1b\n" +
+	"\x17TOKEN_KEY_STATE_RETIRED\x10\x042\xa9\f\n" +
 	"\x0fPlatformService\x12\x88\x01\n" +
 	"\vListTenants\x12*.millwright.platform.v1.ListTenantsRequest\x1a+.millwright.platform.v1.ListTenantsResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/platform/tenants\x12\x80\x01\n" +
 	"\tListFlags\x12(.millwright.platform.v1.ListFlagsRequest\x1a).millwright.platform.v1.ListFlagsResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/platform/flags\x12}\n" +
@@ -1369,7 +1700,9 @@ const file_millwright_platform_v1_platform_proto_rawDesc = "" +
 	"\x11ListAnnouncements\x120.millwright.platform.v1.ListAnnouncementsRequest\x1a1.millwright.platform.v1.ListAnnouncementsResponse\"&\x82\xd3\xe4\x93\x02 \x12\x1e/api/v1/platform/announcements\x12\x88\x01\n" +
 	"\bAnnounce\x12'.millwright.platform.v1.AnnounceRequest\x1a(.millwright.platform.v1.AnnounceResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/api/v1/platform/announcements\x12\x97\x01\n" +
 	"\bWithdraw\x12'.millwright.platform.v1.WithdrawRequest\x1a(.millwright.platform.v1.WithdrawResponse\"8\x82\xd3\xe4\x93\x022*0/api/v1/platform/announcements/{announcement_id}\x12\x80\x01\n" +
-	"\tListAudit\x12(.millwright.platform.v1.ListAuditRequest\x1a).millwright.platform.v1.ListAuditResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/platform/audit\x12|\n" +
+	"\tListAudit\x12(.millwright.platform.v1.ListAuditRequest\x1a).millwright.platform.v1.ListAuditResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/platform/audit\x12\x91\x01\n" +
+	"\rListTokenKeys\x12,.millwright.platform.v1.ListTokenKeysRequest\x1a-.millwright.platform.v1.ListTokenKeysResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/platform/token-keys\x12\x9e\x01\n" +
+	"\x0eRetireTokenKey\x12-.millwright.platform.v1.RetireTokenKeyRequest\x1a..millwright.platform.v1.RetireTokenKeyResponse\"-\x82\xd3\xe4\x93\x02':\x01*\"\"/api/v1/platform/token-keys:retire\x12|\n" +
 	"\n" +
 	"GetNotices\x12).millwright.platform.v1.GetNoticesRequest\x1a*.millwright.platform.v1.GetNoticesResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/noticesBQZOgithub.com/millwright-io/millwright/proto/gen/millwright/platform/v1;platformv1b\x06proto3"
 
@@ -1385,78 +1718,94 @@ func file_millwright_platform_v1_platform_proto_rawDescGZIP() []byte {
 	return file_millwright_platform_v1_platform_proto_rawDescData
 }
 
-var file_millwright_platform_v1_platform_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_millwright_platform_v1_platform_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_millwright_platform_v1_platform_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_millwright_platform_v1_platform_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_millwright_platform_v1_platform_proto_goTypes = []any{
 	(Severity)(0),                     // 0: millwright.platform.v1.Severity
-	(*Tenant)(nil),                    // 1: millwright.platform.v1.Tenant
-	(*Flag)(nil),                      // 2: millwright.platform.v1.Flag
-	(*Announcement)(nil),              // 3: millwright.platform.v1.Announcement
-	(*ListTenantsRequest)(nil),        // 4: millwright.platform.v1.ListTenantsRequest
-	(*ListTenantsResponse)(nil),       // 5: millwright.platform.v1.ListTenantsResponse
-	(*ListFlagsRequest)(nil),          // 6: millwright.platform.v1.ListFlagsRequest
-	(*ListFlagsResponse)(nil),         // 7: millwright.platform.v1.ListFlagsResponse
-	(*SetFlagRequest)(nil),            // 8: millwright.platform.v1.SetFlagRequest
-	(*SetFlagResponse)(nil),           // 9: millwright.platform.v1.SetFlagResponse
-	(*RemoveFlagRequest)(nil),         // 10: millwright.platform.v1.RemoveFlagRequest
-	(*RemoveFlagResponse)(nil),        // 11: millwright.platform.v1.RemoveFlagResponse
-	(*ListAnnouncementsRequest)(nil),  // 12: millwright.platform.v1.ListAnnouncementsRequest
-	(*ListAnnouncementsResponse)(nil), // 13: millwright.platform.v1.ListAnnouncementsResponse
-	(*AnnounceRequest)(nil),           // 14: millwright.platform.v1.AnnounceRequest
-	(*AnnounceResponse)(nil),          // 15: millwright.platform.v1.AnnounceResponse
-	(*WithdrawRequest)(nil),           // 16: millwright.platform.v1.WithdrawRequest
-	(*WithdrawResponse)(nil),          // 17: millwright.platform.v1.WithdrawResponse
-	(*GetNoticesRequest)(nil),         // 18: millwright.platform.v1.GetNoticesRequest
-	(*GetNoticesResponse)(nil),        // 19: millwright.platform.v1.GetNoticesResponse
-	(*ListAuditRequest)(nil),          // 20: millwright.platform.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),         // 21: millwright.platform.v1.ListAuditResponse
-	(v1.TenantStatus)(0),              // 22: millwright.tenant.v1.TenantStatus
-	(*timestamppb.Timestamp)(nil),     // 23: google.protobuf.Timestamp
-	(v11.Outcome)(0),                  // 24: millwright.audit.v1.Outcome
-	(*v11.Entry)(nil),                 // 25: millwright.audit.v1.Entry
+	(TokenKeyState)(0),                // 1: millwright.platform.v1.TokenKeyState
+	(*Tenant)(nil),                    // 2: millwright.platform.v1.Tenant
+	(*Flag)(nil),                      // 3: millwright.platform.v1.Flag
+	(*Announcement)(nil),              // 4: millwright.platform.v1.Announcement
+	(*ListTenantsRequest)(nil),        // 5: millwright.platform.v1.ListTenantsRequest
+	(*ListTenantsResponse)(nil),       // 6: millwright.platform.v1.ListTenantsResponse
+	(*ListFlagsRequest)(nil),          // 7: millwright.platform.v1.ListFlagsRequest
+	(*ListFlagsResponse)(nil),         // 8: millwright.platform.v1.ListFlagsResponse
+	(*SetFlagRequest)(nil),            // 9: millwright.platform.v1.SetFlagRequest
+	(*SetFlagResponse)(nil),           // 10: millwright.platform.v1.SetFlagResponse
+	(*RemoveFlagRequest)(nil),         // 11: millwright.platform.v1.RemoveFlagRequest
+	(*RemoveFlagResponse)(nil),        // 12: millwright.platform.v1.RemoveFlagResponse
+	(*ListAnnouncementsRequest)(nil),  // 13: millwright.platform.v1.ListAnnouncementsRequest
+	(*ListAnnouncementsResponse)(nil), // 14: millwright.platform.v1.ListAnnouncementsResponse
+	(*AnnounceRequest)(nil),           // 15: millwright.platform.v1.AnnounceRequest
+	(*AnnounceResponse)(nil),          // 16: millwright.platform.v1.AnnounceResponse
+	(*WithdrawRequest)(nil),           // 17: millwright.platform.v1.WithdrawRequest
+	(*WithdrawResponse)(nil),          // 18: millwright.platform.v1.WithdrawResponse
+	(*TokenKey)(nil),                  // 19: millwright.platform.v1.TokenKey
+	(*ListTokenKeysRequest)(nil),      // 20: millwright.platform.v1.ListTokenKeysRequest
+	(*ListTokenKeysResponse)(nil),     // 21: millwright.platform.v1.ListTokenKeysResponse
+	(*RetireTokenKeyRequest)(nil),     // 22: millwright.platform.v1.RetireTokenKeyRequest
+	(*RetireTokenKeyResponse)(nil),    // 23: millwright.platform.v1.RetireTokenKeyResponse
+	(*GetNoticesRequest)(nil),         // 24: millwright.platform.v1.GetNoticesRequest
+	(*GetNoticesResponse)(nil),        // 25: millwright.platform.v1.GetNoticesResponse
+	(*ListAuditRequest)(nil),          // 26: millwright.platform.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),         // 27: millwright.platform.v1.ListAuditResponse
+	(v1.TenantStatus)(0),              // 28: millwright.tenant.v1.TenantStatus
+	(*timestamppb.Timestamp)(nil),     // 29: google.protobuf.Timestamp
+	(v11.Outcome)(0),                  // 30: millwright.audit.v1.Outcome
+	(*v11.Entry)(nil),                 // 31: millwright.audit.v1.Entry
 }
 var file_millwright_platform_v1_platform_proto_depIdxs = []int32{
-	22, // 0: millwright.platform.v1.Tenant.status:type_name -> millwright.tenant.v1.TenantStatus
-	23, // 1: millwright.platform.v1.Tenant.created_at:type_name -> google.protobuf.Timestamp
-	23, // 2: millwright.platform.v1.Flag.updated_at:type_name -> google.protobuf.Timestamp
+	28, // 0: millwright.platform.v1.Tenant.status:type_name -> millwright.tenant.v1.TenantStatus
+	29, // 1: millwright.platform.v1.Tenant.created_at:type_name -> google.protobuf.Timestamp
+	29, // 2: millwright.platform.v1.Flag.updated_at:type_name -> google.protobuf.Timestamp
 	0,  // 3: millwright.platform.v1.Announcement.severity:type_name -> millwright.platform.v1.Severity
-	23, // 4: millwright.platform.v1.Announcement.created_at:type_name -> google.protobuf.Timestamp
-	23, // 5: millwright.platform.v1.Announcement.ends_at:type_name -> google.protobuf.Timestamp
-	1,  // 6: millwright.platform.v1.ListTenantsResponse.tenants:type_name -> millwright.platform.v1.Tenant
-	2,  // 7: millwright.platform.v1.ListFlagsResponse.flags:type_name -> millwright.platform.v1.Flag
-	2,  // 8: millwright.platform.v1.SetFlagResponse.flag:type_name -> millwright.platform.v1.Flag
-	3,  // 9: millwright.platform.v1.ListAnnouncementsResponse.announcements:type_name -> millwright.platform.v1.Announcement
+	29, // 4: millwright.platform.v1.Announcement.created_at:type_name -> google.protobuf.Timestamp
+	29, // 5: millwright.platform.v1.Announcement.ends_at:type_name -> google.protobuf.Timestamp
+	2,  // 6: millwright.platform.v1.ListTenantsResponse.tenants:type_name -> millwright.platform.v1.Tenant
+	3,  // 7: millwright.platform.v1.ListFlagsResponse.flags:type_name -> millwright.platform.v1.Flag
+	3,  // 8: millwright.platform.v1.SetFlagResponse.flag:type_name -> millwright.platform.v1.Flag
+	4,  // 9: millwright.platform.v1.ListAnnouncementsResponse.announcements:type_name -> millwright.platform.v1.Announcement
 	0,  // 10: millwright.platform.v1.AnnounceRequest.severity:type_name -> millwright.platform.v1.Severity
-	23, // 11: millwright.platform.v1.AnnounceRequest.ends_at:type_name -> google.protobuf.Timestamp
-	3,  // 12: millwright.platform.v1.AnnounceResponse.announcement:type_name -> millwright.platform.v1.Announcement
-	3,  // 13: millwright.platform.v1.GetNoticesResponse.announcements:type_name -> millwright.platform.v1.Announcement
-	24, // 14: millwright.platform.v1.ListAuditRequest.outcome:type_name -> millwright.audit.v1.Outcome
-	23, // 15: millwright.platform.v1.ListAuditRequest.start:type_name -> google.protobuf.Timestamp
-	23, // 16: millwright.platform.v1.ListAuditRequest.end:type_name -> google.protobuf.Timestamp
-	25, // 17: millwright.platform.v1.ListAuditResponse.entries:type_name -> millwright.audit.v1.Entry
-	4,  // 18: millwright.platform.v1.PlatformService.ListTenants:input_type -> millwright.platform.v1.ListTenantsRequest
-	6,  // 19: millwright.platform.v1.PlatformService.ListFlags:input_type -> millwright.platform.v1.ListFlagsRequest
-	8,  // 20: millwright.platform.v1.PlatformService.SetFlag:input_type -> millwright.platform.v1.SetFlagRequest
-	10, // 21: millwright.platform.v1.PlatformService.RemoveFlag:input_type -> millwright.platform.v1.RemoveFlagRequest
-	12, // 22: millwright.platform.v1.PlatformService.ListAnnouncements:input_type -> millwright.platform.v1.ListAnnouncementsRequest
-	14, // 23: millwright.platform.v1.PlatformService.Announce:input_type -> millwright.platform.v1.AnnounceRequest
-	16, // 24: millwright.platform.v1.PlatformService.Withdraw:input_type -> millwright.platform.v1.WithdrawRequest
-	20, // 25: millwright.platform.v1.PlatformService.ListAudit:input_type -> millwright.platform.v1.ListAuditRequest
-	18, // 26: millwright.platform.v1.PlatformService.GetNotices:input_type -> millwright.platform.v1.GetNoticesRequest
-	5,  // 27: millwright.platform.v1.PlatformService.ListTenants:output_type -> millwright.platform.v1.ListTenantsResponse
-	7,  // 28: millwright.platform.v1.PlatformService.ListFlags:output_type -> millwright.platform.v1.ListFlagsResponse
-	9,  // 29: millwright.platform.v1.PlatformService.SetFlag:output_type -> millwright.platform.v1.SetFlagResponse
-	11, // 30: millwright.platform.v1.PlatformService.RemoveFlag:output_type -> millwright.platform.v1.RemoveFlagResponse
-	13, // 31: millwright.platform.v1.PlatformService.ListAnnouncements:output_type -> millwright.platform.v1.ListAnnouncementsResponse
-	15, // 32: millwright.platform.v1.PlatformService.Announce:output_type -> millwright.platform.v1.AnnounceResponse
-	17, // 33: millwright.platform.v1.PlatformService.Withdraw:output_type -> millwright.platform.v1.WithdrawResponse
-	21, // 34: millwright.platform.v1.PlatformService.ListAudit:output_type -> millwright.platform.v1.ListAuditResponse
-	19, // 35: millwright.platform.v1.PlatformService.GetNotices:output_type -> millwright.platform.v1.GetNoticesResponse
-	27, // [27:36] is the sub-list for method output_type
-	18, // [18:27] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	29, // 11: millwright.platform.v1.AnnounceRequest.ends_at:type_name -> google.protobuf.Timestamp
+	4,  // 12: millwright.platform.v1.AnnounceResponse.announcement:type_name -> millwright.platform.v1.Announcement
+	1,  // 13: millwright.platform.v1.TokenKey.state:type_name -> millwright.platform.v1.TokenKeyState
+	29, // 14: millwright.platform.v1.TokenKey.published_at:type_name -> google.protobuf.Timestamp
+	29, // 15: millwright.platform.v1.TokenKey.signs_from:type_name -> google.protobuf.Timestamp
+	29, // 16: millwright.platform.v1.TokenKey.retired_at:type_name -> google.protobuf.Timestamp
+	19, // 17: millwright.platform.v1.ListTokenKeysResponse.keys:type_name -> millwright.platform.v1.TokenKey
+	19, // 18: millwright.platform.v1.RetireTokenKeyResponse.keys:type_name -> millwright.platform.v1.TokenKey
+	4,  // 19: millwright.platform.v1.GetNoticesResponse.announcements:type_name -> millwright.platform.v1.Announcement
+	30, // 20: millwright.platform.v1.ListAuditRequest.outcome:type_name -> millwright.audit.v1.Outcome
+	29, // 21: millwright.platform.v1.ListAuditRequest.start:type_name -> google.protobuf.Timestamp
+	29, // 22: millwright.platform.v1.ListAuditRequest.end:type_name -> google.protobuf.Timestamp
+	31, // 23: millwright.platform.v1.ListAuditResponse.entries:type_name -> millwright.audit.v1.Entry
+	5,  // 24: millwright.platform.v1.PlatformService.ListTenants:input_type -> millwright.platform.v1.ListTenantsRequest
+	7,  // 25: millwright.platform.v1.PlatformService.ListFlags:input_type -> millwright.platform.v1.ListFlagsRequest
+	9,  // 26: millwright.platform.v1.PlatformService.SetFlag:input_type -> millwright.platform.v1.SetFlagRequest
+	11, // 27: millwright.platform.v1.PlatformService.RemoveFlag:input_type -> millwright.platform.v1.RemoveFlagRequest
+	13, // 28: millwright.platform.v1.PlatformService.ListAnnouncements:input_type -> millwright.platform.v1.ListAnnouncementsRequest
+	15, // 29: millwright.platform.v1.PlatformService.Announce:input_type -> millwright.platform.v1.AnnounceRequest
+	17, // 30: millwright.platform.v1.PlatformService.Withdraw:input_type -> millwright.platform.v1.WithdrawRequest
+	26, // 31: millwright.platform.v1.PlatformService.ListAudit:input_type -> millwright.platform.v1.ListAuditRequest
+	20, // 32: millwright.platform.v1.PlatformService.ListTokenKeys:input_type -> millwright.platform.v1.ListTokenKeysRequest
+	22, // 33: millwright.platform.v1.PlatformService.RetireTokenKey:input_type -> millwright.platform.v1.RetireTokenKeyRequest
+	24, // 34: millwright.platform.v1.PlatformService.GetNotices:input_type -> millwright.platform.v1.GetNoticesRequest
+	6,  // 35: millwright.platform.v1.PlatformService.ListTenants:output_type -> millwright.platform.v1.ListTenantsResponse
+	8,  // 36: millwright.platform.v1.PlatformService.ListFlags:output_type -> millwright.platform.v1.ListFlagsResponse
+	10, // 37: millwright.platform.v1.PlatformService.SetFlag:output_type -> millwright.platform.v1.SetFlagResponse
+	12, // 38: millwright.platform.v1.PlatformService.RemoveFlag:output_type -> millwright.platform.v1.RemoveFlagResponse
+	14, // 39: millwright.platform.v1.PlatformService.ListAnnouncements:output_type -> millwright.platform.v1.ListAnnouncementsResponse
+	16, // 40: millwright.platform.v1.PlatformService.Announce:output_type -> millwright.platform.v1.AnnounceResponse
+	18, // 41: millwright.platform.v1.PlatformService.Withdraw:output_type -> millwright.platform.v1.WithdrawResponse
+	27, // 42: millwright.platform.v1.PlatformService.ListAudit:output_type -> millwright.platform.v1.ListAuditResponse
+	21, // 43: millwright.platform.v1.PlatformService.ListTokenKeys:output_type -> millwright.platform.v1.ListTokenKeysResponse
+	23, // 44: millwright.platform.v1.PlatformService.RetireTokenKey:output_type -> millwright.platform.v1.RetireTokenKeyResponse
+	25, // 45: millwright.platform.v1.PlatformService.GetNotices:output_type -> millwright.platform.v1.GetNoticesResponse
+	35, // [35:46] is the sub-list for method output_type
+	24, // [24:35] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_millwright_platform_v1_platform_proto_init() }
@@ -1469,8 +1818,8 @@ func file_millwright_platform_v1_platform_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_platform_v1_platform_proto_rawDesc), len(file_millwright_platform_v1_platform_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   21,
+			NumEnums:      2,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/platform/v1/platform.proto.
  */
 export const file_millwright_platform_v1_platform: GenFile = /*@__PURE__*/
-  fileDesc("CiVtaWxsd3JpZ2h0L3BsYXRmb3JtL3YxL3BsYXRmb3JtLnByb3RvEhZtaWxsd3JpZ2h0LnBsYXRmb3JtLnYxIrcBCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEc2x1ZxgDIAEoCRIMCgRwbGFuGAQgASgJEjIKBnN0YXR1cxgFIAEoDjIiLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudFN0YXR1cxIMCgRjZWxsGAYgASgJEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpIBCgRGbGFnEgwKBGZsYWcYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSDwoHcGVyY2VudBgDIAEoBRISCgp0ZW5hbnRfaWRzGAQgAygJEi4KCnVwZGF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnVwZGF0ZWRfYnkYBiABKAki2gEKDEFubm91bmNlbWVudBIXCg9hbm5vdW5jZW1lbnRfaWQYASABKAkSDAoEdGV4dBgCIAEoCRIyCghzZXZlcml0eRgDIAEoDjIgLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuU2V2ZXJpdHkSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHZW5kc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY3JlYXRlZF9ieRgGIAEoCSJoChJMaXN0VGVuYW50c1JlcXVlc3QSFgoFcXVlcnkYASABKAlCB7pIBHICGFASHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjIASgAEhsKCnBhZ2VfdG9rZW4YAyABKAlCB7pIBHICGFAibgoTTGlzdFRlbmFudHNSZXNwb25zZRIvCgd0ZW5hbnRzGAEgAygLMh4ubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5UZW5hbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEg0KBXRvdGFsGAMgASgFIhIKEExpc3RGbGFnc1JlcXVlc3QiQAoRTGlzdEZsYWdzUmVzcG9uc2USKwoFZmxhZ3MYASADKAsyHC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkZsYWciqgEKDlNldEZsYWdSZXF1ZXN0EisKBGZsYWcYASABKAlCHbpIGnIYMhZeW2Etel1bYS16MC05X117MSwzOX0kEh0KC2Rlc2NyaXB0aW9uGAIgASgJQgi6SAVyAxjIARIaCgdwZXJjZW50GAMgASgFQgm6SAYaBBhkKAASMAoKdGVuYW50X2lkcxgEIAMoCUIcukgZkgEWEGQiEnIQMg5eW2EtejItN117MTZ9JCI9Cg9TZXRGbGFnUmVzcG9uc2USKgoEZmxhZxgBIAEoCzIcLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuRmxhZyIsChFSZW1vdmVGbGFnUmVxdWVzdBIXCgRmbGFnGAEgASgJQgm6SAZyBBABGCgiFAoSUmVtb3ZlRmxhZ1Jlc3BvbnNlIhoKGExpc3RBbm5vdW5jZW1lbnRzUmVxdWVzdCJYChlMaXN0QW5ub3VuY2VtZW50c1Jlc3BvbnNlEjsKDWFubm91bmNlbWVudHMYASADKAsyJC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkFubm91bmNlbWVudCKYAQoPQW5ub3VuY2VSZXF1ZXN0EhgKBHRleHQYASABKAlCCrpIB3IFEAEY9AMSPgoIc2V2ZXJpdHkYAiABKA4yIC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLlNldmVyaXR5Qgq6SAeCAQQQASAAEisKB2VuZHNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIk4KEEFubm91bmNlUmVzcG9uc2USOgoMYW5ub3VuY2VtZW50GAEgASgLMiQubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5Bbm5vdW5jZW1lbnQiNQoPV2l0aGRyYXdSZXF1ZXN0EiIKD2Fubm91bmNlbWVudF9pZBgBIAEoCUIJukgGcgQQARgoIhIKEFdpdGhkcmF3UmVzcG9uc2UiEwoRR2V0Tm90aWNlc1JlcXVlc3QiYAoSR2V0Tm90aWNlc1Jlc3BvbnNlEjsKDWFubm91bmNlbWVudHMYASADKAsyJC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkFubm91bmNlbWVudBINCgVmbGFncxgCIAMoCSKpAgoQTGlzdEF1ZGl0UmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGPQDKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYyAESFwoFYWN0b3IYAyABKAlCCLpIBXIDGP4BEhgKBmFjdGlvbhgEIAEoCUIIukgFcgMYyAESGAoGb2JqZWN0GAUgASgJQgi6SAVyAxjIARI3CgdvdXRjb21lGAYgASgOMhwubWlsbHdyaWdodC5hdWRpdC52MS5PdXRjb21lQgi6SAWCAQIQARIpCgVzdGFydBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoDZW5kGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJZChFMaXN0QXVkaXRSZXNwb25zZRIrCgdlbnRyaWVzGAEgAygLMhoubWlsbHdyaWdodC5hdWRpdC52MS5FbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkqTQoIU2V2ZXJpdHkSGAoUU0VWRVJJVFlfVU5TUEVDSUZJRUQQABIRCg1TRVZFUklUWV9JTkZPEAESFAoQU0VWRVJJVFlfV0FSTklORxACMvQJCg9QbGF0Zm9ybVNlcnZpY2USiAEKC0xpc3RUZW5hbnRzEioubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5MaXN0VGVuYW50c1JlcXVlc3QaKy5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkxpc3RUZW5hbnRzUmVzcG9uc2UiIILT5JMCGhIYL2FwaS92MS9wbGF0Zm9ybS90ZW5hbnRzEoABCglMaXN0RmxhZ3MSKC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkxpc3RGbGFnc1JlcXVlc3QaKS5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkxpc3RGbGFnc1Jlc3BvbnNlIh6C0+STAhgSFi9hcGkvdjEvcGxhdGZvcm0vZmxhZ3MSfQoHU2V0RmxhZxImLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuU2V0RmxhZ1JlcXVlc3QaJy5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLlNldEZsYWdSZXNwb25zZSIhgtPkkwIbOgEqIhYvYXBpL3YxL3BsYXRmb3JtL2ZsYWdzEooBCgpSZW1vdmVGbGFnEikubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5SZW1vdmVGbGFnUmVxdWVzdBoqLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuUmVtb3ZlRmxhZ1Jlc3BvbnNlIiWC0+STAh8qHS9hcGkvdjEvcGxhdGZvcm0vZmxhZ3Mve2ZsYWd9EqABChFMaXN0QW5ub3VuY2VtZW50cxIwLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuTGlzdEFubm91bmNlbWVudHNSZXF1ZXN0GjEubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5MaXN0QW5ub3VuY2VtZW50c1Jlc3BvbnNlIiaC0+STAiASHi9hcGkvdjEvcGxhdGZvcm0vYW5ub3VuY2VtZW50cxKIAQoIQW5ub3VuY2USJy5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkFubm91bmNlUmVxdWVzdBooLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuQW5ub3VuY2VSZXNwb25zZSIpgtPkkwIjOgEqIh4vYXBpL3YxL3BsYXRmb3JtL2Fubm91bmNlbWVudHMSlwEKCFdpdGhkcmF3EicubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5XaXRoZHJhd1JlcXVlc3QaKC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLldpdGhkcmF3UmVzcG9uc2UiOILT5JMCMiowL2FwaS92MS9wbGF0Zm9ybS9hbm5vdW5jZW1lbnRzL3thbm5vdW5jZW1lbnRfaWR9EoABCglMaXN0QXVkaXQSKC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkxpc3RBdWRpdFJlcXVlc3QaKS5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkxpc3RBdWRpdFJlc3BvbnNlIh6C0+STAhgSFi9hcGkvdjEvcGxhdGZvcm0vYXVkaXQSfAoKR2V0Tm90aWNlcxIpLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuR2V0Tm90aWNlc1JlcXVlc3QaKi5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkdldE5vdGljZXNSZXNwb25zZSIXgtPkkwIREg8vYXBpL3YxL25vdGljZXNCUVpPZ2l0aHViLmNvbS9taWxsd3JpZ2h0LWlvL21pbGx3cmlnaHQvcHJvdG8vZ2VuL21pbGx3cmlnaHQvcGxhdGZvcm0vdjE7cGxhdGZvcm12MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_millwright_audit_v1_audit, file_millwright_tenant_v1_tenant]);
+  fileDesc("CiVtaWxsd3JpZ2h0L3BsYXRmb3JtL3YxL3BsYXRmb3JtLnByb3RvEhZtaWxsd3JpZ2h0LnBsYXRmb3JtLnYxIrcBCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEc2x1ZxgDIAEoCRIMCgRwbGFuGAQgASgJEjIKBnN0YXR1cxgFIAEoDjIiLm1pbGx3cmlnaHQudGVuYW50LnYxLlRlbmFudFN0YXR1cxIMCgRjZWxsGAYgASgJEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpIBCgRGbGFnEgwKBGZsYWcYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSDwoHcGVyY2VudBgDIAEoBRISCgp0ZW5hbnRfaWRzGAQgAygJEi4KCnVwZGF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnVwZGF0ZWRfYnkYBiABKAki2gEKDEFubm91bmNlbWVudBIXCg9hbm5vdW5jZW1lbnRfaWQYASABKAkSDAoEdGV4dBgCIAEoCRIyCghzZXZlcml0eRgDIAEoDjIgLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuU2V2ZXJpdHkSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHZW5kc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY3JlYXRlZF9ieRgGIAEoCSJoChJMaXN0VGVuYW50c1JlcXVlc3QSFgoFcXVlcnkYASABKAlCB7pIBHICGFASHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjIASgAEhsKCnBhZ2VfdG9rZW4YAyABKAlCB7pIBHICGFAibgoTTGlzdFRlbmFudHNSZXNwb25zZRIvCgd0ZW5hbnRzGAEgAygLMh4ubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5UZW5hbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEg0KBXRvdGFsGAMgASgFIhIKEExpc3RGbGFnc1JlcXVlc3QiQAoRTGlzdEZsYWdzUmVzcG9uc2USKwoFZmxhZ3MYASADKAsyHC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkZsYWciqgEKDlNldEZsYWdSZXF1ZXN0EisKBGZsYWcYASABKAlCHbpIGnIYMhZeW2Etel1bYS16MC05X117MSwzOX0kEh0KC2Rlc2NyaXB0aW9uGAIgASgJQgi6SAVyAxjIARIaCgdwZXJjZW50GAMgASgFQgm6SAYaBBhkKAASMAoKdGVuYW50X2lkcxgEIAMoCUIcukgZkgEWEGQiEnIQMg5eW2EtejItN117MTZ9JCI9Cg9TZXRGbGFnUmVzcG9uc2USKgoEZmxhZxgBIAEoCzIcLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuRmxhZyIsChFSZW1vdmVGbGFnUmVxdWVzdBIXCgRmbGFnGAEgASgJQgm6SAZyBBABGCgiFAoSUmVtb3ZlRmxhZ1Jlc3BvbnNlIhoKGExpc3RBbm5vdW5jZW1lbnRzUmVxdWVzdCJYChlMaXN0QW5ub3VuY2VtZW50c1Jlc3BvbnNlEjsKDWFubm91bmNlbWVudHMYASADKAsyJC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkFubm91bmNlbWVudCKYAQoPQW5ub3VuY2VSZXF1ZXN0EhgKBHRleHQYASABKAlCCrpIB3IFEAEY9AMSPgoIc2V2ZXJpdHkYAiABKA4yIC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLlNldmVyaXR5Qgq6SAeCAQQQASAAEisKB2VuZHNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIk4KEEFubm91bmNlUmVzcG9uc2USOgoMYW5ub3VuY2VtZW50GAEgASgLMiQubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5Bbm5vdW5jZW1lbnQiNQoPV2l0aGRyYXdSZXF1ZXN0EiIKD2Fubm91bmNlbWVudF9pZBgBIAEoCUIJukgGcgQQARgoIhIKEFdpdGhkcmF3UmVzcG9uc2Ui4gEKCFRva2VuS2V5Eg4KBmtleV9pZBgBIAEoCRI0CgVzdGF0ZRgCIAEoDjIlLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuVG9rZW5LZXlTdGF0ZRIwCgxwdWJsaXNoZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnNpZ25zX2Zyb20YBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldGlyZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhYKFExpc3RUb2tlbktleXNSZXF1ZXN0IkcKFUxpc3RUb2tlbktleXNSZXNwb25zZRIuCgRrZXlzGAEgAygLMiAubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5Ub2tlbktleSIwChVSZXRpcmVUb2tlbktleVJlcXVlc3QSFwoGa2V5X2lkGAEgASgJQge6SARyAhgoIkgKFlJldGlyZVRva2VuS2V5UmVzcG9uc2USLgoEa2V5cxgBIAMoCzIgLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuVG9rZW5LZXkiEwoRR2V0Tm90aWNlc1JlcXVlc3QiYAoSR2V0Tm90aWNlc1Jlc3BvbnNlEjsKDWFubm91bmNlbWVudHMYASADKAsyJC5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkFubm91bmNlbWVudBINCgVmbGFncxgCIAMoCSKpAgoQTGlzdEF1ZGl0UmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGPQDKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYyAESFwoFYWN0b3IYAyABKAlCCLpIBXIDGP4BEhgKBmFjdGlvbhgEIAEoCUIIukgFcgMYyAESGAoGb2JqZWN0GAUgASgJQgi6SAVyAxjIARI3CgdvdXRjb21lGAYgASgOMhwubWlsbHdyaWdodC5hdWRpdC52MS5PdXRjb21lQgi6SAWCAQIQARIpCgVzdGFydBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoDZW5kGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJZChFMaXN0QXVkaXRSZXNwb25zZRIrCgdlbnRyaWVzGAEgAygLMhoubWlsbHdyaWdodC5hdWRpdC52MS5FbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkqTQoIU2V2ZXJpdHkSGAoUU0VWRVJJVFlfVU5TUEVDSUZJRUQQABIRCg1TRVZFUklUWV9JTkZPEAESFAoQU0VWRVJJVFlfV0FSTklORxACKqEBCg1Ub2tlbktleVN0YXRlEh8KG1RPS0VOX0tFWV9TVEFURV9VTlNQRUNJRklFRBAAEhkKFVRPS0VOX0tFWV9TVEFURV9BSEVBRBABEhsKF1RPS0VOX0tFWV9TVEFURV9TSUdOSU5HEAISGgoWVE9LRU5fS0VZX1NUQVRFX0VORElORxADEhsKF1RPS0VOX0tFWV9TVEFURV9SRVRJUkVEEAQyqQwKD1BsYXRmb3JtU2VydmljZRKIAQoLTGlzdFRlbmFudHMSKi5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkxpc3RUZW5hbnRzUmVxdWVzdBorLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuTGlzdFRlbmFudHNSZXNwb25zZSIggtPkkwIaEhgvYXBpL3YxL3BsYXRmb3JtL3RlbmFudHMSgAEKCUxpc3RGbGFncxIoLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuTGlzdEZsYWdzUmVxdWVzdBopLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuTGlzdEZsYWdzUmVzcG9uc2UiHoLT5JMCGBIWL2FwaS92MS9wbGF0Zm9ybS9mbGFncxJ9CgdTZXRGbGFnEiYubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5TZXRGbGFnUmVxdWVzdBonLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuU2V0RmxhZ1Jlc3BvbnNlIiGC0+STAhs6ASoiFi9hcGkvdjEvcGxhdGZvcm0vZmxhZ3MSigEKClJlbW92ZUZsYWcSKS5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLlJlbW92ZUZsYWdSZXF1ZXN0GioubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5SZW1vdmVGbGFnUmVzcG9uc2UiJYLT5JMCHyodL2FwaS92MS9wbGF0Zm9ybS9mbGFncy97ZmxhZ30SoAEKEUxpc3RBbm5vdW5jZW1lbnRzEjAubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5MaXN0QW5ub3VuY2VtZW50c1JlcXVlc3QaMS5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkxpc3RBbm5vdW5jZW1lbnRzUmVzcG9uc2UiJoLT5JMCIBIeL2FwaS92MS9wbGF0Zm9ybS9hbm5vdW5jZW1lbnRzEogBCghBbm5vdW5jZRInLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuQW5ub3VuY2VSZXF1ZXN0GigubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5Bbm5vdW5jZVJlc3BvbnNlIimC0+STAiM6ASoiHi9hcGkvdjEvcGxhdGZvcm0vYW5ub3VuY2VtZW50cxKXAQoIV2l0aGRyYXcSJy5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLldpdGhkcmF3UmVxdWVzdBooLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuV2l0aGRyYXdSZXNwb25zZSI4gtPkkwIyKjAvYXBpL3YxL3BsYXRmb3JtL2Fubm91bmNlbWVudHMve2Fubm91bmNlbWVudF9pZH0SgAEKCUxpc3RBdWRpdBIoLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuTGlzdEF1ZGl0UmVxdWVzdBopLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuTGlzdEF1ZGl0UmVzcG9uc2UiHoLT5JMCGBIWL2FwaS92MS9wbGF0Zm9ybS9hdWRpdBKRAQoNTGlzdFRva2VuS2V5cxIsLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuTGlzdFRva2VuS2V5c1JlcXVlc3QaLS5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLkxpc3RUb2tlbktleXNSZXNwb25zZSIjgtPkkwIdEhsvYXBpL3YxL3BsYXRmb3JtL3Rva2VuLWtleXMSngEKDlJldGlyZVRva2VuS2V5Ei0ubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5SZXRpcmVUb2tlbktleVJlcXVlc3QaLi5taWxsd3JpZ2h0LnBsYXRmb3JtLnYxLlJldGlyZVRva2VuS2V5UmVzcG9uc2UiLYLT5JMCJzoBKiIiL2FwaS92MS9wbGF0Zm9ybS90b2tlbi1rZXlzOnJldGlyZRJ8CgpHZXROb3RpY2VzEikubWlsbHdyaWdodC5wbGF0Zm9ybS52MS5HZXROb3RpY2VzUmVxdWVzdBoqLm1pbGx3cmlnaHQucGxhdGZvcm0udjEuR2V0Tm90aWNlc1Jlc3BvbnNlIheC0+STAhESDy9hcGkvdjEvbm90aWNlc0JRWk9naXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC9wbGF0Zm9ybS92MTtwbGF0Zm9ybXYxYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_millwright_audit_v1_audit, file_millwright_tenant_v1_tenant]);
 
 /**
  * Tenant is what operators see of one.
@@ -467,6 +467,121 @@ export const WithdrawResponseSchema: GenMessage<WithdrawResponse> = /*@__PURE__*
   messageDesc(file_millwright_platform_v1_platform, 16);
 
 /**
+ * TokenKey signs cell tokens from signs_from until the next one does.
+ *
+ * @generated from message millwright.platform.v1.TokenKey
+ */
+export type TokenKey = Message<"millwright.platform.v1.TokenKey"> & {
+  /**
+   * The `kid` of its tokens and in the key set.
+   *
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * @generated from field: millwright.platform.v1.TokenKeyState state = 2;
+   */
+  state: TokenKeyState;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp published_at = 3;
+   */
+  publishedAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp signs_from = 4;
+   */
+  signsFrom?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp retired_at = 5;
+   */
+  retiredAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message millwright.platform.v1.TokenKey.
+ * Use `create(TokenKeySchema)` to create a new message.
+ */
+export const TokenKeySchema: GenMessage<TokenKey> = /*@__PURE__*/
+  messageDesc(file_millwright_platform_v1_platform, 17);
+
+/**
+ * ListTokenKeysRequest asks for the keys.
+ *
+ * @generated from message millwright.platform.v1.ListTokenKeysRequest
+ */
+export type ListTokenKeysRequest = Message<"millwright.platform.v1.ListTokenKeysRequest"> & {
+};
+
+/**
+ * Describes the message millwright.platform.v1.ListTokenKeysRequest.
+ * Use `create(ListTokenKeysRequestSchema)` to create a new message.
+ */
+export const ListTokenKeysRequestSchema: GenMessage<ListTokenKeysRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_platform_v1_platform, 18);
+
+/**
+ * ListTokenKeysResponse carries them.
+ *
+ * @generated from message millwright.platform.v1.ListTokenKeysResponse
+ */
+export type ListTokenKeysResponse = Message<"millwright.platform.v1.ListTokenKeysResponse"> & {
+  /**
+   * @generated from field: repeated millwright.platform.v1.TokenKey keys = 1;
+   */
+  keys: TokenKey[];
+};
+
+/**
+ * Describes the message millwright.platform.v1.ListTokenKeysResponse.
+ * Use `create(ListTokenKeysResponseSchema)` to create a new message.
+ */
+export const ListTokenKeysResponseSchema: GenMessage<ListTokenKeysResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_platform_v1_platform, 19);
+
+/**
+ * RetireTokenKeyRequest names the key.
+ *
+ * @generated from message millwright.platform.v1.RetireTokenKeyRequest
+ */
+export type RetireTokenKeyRequest = Message<"millwright.platform.v1.RetireTokenKeyRequest"> & {
+  /**
+   * Empty: the one that signs now.
+   *
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+};
+
+/**
+ * Describes the message millwright.platform.v1.RetireTokenKeyRequest.
+ * Use `create(RetireTokenKeyRequestSchema)` to create a new message.
+ */
+export const RetireTokenKeyRequestSchema: GenMessage<RetireTokenKeyRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_platform_v1_platform, 20);
+
+/**
+ * RetireTokenKeyResponse carries the keys as they are now.
+ *
+ * @generated from message millwright.platform.v1.RetireTokenKeyResponse
+ */
+export type RetireTokenKeyResponse = Message<"millwright.platform.v1.RetireTokenKeyResponse"> & {
+  /**
+   * @generated from field: repeated millwright.platform.v1.TokenKey keys = 1;
+   */
+  keys: TokenKey[];
+};
+
+/**
+ * Describes the message millwright.platform.v1.RetireTokenKeyResponse.
+ * Use `create(RetireTokenKeyResponseSchema)` to create a new message.
+ */
+export const RetireTokenKeyResponseSchema: GenMessage<RetireTokenKeyResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_platform_v1_platform, 21);
+
+/**
  * GetNoticesRequest asks for what concerns the caller.
  *
  * @generated from message millwright.platform.v1.GetNoticesRequest
@@ -479,7 +594,7 @@ export type GetNoticesRequest = Message<"millwright.platform.v1.GetNoticesReques
  * Use `create(GetNoticesRequestSchema)` to create a new message.
  */
 export const GetNoticesRequestSchema: GenMessage<GetNoticesRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_platform_v1_platform, 17);
+  messageDesc(file_millwright_platform_v1_platform, 22);
 
 /**
  * GetNoticesResponse carries it.
@@ -503,7 +618,7 @@ export type GetNoticesResponse = Message<"millwright.platform.v1.GetNoticesRespo
  * Use `create(GetNoticesResponseSchema)` to create a new message.
  */
 export const GetNoticesResponseSchema: GenMessage<GetNoticesResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_platform_v1_platform, 18);
+  messageDesc(file_millwright_platform_v1_platform, 23);
 
 /**
  * ListAuditRequest asks for a page of entries. Empty filters match everything.
@@ -569,7 +684,7 @@ export type ListAuditRequest = Message<"millwright.platform.v1.ListAuditRequest"
  * Use `create(ListAuditRequestSchema)` to create a new message.
  */
 export const ListAuditRequestSchema: GenMessage<ListAuditRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_platform_v1_platform, 19);
+  messageDesc(file_millwright_platform_v1_platform, 24);
 
 /**
  * ListAuditResponse carries entries, newest first.
@@ -595,7 +710,7 @@ export type ListAuditResponse = Message<"millwright.platform.v1.ListAuditRespons
  * Use `create(ListAuditResponseSchema)` to create a new message.
  */
 export const ListAuditResponseSchema: GenMessage<ListAuditResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_platform_v1_platform, 20);
+  messageDesc(file_millwright_platform_v1_platform, 25);
 
 /**
  * Severity says how an announcement looks.
@@ -624,6 +739,50 @@ export enum Severity {
  */
 export const SeveritySchema: GenEnum<Severity> = /*@__PURE__*/
   enumDesc(file_millwright_platform_v1_platform, 0);
+
+/**
+ * TokenKeyState says what a key of cell tokens is for.
+ *
+ * @generated from enum millwright.platform.v1.TokenKeyState
+ */
+export enum TokenKeyState {
+  /**
+   * @generated from enum value: TOKEN_KEY_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * It is published, so that everybody knows it when it begins to sign.
+   *
+   * @generated from enum value: TOKEN_KEY_STATE_AHEAD = 1;
+   */
+  AHEAD = 1,
+
+  /**
+   * @generated from enum value: TOKEN_KEY_STATE_SIGNING = 2;
+   */
+  SIGNING = 2,
+
+  /**
+   * It signs no more, and is published until the last token that it signed has ended.
+   *
+   * @generated from enum value: TOKEN_KEY_STATE_ENDING = 3;
+   */
+  ENDING = 3,
+
+  /**
+   * It leaked: nothing that it signed counts.
+   *
+   * @generated from enum value: TOKEN_KEY_STATE_RETIRED = 4;
+   */
+  RETIRED = 4,
+}
+
+/**
+ * Describes the enum millwright.platform.v1.TokenKeyState.
+ */
+export const TokenKeyStateSchema: GenEnum<TokenKeyState> = /*@__PURE__*/
+  enumDesc(file_millwright_platform_v1_platform, 1);
 
 /**
  * PlatformService is for operators of the installation: its tenants, feature flags, announcements and audit log. No role of a tenant and
@@ -714,6 +873,26 @@ export const PlatformService: GenService<{
     methodKind: "unary";
     input: typeof ListAuditRequestSchema;
     output: typeof ListAuditResponseSchema;
+  },
+  /**
+   * ListTokenKeys returns the keys of cell tokens, in the order in which they sign.
+   *
+   * @generated from rpc millwright.platform.v1.PlatformService.ListTokenKeys
+   */
+  listTokenKeys: {
+    methodKind: "unary";
+    input: typeof ListTokenKeysRequestSchema;
+    output: typeof ListTokenKeysResponseSchema;
+  },
+  /**
+   * RetireTokenKey is for a key that leaked: every cell refuses what it signed within a second, and another one signs at once.
+   *
+   * @generated from rpc millwright.platform.v1.PlatformService.RetireTokenKey
+   */
+  retireTokenKey: {
+    methodKind: "unary";
+    input: typeof RetireTokenKeyRequestSchema;
+    output: typeof RetireTokenKeyResponseSchema;
   },
   /**
    * GetNotices returns the announcements of the moment, and the feature flags that are on for the tenant that the caller acts for.

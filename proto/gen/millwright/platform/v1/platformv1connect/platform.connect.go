@@ -56,6 +56,12 @@ const (
 	// PlatformServiceListAuditProcedure is the fully-qualified name of the PlatformService's ListAudit
 	// RPC.
 	PlatformServiceListAuditProcedure = "/millwright.platform.v1.PlatformService/ListAudit"
+	// PlatformServiceListTokenKeysProcedure is the fully-qualified name of the PlatformService's
+	// ListTokenKeys RPC.
+	PlatformServiceListTokenKeysProcedure = "/millwright.platform.v1.PlatformService/ListTokenKeys"
+	// PlatformServiceRetireTokenKeyProcedure is the fully-qualified name of the PlatformService's
+	// RetireTokenKey RPC.
+	PlatformServiceRetireTokenKeyProcedure = "/millwright.platform.v1.PlatformService/RetireTokenKey"
 	// PlatformServiceGetNoticesProcedure is the fully-qualified name of the PlatformService's
 	// GetNotices RPC.
 	PlatformServiceGetNoticesProcedure = "/millwright.platform.v1.PlatformService/GetNotices"
@@ -82,6 +88,10 @@ type PlatformServiceClient interface {
 	// GET /api/v1/platform/audit/export. It is chained as a tenant's is, see millwright.audit.v1.Entry.hash, with the word
 	// platform in place of the tenant id.
 	ListAudit(context.Context, *v1.ListAuditRequest) (*v1.ListAuditResponse, error)
+	// ListTokenKeys returns the keys of cell tokens, in the order in which they sign.
+	ListTokenKeys(context.Context, *v1.ListTokenKeysRequest) (*v1.ListTokenKeysResponse, error)
+	// RetireTokenKey is for a key that leaked: every cell refuses what it signed within a second, and another one signs at once.
+	RetireTokenKey(context.Context, *v1.RetireTokenKeyRequest) (*v1.RetireTokenKeyResponse, error)
 	// GetNotices returns the announcements of the moment, and the feature flags that are on for the tenant that the caller acts for.
 	GetNotices(context.Context, *v1.GetNoticesRequest) (*v1.GetNoticesResponse, error)
 }
@@ -145,6 +155,18 @@ func NewPlatformServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 			connect.WithSchema(platformServiceMethods.ByName("ListAudit")),
 			connect.WithClientOptions(opts...),
 		),
+		listTokenKeys: connect.NewClient[v1.ListTokenKeysRequest, v1.ListTokenKeysResponse](
+			httpClient,
+			baseURL+PlatformServiceListTokenKeysProcedure,
+			connect.WithSchema(platformServiceMethods.ByName("ListTokenKeys")),
+			connect.WithClientOptions(opts...),
+		),
+		retireTokenKey: connect.NewClient[v1.RetireTokenKeyRequest, v1.RetireTokenKeyResponse](
+			httpClient,
+			baseURL+PlatformServiceRetireTokenKeyProcedure,
+			connect.WithSchema(platformServiceMethods.ByName("RetireTokenKey")),
+			connect.WithClientOptions(opts...),
+		),
 		getNotices: connect.NewClient[v1.GetNoticesRequest, v1.GetNoticesResponse](
 			httpClient,
 			baseURL+PlatformServiceGetNoticesProcedure,
@@ -164,6 +186,8 @@ type platformServiceClient struct {
 	announce          *connect.Client[v1.AnnounceRequest, v1.AnnounceResponse]
 	withdraw          *connect.Client[v1.WithdrawRequest, v1.WithdrawResponse]
 	listAudit         *connect.Client[v1.ListAuditRequest, v1.ListAuditResponse]
+	listTokenKeys     *connect.Client[v1.ListTokenKeysRequest, v1.ListTokenKeysResponse]
+	retireTokenKey    *connect.Client[v1.RetireTokenKeyRequest, v1.RetireTokenKeyResponse]
 	getNotices        *connect.Client[v1.GetNoticesRequest, v1.GetNoticesResponse]
 }
 
@@ -239,6 +263,24 @@ func (c *platformServiceClient) ListAudit(ctx context.Context, req *v1.ListAudit
 	return nil, err
 }
 
+// ListTokenKeys calls millwright.platform.v1.PlatformService.ListTokenKeys.
+func (c *platformServiceClient) ListTokenKeys(ctx context.Context, req *v1.ListTokenKeysRequest) (*v1.ListTokenKeysResponse, error) {
+	response, err := c.listTokenKeys.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RetireTokenKey calls millwright.platform.v1.PlatformService.RetireTokenKey.
+func (c *platformServiceClient) RetireTokenKey(ctx context.Context, req *v1.RetireTokenKeyRequest) (*v1.RetireTokenKeyResponse, error) {
+	response, err := c.retireTokenKey.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // GetNotices calls millwright.platform.v1.PlatformService.GetNotices.
 func (c *platformServiceClient) GetNotices(ctx context.Context, req *v1.GetNoticesRequest) (*v1.GetNoticesResponse, error) {
 	response, err := c.getNotices.CallUnary(ctx, connect.NewRequest(req))
@@ -270,6 +312,10 @@ type PlatformServiceHandler interface {
 	// GET /api/v1/platform/audit/export. It is chained as a tenant's is, see millwright.audit.v1.Entry.hash, with the word
 	// platform in place of the tenant id.
 	ListAudit(context.Context, *v1.ListAuditRequest) (*v1.ListAuditResponse, error)
+	// ListTokenKeys returns the keys of cell tokens, in the order in which they sign.
+	ListTokenKeys(context.Context, *v1.ListTokenKeysRequest) (*v1.ListTokenKeysResponse, error)
+	// RetireTokenKey is for a key that leaked: every cell refuses what it signed within a second, and another one signs at once.
+	RetireTokenKey(context.Context, *v1.RetireTokenKeyRequest) (*v1.RetireTokenKeyResponse, error)
 	// GetNotices returns the announcements of the moment, and the feature flags that are on for the tenant that the caller acts for.
 	GetNotices(context.Context, *v1.GetNoticesRequest) (*v1.GetNoticesResponse, error)
 }
@@ -329,6 +375,18 @@ func NewPlatformServiceHandler(svc PlatformServiceHandler, opts ...connect.Handl
 		connect.WithSchema(platformServiceMethods.ByName("ListAudit")),
 		connect.WithHandlerOptions(opts...),
 	)
+	platformServiceListTokenKeysHandler := connect.NewUnaryHandlerSimple(
+		PlatformServiceListTokenKeysProcedure,
+		svc.ListTokenKeys,
+		connect.WithSchema(platformServiceMethods.ByName("ListTokenKeys")),
+		connect.WithHandlerOptions(opts...),
+	)
+	platformServiceRetireTokenKeyHandler := connect.NewUnaryHandlerSimple(
+		PlatformServiceRetireTokenKeyProcedure,
+		svc.RetireTokenKey,
+		connect.WithSchema(platformServiceMethods.ByName("RetireTokenKey")),
+		connect.WithHandlerOptions(opts...),
+	)
 	platformServiceGetNoticesHandler := connect.NewUnaryHandlerSimple(
 		PlatformServiceGetNoticesProcedure,
 		svc.GetNotices,
@@ -353,6 +411,10 @@ func NewPlatformServiceHandler(svc PlatformServiceHandler, opts ...connect.Handl
 			platformServiceWithdrawHandler.ServeHTTP(w, r)
 		case PlatformServiceListAuditProcedure:
 			platformServiceListAuditHandler.ServeHTTP(w, r)
+		case PlatformServiceListTokenKeysProcedure:
+			platformServiceListTokenKeysHandler.ServeHTTP(w, r)
+		case PlatformServiceRetireTokenKeyProcedure:
+			platformServiceRetireTokenKeyHandler.ServeHTTP(w, r)
 		case PlatformServiceGetNoticesProcedure:
 			platformServiceGetNoticesHandler.ServeHTTP(w, r)
 		default:
@@ -394,6 +456,14 @@ func (UnimplementedPlatformServiceHandler) Withdraw(context.Context, *v1.Withdra
 
 func (UnimplementedPlatformServiceHandler) ListAudit(context.Context, *v1.ListAuditRequest) (*v1.ListAuditResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.platform.v1.PlatformService.ListAudit is not implemented"))
+}
+
+func (UnimplementedPlatformServiceHandler) ListTokenKeys(context.Context, *v1.ListTokenKeysRequest) (*v1.ListTokenKeysResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.platform.v1.PlatformService.ListTokenKeys is not implemented"))
+}
+
+func (UnimplementedPlatformServiceHandler) RetireTokenKey(context.Context, *v1.RetireTokenKeyRequest) (*v1.RetireTokenKeyResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.platform.v1.PlatformService.RetireTokenKey is not implemented"))
 }
 
 func (UnimplementedPlatformServiceHandler) GetNotices(context.Context, *v1.GetNoticesRequest) (*v1.GetNoticesResponse, error) {
