@@ -11,13 +11,13 @@ import (
 
 func tokenKeyCommands() []command.Command {
 	return []command.Command{{
-		Name: "token-key list", Summary: "list the keys that sign cell tokens; for operators of the installation",
+		Name: "platform token-keys", Summary: "list the keys that sign cell tokens; for operators of the installation",
 		Prepare: signedIn(func(ctx context.Context, c *call) error {
 			answer, err := c.Platform.ListTokenKeys(ctx, &platformv1.ListTokenKeysRequest{})
 			return c.answer(answer, err, func(w io.Writer) { printTokenKeys(w, answer.GetKeys()) })
 		}),
 	}, {
-		Name: "token-key retire", Args: "[KEY]", Summary: "refuse what a key of cell tokens signed, as it leaked, by default the one that signs now, and sign with another; for operators of the installation",
+		Name: "platform retire-token-key", Args: "[KEY]", Summary: "refuse what a key of cell tokens signed, as it leaked, by default the one that signs now, and sign with another; for operators of the installation",
 		Prepare: signedIn(func(ctx context.Context, c *call) error {
 			answer, err := c.Platform.RetireTokenKey(ctx, &platformv1.RetireTokenKeyRequest{KeyId: strings.Join(c.args, "")})
 			return c.answer(answer, err, func(w io.Writer) { printTokenKeys(w, answer.GetKeys()) })

@@ -71,7 +71,6 @@ type Client struct {
 	Keys     keyv1connect.KeyServiceClient
 	Roles    rolev1connect.RoleServiceClient
 	Limits   limitv1connect.LimitServiceClient
-	Platform platformv1connect.PlatformServiceClient
 
 	http   *http.Client
 	auth   connect.Option
@@ -128,7 +127,6 @@ func dial(server string, auth header) (*Client, error) {
 		Keys:         keyv1connect.NewKeyServiceClient(client, server, option),
 		Roles:        rolev1connect.NewRoleServiceClient(client, server, option),
 		Limits:       limitv1connect.NewLimitServiceClient(client, server, option),
-		Platform:     platformv1connect.NewPlatformServiceClient(client, server, option),
 		http:         client, auth: option, server: strings.TrimRight(server, "/"), header: auth,
 	}, nil
 }
