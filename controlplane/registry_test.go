@@ -310,7 +310,7 @@ func TestPlacesAreATreeAndTakeTheirDevicesAlong(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = places.Delete(t.Context(), &facilityv1.DeleteRequest{PlaceId: tree["north"].GetPlaceId()})
-	refused(t, err, connect.CodeFailedPrecondition, "1 people are confined to it")
+	refused(t, err, connect.CodeFailedPrecondition, "1 people and 0 keys or service accounts are confined to it")
 }
 
 func TestTricksWithNamesAreRefused(t *testing.T) {

@@ -23,6 +23,7 @@ func TestStack(t *testing.T) {
 		{"a device is cut off when it is suspended or its certificate revoked", cutOffDevices},
 		{"tenants cannot reach each other", isolateTenants},
 		{"roles may do what their role says", enforceRoles},
+		{"who is confined to a facility follows its name", followRenamedFacility},
 		{"the audit log is one unbroken chain", verifyAudit},
 		{"so is the log of the operators", verifyPlatformAudit},
 		{"a person signs up, connects a device and sees it live", journeyInTheConsole},

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/millwright-io/millwright/controlplane/internal/device"
 	"github.com/millwright-io/millwright/controlplane/internal/group"
@@ -83,6 +84,9 @@ func (s *Service) Import(ctx context.Context, p tenancy.Principal, csv string, o
 	if err := s.markTaken(ctx, p.Tenant, items); err != nil {
 		return Import{}, err
 	}
+	if err := markOutOfReach(p, items); err != nil {
+		return Import{}, err
+	}
 	out := Import{Columns: columns, Rows: len(items)}
 	for _, i := range items {
 		if i.Error != "" {
@@ -113,6 +117,26 @@ func (s *Service) markTaken(ctx context.Context, id tenancy.ID, items []job.Item
 	for n, i := range items {
 		if _, found := slices.BinarySearch(taken, i.Name); found && i.Error == "" {
 			items[n].Error, items[n].Input = "there is a device "+i.Name+" already, or was one that is retired: choose another id", ""
+		}
+	}
+	return nil
+}
+
+// markOutOfReach finds the rows that a caller who is confined to facilities may not make: they would fail one by one.
+func markOutOfReach(p tenancy.Principal, items []job.Item) error {
+	if len(p.Facilities) == 0 {
+		return nil
+	}
+	for n, i := range items {
+		if i.Error != "" {
+			continue
+		}
+		var r row
+		if err := json.Unmarshal([]byte(i.Input), &r); err != nil {
+			return fmt.Errorf("decode row %d: %w", i.Number, err)
+		}
+		if !p.Sees(r.Facility) {
+			items[n].Error, items[n].Input = fmt.Sprintf("facility %q: you may have devices at %s only", r.Facility, strings.Join(p.Facilities, ", ")), ""
 		}
 	}
 	return nil

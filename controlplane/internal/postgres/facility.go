@@ -128,6 +128,7 @@ func (s *Store) ChangePlace(ctx context.Context, id tenancy.ID, p facility.Place
 		for _, person := range people {
 			s.caller("person", person)
 		}
+		s.caller("tenant", string(id)) // keys
 		s.wake()
 	}
 	return err
@@ -149,7 +150,7 @@ update devices set facility = $5, line = case when $3 = '' then line else $6 end
   version = version + 1
 where tenant_id = $1 and facility = $2 and ($3 = '' or line = $3) and ($4 = '' or station = $4) returning id`
 
-// takeAlong gives the devices of a place, and who is confined to it, its new names. It returns those people.
+// takeAlong gives the devices of a place, what is made from templates, and who is confined to it, its new names. It returns those people.
 func (s *Store) takeAlong(ctx context.Context, tx pgx.Tx, id tenancy.ID, before, after [3]string) (people []string, err error) {
 	if before == after {
 		return nil, nil
@@ -170,25 +171,58 @@ func (s *Store) takeAlong(ctx context.Context, tx pgx.Tx, id tenancy.ID, before,
 			return nil, err
 		}
 	}
+	const templates = `
+update provisioning_templates
+set facility = $5, line = case when $3 = '' then line else $6 end, station = case when $4 = '' then station else $7 end
+where tenant_id = $1 and facility = $2 and ($3 = '' or line = $3) and ($4 = '' or station = $4)`
+	if _, err := tx.Exec(ctx, templates, id, before[0], before[1], before[2], after[0], after[1], after[2]); err != nil {
+		return nil, fmt.Errorf("take provisioning templates along: %w", err)
+	}
 	if before[1] != "" {
-		return nil, nil // people are confined to facilities
+		return nil, nil // callers are confined to facilities
 	}
-	const invitations = `update invitations set facilities = array_replace(facilities, $2, $3) where tenant_id = $1 and $2 = any(facilities)`
-	if _, err := tx.Exec(ctx, invitations, id, before[0], after[0]); err != nil {
-		return nil, fmt.Errorf("rename a facility for invitations: %w", err)
+	return renameForCallers(ctx, tx, id, before[0], after[0])
+}
+
+// renameForCallers gives whoever is confined to a facility its new name: members, who is invited, service accounts and keys. The
+// database tells the cells of members and service accounts. It returns the members.
+func renameForCallers(ctx context.Context, tx pgx.Tx, id tenancy.ID, before, after string) (people []string, err error) {
+	rename := func(table, key string) (list []string, err error) {
+		query := "update " + table + " set facilities = array_replace(facilities, $2, $3) where tenant_id = $1 and $2 = any(facilities) returning " + key
+		rows, err := tx.Query(ctx, query, id, before, after)
+		if err == nil {
+			list, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		}
+		if err != nil {
+			return nil, fmt.Errorf("rename a facility for %s: %w", table, err)
+		}
+		return list, nil
 	}
-	const members = `update members set facilities = array_replace(facilities, $2, $3) where tenant_id = $1 and $2 = any(facilities) returning person_id`
-	if rows, err = tx.Query(ctx, members, id, before[0], after[0]); err != nil {
-		return nil, fmt.Errorf("rename a facility for members: %w", err)
+	if _, err := rename("invitations", "id"); err != nil {
+		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
+	if _, err := rename("service_accounts", "id"); err != nil {
+		return nil, err
+	}
+	keys, err := rename("keys", "id")
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range keys {
+		if err := announce(ctx, tx, id, "key", k); err != nil {
+			return nil, err
+		}
+	}
+	return rename("members", "person_id")
 }
 
 const inPlace = `
 select (select count(*) from places where tenant_id = $1 and parent_id = $5),
   (select count(*) from devices where tenant_id = $1 and status <> 'retired' and facility = $2 and ($3 = '' or line = $3) and ($4 = '' or station = $4)),
   (select count(*) from members where tenant_id = $1 and $3 = '' and $2 = any(facilities))
-  + (select count(*) from invitations where tenant_id = $1 and $3 = '' and $2 = any(facilities))`
+  + (select count(*) from invitations where tenant_id = $1 and $3 = '' and $2 = any(facilities)),
+  (select count(*) from keys where tenant_id = $1 and $3 = '' and $2 = any(facilities))
+  + (select count(*) from service_accounts where tenant_id = $1 and $3 = '' and $2 = any(facilities))`
 
 // DeletePlace implements facility.Store.
 func (s *Store) DeletePlace(ctx context.Context, id tenancy.ID, place string, e audit.Entry) error {
@@ -200,13 +234,13 @@ func (s *Store) DeletePlace(ctx context.Context, id tenancy.ID, place string, e 
 		if err != nil {
 			return err
 		}
-		var places, devices, people int
-		if err := tx.QueryRow(ctx, inPlace, id, path[0], path[1], path[2], place).Scan(&places, &devices, &people); err != nil {
+		var places, devices, people, keys int
+		if err := tx.QueryRow(ctx, inPlace, id, path[0], path[1], path[2], place).Scan(&places, &devices, &people, &keys); err != nil {
 			return fmt.Errorf("look into place %s: %w", place, err)
 		}
-		if places+devices+people > 0 {
-			return fmt.Errorf("the place is not empty: %d places and %d devices are in it and %d people are confined to it: move those first: %w",
-				places, devices, people, tenancy.ErrConflict)
+		if places+devices+people+keys > 0 {
+			return fmt.Errorf("the place is not empty: %d places and %d devices are in it and %d people and %d keys or service accounts are confined to it: move those first: %w",
+				places, devices, people, keys, tenancy.ErrConflict)
 		}
 		if _, err := tx.Exec(ctx, "delete from places where tenant_id = $1 and id = $2", id, place); err != nil {
 			return fmt.Errorf("delete place %s: %w", place, err)

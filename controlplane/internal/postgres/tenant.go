@@ -115,9 +115,10 @@ func (s *Store) tenant(ctx context.Context, tx pgx.Tx, id tenancy.ID) (tenant.Te
 	return t, nil
 }
 
-// lockTenant reads the tenant and keeps others who do so waiting: counts against its limits then hold.
+// lockTenant reads the tenant and keeps others who do so waiting: counts against its limits then hold. Who only writes a row that
+// refers to the tenant does not wait: they may hold the head of the audit log, which the holder of this lock will want.
 func (s *Store) lockTenant(ctx context.Context, tx pgx.Tx, id tenancy.ID) (tenant.Tenant, error) {
-	t, err := s.scanTenant(tx.QueryRow(ctx, selectTenant+" where t.id = $1 for update of t", id))
+	t, err := s.scanTenant(tx.QueryRow(ctx, selectTenant+" where t.id = $1 for no key update of t", id))
 	if err != nil {
 		return tenant.Tenant{}, notFound(fmt.Errorf("lock tenant %s: %w", id, err), "there is no organisation %s", id)
 	}

@@ -70,7 +70,7 @@ func (s *Limits) ListRefusals(ctx context.Context, req *limitv1.ListRefusalsRequ
 	if err != nil {
 		return nil, err
 	}
-	nameless := len(p.Facilities) > 0 || !p.Role.May(tenancy.ActionDevicesRead)
+	nameless := len(p.Facilities) > 0 || !p.Role.May(tenancy.ActionDevicesRead) || !p.InScope(tenancy.ActionDevicesRead)
 	res := &limitv1.ListRefusalsResponse{}
 	for _, r := range list {
 		if kind, _, named := strings.Cut(r.Scope, " "); named && nameless {
