@@ -169,6 +169,11 @@ func TestRESTAndConnectSpeakPlainly(t *testing.T) {
 		{"GET", "/readyz", "", 200, "ok"},
 		{"GET", "/identity/sessions/whoami", "", 401, ""},
 		{"GET", "/identity/admin/identities", "", 404, ""},
+		{"GET", "/identity/sessions", "", 404, ""},
+		{"GET", "/identity/self-service/login/../../admin/identities", "", 404, ""},
+		{"GET", "/identity/self-service/login/fed-cm", "", 404, ""},
+		{"GET", "/identity/self-service/methods/oidc/callback/x", "", 404, ""},
+		{"GET", "/identity/self-service/login/api", "", 200, "/self-service/login/api"},
 		{"GET", "/identity/self-service/login/browser", "", 200, "/self-service/login/browser"},
 		{"GET", "/", "", 404, "The console is not here"},
 	} {

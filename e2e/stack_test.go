@@ -24,6 +24,8 @@ func TestStack(t *testing.T) {
 		{"tenants cannot reach each other", isolateTenants},
 		{"roles may do what their role says", enforceRoles},
 		{"who is confined to a facility follows its name", followRenamedFacility},
+		{"a person signs in by the command line, with a second factor where it is required", workSignedIn},
+		{"an operator works by the command line", operate},
 		{"the audit log is one unbroken chain", verifyAudit},
 		{"so is the log of the operators", verifyPlatformAudit},
 		{"a person signs up, connects a device and sees it live", journeyInTheConsole},

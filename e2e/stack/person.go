@@ -32,7 +32,13 @@ type Person struct {
 type form struct {
 	UI struct {
 		Action string
-		Nodes  []struct{ Attributes struct{ Name, Value any } }
+		Nodes  []struct {
+			Attributes struct {
+				Name, Value any
+				ID          string
+				Text        struct{ Text string }
+			}
+		}
 	}
 	ContinueWith []struct {
 		Action string

@@ -136,7 +136,9 @@ func refusal(res *http.Response, err error) error {
 	switch {
 	case res == nil || res.StatusCode >= http.StatusInternalServerError:
 		return errors.Join(fmt.Errorf("the identity server does not answer, try again: %w", tenancy.ErrUnavailable), err)
-	case res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden:
+	case res.StatusCode == http.StatusForbidden: // by our configuration a session must have all that the account has
+		return fmt.Errorf("the account has a second factor that this session was begun without, sign in with its code: %w", tenancy.ErrUnauthenticated)
+	case res.StatusCode == http.StatusUnauthorized:
 		return fmt.Errorf("the session has ended, sign in again: %w", tenancy.ErrUnauthenticated)
 	default:
 		return fmt.Errorf("ask for session: status %d: %w", res.StatusCode, err)

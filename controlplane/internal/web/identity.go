@@ -18,8 +18,8 @@ const maxIdentityBody = 64 << 10
 // Forgetter drops what is remembered of a request's session.
 type Forgetter interface{ Forget(header http.Header) }
 
-// Identity passes the self-service flows and whoami on to the identity server at publicURL, and nothing else. Sessions
-// that sign out or change are forgotten at once.
+// Identity passes the self-service flows and whoami on to the identity server at publicURL, and nothing else: for browsers,
+// and for programs such as `millwright login`. Sessions that sign out or change are forgotten at once.
 func Identity(publicURL string, sessions Forgetter, log *slog.Logger) (http.Handler, error) {
 	target, err := url.Parse(publicURL)
 	if err != nil {
@@ -54,7 +54,7 @@ func Identity(publicURL string, sessions Forgetter, log *slog.Logger) (http.Hand
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := strings.TrimPrefix(r.URL.Path, "/identity")
-		if !open(path) {
+		if !opened[path] {
 			http.NotFound(w, r)
 			return
 		}
@@ -69,19 +69,18 @@ func Identity(publicURL string, sessions Forgetter, log *slog.Logger) (http.Hand
 	}), nil
 }
 
-// open reports whether a path of the identity server is for everybody.
-func open(path string) bool {
-	if strings.Contains(path, "..") || strings.Contains(path, "//") {
-		return false
+// opened are the paths of the identity server that are for everybody: of each flow its form, its two beginnings (a browser's
+// and a program's) and its state.
+var opened = func() map[string]bool {
+	paths := map[string]bool{
+		"/sessions/whoami":     true,
+		"/self-service/errors": true,
+		"/self-service/logout": true, "/self-service/logout/browser": true, "/self-service/logout/api": true,
 	}
-	if path == "/sessions/whoami" {
-		return true
-	}
-	for _, flow := range []string{"login", "registration", "logout", "settings", "recovery", "verification", "errors", "methods"} {
-		base := "/self-service/" + flow
-		if path == base || strings.HasPrefix(path, base+"/") {
-			return true
+	for _, flow := range []string{"login", "registration", "settings", "recovery", "verification"} {
+		for _, end := range []string{"", "/browser", "/api", "/flows"} {
+			paths["/self-service/"+flow+end] = true
 		}
 	}
-	return false
-}
+	return paths
+}()

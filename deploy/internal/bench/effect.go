@@ -83,7 +83,7 @@ func effectCommand() command.Command {
 		Details: "Each trial exercises a right without pause, takes it away through the control plane, and waits until it is refused for " +
 			"good. Time runs from before the call until the right last worked. Fails when one works on for " + trialTimeout.String() + ".",
 		Prepare: func(fs *flag.FlagSet) command.Run {
-			f := &effect{api: rpc.Flags(fs)}
+			f := &effect{api: rpc.KeyFlags(fs)}
 			fs.StringVar(&f.kind, "kind", "revoke", "what is taken away: "+known)
 			fs.IntVar(&f.trials, "trials", 1000, "`number` of trials, one after the other")
 			fs.BoolVar(&f.asJSON, "json", false, "print JSON")

@@ -41,7 +41,7 @@ type Ingest struct {
 }
 
 func ingestFlags(fs *flag.FlagSet) *ingest {
-	f := &ingest{api: rpc.Flags(fs)}
+	f := &ingest{api: rpc.KeyFlags(fs)}
 	fs.IntVar(&f.connections, "connections", 50, "`number` of devices, each with its own connection")
 	fs.IntVar(&f.inflight, "inflight", 256, "`messages` of a connection that may wait for their acknowledgement")
 	fs.DurationVar(&f.duration, "duration", 30*time.Second, "how long to send")

@@ -45,7 +45,7 @@ type Live struct {
 }
 
 func liveFlags(fs *flag.FlagSet) *live {
-	f := &live{api: rpc.Flags(fs)}
+	f := &live{api: rpc.KeyFlags(fs)}
 	fs.IntVar(&f.devices, "devices", 10, "`number` of devices, each watched through its own WebSocket")
 	fs.Float64Var(&f.rate, "rate", 100, "`events` a second over all devices")
 	fs.DurationVar(&f.duration, "duration", 30*time.Second, "how long to send")

@@ -20,7 +20,7 @@ func prepareSuspend(ctx context.Context, s *scene) (func(context.Context, int) (
 	if s.target.access.file == "" {
 		return nil, command.Usage("--kind suspend starts its own installation: it needs an operator, so leave --server and --key out")
 	}
-	operator, err := rpc.DialPerson(ctx, rpc.Person{Server: s.target.Server, File: s.target.access.file})
+	operator, err := rpc.SignInFrom(ctx, s.target.Server, s.target.access.file)
 	if err != nil {
 		return nil, err
 	}

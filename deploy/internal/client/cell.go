@@ -2,38 +2,12 @@ package client
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 
 	"github.com/millwright-io/millwright/deploy/internal/command"
-	"github.com/millwright-io/millwright/deploy/internal/rpc"
 	cellv1 "github.com/millwright-io/millwright/proto/gen/millwright/cell/v1"
 )
-
-// signedIn is a verb for people and not for keys, such as an operator of the installation.
-func signedIn(run func(ctx context.Context, c *call) error) func(fs *flag.FlagSet) command.Run {
-	return signedInVerb(func(*flag.FlagSet) func(context.Context, *call) error { return run })
-}
-
-// signedInVerb adds the flags of a verb for people. define adds the verb's own.
-func signedInVerb(define func(fs *flag.FlagSet) func(ctx context.Context, c *call) error) func(fs *flag.FlagSet) command.Run {
-	return func(fs *flag.FlagSet) command.Run {
-		person := rpc.PersonFlags(fs)
-		form := fs.String("o", "table", "form of the answer: table or json")
-		run := define(fs)
-		return func(ctx context.Context, e command.Env, args []string) error {
-			if *form != "table" && *form != "text" && *form != "json" {
-				return command.Usage("-o %q: want table or json", *form)
-			}
-			client, err := rpc.DialPerson(ctx, *person)
-			if err != nil {
-				return err
-			}
-			return run(ctx, &call{Client: client, env: e, json: *form == "json", args: args})
-		}
-	}
-}
 
 func cellCommands() []command.Command {
 	return []command.Command{{

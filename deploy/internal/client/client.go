@@ -24,7 +24,7 @@ import (
 func Commands() []command.Command {
 	return slices.Concat(tenantCommands(), deviceCommands(), deviceTypeCommands(), facilityCommands(), certificateCommands(), inventoryCommands(), keyCommands(), memberCommands(), auditCommands(), groupCommands(), jobCommands(), cellCommands(), platformCommands(), tokenKeyCommands(),
 		usageCommands(), quotaCommands(), telemetryCommands(), deadLetterCommands(),
-		accountCommands(), roleCommands())
+		accountCommands(), roleCommands(), loginCommands(), operatorCommands())
 }
 
 // call is one use of a verb: the client, and where the answer goes.
@@ -35,21 +35,35 @@ type call struct {
 	args []string
 }
 
+// form is the flag -o.
+func form(fs *flag.FlagSet) *string {
+	return fs.String("o", "table", "form of the answer: table or json")
+}
+
+// asJSON reads the flag -o.
+func asJSON(form string) (bool, error) {
+	if form != "table" && form != "text" && form != "json" {
+		return false, command.Usage("-o %q: want table or json", form)
+	}
+	return form == "json", nil
+}
+
 // verb is a Prepare that adds the flags that every client verb has. define adds the verb's own.
 func verb(define func(fs *flag.FlagSet) func(ctx context.Context, c *call) error) func(fs *flag.FlagSet) command.Run {
 	return func(fs *flag.FlagSet) command.Run {
 		options := rpc.Flags(fs)
-		form := fs.String("o", "table", "form of the answer: table or json")
+		form := form(fs)
 		run := define(fs)
 		return func(ctx context.Context, e command.Env, args []string) error {
-			if *form != "table" && *form != "text" && *form != "json" {
-				return command.Usage("-o %q: want table or json", *form)
-			}
-			client, err := rpc.Dial(options.Server, options.Key)
+			inJSON, err := asJSON(*form)
 			if err != nil {
 				return err
 			}
-			return run(ctx, &call{Client: client, env: e, json: *form == "json", args: args})
+			client, err := options.Dial(e)
+			if err != nil {
+				return err
+			}
+			return run(ctx, &call{Client: client, env: e, json: inJSON, args: args})
 		}
 	}
 }

@@ -48,8 +48,12 @@ func jobCommands() []command.Command {
 			return c.answer(answer, err, func(w io.Writer) { printJobs(w, []*jobv1.Job{answer.GetJob()}) })
 		}),
 	}, {
-		Name: "job errors", Args: "JOB", Summary: "write the items that failed as CSV",
+		Name: "job errors", Args: "JOB", Summary: "write the items that failed as CSV, or with -o json the first 1000 of them",
 		Prepare: plain(func(ctx context.Context, c *call) error {
+			if c.json {
+				answer, err := c.Jobs.ListErrors(ctx, &jobv1.ListErrorsRequest{JobId: c.args[0], PageSize: 1000})
+				return c.answer(answer, err, nil)
+			}
 			body, err := c.Download(ctx, "/api/v1/jobs/"+url.PathEscape(c.args[0])+"/errors.csv")
 			if err != nil {
 				return err

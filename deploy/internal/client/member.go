@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"github.com/millwright-io/millwright/deploy/internal/command"
+	"github.com/millwright-io/millwright/deploy/internal/rpc"
 	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
+	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 )
 
 func memberCommands() []command.Command {
@@ -25,6 +27,18 @@ func memberCommands() []command.Command {
 	}, {
 		Name: "member remove", Args: "EMAIL_OR_ID", Summary: "take a person out of the tenant, or an invitation back",
 		Prepare: plain(removeMember),
+	}, {
+		Name: "member resend", Args: "EMAIL_OR_ID", Summary: "send an invitation again; its earlier link ends",
+		Prepare: plain(resendInvitation),
+	}, {
+		Name: "member accept", Args: "LINK", Summary: "accept an invitation by the link of its e-mail, or what follows the #; you act for that organisation then",
+		Prepare: signedIn(acceptInvitation),
+	}, {
+		Name: "member leave", Summary: "leave an organisation; its last owner cannot",
+		Prepare: confirmedVerb(func(ctx context.Context, c *call, slug string) error {
+			answer, err := c.Members.Leave(ctx, &memberv1.LeaveRequest{})
+			return c.answer(answer, err, func(w io.Writer) { _, _ = fmt.Fprintf(w, "you are no member of %s any more\n", slug) })
+		}),
 	}}
 }
 
@@ -89,17 +103,48 @@ func updateMember(ctx context.Context, c *call, given *memberv1.Member) error {
 	return c.answer(answer, err, func(w io.Writer) { printMembers(w, []*memberv1.Member{answer.GetMember()}) })
 }
 
-// removeMember takes an invitation back when no member has the address.
-func removeMember(ctx context.Context, c *call) error {
+// invitation looks an invitation up by its id or the address that it went to.
+func invitation(ctx context.Context, c *call) (id string, err error) {
 	open, err := c.Members.ListInvitations(ctx, &memberv1.ListInvitationsRequest{})
 	if err != nil {
-		return c.answer(open, err, nil)
+		return "", rpc.Explain(err)
 	}
-	i := slices.IndexFunc(open.GetInvitations(), func(i *memberv1.Invitation) bool {
-		return strings.EqualFold(i.GetEmail(), c.args[0]) || i.GetInvitationId() == c.args[0]
-	})
-	if i >= 0 {
-		answer, err := c.Members.RevokeInvitation(ctx, &memberv1.RevokeInvitationRequest{InvitationId: open.GetInvitations()[i].GetInvitationId()})
+	for _, i := range open.GetInvitations() {
+		if strings.EqualFold(i.GetEmail(), c.args[0]) || i.GetInvitationId() == c.args[0] {
+			return i.GetInvitationId(), nil
+		}
+	}
+	return "", nil
+}
+
+func resendInvitation(ctx context.Context, c *call) error {
+	id, err := invitation(ctx, c)
+	if err != nil {
+		return err
+	}
+	if id == "" {
+		return fmt.Errorf("nobody is invited as %s; see `millwright member list`", c.args[0])
+	}
+	answer, err := c.Members.ResendInvitation(ctx, &memberv1.ResendInvitationRequest{InvitationId: id})
+	return c.answer(answer, err, func(w io.Writer) { printInvitations(w, []*memberv1.Invitation{answer.GetInvitation()}) })
+}
+
+func acceptInvitation(ctx context.Context, c *call) error {
+	answer, err := c.Members.AcceptInvitation(ctx, &memberv1.AcceptInvitationRequest{Token: c.args[0][strings.LastIndexByte(c.args[0], '#')+1:]})
+	if err == nil {
+		err = c.KeepTenant(answer.GetMembership().GetTenant())
+	}
+	return c.answer(answer, err, func(w io.Writer) { printMemberships(w, []*tenantv1.Membership{answer.GetMembership()}) })
+}
+
+// removeMember takes an invitation back when no member has the address.
+func removeMember(ctx context.Context, c *call) error {
+	taken, err := invitation(ctx, c)
+	if err != nil {
+		return err
+	}
+	if taken != "" {
+		answer, err := c.Members.RevokeInvitation(ctx, &memberv1.RevokeInvitationRequest{InvitationId: taken})
 		return c.answer(answer, err, func(w io.Writer) { _, _ = fmt.Fprintf(w, "revoked the invitation of %s\n", c.args[0]) })
 	}
 	id, err := memberID(ctx, c)

@@ -56,6 +56,18 @@ func quotaCommands() []command.Command {
 			})
 		}),
 	}, {
+		Name: "quota notices", Summary: "show which limits were nearly or wholly used up lately, newest first",
+		Prepare: plain(func(ctx context.Context, c *call) error {
+			answer, err := c.Limits.ListNotices(ctx, &limitv1.ListNoticesRequest{})
+			return c.answer(answer, err, func(w io.Writer) {
+				table(w, "TIME LIMIT PERCENT USED MAXIMUM", func(row func(...any)) {
+					for _, n := range answer.GetNotices() {
+						row(at(n.GetCreatedAt()), n.GetLimit(), n.GetPercent(), n.GetUsed(), n.GetMaximum())
+					}
+				})
+			})
+		}),
+	}, {
 		Name: "quota show", Args: "TENANT", Summary: "show the limits of any tenant; for operators of the installation",
 		Prepare: signedIn(func(ctx context.Context, c *call) error {
 			answer, err := c.Limits.ListTenant(ctx, &limitv1.ListTenantRequest{TenantId: c.args[0]})

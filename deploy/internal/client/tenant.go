@@ -11,20 +11,20 @@ import (
 
 func tenantCommands() []command.Command {
 	return append(lifeCommands(), command.Command{
-		Name: "tenant get", Summary: "show the key's tenant, its limits and where its cell listens",
+		Name: "tenant get", Summary: "show the organisation that the key or session acts for, its limits and where its cell listens",
 		Prepare: plain(func(ctx context.Context, c *call) error {
 			answer, err := c.Tenants.Get(ctx, &tenantv1.GetRequest{})
 			return c.answer(answer, err, func(w io.Writer) { printTenant(w, answer) })
 		}),
 	}, command.Command{
-		Name: "tenant update", Summary: "change settings of the key's tenant: those that flags name",
+		Name: "tenant update", Summary: "change settings of that organisation: those that flags name",
 		Prepare: verb(updateTenant),
 	}, command.Command{
-		Name: "tenant switch", Args: "SLUG_OR_ID", Summary: "act for another of your tenants (needs `millwright login`)",
-		Prepare: plain(switchTenant),
+		Name: "tenant switch", Args: "SLUG_OR_ID", Summary: "act for another of your organisations, from now on",
+		Prepare: signedIn(switchTenant),
 	}, command.Command{
-		Name: "tenant second-factor", Args: "required|optional", Summary: "say whether people must sign in with a second factor (needs `millwright login`)",
-		Prepare: plain(func(ctx context.Context, c *call) error {
+		Name: "tenant second-factor", Args: "required|optional", Summary: "say whether people must sign in with a second factor to act for the organisation",
+		Prepare: signedIn(func(ctx context.Context, c *call) error {
 			if c.args[0] != "required" && c.args[0] != "optional" {
 				return command.Usage("tenant second-factor %q: want required or optional", c.args[0])
 			}
@@ -67,8 +67,19 @@ func switchTenant(ctx context.Context, c *call) error {
 	for _, m := range mine.GetMemberships() {
 		if t := m.GetTenant(); t.GetSlug() == c.args[0] || t.GetTenantId() == c.args[0] {
 			answer, err := c.Tenants.Switch(ctx, &tenantv1.SwitchRequest{TenantId: t.GetTenantId()})
+			if err == nil {
+				err = c.KeepTenant(t)
+			}
 			return c.answer(answer, err, func(w io.Writer) { _, _ = fmt.Fprintf(w, "you act for %s now\n", t.GetName()) })
 		}
 	}
-	return fmt.Errorf("you belong to no tenant %s; see `millwright tenant list`", c.args[0])
+	return fmt.Errorf("you are a member of no organisation %s; see `millwright tenant list`", c.args[0])
+}
+
+// actFrom makes the session act for an organisation from now on.
+func (c *call) actFrom(ctx context.Context, t *tenantv1.Tenant) error {
+	if _, err := c.Tenants.Switch(ctx, &tenantv1.SwitchRequest{TenantId: t.GetTenantId()}); err != nil {
+		return err
+	}
+	return c.KeepTenant(t)
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -18,9 +19,9 @@ import (
 // lifeCommands found, hand over, suspend and end tenants. They are for people: no key may do this.
 func lifeCommands() []command.Command {
 	return []command.Command{{
-		Name: "tenant list", Summary: "list the organisations of the person who signs in", Prepare: signedIn(listTenants),
+		Name: "tenant list", Summary: "list your organisations and mark the current one", Prepare: signedIn(listTenants),
 	}, {
-		Name: "tenant create", Args: "NAME", Summary: "found an organisation", Prepare: signedInVerb(createTenant),
+		Name: "tenant create", Args: "NAME", Summary: "found an organisation, and act for it from now on", Prepare: signedInVerb(createTenant),
 	}, {
 		Name: "tenant transfer", Args: "EMAIL_OR_ID", Summary: "make another member the owner; you become an admin", Prepare: confirmedVerb(transferTenant),
 	}, {
@@ -65,44 +66,77 @@ func confirmedVerb(run func(ctx context.Context, c *call, confirm string) error)
 			if err != nil {
 				return rpc.Explain(err)
 			}
-			for _, m := range mine.GetMemberships() {
-				if m.GetTenant().GetSlug() != *slug {
-					continue
-				}
-				if _, err := c.Tenants.Switch(ctx, &tenantv1.SwitchRequest{TenantId: m.GetTenant().GetTenantId()}); err != nil {
-					return rpc.Explain(err)
-				}
-				return run(ctx, c, *slug)
-			}
-			return fmt.Errorf("you are a member of no organisation %s; see `millwright tenant list`", *slug)
+			return actFor(ctx, c, mine.GetMemberships(), *slug, run)
 		}
 	})
+}
+
+// actFor runs something for one of the person's organisations, and leaves the session with the one that it acted for before.
+func actFor(ctx context.Context, c *call, mine []*tenantv1.Membership, slug string, run func(ctx context.Context, c *call, confirm string) error) (err error) {
+	named := slices.IndexFunc(mine, func(m *tenantv1.Membership) bool { return m.GetTenant().GetSlug() == slug })
+	if named < 0 {
+		return fmt.Errorf("you are a member of no organisation %s; see `millwright tenant list`", slug)
+	}
+	before := slices.IndexFunc(mine, (*tenantv1.Membership).GetCurrent)
+	to := func(i int) error {
+		_, err := c.Tenants.Switch(ctx, &tenantv1.SwitchRequest{TenantId: mine[i].GetTenant().GetTenantId()})
+		return rpc.Explain(err)
+	}
+	if named != before {
+		if err := to(named); err != nil {
+			return err
+		}
+	}
+	if named != before && before >= 0 {
+		defer func() { err = errors.Join(err, to(before)) }()
+	}
+	return run(ctx, c, slug)
 }
 
 func listTenants(ctx context.Context, c *call) error {
 	answer, err := c.Tenants.List(ctx, &tenantv1.ListRequest{})
 	return c.answer(answer, err, func(w io.Writer) {
-		var tenants []*tenantv1.Tenant
-		for _, m := range answer.GetMemberships() {
-			tenants = append(tenants, m.GetTenant())
-		}
-		printTenants(w, tenants...)
+		printMemberships(w, answer.GetMemberships())
 	})
+}
+
+// printMemberships marks the organisation that the session acts for.
+func printMemberships(w io.Writer, mine []*tenantv1.Membership) {
+	table(w, "CURRENT SLUG NAME ROLE STATUS PLAN REGION TENANT NOTE", func(row func(...any)) {
+		for _, m := range mine {
+			t, mark := m.GetTenant(), ""
+			if m.GetCurrent() {
+				mark = "*"
+			}
+			row(mark, t.GetSlug(), t.GetName(), roleWord(m), word(t.GetStatus(), "TENANT_STATUS_"), t.GetPlan(), t.GetRegion(), t.GetTenantId(), note(m))
+		}
+	})
+}
+
+// note is what keeps a person from acting for an organisation, or is about to.
+func note(m *tenantv1.Membership) string {
+	if m.GetSecondFactorMissing() {
+		return "requires a second factor"
+	}
+	return noteOf(m.GetTenant())
+}
+
+func noteOf(t *tenantv1.Tenant) string {
+	for _, s := range t.GetSteps() {
+		if s.GetState() == tenantv1.StepState_STEP_STATE_RUNNING {
+			return strings.TrimSpace(s.GetTitle() + ": " + s.GetDetail())
+		}
+	}
+	if d := t.GetDeletion(); d != nil {
+		return "to be removed on " + at(d.GetDueAt())
+	}
+	return t.GetSuspension().GetReason()
 }
 
 func printTenants(w io.Writer, tenants ...*tenantv1.Tenant) {
 	table(w, "TENANT SLUG NAME STATUS PLAN REGION CELL NOTE", func(row func(...any)) {
 		for _, t := range tenants {
-			note := t.GetSuspension().GetReason()
-			if d := t.GetDeletion(); d != nil {
-				note = "to be removed on " + at(d.GetDueAt())
-			}
-			for _, s := range t.GetSteps() {
-				if s.GetState() == tenantv1.StepState_STEP_STATE_RUNNING {
-					note = strings.TrimSpace(s.GetTitle() + ": " + s.GetDetail())
-				}
-			}
-			row(t.GetTenantId(), t.GetSlug(), t.GetName(), word(t.GetStatus(), "TENANT_STATUS_"), t.GetPlan(), t.GetRegion(), t.GetCell(), note)
+			row(t.GetTenantId(), t.GetSlug(), t.GetName(), word(t.GetStatus(), "TENANT_STATUS_"), t.GetPlan(), t.GetRegion(), t.GetCell(), noteOf(t))
 		}
 	})
 }
@@ -113,6 +147,9 @@ func createTenant(fs *flag.FlagSet) func(context.Context, *call) error {
 	plan := fs.String("plan", "", "see `plan list`; empty: team")
 	return func(ctx context.Context, c *call) error {
 		answer, err := c.Tenants.Create(ctx, &tenantv1.CreateRequest{Name: c.args[0], Slug: *slug, Region: *region, Plan: *plan})
+		if err == nil {
+			err = c.actFrom(ctx, answer.GetTenant())
+		}
 		return c.answer(answer, err, func(w io.Writer) { printTenants(w, answer.GetTenant()) })
 	}
 }

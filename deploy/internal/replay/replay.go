@@ -121,7 +121,7 @@ func (f *flags) run(ctx context.Context, e command.Env) error {
 
 // connect makes a client that speaks as the device and counts its acknowledgements.
 func (f *flags) connect(ctx context.Context, e command.Env) (client *mqttclient.Client, acked, refused *atomic.Int64, err error) {
-	credentials, err := f.access(ctx)
+	credentials, err := f.access(ctx, e)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -147,11 +147,11 @@ func (f *flags) connect(ctx context.Context, e command.Env) (client *mqttclient.
 }
 
 // access finds the credentials and, unless it was given, the address.
-func (f *flags) access(ctx context.Context) (enrol.Credentials, error) {
+func (f *flags) access(ctx context.Context, e command.Env) (enrol.Credentials, error) {
 	if f.credentials != "" && f.address != "" {
 		return enrol.Load(f.credentials)
 	}
-	api, err := rpc.Dial(f.api.Server, f.api.Key)
+	api, err := f.api.Dial(e)
 	if err != nil {
 		return enrol.Credentials{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/millwright-io/millwright/deploy/internal/command"
 )
@@ -24,7 +25,7 @@ func (c *Client) open(ctx context.Context, method, path string) (io.ReadCloser, 
 	if err != nil {
 		return nil, fmt.Errorf("get %s: %w", path, err)
 	}
-	req.Header.Set(c.header.name, c.header.value)
+	c.header.set(req.Header)
 	res, err := c.http.Do(req)
 	if err != nil {
 		return nil, command.Unreachable("could not reach the server: %s: is `millwright up` running, and is --server its address?", err)
@@ -32,6 +33,9 @@ func (c *Client) open(ctx context.Context, method, path string) (io.ReadCloser, 
 	if res.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(res.Body, 4<<10))
 		_ = res.Body.Close()
+		if res.StatusCode == http.StatusUnauthorized {
+			return nil, fmt.Errorf("get %s: %s (%s)", path, c.header.unknown, strings.TrimSpace(string(text)))
+		}
 		return nil, fmt.Errorf("get %s: %s: %s", path, res.Status, text)
 	}
 	return res.Body, nil

@@ -3,7 +3,6 @@
 package rpc
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,10 +16,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/millwright-io/millwright/deploy/internal/command"
+	"github.com/millwright-io/millwright/deploy/internal/session"
 	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/cell/v1/cellv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/certificate/v1/certificatev1connect"
-	"github.com/millwright-io/millwright/proto/gen/millwright/deadletter/v1/deadletterv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1/devicetypev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/facility/v1/facilityv1connect"
@@ -31,8 +30,6 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/platform/v1/platformv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/role/v1/rolev1connect"
-	"github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1/telemetryv1connect"
-	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/usage/v1/usagev1connect"
 )
@@ -41,14 +38,44 @@ import (
 type Options struct {
 	Server string
 	Key    string
+	// Session is the file with the sessions of `millwright login`; empty: the one in the configuration directory.
+	Session string
 }
 
-// Flags defines --server and --key.
+// Flags defines --server, --key and --session.
 func Flags(fs *flag.FlagSet) *Options {
+	o := KeyFlags(fs)
+	sessionFlag(fs, &o.Session)
+	return o
+}
+
+// KeyFlags defines --server and --key, for what no person does by hand.
+func KeyFlags(fs *flag.FlagSet) *Options {
 	o := &Options{}
-	fs.StringVar(&o.Server, "server", "http://127.0.0.1:8080", "`URL` of the control plane")
+	serverFlag(fs, &o.Server)
 	fs.StringVar(&o.Key, "key", "", "API key; on a shared machine give it by the variable instead, where no process list shows it")
 	return o
+}
+
+func serverFlag(fs *flag.FlagSet, server *string) {
+	fs.StringVar(server, "server", "http://127.0.0.1:8080", "`URL` of the control plane")
+}
+
+func sessionFlag(fs *flag.FlagSet, path *string) {
+	fs.StringVar(path, "session", "", "`FILE` that login keeps sessions in (default millwright/session.json in $XDG_CONFIG_HOME or ~/.config)")
+}
+
+// Dial returns a client for the API key, if there is one, else for the session that `millwright login` keeps for the server. It does
+// not connect.
+func (o *Options) Dial(e command.Env) (*Client, error) {
+	if o.Key != "" {
+		return Dial(o.Server, o.Key)
+	}
+	client, err := dialKept(o.Server, o.Session, e)
+	if errors.Is(err, errNobody) {
+		return nil, command.Usage("no API key, and nobody is signed in at %s: give a key by --key or %sKEY (the console makes them, and `up` puts one for its demo into DATA/demo.json), or run `millwright login`", o.Server, command.VariablePrefix)
+	}
+	return client, err
 }
 
 // Client calls the control plane; its methods' errors are for Explain.
@@ -73,9 +100,12 @@ type Client struct {
 	Limits   limitv1connect.LimitServiceClient
 
 	http   *http.Client
-	auth   connect.Option
 	server string
 	header header
+	// signedIn: the header is a person's session, which the cell does not take.
+	signedIn bool
+	// kept is where the session was read from, if it was.
+	kept *session.Store
 }
 
 // Dial returns a client for an API key. It does not connect.
@@ -91,7 +121,12 @@ func Dial(server, key string) (*Client, error) {
 
 // DialSession returns a client for a signed-in person, by the token that the identity server gives to programs.
 func DialSession(server, token string) (*Client, error) {
-	return dial(server, header{"X-Session-Token", token})
+	client, err := dial(server, sessionHeader(server, token))
+	if err != nil {
+		return nil, err
+	}
+	client.signedIn = true
+	return client, nil
 }
 
 func newHTTP() *http.Client {
@@ -100,13 +135,14 @@ func newHTTP() *http.Client {
 		DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext, TLSHandshakeTimeout: 5 * time.Second,
 		MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
 	}
-	return &http.Client{Transport: transport}
+	// A redirect would take the credential along, to whatever server it names.
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &http.Client{Transport: transport, CheckRedirect: stay}
 }
 
 func dial(server string, auth header) (*Client, error) {
-	u, err := url.Parse(server)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return nil, command.Usage("--server %q: want the control plane's URL, e.g. http://127.0.0.1:8080", server)
+	if err := checkServer(server); err != nil {
+		return nil, err
 	}
 	client, option := newHTTP(), connect.WithInterceptors(auth)
 	return &Client{
@@ -127,26 +163,16 @@ func dial(server string, auth header) (*Client, error) {
 		Keys:         keyv1connect.NewKeyServiceClient(client, server, option),
 		Roles:        rolev1connect.NewRoleServiceClient(client, server, option),
 		Limits:       limitv1connect.NewLimitServiceClient(client, server, option),
-		http:         client, auth: option, server: strings.TrimRight(server, "/"), header: auth,
+		http:         client, server: strings.TrimRight(server, "/"), header: auth,
 	}, nil
 }
 
-// Cell returns a client of the cell that the caller's tenant lives in.
-func (c *Client) Cell(ctx context.Context) (telemetryv1connect.TelemetryServiceClient, error) {
-	answer, err := c.Tenants.Get(ctx, &tenantv1.GetRequest{})
-	if err != nil {
-		return nil, Explain(err)
+func checkServer(server string) error {
+	u, err := url.Parse(server)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return command.Usage("--server %q: want the control plane's URL, e.g. http://127.0.0.1:8080", server)
 	}
-	return telemetryv1connect.NewTelemetryServiceClient(c.http, answer.GetTenant().GetCellUrl(), c.auth, connect.WithReadMaxBytes(256<<20)), nil
-}
-
-// DeadLetters returns a client of the same cell.
-func (c *Client) DeadLetters(ctx context.Context) (deadletterv1connect.DeadLetterServiceClient, error) {
-	answer, err := c.Tenants.Get(ctx, &tenantv1.GetRequest{})
-	if err != nil {
-		return nil, Explain(err)
-	}
-	return deadletterv1connect.NewDeadLetterServiceClient(c.http, answer.GetTenant().GetCellUrl(), c.auth), nil
+	return nil
 }
 
 // Explain turns the error of a call into one sentence. It is an ErrUnreachable when nobody answered, so that a verb ends
@@ -169,7 +195,12 @@ func Explain(err error) error {
 	case connect.CodeDeadlineExceeded:
 		return command.Unreachable("the server did not answer in time: %s: try again", refusal.Message())
 	case connect.CodeUnauthenticated:
-		return &explained{text: "the server does not know this API key: " + refusal.Message(), cause: err}
+		text := "the server does not know who asks: " + refusal.Message()
+		var u *unknown
+		if errors.As(err, &u) {
+			text = u.means + " (" + refusal.Message() + ")"
+		}
+		return &explained{text: text, cause: err}
 	}
 	return &explained{text: fmt.Sprintf("%s (%s)", refusal.Message(), refusal.Code()), cause: err}
 }

@@ -1,95 +1,109 @@
 package rpc
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"os"
-	"strings"
 
 	"github.com/millwright-io/millwright/deploy/internal/command"
+	"github.com/millwright-io/millwright/deploy/internal/session"
+	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 )
 
-// Person says which installation, and who signs in there.
+// errNobody is that no session is kept for the server.
+var errNobody = errors.New("nobody is signed in")
+
+// Person says which installation, and who acts there.
 type Person struct {
 	Server string
-	// File holds {"email": …, "password": …}, as DATA/demo.json does.
+	// File holds {"email": …, "password": …}, as DATA/demo.json does. Empty: whoever `millwright login` signed in.
 	File string
+	// Session is the file with those who signed in.
+	Session string
 }
 
-// PersonFlags defines --server and --sign-in.
+// PersonFlags defines --server, --session and --sign-in.
 func PersonFlags(fs *flag.FlagSet) *Person {
-	p := &Person{}
-	fs.StringVar(&p.Server, "server", "http://127.0.0.1:8080", "`URL` of the control plane")
-	fs.StringVar(&p.File, "sign-in", "", "`FILE` with {\"email\", \"password\"} of a person, such as DATA/demo.json; keep it for your own eyes")
+	p := SessionFlags(fs)
+	fs.StringVar(&p.File, "sign-in", "", "`FILE` with {\"email\", \"password\"} of a person who signs in for this command, such as DATA/demo.json; keep it for your own eyes")
 	return p
 }
 
-// DialPerson signs the person in and returns a client of their session.
-func DialPerson(ctx context.Context, p Person) (*Client, error) {
-	if p.File == "" {
-		return nil, command.Usage("no person: name a file with {\"email\", \"password\"} by --sign-in or %sSIGN_IN; API keys cannot do this", command.VariablePrefix)
+// SessionFlags defines --server and --session.
+func SessionFlags(fs *flag.FlagSet) *Person {
+	p := &Person{}
+	serverFlag(fs, &p.Server)
+	sessionFlag(fs, &p.Session)
+	return p
+}
+
+// DialPerson returns a client of the person's session: that of the file, who signs in for it, or the kept one.
+func DialPerson(ctx context.Context, p Person, e command.Env) (*Client, error) {
+	if p.File != "" {
+		return SignInFrom(ctx, p.Server, p.File)
 	}
-	text, err := os.ReadFile(p.File)
+	client, err := dialKept(p.Server, p.Session, e)
+	if errors.Is(err, errNobody) {
+		return nil, command.Usage("nobody is signed in at %s: run `millwright login`, or name a file with {\"email\", \"password\"} by --sign-in or %sSIGN_IN; API keys cannot do this", p.Server, command.VariablePrefix)
+	}
+	return client, err
+}
+
+// dialKept returns a client of the session that is kept for a server, or an errNobody.
+func dialKept(server, path string, e command.Env) (*Client, error) {
+	store, err := session.Open(path, e.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	s, ok, err := store.Find(server)
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return nil, errNobody
+	case !s.ExpiresAt.IsZero() && !e.Now().Before(s.ExpiresAt):
+		return nil, errors.New(sessionHeader(server, "").unknown)
+	}
+	client, err := DialSession(server, s.Token)
+	if err != nil {
+		return nil, err
+	}
+	client.kept = store
+	return client, nil
+}
+
+// SignInFrom signs in who a file names, as Person.File, and returns a client of the new session.
+func SignInFrom(ctx context.Context, server, file string) (*Client, error) {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read who signs in: %w", err)
 	}
 	var who struct{ Email, Password string }
 	if err := json.Unmarshal(text, &who); err != nil || who.Email == "" || who.Password == "" {
-		return nil, command.Usage("--sign-in %s: want a JSON object with email and password", p.File)
+		return nil, command.Usage("--sign-in %s: want a JSON object with email and password", file)
 	}
-	server := strings.TrimRight(p.Server, "/")
-	var flow struct {
-		ID string `json:"id"`
-	}
-	if err := identity(ctx, http.MethodGet, server+"/identity/self-service/login/api", nil, &flow); err != nil {
+	login, err := SignIn(ctx, server, who.Email, who.Password)
+	if err != nil {
 		return nil, err
 	}
-	form := map[string]string{"method": "password", "identifier": who.Email, "password": who.Password}
-	var answer struct {
-		Token string `json:"session_token"`
+	if login.SecondMissing {
+		return nil, fmt.Errorf("%s has a second factor, which no file can hold: run `millwright login` instead of --sign-in", who.Email)
 	}
-	if err := identity(ctx, http.MethodPost, server+"/identity/self-service/login?flow="+url.QueryEscape(flow.ID), form, &answer); err != nil {
-		return nil, err
-	}
-	if answer.Token == "" {
-		return nil, fmt.Errorf("sign in as %s: the server gave no session", who.Email)
-	}
-	return DialSession(server, answer.Token)
+	return DialSession(server, login.Token)
 }
 
-func identity(ctx context.Context, method, at string, form, answer any) error {
-	body, err := json.Marshal(form)
-	if err != nil {
-		return fmt.Errorf("sign in: %w", err)
+// KeepTenant notes which tenant the session acts for now, where it is kept.
+func (c *Client) KeepTenant(t *tenantv1.Tenant) error {
+	if c.kept == nil {
+		return nil
 	}
-	req, err := http.NewRequestWithContext(ctx, method, at, bytes.NewReader(body))
-	if err != nil {
-		return command.Usage("--server: %s", err)
+	s, ok, err := c.kept.Find(c.server)
+	if err != nil || !ok {
+		return err
 	}
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("Content-Type", "application/json")
-	res, err := newHTTP().Do(req)
-	if err != nil {
-		return Explain(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	switch {
-	case err != nil:
-		return Explain(err)
-	case res.StatusCode == http.StatusBadRequest && method == http.MethodPost:
-		return fmt.Errorf("sign in: the server does not know this address and password")
-	case res.StatusCode != http.StatusOK:
-		return fmt.Errorf("sign in: the server answers %s", res.Status)
-	}
-	if err := json.Unmarshal(text, answer); err != nil {
-		return fmt.Errorf("sign in: understand the answer: %w", err)
-	}
-	return nil
+	s.Tenant = &session.Tenant{ID: t.GetTenantId(), Slug: t.GetSlug(), Name: t.GetName()}
+	return c.kept.Put(s)
 }

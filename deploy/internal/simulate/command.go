@@ -80,7 +80,7 @@ func (f *flags) run(ctx context.Context, e command.Env) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	members, err := f.members(ctx)
+	members, err := f.members(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -93,14 +93,14 @@ func (f *flags) run(ctx context.Context, e command.Env) error {
 }
 
 // members are the devices of the folder, or new ones at the server, which also says where to send.
-func (f *flags) members(ctx context.Context) ([]Member, error) {
+func (f *flags) members(ctx context.Context, e command.Env) ([]Member, error) {
 	if f.dir != "" {
 		if f.cfg.Target == (Target{}) {
 			return nil, command.Usage("--devices-dir needs to know where to send: give --mqtt-address, --mqtt-websocket-url or --ingest-url")
 		}
 		return ReadMembers(f.dir, f.cfg.Seed)
 	}
-	api, err := rpc.Dial(f.api.Server, f.api.Key)
+	api, err := f.api.Dial(e)
 	if err != nil {
 		return nil, err
 	}

@@ -1,5 +1,5 @@
-// Package terminal is a slog handler for people: one line an event, without colour, the part that speaks first.
-// Package up imports it.
+// Package terminal speaks with people at a terminal: a slog handler of one line an event, without colour, the part that
+// speaks first; and questions, whose answers may be secret. Packages up and client import it.
 package terminal
 
 import (

@@ -37,7 +37,7 @@ func auditCommand() command.Command {
 				if known.half() || (*file == "") != (*tenant == "") {
 					return command.Usage("want --number with --hash, and --file with --tenant")
 				}
-				in, id, err := openAudit(ctx, options, *file, *tenant)
+				in, id, err := openAudit(ctx, e, options, *file, *tenant)
 				if err != nil {
 					return err
 				}
@@ -63,7 +63,7 @@ func platformAuditCommand() command.Command {
 				if known.half() {
 					return command.Usage("want --number with --hash")
 				}
-				in, err := openPlatformAudit(ctx, *person, *file)
+				in, err := openPlatformAudit(ctx, e, *person, *file)
 				if err != nil {
 					return err
 				}
@@ -74,11 +74,11 @@ func platformAuditCommand() command.Command {
 	}
 }
 
-func openPlatformAudit(ctx context.Context, person rpc.Person, file string) (io.ReadCloser, error) {
+func openPlatformAudit(ctx context.Context, e command.Env, person rpc.Person, file string) (io.ReadCloser, error) {
 	if file != "" {
 		return openFile(file)
 	}
-	api, err := rpc.DialPerson(ctx, person)
+	api, err := rpc.DialPerson(ctx, person, e)
 	if err != nil {
 		return nil, err
 	}
@@ -101,12 +101,12 @@ type head struct {
 	hash   string
 }
 
-func openAudit(ctx context.Context, options *rpc.Options, file, tenant string) (io.ReadCloser, string, error) {
+func openAudit(ctx context.Context, e command.Env, options *rpc.Options, file, tenant string) (io.ReadCloser, string, error) {
 	if file != "" {
 		in, err := openFile(file)
 		return in, tenant, err
 	}
-	api, err := rpc.Dial(options.Server, options.Key)
+	api, err := options.Dial(e)
 	if err != nil {
 		return nil, "", err
 	}

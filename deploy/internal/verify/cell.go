@@ -31,7 +31,7 @@ func cellCommand() command.Command {
 				if *since <= 0 || *since > maxSince {
 					return command.Usage("--since %s: want more than 0 and at most %s", *since, maxSince)
 				}
-				api, err := rpc.Dial(options.Server, options.Key)
+				api, err := options.Dial(e)
 				if err != nil {
 					return err
 				}

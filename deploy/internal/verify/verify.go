@@ -37,7 +37,7 @@ func Commands() []command.Command {
 			options := rpc.Flags(fs)
 			wait := fs.Duration("wait", 30*time.Second, "how long to wait for events that are not yet in the store")
 			return func(ctx context.Context, e command.Env, args []string) error {
-				api, err := rpc.Dial(options.Server, options.Key)
+				api, err := options.Dial(e)
 				if err != nil {
 					return err
 				}
