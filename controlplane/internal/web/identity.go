@@ -60,7 +60,8 @@ func Identity(publicURL string, sessions Forgetter, log *slog.Logger) (http.Hand
 		}
 		switch {
 		case strings.HasPrefix(path, "/self-service/logout"):
-			sessions.Forget(r.Header)
+			sessions.Forget(r.Header)       // before the answer, so that the next request is refused
+			defer sessions.Forget(r.Header) // and what a request meanwhile had remembered
 		case r.Method == http.MethodPost: // the session may be another afterwards, e.g. have a second factor
 			defer sessions.Forget(r.Header)
 		}

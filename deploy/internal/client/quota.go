@@ -109,7 +109,7 @@ func printLimits(w io.Writer, limits []*limitv1.Limit) {
 	table(w, "LIMIT USED MAXIMUM UNIT REFUSED OVERRIDE", func(row func(...any)) {
 		for _, l := range limits {
 			used, most, override := "", fmt.Sprint(l.GetMaximum()), ""
-			if l.Used != nil {
+			if l != nil && l.Used != nil {
 				used = fmt.Sprint(l.GetUsed())
 			}
 			if l.GetUnlimited() {
