@@ -26,6 +26,7 @@ func TestStack(t *testing.T) {
 		{"who is confined to a facility follows its name", followRenamedFacility},
 		{"a person signs in by the command line, with a second factor where it is required", workSignedIn},
 		{"an operator works by the command line", operate},
+		{"the commands of the documentation print what it says", runTheDocumentation},
 		{"the audit log is one unbroken chain", verifyAudit},
 		{"so is the log of the operators", verifyPlatformAudit},
 		{"a person signs up, connects a device and sees it live", journeyInTheConsole},
