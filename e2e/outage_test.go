@@ -166,6 +166,16 @@ func withoutControlPlane(t *testing.T, s *stack.Stack, _ *stack.Person) {
 	if status, err := look(s.Demo.ControlURL + "/healthz"); err == nil {
 		t.Errorf("the control plane answers %d", status)
 	}
+	cannotSignIn(t, s)
+}
+
+// cannotSignIn tries it by the command line, which says that it is not the person's fault.
+func cannotSignIn(t *testing.T, s *stack.Stack) {
+	t.Helper()
+	out, code := s.Shell(filepath.Join(t.TempDir(), "session.json")).Command(s.Demo.Password, "login", "--email", s.Demo.Email, "--password-stdin")
+	if code != 3 {
+		t.Errorf("login: exit %d, want 3\n%s", code, out)
+	}
 }
 
 func withoutPostgres(t *testing.T, s *stack.Stack, person *stack.Person) {
@@ -178,6 +188,13 @@ func withoutPostgres(t *testing.T, s *stack.Stack, person *stack.Person) {
 	if code := connect.CodeOf(err); code != connect.CodeUnavailable || ctx.Err() != nil {
 		t.Errorf("a request that needs the database: %v", err)
 	}
+	ctx, cancel = context.WithTimeout(context.Background(), bounded)
+	defer cancel()
+	_, err = s.Devices(s.Demo.APIKey).Get(ctx, &devicev1.GetRequest{DeviceId: "known"})
+	if code := connect.CodeOf(err); code != connect.CodeUnavailable || ctx.Err() != nil {
+		t.Errorf("such a request by API key: %v", err)
+	}
+	cannotSignIn(t, s)
 }
 
 func withoutKratos(t *testing.T, s *stack.Stack, person *stack.Person) {
@@ -189,6 +206,7 @@ func withoutKratos(t *testing.T, s *stack.Stack, person *stack.Person) {
 	name := fmt.Sprintf("meanwhile_%d", time.Now().UnixNano())
 	dir := newDevice(t, s, name)
 	stack.Eventually(t, 10*time.Second, "a device that was made meanwhile sends", func() error { return send(t, s, dir) })
+	cannotSignIn(t, s)
 	// A session is asked for at most every 30 s, then it is refused for want of an answer.
 	stack.Eventually(t, 45*time.Second, "a session cannot be checked", func() error {
 		_, err := person.Tenants.List(ctx, &tenantv1.ListRequest{})
