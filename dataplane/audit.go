@@ -32,7 +32,8 @@ func (a *App) openAudit() {
 	}
 	a.auditor = selfaudit.New(selfaudit.Deps{
 		Recounter: query.New(quietReader{reader{a.store}}, a.now), Tenants: tenantList{a.catalog}, Totals: a.totals, Observer: observer,
-		Log: a.log, Now: a.now,
+		Leads: func() bool { return a.partitions.has(firstPartition) },
+		Log:   a.log, Now: a.now,
 	})
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
 	"github.com/millwright-io/millwright/dataplane/internal/live"
 	"github.com/millwright-io/millwright/dataplane/internal/localcopy"
+	"github.com/millwright-io/millwright/dataplane/internal/ownership"
 	"github.com/millwright-io/millwright/dataplane/internal/selfaudit"
 	"github.com/millwright-io/millwright/migrations"
 	"github.com/millwright-io/millwright/tenancy"
@@ -46,18 +47,23 @@ type App struct {
 	keeper  *letterKeeper
 	totals  *selfaudit.Totals
 	auditor *selfaudit.Auditor
-	runners []*commit.Runner
+	runner  func(partition int) *commit.Runner
 	hub     *live.Hub
+	relay   *live.Relay
 	watch   *observer
 	metrics *metrics
 	health  *health
 	heart   *heart
+	owned   *ownership.Keeper
 	tally   *tally.Tally
 	limiter *admission.Limiter
 	sharer  *admission.Sharer
 	days    *jetstream.Days
 
 	lastUses *lastuse.Tracker
+
+	// partitions are those that this process works on now.
+	partitions partitions
 
 	// instance is new with every start: no two share message ids, or rows of what they counted.
 	instance string
@@ -78,6 +84,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*App, error) {
 		return nil, fmt.Errorf("cell configuration: %w", err)
 	}
 	a := &App{cfg: cfg, log: log, now: time.Now, catalog: catalog.New(), hub: live.New(), tally: tally.New(time.Now), instance: rand.Text()}
+	a.partitions = partitions{runners: map[int]*commit.Runner{}, now: a.now}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
@@ -101,6 +108,7 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.health = &health{nats: a.nats, store: a.store}
 	a.metrics = newMetrics()
+	a.metrics.registry.MustRegister(&a.partitions)
 	if err := a.openFeed(); err != nil {
 		return err
 	}
@@ -115,7 +123,15 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.openGateway(a.nats); err != nil {
 		return err
 	}
-	return a.openAPI(ctx)
+	if err := a.openAPI(ctx); err != nil {
+		return err
+	}
+	owners, err := jetstream.OpenOwners(ctx, a.nats, a.cfg.Cell, a.log)
+	if err != nil {
+		return err
+	}
+	a.openOwnership(owners)
+	return nil
 }
 
 func (a *App) openNATS() error {
@@ -174,6 +190,9 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 	if err != nil {
 		return err
 	}
+	if err := commits.Keep(ctx, a.cfg.Partitions); err != nil {
+		return err
+	}
 	objects, err := jetstream.OpenObjects(ctx, js, a.cfg.Cell)
 	if err != nil {
 		return err
@@ -186,19 +205,21 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 	a.catalog.OnChange(a.counted.changed)
 	a.letters = jetstream.NewLetterMover(js, a.cfg.Cell, letters{rows, a.cfg.Cell, log, a.counted}, a.log)
 	a.keeper = &letterKeeper{store: a.store, catalog: a.catalog, limits: deadletter.DefaultLimits(), log: a.log, now: a.now}
-	a.totals = selfaudit.NewTotals(jetstream.NewUsage(js, a.cfg.Cell), a.cfg.Partitions)
-	a.watch = &observer{hub: a.hub, metrics: a.metrics, trim: log.Trim, refused: a.overMeasurements, log: a.log, now: a.now}
+	a.totals = selfaudit.NewTotals(jetstream.NewUsage(js, a.cfg.Cell))
+	a.relay = live.NewRelay(a.hub, jetstream.NewLive(js, a.cfg.Cell, a.log), a.instance, a.log, a.now)
+	a.watch = &observer{hub: a.relay, metrics: a.metrics, trim: log.Trim, refused: a.overMeasurements, log: a.log, now: a.now}
 	a.watch.lowest = func(ctx context.Context) (uint64, error) { return commits.Lowest(ctx, a.cfg.Partitions) }
 	options := engine.DefaultOptions()
 	options.Measurements = a.cfg.MeasurementsPerDevice
-	for partition := range a.cfg.Partitions {
-		a.runners = append(a.runners, commit.New(commit.Config{
+	a.runner = func(partition int) *commit.Runner {
+		return commit.New(commit.Config{
 			Partition: partition, Cell: a.cfg.Cell, Events: a.cfg.CommitEvents, Interval: a.cfg.CommitInterval,
 			CheckpointInterval: a.cfg.CheckpointInterval, Options: options,
 		}, commit.Deps{
 			Source: source{log, objects, a.log}, Ends: ends{commits}, Checkpoints: objects, Inserter: a.inserts,
 			Usage: a.totals, Observer: a.watch, Log: a.log, Now: a.now,
-		}))
+			Hold: func(ctx context.Context) error { return a.owned.Hold(ctx, partition) },
+		})
 	}
 	return nil
 }

@@ -11,17 +11,27 @@ import (
 // heartbeatInterval is how often the cell says how it fares; the control plane takes five missing ones for its absence.
 const heartbeatInterval = 2 * time.Second
 
-// heart tells the control plane how the cell fares. What cannot be asked at the moment is told as it was before.
+// heart tells the control plane how the cell fares, all its processes together. What cannot be asked at the moment is told as it was before.
 type heart struct {
 	app    *App
 	sender *jetstream.Heart
 	events *jetstream.Log
-	// stored counts the events made durable since the start.
+	// stored counts the events made durable by this process since its start.
 	stored func() uint64
 
 	last   jetstream.Heartbeat
 	before uint64
 	at     time.Time
+}
+
+// rate is how many events a second were made durable by this process since it was asked last.
+func (h *heart) rate() (rate float64) {
+	now, stored := h.app.now(), h.stored()
+	if span := now.Sub(h.at).Seconds(); !h.at.IsZero() && span > 0 {
+		rate = float64(stored-h.before) / span
+	}
+	h.before, h.at = stored, now
+	return rate
 }
 
 // run beats until ctx is done.
@@ -44,11 +54,11 @@ func (h *heart) run(ctx context.Context) error {
 func (h *heart) measure(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, heartbeatInterval)
 	defer cancel()
-	now, stored := h.app.now(), h.stored()
-	if span := now.Sub(h.at).Seconds(); !h.at.IsZero() && span > 0 {
-		h.last.EventsPerSecond = float64(stored-h.before) / span
+	h.last.EventsPerSecond, h.last.Lag = 0, 0
+	for _, m := range h.app.owned.Members() {
+		h.last.EventsPerSecond += m.EventsPerSecond
+		h.last.Lag = max(h.last.Lag, m.Lag)
 	}
-	h.before, h.at = stored, now
 	h.last.Version = h.app.cfg.Version
 	h.last.Tenants, h.last.Devices = h.app.catalog.Size()
 	if n, err := h.app.store.Databases(ctx); err == nil {
@@ -56,7 +66,6 @@ func (h *heart) measure(ctx context.Context) {
 	}
 	if state, err := h.events.State(ctx); err == nil {
 		h.last.LogBytes, h.last.MaxLogBytes = state.Bytes, state.MaxBytes
-		h.last.Lag = h.app.watch.lag(state.Newest)
 	}
 	if dir := h.app.cfg.SpaceDirectory; dir != "" {
 		if free, whole, err := diskSpace(dir); err == nil {

@@ -45,6 +45,13 @@ func (l *letterUsage) changed(c catalog.Change) {
 	}
 }
 
+// all counts every tenant once: another process may have stored letters and not counted them.
+func (l *letterUsage) all(tenants []catalog.Tenant) {
+	for _, t := range tenants {
+		l.stored(t.ID)
+	}
+}
+
 // stored says that a letter of the tenant was stored.
 func (l *letterUsage) stored(tenant tenancy.ID) {
 	l.mu.Lock()

@@ -54,7 +54,7 @@ const keptTail = 1000
 
 // observer sees what the runners do.
 type observer struct {
-	hub     *live.Hub
+	hub     *live.Relay
 	metrics *metrics
 	trim    func(ctx context.Context, through uint64) error
 	lowest  func(ctx context.Context) (uint64, error)
@@ -65,23 +65,13 @@ type observer struct {
 	mu sync.Mutex
 	// trimmed is the lowest checkpoint that the log was trimmed by.
 	trimmed uint64
-	// committed is the highest sequence of which the rows are stored, since when, and the slowest commit since slowest was asked.
-	committed   uint64
-	committedAt time.Time
-	slowest     time.Duration
 }
 
 // Stepped implements commit.Observer.
 func (o *observer) Stepped(rows []engine.EventRow) { o.hub.Publish(rows) }
 
 // Committed implements commit.Observer.
-func (o *observer) Committed(_ int, through uint64, out *engine.Outputs, oldest time.Time) {
-	o.mu.Lock()
-	o.committed, o.committedAt = max(o.committed, through), o.now()
-	if out.Events > 0 {
-		o.slowest = max(o.slowest, o.committedAt.Sub(oldest))
-	}
-	o.mu.Unlock()
+func (o *observer) Committed(_ int, _ uint64, out *engine.Outputs, oldest time.Time) {
 	o.metrics.events.WithLabelValues("stored").Add(float64(out.Events - out.Duplicates - out.DeadLetters))
 	o.metrics.events.WithLabelValues("duplicate").Add(float64(out.Duplicates))
 	o.metrics.events.WithLabelValues("dead_letter").Add(float64(out.DeadLetters))
@@ -92,19 +82,6 @@ func (o *observer) Committed(_ int, through uint64, out *engine.Outputs, oldest 
 	if out.Events > 0 {
 		o.metrics.lag.Observe(o.now().Sub(oldest).Seconds())
 	}
-}
-
-// lag is the slowest commit since it was asked last, or, while the log has newer messages and nothing is committed, how long
-// that has been so.
-func (o *observer) lag(newest uint64) time.Duration {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	lag := o.slowest
-	o.slowest = 0
-	if newest > o.committed && !o.committedAt.IsZero() {
-		lag = max(lag, o.now().Sub(o.committedAt))
-	}
-	return lag
 }
 
 // Checkpointed implements commit.Observer: it trims the log up to the lowest checkpoint of all partitions, whoever works on them.

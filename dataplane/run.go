@@ -54,8 +54,8 @@ func (a *App) Run(ctx context.Context) (err error) {
 	case <-running.Done():
 		return nil
 	}
-	stages = append(stages, begin(ctx, failed, a.storing()...))
-	stages = append(stages, begin(ctx, failed, a.publisher.Run, a.deadLetters.Run, a.sharer.Run, a.keepDays, a.keeper.run))
+	stages = append(stages, begin(ctx, failed, a.owned.Run, a.relay.Run, a.auditor.Run))
+	stages = append(stages, begin(ctx, failed, a.publisher.Run, a.deadLetters.Run, a.sharer.Run, a.keepDays))
 	stages = append(stages, begin(ctx, failed, a.gateway.Run, a.sampleUses, func(ctx context.Context) error { return serve(ctx, a.apiListener, a.api) }))
 	a.health.started.Store(true)
 	addrs := a.Addrs()
@@ -69,21 +69,5 @@ func (a *App) Run(ctx context.Context) (err error) {
 
 // always are the parts that run from first to last.
 func (a *App) always() []func(context.Context) error {
-	parts := []func(context.Context) error{a.feed.Run, a.serveMetrics, a.space.run, a.reportUses, a.lastUses.Run}
-	if !a.cfg.GatewayOnly {
-		parts = append(parts, a.tenants.run, a.heart.run)
-	}
-	return parts
-}
-
-// storing are the parts that turn the log into rows. One process of a cell has them.
-func (a *App) storing() []func(context.Context) error {
-	if a.cfg.GatewayOnly {
-		return nil
-	}
-	parts := []func(context.Context) error{a.inserts.Run, a.letters.Run, a.counted.run, a.auditor.Run}
-	for _, r := range a.runners {
-		parts = append(parts, r.Run)
-	}
-	return parts
+	return []func(context.Context) error{a.feed.Run, a.serveMetrics, a.space.run, a.reportUses, a.lastUses.Run}
 }

@@ -73,6 +73,11 @@ func CellJetStream(ctx context.Context, js jetstream.JetStream, cell string, opt
 		return err
 	}
 	if err := bucket(ctx, js, jetstream.KeyValueConfig{
+		Bucket: subject.OwnerBucket(cell), Description: "Which process works on which partition.", History: 1, Replicas: opts.Replicas,
+	}); err != nil {
+		return err
+	}
+	if err := bucket(ctx, js, jetstream.KeyValueConfig{
 		Bucket: subject.DayBucket(cell), Description: "What each tenant sent today.", History: 1, Replicas: opts.Replicas, TTL: 48 * time.Hour,
 	}); err != nil {
 		return err

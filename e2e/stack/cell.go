@@ -3,10 +3,13 @@ package stack
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -87,6 +90,55 @@ func (c *Cell) waitReady(t testing.TB) {
 
 // IngestURL is where devices post.
 func (c *Cell) IngestURL() string { return fmt.Sprintf("https://%s/v1/telemetry", c.Ingest) }
+
+// Partition is what a process says of one that it works on.
+type Partition struct{ Lag time.Duration }
+
+var partitionLag = regexp.MustCompile(`(?m)^millwright_engine_partition_lag_seconds\{partition="(\d+)"\} (\S+)$`)
+
+// Partitions asks the process that listens for metrics at an address which partitions it works on.
+func Partitions(metrics string) (map[int]Partition, error) {
+	client := http.Client{Timeout: 2 * time.Second}
+	res, err := client.Get("http://" + metrics + "/metrics")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, err
+	}
+	list := map[int]Partition{}
+	for _, m := range partitionLag.FindAllStringSubmatch(string(text), -1) {
+		number, err := strconv.Atoi(m[1])
+		if err != nil {
+			return nil, err
+		}
+		seconds, err := strconv.ParseFloat(m[2], 64)
+		if err != nil {
+			return nil, err
+		}
+		list[number] = Partition{time.Duration(seconds * float64(time.Second))}
+	}
+	return list, nil
+}
+
+// CellMetrics is where the cell that `up` started listens for metrics now.
+func (s *Stack) CellMetrics(t testing.TB) (address string) {
+	t.Helper()
+	Eventually(t, 20*time.Second, "there is a cell", func() error {
+		for _, p := range s.matching("millwright cell ") {
+			for _, arg := range strings.Fields(p.Command) {
+				if at, ok := strings.CutPrefix(arg, "--metrics-address="); ok {
+					address = at
+					return nil
+				}
+			}
+		}
+		return errors.New("no such process")
+	})
+	return address
+}
 
 // Output is what the process has written so far.
 func (c *Cell) Output() string { return c.output.String() }

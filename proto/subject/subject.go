@@ -66,11 +66,27 @@ func DeadLetterAll(cell string) string { return "deadletter." + cell + ".*" }
 // CatalogBucket is the KV bucket of a cell's catalog.
 func CatalogBucket(cell string) string { return "catalog_" + cell }
 
+// OwnerBucket is the KV bucket in which the processes of a cell divide its partitions: one key a partition (see CommitKey) and one
+// a process (see MemberProcessKey).
+func OwnerBucket(cell string) string { return "owners_" + cell }
+
+// MemberProcessKey is a process's key in the owner bucket.
+func MemberProcessKey(process string) string { return "process." + process }
+
+// Watched is where a process of a cell says which devices its live sessions watch. Nothing is kept of it.
+func Watched(cell string) string { return "watched." + cell }
+
+// Live is where a process of a cell receives the events that its live sessions watch. Nothing is kept of it.
+func Live(cell, process string) string { return "live." + cell + "." + process }
+
 // CommitBucket is the KV bucket of a cell's commit ranges, one key a partition (see CommitKey).
 func CommitBucket(cell string) string { return "commits_" + cell }
 
 // CommitKey is a partition's key in the commit bucket.
 func CommitKey(partition int) string { return fmt.Sprintf("partition.%d", partition) }
+
+// PartitionsKey is the key in the commit bucket of how many partitions there are.
+const PartitionsKey = "partitions"
 
 // CheckpointBucket is the object store of a cell's checkpoints, one object a partition (see CommitKey).
 func CheckpointBucket(cell string) string { return "checkpoints_" + cell }

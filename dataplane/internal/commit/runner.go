@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -131,6 +132,20 @@ type Runner struct {
 	spent     atomic.Int64
 	// bytes is the size of the newest checkpoint.
 	bytes atomic.Int64
+
+	mu sync.Mutex
+	// firsts are the log's times of the first frames of the ranges that are open or not stored yet.
+	firsts []int64
+}
+
+// Waiting is the log's time of the oldest frame that was read and whose rows are not stored yet; ok is false when there is none.
+func (r *Runner) Waiting() (oldest time.Time, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.firsts) == 0 {
+		return time.Time{}, false
+	}
+	return time.Unix(0, r.firsts[0]), true
 }
 
 // job is one range on its way to the store.
@@ -323,6 +338,9 @@ func (r *Runner) take(ctx context.Context, f engine.Frame) error {
 	}
 	if r.out.Frames == 0 {
 		r.first = f.Time
+		r.mu.Lock()
+		r.firsts = append(r.firsts, f.Time)
+		r.mu.Unlock()
 	}
 	before := make([]int, len(r.out.Tenants))
 	for i, rows := range r.out.Tenants {
@@ -456,6 +474,11 @@ func (r *Runner) finish(ctx context.Context) error {
 		<-r.slots
 		if err != nil {
 			return err
+		}
+		if j.out.Frames > 0 {
+			r.mu.Lock()
+			r.firsts = r.firsts[1:]
+			r.mu.Unlock()
 		}
 		r.deps.Observer.Committed(r.cfg.Partition, j.through, j.out, j.oldest)
 		if j.adopted > 0 {

@@ -43,6 +43,26 @@ func OpenCommits(ctx context.Context, js jetstream.JetStream, cell string) (*Com
 	return &Commits{kv: kv, claims: map[int]claim{}}, nil
 }
 
+// Keep refuses a number of partitions that is not the one the cell began with: a device's place in the log would change, and with
+// it what is known of it.
+func (c *Commits) Keep(ctx context.Context, partitions int) error {
+	_, err := c.kv.Create(ctx, subject.PartitionsKey, fmt.Append(nil, partitions))
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, jetstream.ErrKeyExists) {
+		return fmt.Errorf("note the number of partitions: %w", err)
+	}
+	entry, err := c.kv.Get(ctx, subject.PartitionsKey)
+	if err != nil {
+		return fmt.Errorf("look up the number of partitions: %w", err)
+	}
+	if string(entry.Value()) != fmt.Sprint(partitions) {
+		return fmt.Errorf("the cell's log has %s partitions, not %d: start every process with --partitions %[1]s", entry.Value(), partitions)
+	}
+	return nil
+}
+
 // Load returns the sequence of the checkpoint that counts and the ends recorded since; zeros for a new partition. It makes
 // this process the partition's writer by writing the entry again: whoever was it before cannot save any more.
 func (c *Commits) Load(ctx context.Context, partition int) (checkpoint uint64, ends []uint64, err error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/millwright-io/millwright/migrations"
@@ -62,6 +63,22 @@ func TestWhoLoadsLastMaySave(t *testing.T) {
 	}
 	if lowest, err := fresh.Lowest(t.Context(), 2); err != nil || lowest != 0 {
 		t.Errorf("lowest with a partition that nobody began: %d, %v", lowest, err)
+	}
+}
+
+func TestTheNumberOfPartitionsStays(t *testing.T) {
+	t.Parallel()
+	c, err := OpenCommits(t.Context(), openCell(t), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{4, 4} {
+		if err := c.Keep(t.Context(), n); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := c.Keep(t.Context(), 2); err == nil || !strings.Contains(err.Error(), "has 4 partitions, not 2") {
+		t.Errorf("another number: %v", err)
 	}
 }
 

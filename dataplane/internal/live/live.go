@@ -41,11 +41,13 @@ type Hub struct {
 	watchers map[key]map[*Watch]struct{}
 	tenants  map[tenancy.ID]int
 	count    atomic.Int64
+	// changed has a word when somebody watches anew.
+	changed chan struct{}
 }
 
 // New returns a hub that nobody watches.
 func New() *Hub {
-	return &Hub{watchers: map[key]map[*Watch]struct{}{}, tenants: map[tenancy.ID]int{}}
+	return &Hub{watchers: map[key]map[*Watch]struct{}{}, tenants: map[tenancy.ID]int{}, changed: make(chan struct{}, 1)}
 }
 
 // Watching counts the watchers.
@@ -105,7 +107,34 @@ func (h *Hub) Watch(tenant tenancy.ID, devices []string, most int) (*Watch, erro
 		h.watchers[k][w] = struct{}{}
 		w.keys = append(w.keys, k)
 	}
+	select {
+	case h.changed <- struct{}{}:
+	default:
+	}
 	return w, nil
+}
+
+// devices are those that somebody watches.
+func (h *Hub) devices() []Watched {
+	if h.count.Load() == 0 {
+		return nil
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	list := make([]Watched, 0, len(h.watchers))
+	for k := range h.watchers {
+		list = append(list, Watched{k.tenant, k.device})
+	}
+	return list
+}
+
+// offer hands an update to those who watch its device here.
+func (h *Hub) offer(tenant tenancy.ID, u Update) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for w := range h.watchers[key{tenant, u.Device}] {
+		w.offer(u)
+	}
 }
 
 // Cut ends every subscription of a tenant: its watchers find err and close.

@@ -28,7 +28,8 @@ const (
 // Recounter computes again what is stored.
 type Recounter interface {
 	Recount(ctx context.Context, tenant tenancy.ID, from, to time.Time) (query.Recounted, error)
-	Counts(ctx context.Context, tenant tenancy.ID, from, to time.Time) ([]query.Count, error)
+	// PartitionCounts counts only the events that came through the given partitions of the log.
+	PartitionCounts(ctx context.Context, tenant tenancy.ID, partitions []int, from, to time.Time) (query.Count, error)
 }
 
 // Tenants lists those that the cell serves.
@@ -47,9 +48,11 @@ type Deps struct {
 	Recounter Recounter
 	Tenants   Tenants
 	Totals    *Totals
-	Observer  Observer
-	Log       *slog.Logger
-	Now       func() time.Time
+	// Leads reports whether this process compares the windows, as one of a cell's does; each compares the usage of its own partitions.
+	Leads    func() bool
+	Observer Observer
+	Log      *slog.Logger
+	Now      func() time.Time
 }
 
 // Auditor goes through the tenants in turn. Run it once.
@@ -57,6 +60,9 @@ type Auditor struct {
 	deps Deps
 	// through is up to when a tenant's windows were compared, hours up to when its usage was.
 	through, hours map[tenancy.ID]time.Time
+	// led: this process compared windows before. Since is from when on it does.
+	led   bool
+	since time.Time
 	// failing are the tenants whose last comparison could not be made.
 	failing map[tenancy.ID]bool
 	// spent is how long the last tenant's recounts took.
@@ -93,15 +99,8 @@ func (a *Auditor) Run(ctx context.Context) error {
 // audit compares the tenant's next chunk, and the next whole hour, when they are settled.
 func (a *Auditor) audit(ctx context.Context, tenant tenancy.ID, begun time.Time) error {
 	settled := a.deps.Now().Add(-settle)
-	from, ok := a.through[tenant]
-	if !ok {
-		from = begun.Add(-history)
-	}
-	if to := from.Add(chunk); !to.After(settled) {
-		if err := a.windows(ctx, tenant, from, to); err != nil {
-			return err
-		}
-		a.through[tenant] = to
+	if err := a.auditWindows(ctx, tenant, settled); err != nil {
+		return err
 	}
 	hour, ok := a.hours[tenant]
 	if !ok {
@@ -113,6 +112,31 @@ func (a *Auditor) audit(ctx context.Context, tenant tenancy.ID, begun time.Time)
 		}
 		a.hours[tenant] = end
 	}
+	return nil
+}
+
+// auditWindows compares the next chunk while this process leads; who begins to lead begins an hour back.
+func (a *Auditor) auditWindows(ctx context.Context, tenant tenancy.ID, settled time.Time) error {
+	leads := a.deps.Leads()
+	if leads && !a.led {
+		a.since = a.deps.Now()
+		clear(a.through)
+	}
+	if a.led = leads; !leads {
+		return nil
+	}
+	from, ok := a.through[tenant]
+	if !ok {
+		from = a.since.Add(-history)
+	}
+	to := from.Add(chunk)
+	if to.After(settled) {
+		return nil
+	}
+	if err := a.windows(ctx, tenant, from, to); err != nil {
+		return err
+	}
+	a.through[tenant] = to
 	return nil
 }
 
@@ -141,17 +165,13 @@ func (a *Auditor) recount(ctx context.Context, tenant tenancy.ID, from, to time.
 }
 
 func (a *Auditor) usage(ctx context.Context, tenant tenancy.ID, from, to time.Time) error {
-	counted, known := a.deps.Totals.Hour(tenant, from)
-	if !known {
+	counted, partitions := a.deps.Totals.Hour(tenant, from)
+	if len(partitions) == 0 {
 		return nil
 	}
-	counts, err := a.deps.Recounter.Counts(ctx, tenant, from, to)
+	stored, err := a.deps.Recounter.PartitionCounts(ctx, tenant, partitions, from, to)
 	if err != nil {
 		return err
-	}
-	var stored query.Count
-	if len(counts) > 0 {
-		stored = counts[0]
 	}
 	different := uint64(0)
 	if counted.Events != stored.Events || counted.Points != stored.Points || counted.Bytes != stored.Bytes {

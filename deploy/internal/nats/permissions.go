@@ -24,15 +24,16 @@ func controlPlanePermissions(cells []Cell) *server.Permissions {
 func cellPermissions(cell string) *server.Permissions {
 	allowed := permissions(
 		manages(subject.IngestStream(cell)), manages(subject.DeadLetterStream(cell)),
-		manages("KV_"+subject.CommitBucket(cell)), manages("KV_"+subject.DayBucket(cell)), manages("OBJ_"+subject.CheckpointBucket(cell)),
+		manages("KV_"+subject.CommitBucket(cell)), manages("KV_"+subject.OwnerBucket(cell)), manages("KV_"+subject.DayBucket(cell)), manages("OBJ_"+subject.CheckpointBucket(cell)),
 		reads("KV_"+subject.CatalogBucket(cell)),
 		[]string{
 			subject.IngestAll(cell), subject.DeadLetterAll(cell), subject.Usage(cell), subject.Report(cell), subject.Heartbeat(cell), subject.Limit(cell), subject.Share(cell),
+			subject.Watched(cell), subject.Live(cell, "*"), "$KV." + subject.OwnerBucket(cell) + ".>",
 			"$KV." + subject.CommitBucket(cell) + ".>", "$KV." + subject.DayBucket(cell) + ".>", "$O." + subject.CheckpointBucket(cell) + ".>",
 			"$JS.API.STREAM.INFO." + subject.UsageStream, "$JS.API.STREAM.INFO." + subject.ReportStream,
 		},
 	)
-	allowed.Subscribe.Allow = append(allowed.Subscribe.Allow, subject.Share(cell))
+	allowed.Subscribe.Allow = append(allowed.Subscribe.Allow, subject.Share(cell), subject.Watched(cell), subject.Live(cell, "*"))
 	return allowed
 }
 

@@ -38,6 +38,9 @@ func (s *site) cellPart(c *cell) (*part, error) {
 	cfg.ClickHousePasswordFile, cfg.StoreSecretFile = clickhousePassword, store
 	cfg.ConsoleOrigins = s.origins()
 	cfg.SpaceDirectory, cfg.CatalogDirectory = s.dir.path, s.dir.at(c.called("catalog"))
+	if s.cfg.Partitions > 0 {
+		cfg.Partitions = s.cfg.Partitions
+	}
 	if s.cfg.SpaceReserve > 0 {
 		cfg.SpaceReserveBytes = int64(s.cfg.SpaceReserve) << 20
 	}

@@ -58,6 +58,9 @@ type Config struct {
 	// SpaceReserve is how many MB must stay free on the disk of Data: below it, new events are refused. 0: the cell's own.
 	SpaceReserve int
 
+	// Partitions is how many the log of a new cell has. 0: the cell's own.
+	Partitions int
+
 	// MailURLFile holds the mail server's URL; empty: e-mails go into the development mailbox.
 	MailURLFile string
 	// MailFrom is the address that e-mails come from.
@@ -72,6 +75,9 @@ type Config struct {
 	// Version is the product's, for the terminal.
 	Version string
 }
+
+// mostPartitions is what a cell takes.
+const mostPartitions = 64
 
 // address is a public address, in the order of the port base.
 type address struct {
@@ -121,6 +127,9 @@ func (c *Config) complete(executable string) error {
 	}
 	if len(c.Operators) == 0 && c.Demo != "none" {
 		c.Operators = []string{demo.Email}
+	}
+	if c.Partitions < 0 || c.Partitions > mostPartitions {
+		return command.Usage("--partitions %d: want 1 to %d", c.Partitions, mostPartitions)
 	}
 	if c.SpaceReserve < 0 {
 		return command.Usage("--space-reserve %d: want a number of MB above 0", c.SpaceReserve)
