@@ -3,6 +3,7 @@ package tenancy_test
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -49,7 +50,15 @@ func tables() string {
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s |\n", l.Name, l.Scope, l.Kind, l.Unit, l.Trips, l.Where, notices)
 	}
-	b.WriteString("\n| limit |")
+	b.WriteString("\nThe same in every plan:\n\n| limit | of each | unit | maximum | what happens above it |\n|---|---|---|---|---|\n")
+	for _, l := range tenancy.Bounds() {
+		maximum := "as " + l.BoundBy + " says"
+		if l.Bound > 0 {
+			maximum = strconv.FormatInt(l.Bound, 10)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", l.Name, l.Scope, l.Unit, maximum, l.Trips)
+	}
+	b.WriteString("\nWhat the plans begin with:\n\n| limit |")
 	for _, p := range tenancy.Plans() {
 		fmt.Fprintf(&b, " %s |", p.Name)
 	}
@@ -104,6 +113,11 @@ func TestEveryPlanHasEveryLimit(t *testing.T) {
 				t.Errorf("plan %s allows %d of %s, a smaller one %d", p.Name, value, l.Name, before)
 			}
 			before = value
+		}
+	}
+	for _, l := range tenancy.Bounds() {
+		if seen[l.Name] || l.OfPlans() || l.Title == "" || l.Unit == "" || l.Scope == "" || l.Kind == "" || l.Trips == "" || l.Where == "" {
+			t.Errorf("%s is there twice, or is not described in full: %+v", l.Name, l)
 		}
 	}
 	for _, p := range tenancy.Plans() {

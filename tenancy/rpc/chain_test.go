@@ -76,7 +76,9 @@ func setup(t *testing.T) (url string, log *bytes.Buffer, refused *[]string) {
 			}
 			return tenancy.Principal{Tenant: id, Role: tenancy.Role(role), Credential: tenancy.CredentialKey, Subject: "k"}, nil
 		},
-		Authorize: authorizer, Refused: func(_ context.Context, _ tenancy.Principal, _ tenancy.Action, err error) { *refused = append(*refused, err.Error()) },
+		Authorize: authorizer, Refused: func(_ context.Context, _ tenancy.Principal, _ tenancy.Action, err error) {
+			*refused = append(*refused, err.Error())
+		},
 		Timeout: 300 * time.Millisecond, Log: slog.New(slog.NewTextHandler(log, nil)), Now: time.Now,
 	})
 	devicePath, deviceHandler := devicev1connect.NewDeviceServiceHandler(devices{}, chain.Options()...)

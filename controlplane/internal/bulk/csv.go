@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	maxRows    = 10_000
+	maxRows    = tenancy.MaxImportRows
 	maxColumns = 64
 	maxLabels  = 32
 	maxCell    = 16 << 10
@@ -74,7 +74,7 @@ func parse(text string) (columns []string, items []job.Item, err error) {
 			break
 		}
 		if len(items) == maxRows {
-			return nil, nil, &tenancy.LimitError{Limit: "import_rows", Scope: "file", Current: maxRows + 1, Maximum: maxRows}
+			return nil, nil, &tenancy.LimitError{Limit: tenancy.LimitImportRows, Scope: "file", Current: maxRows + 1, Maximum: maxRows}
 		}
 		if bad := (*csv.ParseError)(nil); errors.As(err, &bad) {
 			items = append(items, job.Item{Number: bad.StartLine, Error: fmt.Sprintf("line %d, column %d: %v", bad.Line, bad.Column, bad.Err)})

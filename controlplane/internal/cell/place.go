@@ -69,7 +69,7 @@ func full(cells []Cell, region string) error {
 		return fmt.Errorf("%s takes no new organisations at present, its cells are being drained: choose another region or try later: %w", where, tenancy.ErrUnavailable)
 	}
 	return fmt.Errorf("%s has no room for another organisation, choose another region or tell the operators: %w", where,
-		&tenancy.LimitError{Limit: "databases", Scope: where, Current: placed, Maximum: most})
+		&tenancy.LimitError{Limit: tenancy.LimitDatabases, Scope: where, Current: placed, Maximum: most})
 }
 
 // Region is a place where a tenant may live.

@@ -219,7 +219,7 @@ func (s *Service) seen(ctx context.Context, p tenancy.Principal, a Authority, na
 			}
 		}
 		if good >= device.MaxCertificates {
-			return &tenancy.LimitError{Limit: "certificates", Scope: "device " + name, Current: int64(good), Maximum: device.MaxCertificates}
+			return &tenancy.LimitError{Limit: tenancy.LimitCertificates, Scope: "device " + name, Current: int64(good), Maximum: device.MaxCertificates}
 		}
 		return s.store.InsertCertificate(ctx, p.Tenant, name, cert, audit.Of(ctx, p, now, "device/"+name, cert))
 	}

@@ -147,7 +147,7 @@ func (s *Service) renew(ctx context.Context, p tenancy.Principal, claimed Holder
 		return device.Credentials{}, fmt.Errorf("certificate %s is not one of device %s: enrol with a claim token: %w", serial, d.ID, tenancy.ErrForbidden)
 	}
 	if good >= device.MaxCertificates {
-		return device.Credentials{}, &tenancy.LimitError{Limit: "certificates", Scope: "device " + d.ID, Current: int64(good), Maximum: device.MaxCertificates}
+		return device.Credentials{}, &tenancy.LimitError{Limit: tenancy.LimitCertificates, Scope: "device " + d.ID, Current: int64(good), Maximum: device.MaxCertificates}
 	}
 	cred, err := s.issue(ctx, claimed.Tenant, d.ID, r.PEM)
 	if err != nil {

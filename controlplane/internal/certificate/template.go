@@ -30,9 +30,9 @@ const (
 	// longestName bounds the name of a template or a CA in characters.
 	longestName = 80
 	// maxTemplates bounds a tenant's templates, and its open claim tokens and CAs likewise.
-	maxTemplates   = 100
-	maxClaims      = 1000
-	maxAuthorities = 10
+	maxTemplates   = tenancy.MaxProvisioningTemplates
+	maxClaims      = tenancy.MaxClaimTokens
+	maxAuthorities = tenancy.MaxAuthorities
 )
 
 var deviceID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)

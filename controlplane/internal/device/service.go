@@ -32,7 +32,7 @@ type Store interface {
 }
 
 // MaxCertificates bounds the good certificates of a device: enough to overlap, too few to forget.
-const MaxCertificates = 10
+const MaxCertificates = tenancy.MaxCertificates
 
 // Service registers devices and looks after their certificates.
 type Service struct {
@@ -108,7 +108,7 @@ func (s *Service) IssueCertificate(ctx context.Context, p tenancy.Principal, dev
 	}
 	if n := s.good(d); n >= MaxCertificates {
 		return Credentials{}, &tenancy.LimitError{
-			Limit: "certificates", Scope: "device " + device, Current: int64(n), Maximum: MaxCertificates,
+			Limit: tenancy.LimitCertificates, Scope: "device " + device, Current: int64(n), Maximum: MaxCertificates,
 		}
 	}
 	cred, err := s.issue(ctx, p.Tenant, device, csrPEM)

@@ -23,7 +23,7 @@ type Store interface {
 }
 
 // mostTypes bounds a tenant's types: more than a plant has kinds of machines, few enough to list at once.
-const mostTypes = 1000
+const mostTypes = tenancy.MaxDeviceTypes
 
 // ErrStale is a store's refusal of a change that is not from the version there is.
 var ErrStale = fmt.Errorf("the version is not the one there is: %w", tenancy.ErrConflict)

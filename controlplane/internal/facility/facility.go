@@ -57,7 +57,7 @@ type Place struct {
 }
 
 // Most bounds a tenant's places: more than its plants have, few enough to show as one tree.
-const Most = 10_000
+const Most = tenancy.MaxPlaces
 
 const longestName = 64
 

@@ -15,9 +15,9 @@ import (
 
 const (
 	// MaxItems bounds a job.
-	MaxItems = 100_000
+	MaxItems = tenancy.MaxJobItems
 	// maxRunning bounds the jobs of a tenant that run at once.
-	maxRunning = 20
+	maxRunning = tenancy.MaxJobs
 	// keep is how long a job is remembered after its end.
 	keep = 90 * 24 * time.Hour
 )
@@ -46,7 +46,7 @@ func (s *Service) Start(ctx context.Context, p tenancy.Principal, kind Kind, tit
 		return Job{}, fmt.Errorf("there is nothing to do: %w", tenancy.ErrInvalid)
 	}
 	if len(items) > MaxItems {
-		return Job{}, &tenancy.LimitError{Limit: "job_items", Scope: "job", Current: int64(len(items)), Maximum: MaxItems}
+		return Job{}, &tenancy.LimitError{Limit: tenancy.LimitJobItems, Scope: "job", Current: int64(len(items)), Maximum: MaxItems}
 	}
 	text, err := json.Marshal(parameters)
 	if err != nil {

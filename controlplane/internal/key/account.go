@@ -14,7 +14,7 @@ import (
 )
 
 // MaximumAccounts is how many service accounts a tenant may have.
-const MaximumAccounts = 100
+const MaximumAccounts = tenancy.MaxServiceAccounts
 
 // ServiceAccount is a principal that is no person.
 type ServiceAccount struct {

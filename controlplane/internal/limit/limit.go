@@ -120,7 +120,7 @@ const (
 
 // History returns the use of a limit from start to end (zero: the last six hours), and how long each span is.
 func (s *Service) History(ctx context.Context, id tenancy.ID, name string, start, end time.Time) ([]Use, time.Duration, error) {
-	if _, ok := tenancy.LimitNamed(name); !ok {
+	if l, ok := tenancy.LimitNamed(name); !ok || !l.OfPlans() {
 		return nil, 0, unknown(name)
 	}
 	if end.IsZero() {

@@ -78,10 +78,8 @@ type Store interface {
 }
 
 const (
-	longestText      = 500 // characters of an announcement
-	longestRemark    = 200 // of a flag's description
-	maxFlags         = 200
-	maxAnnouncements = 20
+	longestText   = 500 // characters of an announcement
+	longestRemark = 200 // of a flag's description
 )
 
 // Service looks after the platform.
@@ -113,8 +111,8 @@ func (s *Service) SetFlag(ctx context.Context, p tenancy.Principal, f Flag) (Fla
 	var before any
 	if i := slices.IndexFunc(list, func(other Flag) bool { return other.Name == f.Name }); i >= 0 {
 		before = list[i]
-	} else if len(list) >= maxFlags {
-		return Flag{}, &tenancy.LimitError{Limit: "flags", Scope: "installation", Current: int64(len(list)), Maximum: maxFlags}
+	} else if len(list) >= tenancy.MaxFlags {
+		return Flag{}, &tenancy.LimitError{Limit: tenancy.LimitFlags, Scope: tenancy.ScopeInstallation, Current: int64(len(list)), Maximum: tenancy.MaxFlags}
 	}
 	f.UpdatedAt, f.UpdatedBy = s.now().UTC(), p.Actor
 	return f, s.store.SetFlag(ctx, f, audit.Of(ctx, p, s.now(), "flag/"+f.Name, f).From(before))
@@ -146,8 +144,8 @@ func (s *Service) Announce(ctx context.Context, p tenancy.Principal, a Announcem
 	if err != nil {
 		return Announcement{}, err
 	}
-	if len(list) >= maxAnnouncements {
-		return Announcement{}, &tenancy.LimitError{Limit: "announcements", Scope: "installation", Current: int64(len(list)), Maximum: maxAnnouncements}
+	if len(list) >= tenancy.MaxAnnouncements {
+		return Announcement{}, &tenancy.LimitError{Limit: tenancy.LimitAnnouncements, Scope: tenancy.ScopeInstallation, Current: int64(len(list)), Maximum: tenancy.MaxAnnouncements}
 	}
 	a.ID, a.CreatedAt, a.CreatedBy = string(tenancy.NewID()), s.now().UTC(), p.Actor
 	return a, s.store.InsertAnnouncement(ctx, a, audit.Of(ctx, p, s.now(), "announcement/"+a.ID, a))

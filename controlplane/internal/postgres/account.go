@@ -63,7 +63,7 @@ func (s *Store) InsertServiceAccount(ctx context.Context, id tenancy.ID, a key.S
 		if _, err := s.lockTenant(ctx, tx, id); err != nil {
 			return err
 		}
-		if err := underLimit(ctx, tx, "service_accounts", id, key.MaximumAccounts); err != nil {
+		if err := underLimit(ctx, tx, tenancy.LimitServiceAccounts, id, key.MaximumAccounts); err != nil {
 			return err
 		}
 		const query = `

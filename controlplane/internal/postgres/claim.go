@@ -39,7 +39,7 @@ func (s *Store) InsertClaim(ctx context.Context, id tenancy.ID, c certificate.Cl
 		if _, err := tx.Exec(ctx, tidy, id, c.CreatedAt.AddDate(0, -1, 0)); err != nil {
 			return fmt.Errorf("tidy claim tokens: %w", err)
 		}
-		if err := underLimit(ctx, tx, "claim_tokens", id, int64(most)); err != nil {
+		if err := underLimit(ctx, tx, tenancy.LimitClaimTokens, id, int64(most)); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, insertClaim, pgx.NamedArgs{
@@ -149,7 +149,7 @@ func useTemplate(ctx context.Context, tx pgx.Tx, c certificate.Claim) error {
 		return notFound(err, "the template is gone")
 	}
 	if devices > most {
-		return &tenancy.LimitError{Limit: "devices", Scope: "template " + name, Current: most, Maximum: most}
+		return &tenancy.LimitError{Limit: tenancy.LimitTemplateDevices, Scope: "template " + name, Current: most, Maximum: most}
 	}
 	return nil
 }

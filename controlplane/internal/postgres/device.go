@@ -29,7 +29,7 @@ func (s *Store) InsertDevice(ctx context.Context, id tenancy.ID, d device.Device
 
 // addDevice inserts a device with its certificates. The caller holds the lock on the tenant.
 func (s *Store) addDevice(ctx context.Context, tx pgx.Tx, id tenancy.ID, d device.Device, limit int64, e audit.Entry) error {
-	if err := underLimit(ctx, tx, "devices", id, limit); err != nil {
+	if err := underLimit(ctx, tx, tenancy.LimitDevices, id, limit); err != nil {
 		return err
 	}
 	_, err := tx.Exec(ctx, insertDevice, pgx.NamedArgs{
@@ -88,25 +88,25 @@ func (s *Store) changeDevice(ctx context.Context, id tenancy.ID, name string, e 
 	return err
 }
 
-// underLimit fails when the tenant already has as many rows of a table as its limit of that name allows. The caller
-// holds the lock on the tenant.
-func underLimit(ctx context.Context, tx pgx.Tx, table string, id tenancy.ID, limit int64) error {
+// underLimit fails when the tenant already has as many rows of the table that the limit is named after as the limit allows. The
+// caller holds the lock on the tenant.
+func underLimit(ctx context.Context, tx pgx.Tx, limit string, id tenancy.ID, most int64) error {
 	var n int64
-	query := "select count(*) from " + pgx.Identifier{table}.Sanitize() + " where tenant_id = $1"
-	if table == "devices" {
+	query := "select count(*) from " + pgx.Identifier{limit}.Sanitize() + " where tenant_id = $1"
+	if limit == tenancy.LimitDevices {
 		query += " and status <> 'retired'"
 	}
 	batch, ok := ctx.Value(ambientKey{}).(ambient)
-	if ok = ok && table == "devices"; ok && *batch.devices != uncounted {
+	if ok = ok && limit == tenancy.LimitDevices; ok && *batch.devices != uncounted {
 		n = *batch.devices
 	} else if err := tx.QueryRow(ctx, query, id).Scan(&n); err != nil {
-		return fmt.Errorf("count %s: %w", table, err)
+		return fmt.Errorf("count %s: %w", limit, err)
 	}
 	if ok {
 		*batch.devices = n
 	}
-	if n >= limit {
-		return &tenancy.LimitError{Limit: table, Scope: "tenant", Current: n, Maximum: limit}
+	if n >= most {
+		return &tenancy.LimitError{Limit: limit, Scope: tenancy.ScopeTenant, Current: n, Maximum: most}
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ func (s *Store) InsertType(ctx context.Context, id tenancy.ID, t devicetype.Type
 		if _, err := s.lockTenant(ctx, tx, id); err != nil {
 			return err
 		}
-		if err := underLimit(ctx, tx, "device_types", id, most); err != nil {
+		if err := underLimit(ctx, tx, tenancy.LimitDeviceTypes, id, most); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, insertType, typeArgs(id, t))

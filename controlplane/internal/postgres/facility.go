@@ -73,7 +73,7 @@ func (s *Store) InsertPlace(ctx context.Context, id tenancy.ID, p facility.Place
 		if _, err := s.lockTenant(ctx, tx, id); err != nil {
 			return err
 		}
-		if err := underLimit(ctx, tx, "places", id, facility.Most); err != nil {
+		if err := underLimit(ctx, tx, tenancy.LimitPlaces, id, facility.Most); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, insertPlace, placeArgs(id, p)); err != nil {
@@ -275,7 +275,7 @@ func ensurePlace(ctx context.Context, tx pgx.Tx, id tenancy.ID, path [3]string, 
 }
 
 func makePlace(ctx context.Context, tx pgx.Tx, id tenancy.ID, p facility.Place, e audit.Entry) (at, have string, err error) {
-	if err := underLimit(ctx, tx, "places", id, facility.Most); err != nil {
+	if err := underLimit(ctx, tx, tenancy.LimitPlaces, id, facility.Most); err != nil {
 		return "", "", err
 	}
 	p.ID, p.Version, p.CreatedAt = string(tenancy.NewID()), 1, e.OccurredAt

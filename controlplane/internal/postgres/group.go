@@ -51,7 +51,7 @@ func (s *Store) InsertGroup(ctx context.Context, id tenancy.ID, g group.Group, e
 		if err != nil {
 			return err
 		}
-		if err := underLimit(ctx, tx, "groups", id, t.Limits.Groups); err != nil {
+		if err := underLimit(ctx, tx, tenancy.LimitGroups, id, t.Limits.Groups); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, insertGroup, groupArgs(id, g))

@@ -115,7 +115,7 @@ select (select count(*) from members where tenant_id = @tenant) + (select count(
 		return fmt.Errorf("%s is a member already: %w", i.Email, tenancy.ErrExists)
 	}
 	if n >= t.Limits.Members {
-		return &tenancy.LimitError{Limit: "members", Scope: "tenant", Current: n, Maximum: t.Limits.Members}
+		return &tenancy.LimitError{Limit: tenancy.LimitMembers, Scope: tenancy.ScopeTenant, Current: n, Maximum: t.Limits.Members}
 	}
 	return nil
 }

@@ -72,7 +72,7 @@ func makeRoom(ctx context.Context, tx pgx.Tx, id tenancy.ID, maxRunning int, for
 		return fmt.Errorf("count jobs: %w", err)
 	}
 	if running >= maxRunning {
-		return &tenancy.LimitError{Limit: "jobs", Scope: "tenant", Current: int64(running), Maximum: int64(maxRunning)}
+		return &tenancy.LimitError{Limit: tenancy.LimitJobs, Scope: tenancy.ScopeTenant, Current: int64(running), Maximum: int64(maxRunning)}
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func (s *Store) InsertKey(ctx context.Context, id tenancy.ID, k key.Key, e audit
 		if err != nil {
 			return err
 		}
-		if err := underLimit(ctx, tx, "keys", id, t.Limits.Keys); err != nil {
+		if err := underLimit(ctx, tx, tenancy.LimitKeys, id, t.Limits.Keys); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, insertKey, pgx.NamedArgs{

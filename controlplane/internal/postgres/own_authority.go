@@ -40,7 +40,7 @@ func (s *Store) InsertAuthority(ctx context.Context, id tenancy.ID, a certificat
 			return fmt.Errorf("count authorities: %w", err)
 		}
 		if n >= int64(most) {
-			return &tenancy.LimitError{Limit: "authorities", Scope: "tenant", Current: n, Maximum: int64(most)}
+			return &tenancy.LimitError{Limit: tenancy.LimitAuthorities, Scope: tenancy.ScopeTenant, Current: n, Maximum: int64(most)}
 		}
 		_, err := tx.Exec(ctx, insertAuthority, pgx.NamedArgs{
 			"tenant": id, "id": a.ID, "name": a.Name, "status": a.Status, "certificate": a.Certificate, "hash": a.KeyHash, "identity": a.Identity,

@@ -78,7 +78,7 @@ func (s *Store) InsertRole(ctx context.Context, id tenancy.ID, r role.Role, e au
 		if _, err := s.lockTenant(ctx, tx, id); err != nil {
 			return err
 		}
-		if err := underLimit(ctx, tx, "roles", id, role.Maximum); err != nil {
+		if err := underLimit(ctx, tx, tenancy.LimitRoles, id, role.Maximum); err != nil {
 			return err
 		}
 		const query = `

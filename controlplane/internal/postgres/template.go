@@ -33,7 +33,7 @@ func (s *Store) InsertTemplate(ctx context.Context, id tenancy.ID, t certificate
 		if _, err := s.lockTenant(ctx, tx, id); err != nil {
 			return err
 		}
-		if err := underLimit(ctx, tx, "provisioning_templates", id, int64(most)); err != nil {
+		if err := underLimit(ctx, tx, tenancy.LimitProvisioningTemplates, id, int64(most)); err != nil {
 			return err
 		}
 		labels := t.Labels

@@ -15,7 +15,7 @@ import (
 )
 
 // Maximum is how many roles of its own a tenant may have.
-const Maximum = 30
+const Maximum = tenancy.MaxRoles
 
 // Role is one that a tenant made for itself.
 type Role struct {

@@ -57,7 +57,7 @@ func (*SettingsConflict) Unwrap() error { return tenancy.ErrConflict }
 const (
 	// longestName bounds an organisation's name in characters.
 	longestName   = 80
-	maxRecipients = 10
+	maxRecipients = tenancy.MaxAlertRecipients
 )
 
 // check returns the settings in their one form.
@@ -70,7 +70,7 @@ func (s Settings) check(plan Plan) (Settings, error) {
 		return s, fmt.Errorf("time_zone %q: want a name of the IANA database, e.g. Europe/Berlin: %w", s.TimeZone, tenancy.ErrInvalid)
 	}
 	if s.RetentionDays < 0 || s.RetentionDays > plan.RetentionDays {
-		return s, &tenancy.LimitError{Limit: "retention_days", Scope: "plan " + plan.Name, Current: int64(s.RetentionDays), Maximum: int64(plan.RetentionDays)}
+		return s, &tenancy.LimitError{Limit: tenancy.LimitRetentionDays, Scope: "plan " + plan.Name, Current: int64(s.RetentionDays), Maximum: int64(plan.RetentionDays)}
 	}
 	recipients := make([]string, 0, len(s.AlertRecipients))
 	for _, r := range s.AlertRecipients {
@@ -79,7 +79,7 @@ func (s Settings) check(plan Plan) (Settings, error) {
 		}
 	}
 	if len(recipients) > maxRecipients {
-		return s, &tenancy.LimitError{Limit: "alert_recipients", Scope: "tenant", Current: int64(len(recipients)), Maximum: maxRecipients}
+		return s, &tenancy.LimitError{Limit: tenancy.LimitAlertRecipients, Scope: tenancy.ScopeTenant, Current: int64(len(recipients)), Maximum: maxRecipients}
 	}
 	s.AlertRecipients = recipients
 	return s, nil

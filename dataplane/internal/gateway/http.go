@@ -270,7 +270,7 @@ func (g *Gateway) refuseRequest(w http.ResponseWriter, reason string, err error)
 	case errors.As(err, &large):
 		w.Header().Set("Connection", "close")
 		reply(w, http.StatusRequestEntityTooLarge, refusal{Code: "out_of_range", Message: err.Error(), Limit: oversize("", large.size, large.limit)})
-	case errors.As(err, &limit) && limit.Limit == payloadLimit:
+	case errors.As(err, &limit) && limit.Limit == tenancy.LimitPayloadBytes:
 		reply(w, http.StatusRequestEntityTooLarge, refusal{Code: "out_of_range", Message: err.Error() + ": send fewer events at once", Limit: limit})
 	case errors.As(err, &limit):
 		limit.SetHeaders(w.Header())

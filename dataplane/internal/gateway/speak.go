@@ -37,9 +37,6 @@ func (g *Gateway) speaksFor(id *Identity, other string) (*Identity, *catalog.Pol
 	return &as, g.Catalog.Policy(device), nil
 }
 
-// payloadLimit is the limit of a payload's bytes.
-const payloadLimit = "payload_bytes"
-
 // held says what a device's groups hold against a message; nil: nothing.
 func held(p *catalog.Policy, device, topic string, size int) error {
 	if p == nil {
@@ -49,7 +46,7 @@ func held(p *catalog.Policy, device, topic string, size int) error {
 		return barred("topic_not_allowed", "group %s does not allow device %s the topic %s: change the group's policy or the topic", group, device, topic)
 	}
 	if p.PayloadBytes > 0 && size > p.PayloadBytes {
-		return &tenancy.LimitError{Limit: payloadLimit, Scope: "group " + p.PayloadGroup, Current: int64(size), Maximum: int64(p.PayloadBytes)}
+		return &tenancy.LimitError{Limit: tenancy.LimitPayloadBytes, Scope: "group " + p.PayloadGroup, Current: int64(size), Maximum: int64(p.PayloadBytes)}
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package bench
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,7 +20,7 @@ const (
 	forGood = 5
 )
 
-// asking is an API key that both planes are asked with all the time.
+// asking is an API key that planes are asked with all the time.
 type asking struct {
 	now    func() time.Time
 	cancel context.CancelFunc
@@ -30,8 +32,14 @@ type asking struct {
 	failed error
 }
 
-// startAsking asks until both planes refuse for good. It returns once both have answered.
-func startAsking(ctx context.Context, s *scene, key string) (*asking, error) {
+// controlPlane and cellPlane are what can be asked.
+const (
+	controlPlane = "control plane"
+	cellPlane    = "cell"
+)
+
+// startAsking asks until the planes refuse for good; none named: both. It returns once each has answered.
+func startAsking(ctx context.Context, s *scene, key string, only ...string) (*asking, error) {
 	api, err := rpc.Dial(s.target.Server, key)
 	if err != nil {
 		return nil, err
@@ -44,14 +52,17 @@ func startAsking(ctx context.Context, s *scene, key string) (*asking, error) {
 		return nil, err
 	}
 	planes := map[string]func(context.Context) error{
-		"control plane": func(ctx context.Context) error {
+		controlPlane: func(ctx context.Context) error {
 			_, err := api.Devices.List(ctx, &devicev1.ListRequest{PageSize: 1})
 			return err
 		},
-		"cell": func(ctx context.Context) error {
+		cellPlane: func(ctx context.Context) error {
 			_, err := cell.Latest(ctx, &telemetryv1.LatestRequest{DeviceIds: []string{"nobody"}})
 			return err
 		},
+	}
+	if len(only) > 0 {
+		maps.DeleteFunc(planes, func(plane string, _ func(context.Context) error) bool { return !slices.Contains(only, plane) })
 	}
 	for plane, ask := range planes {
 		if err := ask(ctx); err != nil {

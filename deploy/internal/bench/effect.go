@@ -27,7 +27,10 @@ var kinds = map[string]kind{
 	"revoke":  {"certificate revoked at the control plane → session cut and last packet acknowledged at the gateway", prepareRevoke},
 	"key":     {"API key revoked → last answer to it at the control plane and at the cell", prepareKey},
 	"role":    {"role narrowed → last answer to who has it at the control plane and at the cell", prepareRole},
-	"suspend": {"organisation suspended by an operator → its device's session cut and last packet acknowledged at the gateway", prepareSuspend},
+	"suspend": {"organisation suspended by an operator → its device's session cut and last packet acknowledged at the gateway, last answer to its key at the cell", prepareSuspend},
+
+	"revoke-http": {"certificate revoked at the control plane → last event taken by the HTTP ingest", prepareRevokeHTTP},
+	"policy":      {"a group's policy narrowed → last event of its device that the HTTP ingest takes", preparePolicy},
 }
 
 // trial is one right that is exercised now: a session that sends, a key that is asked with.

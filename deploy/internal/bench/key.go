@@ -65,11 +65,16 @@ func prepareRole(ctx context.Context, s *scene) (func(context.Context, int) (tri
 
 // askAgain asks once the key and its rights have arrived everywhere.
 func askAgain(ctx context.Context, s *scene, key string) (*asking, error) {
+	return again(ctx, s, func() (*asking, error) { return startAsking(ctx, s, key) })
+}
+
+// again tries to begin until what was given has arrived.
+func again[T any](ctx context.Context, s *scene, begin func() (T, error)) (T, error) {
 	until := s.env.Now().Add(admittedAgain)
 	for {
-		asking, err := startAsking(ctx, s, key)
+		begun, err := begin()
 		if err == nil || ctx.Err() != nil || s.env.Now().After(until) {
-			return asking, err
+			return begun, err
 		}
 	}
 }

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -45,14 +46,28 @@ func prepareSuspend(ctx context.Context, s *scene) (func(context.Context, int) (
 		if err != nil {
 			return trial{}, err
 		}
+		// The control plane goes on answering the people of a suspended organisation, who are to put right what led there.
+		asking, err := again(ctx, s, func() (*asking, error) { return startAsking(ctx, s, s.target.Key, cellPlane) })
+		if err != nil {
+			sending.stop()
+			return trial{}, err
+		}
 		return trial{
 			take: func(ctx context.Context) error {
 				_, err := operator.Tenants.Suspend(ctx, &tenantv1.SuspendRequest{TenantId: id, Reason: "measured"})
 				return err
 			},
-			felt: sending.refused,
+			felt: func(ctx context.Context) (time.Time, string, error) {
+				cut, reason, err := sending.refused(ctx)
+				answered, words, refused := asking.refused(ctx)
+				if answered.After(cut) {
+					cut = answered
+				}
+				return cut, reason + "; " + words, errors.Join(err, refused)
+			},
 			end: func() {
 				sending.stop()
+				asking.stop()
 				_, _ = operator.Tenants.Resume(context.WithoutCancel(ctx), &tenantv1.ResumeRequest{TenantId: id}) // the next trial tells
 			},
 		}, nil
