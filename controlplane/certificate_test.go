@@ -189,7 +189,7 @@ func TestADeviceEnrolsAndRenewsByItself(t *testing.T) {
 	if status, answer := s.device(t, overview.GetRootPem()).call("simpleenroll", claim.GetSecret(), d.request("press_01")); status != 409 || !strings.Contains(answer, "there is a device press_01 already") {
 		t.Errorf("a device that exists: %d %s", status, answer)
 	}
-	if status, answer := s.device(t, overview.GetRootPem()).call("simpleenroll", claim.GetSecret(), d.request("press_02")); status != 429 || !strings.Contains(answer, "limit devices of template presses") {
+	if status, answer := s.device(t, overview.GetRootPem()).call("simpleenroll", claim.GetSecret(), d.request("press_02")); status != 429 || !strings.Contains(answer, "limit template_devices of template presses") {
 		t.Errorf("more devices than the template may make: %d %s", status, answer)
 	}
 	if status, answer := d.call("simplereenroll", "", d.request("press_02")); status != 403 || !strings.Contains(answer, "the names must be the same") {

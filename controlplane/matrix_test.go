@@ -48,7 +48,7 @@ var reaches = map[string]reach{
 	"cell.v1.CellService/Drain": platformWide, "cell.v1.CellService/Undrain": platformWide, "platform.v1.PlatformService/ListTenants": platformWide,
 	"platform.v1.PlatformService/ListFlags": platformWide, "platform.v1.PlatformService/SetFlag": platformWide, "platform.v1.PlatformService/RemoveFlag": platformWide,
 	"platform.v1.PlatformService/ListAnnouncements": platformWide, "platform.v1.PlatformService/Announce": platformWide, "platform.v1.PlatformService/Withdraw": platformWide,
-	"platform.v1.PlatformService/ListAudit": platformWide, "limit.v1.LimitService/ListTenant": platformWide, "limit.v1.LimitService/SetOverride": platformWide,
+	"platform.v1.PlatformService/ListTokenKeys": platformWide, "platform.v1.PlatformService/RetireTokenKey": platformWide, "platform.v1.PlatformService/ListAudit": platformWide, "limit.v1.LimitService/ListTenant": platformWide, "limit.v1.LimitService/SetOverride": platformWide,
 	"limit.v1.LimitService/RemoveOverride": platformWide,
 
 	"tenant.v1.TenantService/UpdateSettings": whole, "tenant.v1.TenantService/TransferOwnership": whole, "tenant.v1.TenantService/Delete": whole,
