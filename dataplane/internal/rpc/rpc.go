@@ -102,6 +102,15 @@ func (d Deps) query(tenant tenancy.ID) (release func(), err error) {
 	return release, err
 }
 
+// unserved is a query's error, in the words of the organisation's refusal when that came while the query ran: its access to the store
+// is taken away then.
+func (d Deps) unserved(tenant tenancy.ID, err error) error {
+	if t, ok := d.Catalog.Tenant(tenant); ok && err != nil && t.Refusal() != "" {
+		return fmt.Errorf("%s: %w", t.Refusal(), tenancy.ErrForbidden)
+	}
+	return err
+}
+
 // watch subscribes to devices within the tenant's live sessions. The catalog may have changed since the caller was let in;
 // later changes cut the watch.
 func (d Deps) watch(tenant tenancy.ID, devices []string) (*live.Watch, error) {

@@ -68,7 +68,7 @@ func (s *telemetryService) Query(ctx context.Context, req *telemetryv1.QueryRequ
 	defer release()
 	result, err := s.deps.Queries.Series(ctx, p.Tenant, r)
 	if err != nil {
-		return nil, err
+		return nil, s.deps.unserved(p.Tenant, err)
 	}
 	return resultToProto(result), nil
 }
@@ -141,7 +141,7 @@ func (s *telemetryService) Latest(ctx context.Context, req *telemetryv1.LatestRe
 	defer release()
 	devices, err := s.deps.Queries.Latest(ctx, p.Tenant, ids)
 	if err != nil {
-		return nil, err
+		return nil, s.deps.unserved(p.Tenant, err)
 	}
 	for _, d := range devices {
 		out.Devices = append(out.Devices, &telemetryv1.DeviceLatest{
@@ -239,7 +239,7 @@ func (s *telemetryService) VerifyEvents(ctx context.Context, req *telemetryv1.Ve
 	defer release()
 	v, err := s.deps.Queries.Verify(ctx, p.Tenant, keys)
 	if err != nil {
-		return nil, err
+		return nil, s.deps.unserved(p.Tenant, err)
 	}
 	return &telemetryv1.VerifyEventsResponse{
 		Stored: v.Stored, Missing: v.Missing, Duplicate: v.Duplicate,
