@@ -91,6 +91,9 @@ func clickhouseCommand() command.Command {
 			logging := logFlags(fs)
 			return func(ctx context.Context, e command.Env, _ []string) error {
 				return serve(ctx, e, "clickhouse", logging, nil, func(log *slog.Logger) (runner, error) {
+					if err := warehouse.StandBehind(); err != nil {
+						log.WarnContext(ctx, "the engine competes with what takes events in", slog.Any("error", err))
+					}
 					return warehouse.New(cfg, log)
 				})
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"time"
 )
 
@@ -31,9 +32,15 @@ type Config struct {
 	QueryMemoryLimit int64
 	// MaxThreads bounds the threads of one statement. Default: the engine's choice, one a core.
 	MaxThreads int
-	// MaxConcurrentQueries is the number of statements that run at once. Default 16.
+	// MaxConcurrentQueries is the number of the admin's statements that run at once: inserts, above all. Default 16.
 	MaxConcurrentQueries int
-	// MaxQueuedQueries is the number of statements that may wait for their turn; more are refused. Default 64.
+	// TenantQueries is the number of all other users' statements that run at once; one user has a quarter of them at most, and
+	// who took least of the engine's time lately comes first. Default: two a core.
+	TenantQueries int
+	// TenantThreads bounds the threads of one statement of such a user. Default: half the cores.
+	TenantThreads int
+	// MaxQueuedQueries is the number of statements that may wait for their turn, of the admin and of each user; more are
+	// refused. Default 64.
 	MaxQueuedQueries int
 	// QueueTimeout is how long a statement may wait for its turn. Default 10 s.
 	QueueTimeout time.Duration
@@ -61,6 +68,11 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MemoryLimit, 2<<30)
 	setDefault(&c.QueryMemoryLimit, c.MemoryLimit/2)
 	setDefault(&c.MaxConcurrentQueries, 16)
+	setDefault(&c.TenantQueries, 2*runtime.NumCPU())
+	setDefault(&c.TenantThreads, max(1, runtime.NumCPU()/2))
+	if c.MaxThreads > 0 {
+		c.TenantThreads = min(c.TenantThreads, c.MaxThreads)
+	}
 	setDefault(&c.MaxQueuedQueries, 64)
 	setDefault(&c.QueueTimeout, 10*time.Second)
 	setDefault(&c.MaxQueryBytes, 1<<20)

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,28 +15,24 @@ import (
 // refuses other databases, files, URLs and writes; readonly = 1 keeps settings and roles as they are. The second wall is
 // the endpoint's, for what the engine lets everybody do: what the engine's own parser makes of the statement must
 // consist of allowed parts alone.
-func (s *Server) confine(c *conn, who user, q *request, st statement) error {
-	own, err := ownDatabase(who, q.database)
-	if err != nil {
-		return err
-	}
-	settings, err := s.tenantSettings(q.settings)
-	if err != nil {
-		return err
-	}
-	c.spoiled = true
-	if err := c.apply(settings); err != nil {
-		return err
-	}
+func (s *Server) confine(c *conn, who user, q *request, st statement, w walls) error {
 	text := st.text
 	if st.insert {
 		text += " FORMAT " + st.format
 	}
+	if c.walls != "" && c.walls == w.key {
+		c.good = false
+		return s.inspect(c, who, text, q.params)
+	}
+	c.spoiled = true
+	if err := c.apply(w.settings); err != nil {
+		return err
+	}
 	if err := s.inspect(c, who, text, q.params); err != nil {
 		return err
 	}
-	if own != "" {
-		if err := c.Exec("USE " + quoteName(own)); err != nil {
+	if w.database != "" {
+		if err := c.Exec("USE " + quoteName(w.database)); err != nil {
 			return err
 		}
 	}
@@ -43,7 +40,35 @@ func (s *Server) confine(c *conn, who user, q *request, st statement) error {
 		// The rows are values and nothing that the parser of the statement has not seen.
 		return c.Exec("SET input_format_values_interpret_expressions = 0")
 	}
-	return c.Exec("SET readonly = 1")
+	if err := c.Exec("SET readonly = 1"); err != nil {
+		return err
+	}
+	c.walls = w.key
+	return nil
+}
+
+// walls are what a tenant's connection is put behind. Connections with the same key are alike: one that read, and did
+// nothing else, serves the same user's next statement, for making one costs more than most statements.
+type walls struct {
+	settings []setting
+	database string
+	key      string
+}
+
+func (s *Server) walls(name string, who user, q *request, st statement) (w walls, err error) {
+	if who.admin {
+		return w, nil
+	}
+	if w.database, err = ownDatabase(who, q.database); err != nil {
+		return w, err
+	}
+	if w.settings, err = s.tenantSettings(q.settings, q.priority); err != nil {
+		return w, err
+	}
+	if q.session == "" && !isInsert(st) {
+		w.key = fmt.Sprintf("%q %q %q %q", name, who.role(), w.database, w.settings)
+	}
+	return w, nil
 }
 
 func isInsert(st statement) bool {
@@ -74,12 +99,12 @@ var tenantSettings = []string{
 	"max_result_rows", "result_overflow_mode", "max_rows_to_read", "max_bytes_to_read", "read_overflow_mode",
 	"timeout_overflow_mode", "session_timezone", "date_time_output_format", "join_use_nulls", "extremes", "limit", "offset",
 	"max_columns_to_read", "insert_deduplication_token", "date_time_input_format", "max_block_size", "timezone",
-	"priority", "use_query_condition_cache",
+	"use_query_condition_cache",
 }
 
-func (s *Server) tenantSettings(asked []setting) ([]setting, error) {
+func (s *Server) tenantSettings(asked []setting, priority int) ([]setting, error) {
 	most := s.cfg.TenantMaxSeconds
-	seconds, bytes := most, s.cfg.MaxResultBytes
+	seconds, bytes, threads := most, s.cfg.MaxResultBytes, s.cfg.TenantThreads
 	out := make([]setting, 0, len(asked)+1)
 	for _, one := range asked {
 		switch {
@@ -92,8 +117,13 @@ func (s *Server) tenantSettings(asked []setting) ([]setting, error) {
 				bytes = min(bytes, n)
 			}
 		case one.name == "max_threads":
-			if n, err := strconv.Atoi(one.value); err == nil && n > 0 && (s.cfg.MaxThreads == 0 || n < s.cfg.MaxThreads) {
-				out = append(out, one)
+			if n, err := strconv.Atoi(one.value); err == nil && n > 0 {
+				threads = min(threads, n)
+			}
+		case one.name == "priority":
+			// Who asks can only stand further back than by what was taken.
+			if n, err := strconv.Atoi(one.value); err == nil {
+				priority = max(priority, n)
 			}
 		case one.name == "readonly" || one.name == "max_memory_usage":
 			// The endpoint's own values hold; drivers send these by habit.
@@ -103,7 +133,8 @@ func (s *Server) tenantSettings(asked []setting) ([]setting, error) {
 			return nil, exception(codeSettingConstraint, "SETTING_CONSTRAINT_VIOLATION", "Setting %s should not be changed by this user", one.name)
 		}
 	}
-	return append(out, setting{"max_execution_time", strconv.Itoa(seconds)}, resultLimit(bytes)), nil
+	return append(out, setting{"max_execution_time", strconv.Itoa(seconds)}, resultLimit(bytes),
+		setting{"max_threads", strconv.Itoa(threads)}, setting{"priority", strconv.Itoa(priority)}), nil
 }
 
 // inspect refuses text unless the engine's parser finds exactly one statement, of an allowed kind, made of allowed parts.

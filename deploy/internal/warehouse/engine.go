@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ type engine struct {
 	anchor  *chdb.Conn      // keeps the engine up while no statement runs
 	roles   map[string]bool // the roles that the running engine knows
 	idle    []*conn         // admin connections ready for reuse
+	walled  []*conn         // tenants' connections ready for reuse, each behind its walls; oldest first
 	serial  uint64
 	running map[string]*conn
 }
@@ -40,6 +42,8 @@ type conn struct {
 	database string
 	changed  []string
 	spoiled  bool
+	walls    string // the key of the walls that it stands behind
+	good     bool   // its last statement ended well
 	abort    func() // ends the request that runs on it
 }
 
@@ -106,30 +110,36 @@ func (e *engine) rules() (rules, error) {
 // connect returns a connection in role; give it back with release. The caller is inside the gate.
 func (e *engine) connect(role string) (*conn, error) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	if n := len(e.idle); role == adminRole && n > 0 {
+		defer e.mu.Unlock()
 		c := e.idle[n-1]
 		e.idle = e.idle[:n-1]
 		e.running[c.name] = c
 		return c, nil
 	}
+	e.serial++
+	name := "c" + strconv.FormatUint(e.serial, 10)
+	e.mu.Unlock()
+	// Not under the lock: many tenants' connections must not hold up inserts, which need none of their own.
 	raw, err := e.library.Connect(e.arguments(filepath.Join(e.cfg.DataDir, engineConfigFile))...)
 	if err != nil {
 		return nil, err
 	}
-	e.serial++
-	c := &conn{Conn: raw, name: "c" + strconv.FormatUint(e.serial, 10), role: role, database: "default"}
-	if err := raw.Exec("SET ROLE " + quoteName(role)); err != nil {
-		raw.Close()
-		return nil, err
+	c := &conn{Conn: raw, name: name, role: role, database: "default"}
+	for _, statement := range []string{"SET ROLE " + quoteName(role), "SET " + e.baseline(c.name)} {
+		if err := raw.Exec(statement); err != nil {
+			raw.Close()
+			return nil, err
+		}
 	}
-	if err := raw.Exec("SET " + e.baseline(c.name)); err != nil {
-		raw.Close()
-		return nil, err
-	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.running[c.name] = c
 	return c, nil
 }
+
+// baselineNames are the settings of baseline.
+var baselineNames = []string{"log_comment", "implicit_select", "allow_introspection_functions", "max_memory_usage", "max_threads"}
 
 // baseline is what every statement starts from.
 func (e *engine) baseline(name string) string {
@@ -141,12 +151,41 @@ func (e *engine) baseline(name string) string {
 	return s
 }
 
-// release takes the connection back: a clean admin connection is kept for the next statement, any other is closed.
+// mostWalled is how many of tenants' connections are kept.
+const mostWalled = 64
+
+// behindWalls returns a connection that stands behind those walls, nil if there is none. The caller is inside the gate.
+func (e *engine) behindWalls(key string) *conn {
+	if key == "" {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	at := slices.IndexFunc(e.walled, func(c *conn) bool { return c.walls == key })
+	if at < 0 {
+		return nil
+	}
+	c := e.walled[at]
+	e.walled = slices.Delete(e.walled, at, at+1)
+	e.running[c.name] = c
+	return c
+}
+
+// release takes the connection back: a clean one is kept for the next statement, any other is closed.
 func (e *engine) release(c *conn) {
 	keep := c.role == adminRole && !c.spoiled && e.reset(c) == nil
 	e.mu.Lock()
 	delete(e.running, c.name)
 	c.abort = nil
+	if c.walls != "" && c.good {
+		e.walled = append(e.walled, c)
+		if len(e.walled) <= mostWalled {
+			e.mu.Unlock()
+			return
+		}
+		c = e.walled[0]
+		e.walled = slices.Delete(e.walled, 0, 1)
+	}
 	if keep && len(e.idle) < e.cfg.MaxConcurrentQueries {
 		e.idle = append(e.idle, c)
 		e.mu.Unlock()
@@ -161,12 +200,13 @@ func (e *engine) reset(c *conn) error {
 	if len(c.changed) == 0 {
 		return nil
 	}
-	defaults := make([]string, len(c.changed))
+	defaults, based := make([]string, len(c.changed)), false
 	for i, name := range c.changed {
 		defaults[i] = name + " = DEFAULT"
+		based = based || slices.Contains(baselineNames, name)
 	}
 	c.changed = nil
-	if err := c.Exec("SET " + strings.Join(defaults, ", ")); err != nil {
+	if err := c.Exec("SET " + strings.Join(defaults, ", ")); err != nil || !based {
 		return err
 	}
 	return c.Exec("SET " + e.baseline(c.name))
@@ -267,10 +307,10 @@ func (e *engine) closeConns() {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, c := range e.idle {
+	for _, c := range append(e.idle, e.walled...) {
 		c.Close()
 	}
-	e.idle = nil
+	e.idle, e.walled = nil, nil
 	e.killing.Lock()
 	defer e.killing.Unlock()
 	if e.anchor != nil {

@@ -71,6 +71,15 @@ func (s *Server) serve(a *answer, r *http.Request) error {
 			return a.finish(chdb.Stats{})
 		}
 	}
+	if !who.admin {
+		priority, done, err := s.turns.take(r.Context(), name, s.cfg.QueueTimeout)
+		if err != nil {
+			return err
+		}
+		defer done()
+		q.priority = priority
+		return s.run(r.Context(), a, name, who, q)
+	}
 	if err := s.slots.take(r.Context(), s.cfg.QueueTimeout); err != nil {
 		return err
 	}

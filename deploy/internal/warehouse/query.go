@@ -25,13 +25,17 @@ func (s *Server) run(ctx context.Context, a *answer, name string, who user, q *r
 		return err
 	}
 	defer s.engine.gate.leave()
-	c, done, err := s.connection(name, who, q)
+	st := cut(q.sql)
+	walls, err := s.walls(name, who, q, st)
+	if err != nil {
+		return err
+	}
+	c, done, err := s.connection(name, who, q, walls)
 	if err != nil {
 		return err
 	}
 	defer done()
-	st := cut(q.sql)
-	if err := s.prepare(c, who, q, st); err != nil {
+	if err := s.prepare(c, who, q, st, walls); err != nil {
 		return err
 	}
 	defer s.engine.killOnCancel(ctx, c.name)()
@@ -42,12 +46,18 @@ func (s *Server) run(ctx context.Context, a *answer, name string, who user, q *r
 	if st.insert {
 		return s.insert(a, c, q, st)
 	}
-	return s.query(a, c, q, st)
+	err = s.query(a, c, q, st)
+	// As it is now the connection is right for the user's next statement of the sort.
+	c.good = err == nil
+	return err
 }
 
 // connection finds q's session, or opens a connection for this one statement. Call done when the statement has ended.
-func (s *Server) connection(name string, who user, q *request) (c *conn, done func(), err error) {
+func (s *Server) connection(name string, who user, q *request, w walls) (c *conn, done func(), err error) {
 	if q.session == "" {
+		if c := s.engine.behindWalls(w.key); c != nil {
+			return c, func() { s.engine.release(c) }, nil
+		}
 		c, err := s.engine.connect(who.role())
 		return c, func() { s.engine.release(c) }, err
 	}
@@ -63,9 +73,9 @@ func (s *Server) connection(name string, who user, q *request) (c *conn, done fu
 }
 
 // prepare brings the connection into the state that q asks for.
-func (s *Server) prepare(c *conn, who user, q *request, st statement) error {
+func (s *Server) prepare(c *conn, who user, q *request, st statement, w walls) error {
 	if !who.admin {
-		return s.confine(c, who, q, st)
+		return s.confine(c, who, q, st, w)
 	}
 	if q.database != "" && q.database != c.database {
 		if err := c.Exec("USE " + quoteName(q.database)); err != nil {

@@ -34,6 +34,7 @@ type request struct {
 	contentCoding  string // of the result, for HTTP
 	wait           bool   // answer only when the whole result is there
 	readOnly       bool   // a GET may not write
+	priority       int    // among tenants' statements, 1 being the first
 }
 
 type setting struct{ name, value string }

@@ -26,6 +26,7 @@ type Server struct {
 	users    *users
 	sessions *sessions
 	slots    *slots
+	turns    *turns
 	rules    rules
 	listener net.Listener
 	version  string
@@ -71,6 +72,7 @@ func (s *Server) open() error {
 		return err
 	}
 	s.slots = newSlots(s.cfg.MaxConcurrentQueries, s.cfg.MaxQueuedQueries)
+	s.turns = newTurns(s.now, s.cfg.TenantQueries, max(1, s.cfg.TenantQueries/4), s.cfg.MaxQueuedQueries)
 	s.sessions = newSessions(s.now, s.cfg.MaxSessions)
 	s.engine.onClose = s.sessions.closeAll
 	if s.listener, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", s.cfg.Address); err != nil {

@@ -1,0 +1,171 @@
+package warehouse
+
+import (
+	"context"
+	"math"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// fading is how fast it is forgotten what a user's statements took: half of it after this time.
+	fading = 10 * time.Second
+	// modest is the share of one statement at a time up to which a user stands before all others; each doubling of it is a
+	// step behind, of lowest steps at most.
+	modest, lowest = 1.0 / 8, 7
+)
+
+// turns shares the engine between users: who took least lately comes first. It bounds the statements that run at once, those of
+// one user, and those of one user that wait.
+type turns struct {
+	now                 func() time.Time
+	most, each, waiting int
+
+	mu      sync.Mutex
+	running int
+	users   map[string]*usage
+}
+
+// usage is what a user's statements take.
+type usage struct {
+	// took fades; at is when it was last made to.
+	took time.Duration
+	at   time.Time
+	// begun are the times of those that run.
+	begun []time.Time
+	queue []*waiter
+}
+
+// waiter is a statement; turn is closed when its turn has come, at begun.
+type waiter struct {
+	turn  chan struct{}
+	begun time.Time
+}
+
+func newTurns(now func() time.Time, most, each, waiting int) *turns {
+	return &turns{now: now, most: most, each: each, waiting: waiting, users: map[string]*usage{}}
+}
+
+// take waits for the user's turn for at most timeout. It returns the engine's priority for the statement, 1 being the first,
+// and what must be called when it has ended.
+func (t *turns) take(ctx context.Context, name string, timeout time.Duration) (priority int, done func(), err error) {
+	t.mu.Lock()
+	u := t.users[name]
+	if u == nil {
+		t.forget()
+		u = &usage{at: t.now()}
+		t.users[name] = u
+	}
+	if len(u.queue) >= t.waiting {
+		defer t.mu.Unlock()
+		return 0, nil, exception(codeTooManyQueries, "TOO_MANY_SIMULTANEOUS_QUERIES",
+			"Too many simultaneous queries for user %s: %d run and %d wait (the maximum). Try again in a second", name, len(u.begun), len(u.queue))
+	}
+	w := &waiter{turn: make(chan struct{})}
+	u.queue = append(u.queue, w)
+	t.next()
+	t.mu.Unlock()
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case <-w.turn:
+	case <-ctx.Done():
+		err = exception(codeAborted, "ABORTED", "The client went away while its statement waited")
+	case <-timer.C:
+		err = exception(codeTooManyQueries, "TOO_MANY_SIMULTANEOUS_QUERIES",
+			"Too many simultaneous queries for user %s: at most %d of one user run at once, %d of all, and no turn came within %s. Try again in a second", name, t.each, t.most, timeout)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err == nil {
+		return u.priority(t.now()), sync.OnceFunc(func() { t.end(u, w.begun) }), nil
+	}
+	if !u.leave(w) { // the turn came at the same moment
+		t.ended(u, w.begun)
+	}
+	return 0, nil, err
+}
+
+// next gives turns while there are any to give. It needs the lock.
+func (t *turns) next() {
+	now := t.now()
+	for t.running < t.most {
+		var first *usage
+		for _, u := range t.users {
+			if len(u.queue) > 0 && len(u.begun) < t.each && (first == nil || u.taken(now) < first.taken(now)) {
+				first = u
+			}
+		}
+		if first == nil {
+			return
+		}
+		w := first.queue[0]
+		first.queue = first.queue[1:]
+		w.begun = now
+		first.begun = append(first.begun, now)
+		close(w.turn)
+		t.running++
+	}
+}
+
+func (t *turns) end(u *usage, begun time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ended(u, begun)
+}
+
+// ended gives the turn of a statement to the next. It needs the lock.
+func (t *turns) ended(u *usage, begun time.Time) {
+	now := t.now()
+	u.fade(now)
+	u.took += now.Sub(begun)
+	at := slices.IndexFunc(u.begun, begun.Equal)
+	u.begun = slices.Delete(u.begun, at, at+1)
+	t.running--
+	t.next()
+}
+
+// forget drops who did nothing for long. It needs the lock.
+func (t *turns) forget() {
+	for name, u := range t.users {
+		if len(u.begun) == 0 && len(u.queue) == 0 && t.now().Sub(u.at) > 20*fading {
+			delete(t.users, name)
+		}
+	}
+}
+
+// leave gives up a place in the queue; it is false when the turn has come.
+func (u *usage) leave(w *waiter) bool {
+	at := slices.Index(u.queue, w)
+	if at < 0 {
+		return false
+	}
+	u.queue = slices.Delete(u.queue, at, at+1)
+	return true
+}
+
+func (u *usage) fade(now time.Time) {
+	u.took = time.Duration(float64(u.took) * math.Exp2(-float64(now.Sub(u.at))/float64(fading)))
+	u.at = now
+}
+
+// taken counts what runs as well.
+func (u *usage) taken(now time.Time) time.Duration {
+	u.fade(now)
+	taken := u.took
+	for _, b := range u.begun {
+		taken += now.Sub(b)
+	}
+	return taken
+}
+
+// priority is 1 for who takes little, and more the more the user takes: the engine lets a statement wait while one before
+// it runs.
+func (u *usage) priority(now time.Time) int {
+	share := float64(u.taken(now)) * math.Ln2 / float64(fading)
+	if share <= modest {
+		return 1
+	}
+	return min(lowest, 2+int(math.Log2(share/modest)))
+}
