@@ -146,27 +146,39 @@ type letters struct {
 	usage *letterUsage
 }
 
-// StoreDeadLetter implements jetstream.LetterStore.
-func (l letters) StoreDeadLetter(ctx context.Context, sequence uint64, d telemetry.DeadLetter) error {
-	if l.store.Gone(d.Tenant) {
+// StoreDeadLetters implements jetstream.LetterStore. What was stored by a call whose answer was lost is left out.
+func (l letters) StoreDeadLetters(ctx context.Context, tenant tenancy.ID, list []jetstream.StreamedLetter) error {
+	if l.store.Gone(tenant) {
 		return nil
 	}
-	found, err := l.store.Store.StoredDeadLetters(ctx, d.Tenant, clickhouse.SourceGateway, 0, sequence, sequence)
+	first, last := list[0].Sequence, list[0].Sequence
+	for _, d := range list {
+		first, last = min(first, d.Sequence), max(last, d.Sequence)
+	}
+	found, err := l.store.Store.StoredDeadLetters(ctx, tenant, clickhouse.SourceGateway, 0, first, last)
 	if clickhouse.NotProvisioned(err) {
-		if err := l.store.Provision(ctx, d.Tenant); err != nil {
-			return err
+		err = l.store.Provision(ctx, tenant)
+	}
+	if err != nil {
+		return err
+	}
+	rows := make([]clickhouse.DeadLetter, 0, len(list))
+	for _, d := range list {
+		if found[clickhouse.Place{Sequence: d.Sequence}] > 0 {
+			continue
 		}
-	} else if err != nil || len(found) > 0 {
+		rows = append(rows, clickhouse.DeadLetter{
+			Device: d.Device, Received: d.Received, Reason: string(d.Reason), Detail: d.Detail, Payload: d.Payload,
+			Protocol: d.Protocol, Sequence: d.Sequence,
+		})
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	token := fmt.Sprintf("%s/%s/dead_letters/%d-%d/%d", l.cell, l.log.ID(), rows[0].Sequence, rows[len(rows)-1].Sequence, len(rows))
+	if err := l.store.Store.InsertDeadLetters(ctx, tenant, clickhouse.SourceGateway, 0, rows, token); err != nil {
 		return err
 	}
-	row := clickhouse.DeadLetter{
-		Device: d.Device, Received: d.Received, Reason: string(d.Reason), Detail: d.Detail, Payload: d.Payload,
-		Protocol: d.Protocol, Sequence: sequence,
-	}
-	token := fmt.Sprintf("%s/%s/dead_letters/%d", l.cell, l.log.ID(), sequence)
-	if err := l.store.Store.InsertDeadLetters(ctx, d.Tenant, clickhouse.SourceGateway, 0, []clickhouse.DeadLetter{row}, token); err != nil {
-		return err
-	}
-	l.usage.stored(d.Tenant)
+	l.usage.stored(tenant)
 	return nil
 }

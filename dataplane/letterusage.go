@@ -18,6 +18,8 @@ const (
 	letterPartition = math.MaxUint16
 	// letterInterval is the least time between two counts of a tenant's letters.
 	letterInterval = time.Second
+	// restTimes is how much longer than a count the rest after it is.
+	restTimes = 20
 	// letterHistory is how far back is counted again: what was stored and not counted before a crash is younger.
 	letterHistory = 24 * time.Hour
 )
@@ -36,6 +38,8 @@ type letterUsage struct {
 
 	mu    sync.Mutex
 	dirty map[tenancy.ID]bool
+	// rest is until when a tenant is not counted again; run's own.
+	rest map[tenancy.ID]time.Time
 }
 
 // changed counts every tenant once after a start.
@@ -78,7 +82,15 @@ func (l *letterUsage) run(ctx context.Context) error {
 		case <-ticker.C:
 		}
 		for tenant := range l.take() {
+			begun := l.now()
+			if begun.Before(l.rest[tenant]) {
+				l.stored(tenant)
+				continue
+			}
 			err := l.send(ctx, tenant)
+			// Who has many letters is counted less often: at most a twentieth of the time goes into it.
+			took := l.now().Sub(begun)
+			l.rest[tenant] = begun.Add(restTimes * took)
 			if err == nil || clickhouse.NotProvisioned(err) || ctx.Err() != nil {
 				continue // without tables there are no letters: not yet, or not any more
 			}

@@ -45,10 +45,7 @@ func (a *account) reserve(now time.Time, device string, n int64, most time.Durat
 	if a.gone {
 		return 0, unknown(n)
 	}
-	m := a.devices[device]
-	if m == nil || m.stale {
-		m = a.member(now, device, m)
-	}
+	m := a.levels(now, device)
 	var tightest *pool
 	wait := time.Duration(0)
 	if m.own.size.rate > 0 {
@@ -72,6 +69,37 @@ func (a *account) reserve(now time.Time, device string, n int64, most time.Durat
 	}
 	a.tenant.take(n)
 	return wait, nil
+}
+
+// look refuses when one event would be refused. Only then does it count as asked for.
+func (a *account) look(now time.Time, device string, most time.Duration) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.gone {
+		return unknown(1)
+	}
+	m := a.levels(now, device)
+	if err := a.tenant.look(now, most); err != nil {
+		return err
+	}
+	if err := m.own.look(now, most); err != nil {
+		return err
+	}
+	for _, g := range m.groups {
+		if err := g.look(now, most); err != nil {
+			return err
+		}
+	}
+	return a.day.look(now, 1, a.limits)
+}
+
+// levels are a device's, as the catalog has them now.
+func (a *account) levels(now time.Time, device string) *member {
+	m := a.devices[device]
+	if m == nil || m.stale {
+		m = a.member(now, device, m)
+	}
+	return m
 }
 
 // look asks one level; the one that takes longest is the tightest.

@@ -51,6 +51,16 @@ func (l *Limiter) ReserveN(tenant tenancy.ID, device string, n int, most time.Du
 	return a.reserve(l.now(), device, int64(n), most)
 }
 
+// Look says what ReserveN would say to one event within the time most, and takes nothing: who is far over a limit can be
+// refused before what it sent is looked at.
+func (l *Limiter) Look(tenant tenancy.ID, device string, most time.Duration) error {
+	a := l.account(tenant)
+	if a == nil {
+		return unknown(1)
+	}
+	return a.look(l.now(), device, most)
+}
+
 // account returns nil for a tenant that does not exist.
 func (l *Limiter) account(tenant tenancy.ID) *account {
 	l.mu.RLock()

@@ -28,14 +28,22 @@ func (d *day) roll(now time.Time) {
 	}
 }
 
-// take counts n events, unless they are above a day's and are to be refused.
-func (d *day) take(now time.Time, n int64, limits catalog.Limits) error {
+// look refuses n events that are above a day's, if such are to be refused.
+func (d *day) look(now time.Time, n int64, limits catalog.Limits) error {
 	d.roll(now)
 	if used := d.total + d.pending; limits.RefuseOverDay && limits.EventsPerDay > 0 && used+n > limits.EventsPerDay {
 		return &tenancy.LimitError{
 			Limit: tenancy.LimitEventsPerDay, Scope: tenancy.ScopeTenant, Current: used, Maximum: limits.EventsPerDay,
 			RetryAfter: time.Unix((d.date+1)*int64(dayLength/time.Second), 0).Sub(now),
 		}
+	}
+	return nil
+}
+
+// take counts n events, unless look refuses them.
+func (d *day) take(now time.Time, n int64, limits catalog.Limits) error {
+	if err := d.look(now, n, limits); err != nil {
+		return err
 	}
 	d.pending += n
 	return nil

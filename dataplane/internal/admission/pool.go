@@ -94,6 +94,17 @@ func (p *pool) wait(now time.Time, n int64) time.Duration {
 	return time.Duration((need - level + rate - 1) / rate)
 }
 
+// look refuses one event that would wait longer than most.
+func (p *pool) look(now time.Time, most time.Duration) error {
+	p.refill(now)
+	wait := p.wait(now, 1)
+	if wait <= most {
+		return nil
+	}
+	p.count(now, 1)
+	return p.refusal(wait - most)
+}
+
 func (p *pool) take(n int64) {
 	p.used += n
 	p.level -= n * unit

@@ -104,6 +104,7 @@ func (e *Exception) Error() string { return e.Message }
 const (
 	codeUnknownTable    = 60
 	codeUnknownDatabase = 81
+	codeTooManyQueries  = 202
 )
 
 func exception(res *http.Response, body []byte) *Exception {

@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	clickhousego "github.com/ClickHouse/clickhouse-go/v2"
@@ -38,7 +39,11 @@ func (s *Store) Query(ctx context.Context, tenant tenancy.ID, text string, args 
 	}
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	return collect(ctx, r.conn, text, args, each)
+	err = collect(ctx, r.conn, text, args, each)
+	if ex := (*clickhousego.Exception)(nil); errors.As(err, &ex) && ex.Code == codeTooManyQueries {
+		return fmt.Errorf("the store is busy with other queries of this tenant or of all: try again in a second: %w: %w", tenancy.ErrUnavailable, err)
+	}
+	return err
 }
 
 // Quiet returns a context whose queries use one thread and stand back behind others.

@@ -15,6 +15,9 @@ const (
 	// sweepSeconds is how often, in the log's time, a device's windows are put out and closed: a value is in the store
 	// at most this long after the log took it.
 	sweepSeconds = 10
+	// sweptTogether is how many devices of a tenant are swept in the same second: a tenant's rows come together, for an insert
+	// costs the store more than the rows of a small tenant do.
+	sweptTogether = 1000
 	// idleWindow is how long, in the log's time, a window without new values stays open when the device's own time
 	// stands still.
 	idleWindow = 2 * time.Minute
@@ -170,21 +173,30 @@ func (s *State) reserve(d *device, keep *window, need int, index uint32, out *Ou
 }
 
 // sweep puts out the windows of the devices whose turn it is by the log's time, and closes those that are complete.
-// Devices take turns by the second, so that the rows of a large fleet are spread.
+// Tenants take turns by the second, and those with a large fleet take several, so that its rows are spread.
 func (s *State) sweep(out *Outputs) {
 	now := s.logTime / int64(time.Second)
 	if now == s.tick {
 		return
 	}
 	for tick := max(s.tick+1, now-sweepSeconds+1); tick <= now; tick++ {
-		for i := int(tick % sweepSeconds); i < len(s.devices); i += sweepSeconds {
-			s.sweepDevice(s.devices[i], out)
+		for i, t := range s.tenants {
+			for from := turnAfter(tick, i) * sweptTogether; from < len(t.devices); from += sweepSeconds * sweptTogether {
+				for _, d := range t.devices[from:min(from+sweptTogether, len(t.devices))] {
+					s.sweepDevice(d, out)
+				}
+			}
 		}
 		if tick%3600 == 0 {
 			s.forget()
 		}
 	}
 	s.tick = now
+}
+
+// turnAfter is which of the tenant's turns a second is, 0 to sweepSeconds-1: the tenants in their order begin one second apart.
+func turnAfter(tick int64, tenant int) int {
+	return int((tick%sweepSeconds + sweepSeconds - int64(tenant)%sweepSeconds) % sweepSeconds)
 }
 
 func (s *State) sweepDevice(d *device, out *Outputs) {

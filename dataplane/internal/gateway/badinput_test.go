@@ -339,6 +339,34 @@ func TestRateLimit(t *testing.T) {
 	}
 }
 
+// Far above its rate a client is refused before its payloads are looked at, and not read for a while after each refusal.
+func TestFarAboveItsRateAClientCostsLittle(t *testing.T) {
+	t.Parallel()
+	c := setup(t, func(cfg *Config, _ *natsjs.StreamConfig) { cfg.AdmissionWait = 0 })
+	tenant := c.tenant(acme)
+	tenant.Limits.EventsPerSecond, tenant.Limits.EventsBurst = 1, 1
+	c.catalog.SetTenant(tenant)
+	m := c.client(c.cert, 5).connected()
+	// More than the burst at once is taken, and paid back: for seconds nothing more is.
+	m.publish("v1/telemetry", 1, "["+strings.Repeat(measured(`{"a":1}`)+",", 9)+measured(`{"a":1}`)+"]")
+	start := time.Now()
+	for id := uint16(2); id <= 4; id++ {
+		m.publish("v1/telemetry", id, "this is no telemetry")
+	}
+	for want := uint16(1); want <= 4; want++ {
+		ack := m.read(packets.Puback)
+		if ack.PacketID != want || want > 1 && ack.ReasonCode != 0x97 {
+			t.Fatalf("answer to %d: %+v", want, ack)
+		}
+	}
+	if passed := time.Since(start); passed < unreadAtLeast {
+		t.Errorf("the refused client was read again after %s", passed)
+	}
+	if status, body, _ := c.post(c.cert, "this is no telemetry"); status != 429 || body.Limit == nil {
+		t.Errorf("over HTTP: %d %+v", status, body)
+	}
+}
+
 func TestFullLogRefusesAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	c := setup(t, func(_ *Config, stream *natsjs.StreamConfig) { stream.MaxBytes = 4 << 10 })

@@ -38,6 +38,8 @@ type DeadLetters interface {
 // most, and returns how long to wait.
 type Limiter interface {
 	ReserveN(tenant tenancy.ID, device string, n int, most time.Duration) (time.Duration, error)
+	// Look says what ReserveN would say to one event, and takes nothing.
+	Look(tenant tenancy.ID, device string, most time.Duration) error
 }
 
 // Deps are what a gateway works with; all are required.

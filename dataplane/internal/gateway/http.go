@@ -109,6 +109,10 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
 		g.refuseRequest(w, reasonOf(err), err)
 		return
 	}
+	if err := g.Limiter.Look(id.Tenant, id.Device, 0); err != nil {
+		g.refuseRate(w, r, &id, err, 1)
+		return
+	}
 	limit := min(g.cfg.PayloadBytes, max(id.Limits.PayloadBytes, 1))
 	payload, err := body(w, r, limit)
 	if err == nil {
@@ -133,10 +137,9 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
 		Schema: id.Schema,
 	}, payload)
 	noteGateway(got.Events, id.Via)
-	if _, err := g.Limiter.ReserveN(id.Tenant, id.Device, len(got.Events)+len(got.Invalid), 0); err != nil {
-		g.Metrics.rejected.WithLabelValues(protocolHTTP, "rate").Add(float64(len(got.Events) + len(got.Invalid)))
-		g.overLimit(id.Tenant, err, len(got.Events)+len(got.Invalid))
-		g.refuseRequest(w, "rate", err)
+	n := len(got.Events) + len(got.Invalid)
+	if _, err := g.Limiter.ReserveN(id.Tenant, id.Device, n, 0); err != nil {
+		g.refuseRate(w, r, &id, err, n)
 		return
 	}
 	if err := g.keep(ctx, &id, got); err != nil {
@@ -148,6 +151,19 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, http.StatusAccepted, accepted{len(got.Events)})
+}
+
+// refuseRate answers 429 to n events, a moment late: who asks again at once is slowed down, and costs others nothing.
+func (g *Gateway) refuseRate(w http.ResponseWriter, r *http.Request, id *Identity, err error, n int) {
+	g.Metrics.rejected.WithLabelValues(protocolHTTP, "rate").Add(float64(n))
+	g.overLimit(id.Tenant, err, n)
+	timer := time.NewTimer(min(unread(err), unreadAtLeast))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		g.refuseRequest(w, "rate", err)
+	case <-r.Context().Done():
+	}
 }
 
 // whose makes id the device that a request is for, and returns what that one is held to. The path without its first

@@ -86,6 +86,11 @@ func (s *session) room(p *publish) bool {
 
 // take decodes, admits and hands on.
 func (s *session) take(id *Identity, p *publish) bool {
+	if s.over && s.version == 5 {
+		if err := s.g.Limiter.Look(id.Tenant, id.Device, s.g.cfg.AdmissionWait); err != nil {
+			return s.refuseRate(id, p, err, 1)
+		}
+	}
 	now := s.g.Now()
 	schema := s.schema.Load()
 	if id.Via != "" {
@@ -157,20 +162,45 @@ func (s *session) admit(id *Identity, p *publish, n int) (ok, going bool) {
 	for held := false; ; held = true {
 		wait, err := s.g.Limiter.ReserveN(id.Tenant, id.Device, n, s.g.cfg.AdmissionWait)
 		if err == nil {
+			s.over = false
 			return s.pause(wait), false
-		}
-		if !held {
-			s.g.overLimit(id.Tenant, err, n)
 		}
 		var limit *tenancy.LimitError
 		if !errors.As(err, &limit) || s.version == 5 || limit.RetryAfter > heldAtMost {
-			s.g.Metrics.rejected.WithLabelValues(s.protocol, "rate").Add(float64(n))
-			return false, s.turnDown(p, packets.ErrQuotaExceeded, err.Error())
+			return false, s.refuseRate(id, p, err, n)
+		}
+		if !held {
+			s.g.overLimit(id.Tenant, err, n)
 		}
 		if !s.pause(max(limit.RetryAfter, time.Millisecond)) {
 			return false, false
 		}
 	}
+}
+
+// refuseRate turns down a message of n events. Of a client that goes on all the same nothing is read for a while: its own
+// connection fills, and what it sends costs others nothing.
+func (s *session) refuseRate(id *Identity, p *publish, err error, n int) bool {
+	s.g.Metrics.rejected.WithLabelValues(s.protocol, "rate").Add(float64(n))
+	s.g.overLimit(id.Tenant, err, n)
+	going := s.turnDown(p, packets.ErrQuotaExceeded, err.Error())
+	again := s.over
+	s.over = true
+	return going && (!again || s.pause(unread(err)))
+}
+
+// Who goes on above a rate is not read, or answered, for as long as the limit says, within these bounds.
+const (
+	unreadAtLeast = 100 * time.Millisecond
+	unreadAtMost  = time.Second
+)
+
+func unread(err error) time.Duration {
+	var limit *tenancy.LimitError
+	if !errors.As(err, &limit) {
+		return 0
+	}
+	return min(max(limit.RetryAfter, unreadAtLeast), unreadAtMost)
 }
 
 // pause returns false when the connection ended meanwhile.

@@ -52,6 +52,8 @@ type session struct {
 	accepted  prometheus.Counter
 	bytes     prometheus.Counter
 	deadline  time.Time
+	// over is set while the last message was refused for its rate; the reader's own.
+	over bool
 
 	mu     sync.Mutex
 	out    []byte

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
@@ -18,9 +19,18 @@ import (
 // lettersConsumer is the durable consumer that moves dead letters to the store.
 const lettersConsumer = "store"
 
-// LetterStore takes a dead letter; a second call with the same sequence stores nothing.
+// movedAtOnce is how many letters are stored together: one statement a tenant, however many it sends.
+const movedAtOnce = 256
+
+// LetterStore takes dead letters of one tenant, each with its sequence in the stream, in order; those that are stored it leaves out.
 type LetterStore interface {
-	StoreDeadLetter(ctx context.Context, sequence uint64, l telemetry.DeadLetter) error
+	StoreDeadLetters(ctx context.Context, tenant tenancy.ID, letters []StreamedLetter) error
+}
+
+// StreamedLetter is a dead letter and its place in the stream.
+type StreamedLetter struct {
+	telemetry.DeadLetter
+	Sequence uint64
 }
 
 // LetterMover moves dead letters from their stream to the tenants' stores. A letter leaves the stream when it is stored.
@@ -52,48 +62,98 @@ func (m *LetterMover) Run(ctx context.Context) error {
 
 func (m *LetterMover) follow(ctx context.Context) error {
 	consumer, err := m.js.CreateOrUpdateConsumer(ctx, subject.DeadLetterStream(m.cell), jetstream.ConsumerConfig{
-		Durable: lettersConsumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Minute, MaxAckPending: 256,
+		Durable: lettersConsumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Minute, MaxAckPending: 2 * movedAtOnce,
 	})
 	if err != nil {
 		return fmt.Errorf("consume dead letters: %w", err)
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(64))
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(movedAtOnce))
 	if err != nil {
 		return fmt.Errorf("consume dead letters: %w", err)
 	}
-	defer messages.Stop()
 	defer context.AfterFunc(ctx, messages.Stop)()
-	for {
-		msg, err := messages.Next()
-		if err != nil {
-			return fmt.Errorf("next dead letter: %w", err)
+	queue := make(chan jetstream.Msg, movedAtOnce)
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer close(queue)
+		for {
+			msg, err := messages.Next()
+			if err != nil {
+				return fmt.Errorf("next dead letter: %w", err)
+			}
+			select {
+			case queue <- msg:
+			case <-gctx.Done():
+				return gctx.Err()
+			}
 		}
-		m.move(ctx, msg)
+	})
+	group.Go(func() error {
+		defer messages.Stop()
+		for first := range queue {
+			m.move(gctx, waiting(queue, first))
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// waiting returns a message and those that wait behind it.
+func waiting(queue <-chan jetstream.Msg, first jetstream.Msg) []jetstream.Msg {
+	list := []jetstream.Msg{first}
+	for len(list) < movedAtOnce {
+		select {
+		case msg, ok := <-queue:
+			if !ok {
+				return list
+			}
+			list = append(list, msg)
+		default:
+			return list
+		}
+	}
+	return list
+}
+
+// move stores letters, tenant by tenant. What the store does not take now comes again later, behind the others.
+func (m *LetterMover) move(ctx context.Context, list []jetstream.Msg) {
+	var tenants []tenancy.ID
+	letters, messages := map[tenancy.ID][]StreamedLetter{}, map[tenancy.ID][]jetstream.Msg{}
+	for _, msg := range list {
+		var l logv1.DeadLetter
+		meta, err := msg.Metadata()
+		if err == nil {
+			err = proto.Unmarshal(msg.Data(), &l)
+		}
+		if err != nil {
+			m.log.ErrorContext(ctx, "dead letter not readable, dropping it", slog.Any("error", err))
+			_ = msg.Term()
+			continue
+		}
+		tenant := tenancy.ID(l.GetTenantId())
+		if letters[tenant] == nil {
+			tenants = append(tenants, tenant)
+		}
+		messages[tenant] = append(messages[tenant], msg)
+		letters[tenant] = append(letters[tenant], StreamedLetter{Sequence: meta.Sequence.Stream, DeadLetter: telemetry.DeadLetter{
+			Tenant: tenant, Device: l.GetDeviceId(), Received: l.GetReceivedAt().AsTime().UnixNano(),
+			Reason: telemetry.Reason(l.GetReason()), Detail: l.GetDetail(), Payload: l.GetPayload(), Protocol: l.GetProtocol(),
+		}})
+	}
+	for _, tenant := range tenants {
+		m.settle(ctx, messages[tenant], m.store.StoreDeadLetters(ctx, tenant, letters[tenant]))
 	}
 }
 
-// move stores one letter. What the store does not take now comes again later, behind the others.
-func (m *LetterMover) move(ctx context.Context, msg jetstream.Msg) {
-	var l logv1.DeadLetter
-	meta, err := msg.Metadata()
-	if err == nil {
-		err = proto.Unmarshal(msg.Data(), &l)
-	}
+func (m *LetterMover) settle(ctx context.Context, list []jetstream.Msg, err error) {
 	if err != nil {
-		m.log.ErrorContext(ctx, "dead letter not readable, dropping it", slog.Any("error", err))
-		_ = msg.Term()
-		return
+		m.log.WarnContext(ctx, "dead letters not stored, trying again", slog.Int("letters", len(list)), slog.Any("error", err))
 	}
-	err = m.store.StoreDeadLetter(ctx, meta.Sequence.Stream, telemetry.DeadLetter{
-		Tenant: tenancy.ID(l.GetTenantId()), Device: l.GetDeviceId(), Received: l.GetReceivedAt().AsTime().UnixNano(),
-		Reason: telemetry.Reason(l.GetReason()), Detail: l.GetDetail(), Payload: l.GetPayload(), Protocol: l.GetProtocol(),
-	})
-	if err != nil {
-		m.log.WarnContext(ctx, "dead letter not stored, trying again", slog.Any("error", err))
-		_ = msg.NakWithDelay(5 * time.Second)
-		return
-	}
-	if err := msg.Ack(); err != nil {
-		m.log.WarnContext(ctx, "dead letter stored but not acknowledged", slog.Any("error", err))
+	for _, msg := range list {
+		if err != nil {
+			_ = msg.NakWithDelay(5 * time.Second)
+		} else if err := msg.Ack(); err != nil {
+			m.log.WarnContext(ctx, "dead letter stored but not acknowledged", slog.Any("error", err))
+		}
 	}
 }

@@ -81,6 +81,10 @@ func unhurried(next http.Handler) http.Handler {
 	})
 }
 
+// refusedLate is how long a request over its limit waits for the refusal: who asks again at once, whatever Retry-After says,
+// is slowed down and costs others nothing.
+const refusedLate = 100 * time.Millisecond
+
 // limit counts requests against the tenant's own limit.
 func limit(deps Deps) func(context.Context, tenancy.Principal) error {
 	return func(ctx context.Context, p tenancy.Principal) error {
@@ -90,6 +94,12 @@ func limit(deps Deps) func(context.Context, tenancy.Principal) error {
 		}
 		used, err := deps.Limiter.Take(ctx, string(p.Tenant), tenancy.ScopeTenant, t.Limits.RequestsPerSecond)
 		deps.Tally.Use(p.Tenant, tenancy.LimitRequestsPerSecond, used, int64(t.Limits.RequestsPerSecond))
+		if err != nil {
+			select {
+			case <-time.After(refusedLate):
+			case <-ctx.Done():
+			}
+		}
 		return err
 	}
 }
