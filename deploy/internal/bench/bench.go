@@ -39,6 +39,10 @@ func Commands() []command.Command {
 			},
 		},
 		effectCommand(),
+		isolationCommand(),
+		connectionsCommand(),
+		queryCommand(),
+		hostileCommand(),
 		{
 			Name: "bench idle", Summary: "memory of every process of an idle `up` without a demo",
 			Prepare: func(fs *flag.FlagSet) command.Run {

@@ -25,7 +25,7 @@ const (
 	// ports is how many `up` takes from its base on.
 	ports = 8
 	// unlimited is for the limits that the measurement must not meet.
-	unlimited = "events_per_second=10000000,events_burst=10000000,requests_per_second=10000"
+	unlimited = "events_per_second=10000000,events_burst=10000000,requests_per_second=10000,connections=50000"
 )
 
 // access is what demo.json says.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // ticks is the kernel's unit of CPU time in /proc, fixed at 100 a second for user space (proc(5), sysconf(3)).
@@ -137,4 +138,29 @@ func processor() string {
 		}
 	}
 	return "unknown processor"
+}
+
+// busySeconds is the processor time that the whole machine has used.
+func busySeconds() float64 {
+	text, _ := os.ReadFile("/proc/stat")
+	line, _, _ := strings.Cut(string(text), "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 9 {
+		return 0
+	}
+	var busy float64
+	for i, field := range fields[1:9] {
+		if n, err := strconv.ParseFloat(field, 64); err == nil && i != 3 && i != 4 { // idle, and idle for want of a disk
+			busy += n
+		}
+	}
+	return busy / ticks
+}
+
+// elsewhere is how many cores were busy with what is not ours.
+func elsewhere(busy float64, ours []Process, took time.Duration) float64 {
+	for _, p := range ours {
+		busy -= p.CPU
+	}
+	return max(0, busy/took.Seconds())
 }

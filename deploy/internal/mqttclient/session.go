@@ -64,6 +64,13 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 }
 
+// Open makes one connection that the server has accepted, for those who only hold it. The caller closes it.
+func Open(ctx context.Context, cfg Config) (net.Conn, error) {
+	cfg.Window = 1
+	conn, _, err := New(cfg, slog.New(slog.DiscardHandler)).connect(ctx, true)
+	return conn, err
+}
+
 func (c *Client) connect(ctx context.Context, clean bool) (net.Conn, *bufio.Reader, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
