@@ -116,7 +116,7 @@ func stormSessions(ctx context.Context, a *assault) {
 	both.Go(func() { a.ownEvents(ctx) })
 	both.Go(func() {
 		a.flood(ctx, sessionRate, stormWorkers, 1, func(int) {
-			conn, res, err := websocket.Dial(ctx, address, &websocket.DialOptions{HTTPClient: client, Subprotocols: []string{"millwright", "bearer." + a.role.Key}})
+			conn, res, err := websocket.Dial(ctx, address, &websocket.DialOptions{HTTPClient: client, Subprotocols: []string{"millwright", "bearer." + a.role.Key}}) //nolint:bodyclose // Dial closes it
 			switch {
 			case err == nil:
 				a.count(func(t *Toll) { t.Taken++ })

@@ -22,7 +22,7 @@ func StandBehind() error {
 		if err != nil {
 			continue
 		}
-		if err := syscall.Setpriority(syscall.PRIO_PROCESS, id, Behind); err != nil && err != syscall.ESRCH { //nolint:errorlint // an errno is never wrapped here
+		if err := syscall.Setpriority(syscall.PRIO_PROCESS, id, Behind); err != nil && err != syscall.ESRCH {
 			return fmt.Errorf("stand behind other processes: %w", err)
 		}
 	}
