@@ -74,7 +74,7 @@ func (f *isolation) run(ctx context.Context, e command.Env) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.stop()) }()
-	operator, err := rpc.DialPerson(ctx, rpc.Person{Server: t.Server, File: t.access.file})
+	operator, err := rpc.DialPerson(ctx, rpc.Person{Server: t.Server, File: t.access.file}, e)
 	if err != nil {
 		return err
 	}
