@@ -3,6 +3,7 @@ package controlplane_test
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -155,6 +156,7 @@ func TestDevicesAreFound(t *testing.T) {
 		"facility=north": "Press_01 press_02", "facility=north&line=a": "Press_01", "facility=north&line=a&station=2": "",
 		"labels=shift%3Dday": "Press_01 pump_01", "labels=old": "Press_01", "labels=shift%3Dday&labels=old%3D": "Press_01", "labels=shift%3D": "",
 		"firmware=1.2": "press_02 pump_01", "firmware=1.2&query=press": "press_02",
+		"deviceIds=pump_01&deviceIds=nothing": "pump_01", "exceptDeviceIds=pump_01": "Press_01 press_02", "deviceIds=pump_01&query=press": "",
 	} {
 		var seen []string
 		status, body := call(t, key, http.MethodGet, s.url+"/api/v1/devices?"+query, nil)
@@ -181,6 +183,51 @@ func TestDevicesAreFound(t *testing.T) {
 	}
 	_, err = s.devices(key).List(t.Context(), &devicev1.ListRequest{Line: "a"})
 	refused(t, err, connect.CodeInvalidArgument, "a line is looked for in its facility")
+	_, err = s.devices(key).List(t.Context(), &devicev1.ListRequest{Order: devicev1.DeviceOrder_DEVICE_ORDER_TYPE, PageToken: first.GetNextPageToken()})
+	refused(t, err, connect.CodeInvalidArgument, "page_token is of another order")
+}
+
+func TestDevicesComeInTheOrderAskedForOverAllPages(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	_, key := s.found(t, "ada", tenantv1.Role_ROLE_ADMIN)
+	for _, d := range []struct{ id, kind, facility, line string }{
+		{"d1", "press", "north/2", "a"}, {"d2", "pump", "north", "b"}, {"d3", "press", "north", "a"}, {"d4", "oven", "", ""}, {"d5", "press", "north", "a"},
+	} {
+		s.registered(t, key, &devicev1.CreateRequest{DeviceId: d.id, DeviceType: d.kind, Location: &devicev1.Location{Facility: d.facility, Line: d.line}})
+	}
+	for _, c := range []struct {
+		order devicev1.DeviceOrder
+		want  string
+	}{
+		{devicev1.DeviceOrder_DEVICE_ORDER_UNSPECIFIED, "d1 d2 d3 d4 d5"},
+		{devicev1.DeviceOrder_DEVICE_ORDER_TYPE, "d4 d1 d3 d5 d2"},
+		{devicev1.DeviceOrder_DEVICE_ORDER_LOCATION, "d4 d3 d5 d2 d1"},
+	} {
+		for _, descending := range []bool{false, true} {
+			var got []string
+			req := &devicev1.ListRequest{PageSize: 2, Order: c.order, Descending: descending}
+			for {
+				page, err := s.devices(key).List(t.Context(), req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, d := range page.GetDevices() {
+					got = append(got, d.GetDeviceId())
+				}
+				if req.PageToken = page.GetNextPageToken(); req.PageToken == "" {
+					break
+				}
+			}
+			want := strings.Fields(c.want)
+			if descending {
+				slices.Reverse(want)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%v, descending %t: %v, want %v", c.order, descending, got, want)
+			}
+		}
+	}
 }
 
 func TestADeviceTypeReachesTheCellAndOutlivesNoDevice(t *testing.T) {

@@ -26,6 +26,7 @@ func TestTwoCells(t *testing.T) {
 	eu, us := s.Demo.CellURL, fmt.Sprintf("http://127.0.0.1:%d", s.PortBase+8)
 	usIngest := fmt.Sprintf("https://127.0.0.1:%d/v1/telemetry", s.PortBase+9)
 
+	t.Run("a customer does everything in a browser", func(t *testing.T) { journeyInTheConsole(t, s) })
 	t.Run("an operator sees both and others do not", func(t *testing.T) {
 		signIn := []string{"--sign-in", filepath.Join(s.Data, "demo.json")}
 		stack.Eventually(t, 20*time.Second, "both cells are heard", func() error {

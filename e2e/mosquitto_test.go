@@ -4,7 +4,6 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
-	"testing"
 
 	"github.com/millwright-io/millwright/e2e/stack"
 )
@@ -21,13 +20,4 @@ func publishTo(s *stack.Stack, dir, topic, version, payload string, flags ...str
 	}, flags...)
 	out, err := exec.Command("mosquitto_pub", args...).CombinedOutput()
 	return string(out), err
-}
-
-func portOf(t *testing.T, address string) string {
-	t.Helper()
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }

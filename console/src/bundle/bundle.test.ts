@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { unzipStored } from "../../e2e/unzip.mjs";
-import { curlCommand, mosquittoCommand, splitAddress } from "./bundle";
+import { curlCommand, enrolCommand, mosquittoCommand, splitAddress, trustCommand } from "./bundle";
 import { crc32, zip } from "./zip";
 
 test("CRC-32 of the standard's check string", () => {
@@ -39,4 +39,13 @@ test("commands name host, port and topic", () => {
       -d '{"measurements":{"temperature":21.5,"vibration":{"x":0.02,"y":0.01}}}' \\
       https://127.0.0.1:8443/v1/telemetry"
   `);
+});
+
+test("a device enrols with commands that a shell takes as they stand", () => {
+  expect(trustCommand("-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n")).toBe("cat > ca.pem <<'END'\n-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\nEND");
+  const lines = enrolCommand("press_77", "mwc_secret", "https://127.0.0.1:8444/.well-known/est").split("\n");
+  expect(lines[1]).toContain('-subj "/CN=press_77"');
+  expect(lines.slice(2, 5).join("\n")).toBe(`curl -sS --fail-with-body --cacert ca.pem --user "claim:mwc_secret" \\
+  -H 'Content-Type: application/pkcs10' --data-binary @request.b64 \\
+  https://127.0.0.1:8444/.well-known/est/simpleenroll |`);
 });

@@ -34,6 +34,21 @@ export function curlCommand(ingestUrl: string): string {
   return ["curl --cacert ca.pem --cert cert.pem --key key.pem", "-H 'Content-Type: application/json'", `-d '${samplePayload()}'`, ingestUrl].join(" \\\n  ");
 }
 
+/** Writes ca.pem, by which the device knows this installation. */
+export function trustCommand(rootPem: string): string {
+  return `cat > ca.pem <<'END'\n${rootPem.trim()}\nEND`;
+}
+
+/** Makes a key on the device and asks for its certificate with a claim token (EST, RFC 7030). */
+export function enrolCommand(deviceId: string, secret: string, estUrl: string): string {
+  return `openssl ecparam -name prime256v1 -genkey -noout -out key.pem
+openssl req -new -key key.pem -subj "/CN=${deviceId}" -outform DER | openssl base64 -e > request.b64
+curl -sS --fail-with-body --cacert ca.pem --user "claim:${secret}" \\
+  -H 'Content-Type: application/pkcs10' --data-binary @request.b64 \\
+  ${estUrl}/simpleenroll |
+  openssl base64 -d | openssl pkcs7 -inform DER -print_certs > cert.pem`;
+}
+
 /** "[::1]:8883" → ["::1", "8883"]; without a port, MQTT's own over TLS. */
 export function splitAddress(address: string): [string, string] {
   const at = address.lastIndexOf(":");

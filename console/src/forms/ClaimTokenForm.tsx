@@ -1,7 +1,8 @@
-/** A new claim token: for new devices of a template, or for one device that exists. */
+/** A new claim token: for new devices of a template, or for one device that exists; of the device's own page, for that one. */
 import { useState, type FormEvent } from "react";
 import { useCreateClaimToken, type Template } from "../api/certificate";
 import { explain } from "../api/errors";
+import type { MadeToken } from "../bundle/EnrolCommands";
 import { Button } from "../ui/Button";
 import { DialogActions } from "../ui/Dialog";
 import { SelectField, TextField } from "../ui/Field";
@@ -10,9 +11,15 @@ import styles from "./form.module.css";
 
 const oneDevice = "";
 
-export function ClaimTokenForm({ templates, onDone }: { templates: Template[]; onDone: (made: { secret: string; device: string; est: string }) => void }) {
+interface ClaimTokenFormProps {
+  templates?: Template[];
+  device?: string;
+  onDone: (made: MadeToken) => void;
+}
+
+export function ClaimTokenForm({ templates = [], device, onDone }: ClaimTokenFormProps) {
   const [templateId, setTemplateId] = useState(templates[0]?.templateId ?? oneDevice);
-  const [deviceId, setDeviceId] = useState("");
+  const [deviceId, setDeviceId] = useState(device ?? "");
   const [maxUses, setMaxUses] = useState(1);
   const [hours, setHours] = useState(24);
   const [tried, setTried] = useState(false);
@@ -38,15 +45,17 @@ export function ClaimTokenForm({ templates, onDone }: { templates: Template[]; o
           {explain(create.error).detail}
         </Notice>
       )}
-      <SelectField label="For" value={templateId} onChange={(e) => setTemplateId(e.target.value)}>
-        {templates.map((t) => (
-          <option key={t.templateId} value={t.templateId}>
-            new devices by {t.name}
-          </option>
-        ))}
-        <option value={oneDevice}>one device that exists</option>
-      </SelectField>
-      {single && <TextField label="Device" mono value={deviceId} error={tried && deviceId.trim() === "" ? "Name the device." : undefined} onChange={(e) => setDeviceId(e.target.value)} />}
+      {device === undefined && (
+        <SelectField label="For" value={templateId} onChange={(e) => setTemplateId(e.target.value)}>
+          {templates.map((t) => (
+            <option key={t.templateId} value={t.templateId}>
+              new devices by {t.name}
+            </option>
+          ))}
+          <option value={oneDevice}>one device that exists</option>
+        </SelectField>
+      )}
+      {device === undefined && single && <TextField label="Device" mono value={deviceId} error={tried && deviceId.trim() === "" ? "Name the device." : undefined} onChange={(e) => setDeviceId(e.target.value)} />}
       <div className={styles.row}>
         {!single && <TextField label="Uses" type="number" min={1} max={100_000} value={maxUses} onChange={(e) => setMaxUses(Number(e.target.value))} />}
         <SelectField label="Ends" value={hours} onChange={(e) => setHours(Number(e.target.value))}>

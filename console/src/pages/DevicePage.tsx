@@ -20,6 +20,7 @@ import { Panel } from "../ui/Panel";
 import { Empty, ErrorPanel, SkeletonRows } from "../ui/States";
 import { StateBadge } from "../ui/StateBadge";
 import { CertificatePanel } from "./device/CertificatePanel";
+import { cutOff } from "./device/cutOff";
 import { DeadLetterPanel } from "./device/DeadLetterPanel";
 import { DetailPanel } from "./device/DetailPanel";
 import { EditButtons } from "./device/EditButtons";
@@ -31,6 +32,7 @@ import { LivePanel } from "./device/LivePanel";
 import { LiveSummary } from "./device/LiveSummary";
 import { RangeBar } from "./device/RangeBar";
 import { viewOf, type View } from "./device/ranges";
+import { StandingNotice } from "./device/StandingNotice";
 import { SuspendButton } from "./device/SuspendButton";
 import { stateOf } from "./fleet/rows";
 
@@ -68,6 +70,7 @@ function Loaded({ device }: { device: Device }) {
   const connection = useLiveState((s) => s.live.connection);
   const latest = useLatest([id], connection === "open" ? 30_000 : 5_000).data?.devices[0];
   const lastSeen = Math.max(millis(latest?.receivedAt) ?? 0, heard?.received ?? 0) || undefined;
+  const cut = cutOff(device, lastSeen, now);
   const values = { ...latest?.values, ...heard?.values };
   const names = Object.keys(values).sort();
   const typed = useDeviceType(device.deviceType).data?.deviceType?.measurements;
@@ -83,7 +86,7 @@ function Loaded({ device }: { device: Device }) {
       above={<Back />}
       title={
         <span className={styles.title}>
-          {id} <StateBadge state={stateOf(device.status, lastSeen, now)} />
+          {id} <StateBadge state={cut ? "cut" : stateOf(device.status, lastSeen, now)} />
         </span>
       }
       note={[measurementTitle(device.deviceType), device.location?.facility, device.location?.line, device.location?.station].filter(Boolean).join(" · ")}
@@ -96,6 +99,7 @@ function Loaded({ device }: { device: Device }) {
         )
       }
     >
+      <StandingNotice device={device} cut={cut} />
       <div className={styles.columns}>
         <div className={styles.main}>
           <RangeBar

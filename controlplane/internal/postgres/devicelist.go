@@ -19,14 +19,15 @@ const planning = `select set_config('plan_cache_mode', 'force_custom_plan', true
 // parameter would keep Postgres from using an index. The ids of the page are read off the index devices_search alone.
 // Benchmark: BenchmarkDevices.
 func (s *Store) Devices(ctx context.Context, id tenancy.ID, page device.Page) (list device.List, err error) {
-	args := pgx.NamedArgs{"tenant": id, "after": page.After, "size": page.Size + 1, "most": page.Most() + 1}
+	args := pgx.NamedArgs{"tenant": id, "size": page.Size + 1, "most": page.Most() + 1}
 	where := conditions(page.Filter, args)
+	after, order := ordered(page, args)
 	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, planning); err != nil {
 			return fmt.Errorf("plan for the values: %w", err)
 		}
 		rows, err := tx.Query(ctx, deviceColumns+"where d.tenant_id = @tenant and d.id in (select d.id from devices d "+where+
-			" and d.id > @after order by d.id limit @size) order by d.id", args)
+			after+order+" limit @size)"+order, args)
 		if err != nil {
 			return fmt.Errorf("list devices: %w", err)
 		}
@@ -36,7 +37,7 @@ func (s *Store) Devices(ctx context.Context, id tenancy.ID, page device.Page) (l
 		if len(list.Devices) > page.Size {
 			list.Devices, list.More = list.Devices[:page.Size], true
 		}
-		if page.After == "" && !list.More {
+		if len(page.After) == 0 && !list.More {
 			list.Total = len(list.Devices)
 			return nil
 		}
@@ -46,6 +47,29 @@ func (s *Store) Devices(ctx context.Context, id tenancy.ID, page device.Page) (l
 		list.Total, list.Minimum = page.Most(), true
 	}
 	return list, err
+}
+
+// columns are what the orders sort by, as device.Order.Keys has it; devices_search holds them all.
+var columns = map[device.Order][]string{
+	device.OrderID: {"d.id"}, device.OrderType: {"d.type", "d.id"}, device.OrderLocation: {"d.facility", "d.line", "d.station", "d.id"},
+}
+
+// ordered writes down where a page begins and how it is sorted.
+func ordered(page device.Page, args pgx.NamedArgs) (after, order string) {
+	by, direction, sign := columns[page.Order], "", ">"
+	if page.Descending {
+		direction, sign = " desc", "<"
+	}
+	order = " order by " + strings.Join(by, direction+", ") + direction
+	if len(page.After) == 0 {
+		return "", order
+	}
+	names := make([]string, len(by))
+	for i, key := range page.After {
+		name := fmt.Sprintf("after%d", i)
+		names[i], args[name] = "@"+name, key
+	}
+	return fmt.Sprintf(" and (%s) %s (%s)", strings.Join(by, ", "), sign, strings.Join(names, ", ")), order
 }
 
 // conditions writes a filter down as SQL, its values in args.
@@ -84,6 +108,12 @@ func conditions(f device.Filter, args pgx.NamedArgs) string {
 	}
 	if len(f.Facilities) > 0 {
 		add("d.facility = any(@facilities)", "facilities", f.Facilities)
+	}
+	if len(f.Only) > 0 {
+		add("d.id = any(@only)", "only", f.Only)
+	}
+	if len(f.Except) > 0 {
+		add("d.id <> all(@except)", "except", f.Except)
 	}
 	for i, l := range f.Labels {
 		key, value := fmt.Sprintf("key%d", i), fmt.Sprintf("value%d", i)

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -52,6 +53,17 @@ func crowd(b *testing.B) *postgres.Store {
 	return store
 }
 
+// named are ids of the crowd, none of them retired.
+func named(n int) []string {
+	var ids []string
+	for i := 1; len(ids) < n; i++ {
+		if i%77 != 0 {
+			ids = append(ids, fmt.Sprintf("%s_%06d", []string{"press", "pump", "robot", "oven"}[i%4], i))
+		}
+	}
+	return ids
+}
+
 // BenchmarkDevices asks for pages of 50 of a tenant with 100 000 devices, on a real Postgres.
 func BenchmarkDevices(b *testing.B) {
 	store := crowd(b)
@@ -61,7 +73,7 @@ func BenchmarkDevices(b *testing.B) {
 		total int
 	}{
 		{"no filter", device.Page{}, 100_000},
-		{"no filter, in the middle", device.Page{After: "press_050000"}, 100_000},
+		{"no filter, in the middle", device.Page{After: []string{"press_050000"}}, 100_000},
 		{"one of 20 types", device.Page{Filter: device.Filter{Types: []string{"type_3"}}}, 4936},
 		{"three of 20 types", device.Page{Filter: device.Filter{Types: []string{"type_3", "type_7", "type_9"}}}, 100_000},
 		{"suspended", device.Page{Filter: device.Filter{Statuses: []device.Status{device.StatusSuspended}}}, 2000},
@@ -76,6 +88,10 @@ func BenchmarkDevices(b *testing.B) {
 		{"type, facility, label, part of an id", device.Page{Filter: device.Filter{
 			Types: []string{"type_3"}, Location: device.Location{Facility: "factory_3"}, Labels: []device.Label{{Key: "shift", Value: "night"}}, Query: "oven",
 		}}, 4936},
+		{"by type, in the middle", device.Page{Order: device.OrderType, After: []string{"type_3", "press_050000"}}, 100_000},
+		{"by place, backwards", device.Page{Order: device.OrderLocation, Descending: true}, 100_000},
+		{"3000 named", device.Page{Filter: device.Filter{Only: named(3000)}}, 3000},
+		{"all but 3000 named", device.Page{Filter: device.Filter{Except: named(3000)}}, 100_000},
 		{"confined to two facilities", device.Page{Filter: device.Filter{Facilities: []string{"factory_1", "factory_4"}}}, 100_000},
 	} {
 		b.Run(c.name, func(b *testing.B) {

@@ -67,6 +67,29 @@ func (s *Service) Latest(ctx context.Context, tenant tenancy.ID, devices []strin
 	return out[:min(len(out), 1000)], nil
 }
 
+// MostTimes is how many devices Times answers with.
+const MostTimes = 10_000
+
+// Times returns when devices were heard last, by id: those heard since a time, or ever when it is zero; no devices means
+// all. more says that there are further ones.
+func (s *Service) Times(ctx context.Context, tenant tenancy.ID, devices []string, since time.Time) (out []Latest, more bool, err error) {
+	text, args := timesSQL(devices, since, MostTimes+1)
+	err = s.store.Query(ctx, tenant, text, args, func(row Row) error {
+		var device string
+		var heard int64
+		if err := row.Scan(&device, &heard); err != nil {
+			return err
+		}
+		at := time.Unix(0, heard).UTC()
+		out = append(out, Latest{Device: device, Time: at, Received: at})
+		return nil
+	})
+	if len(out) > MostTimes {
+		return out[:MostTimes], true, err
+	}
+	return out, false, err
+}
+
 // heard adds receive times, and events that are not in a window yet.
 func (s *Service) heard(ctx context.Context, tenant tenancy.ID, devices []string, of func(string) *Latest) error {
 	text, args := heardSQL(devices)

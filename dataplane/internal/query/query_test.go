@@ -216,6 +216,23 @@ func TestLatestIsTheNewestByEventTime(t *testing.T) {
 	}
 }
 
+func TestTimesAreOfThoseHeardSinceOrEver(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	now := start.Add(time.Hour)
+	b.send(t, now.Add(-20*time.Minute), press(0, now.Add(-20*time.Minute), 1))
+	b.settle(t, now.Add(-19*time.Minute))
+	for since, want := range map[time.Time]int{{}: 1, now.Add(-21 * time.Minute): 1, now.Add(-time.Minute): 0} {
+		got, more, err := b.service.Times(t.Context(), b.tenant, nil, since)
+		if err != nil || more || len(got) != want || (want > 0 && !got[0].Received.Equal(now.Add(-20*time.Minute))) {
+			t.Errorf("since %v: %+v %t %v", since, got, more, err)
+		}
+	}
+	if got, _, err := b.service.Times(t.Context(), b.tenant, []string{"another"}, time.Time{}); err != nil || len(got) != 0 {
+		t.Errorf("another device: %+v %v", got, err)
+	}
+}
+
 func TestARecountMissesTheWindowsThatAreNotThere(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -129,6 +129,17 @@ func recentSQL(devices []string, since time.Time) (string, []any) {
 from events where received >= fromUnixTimestamp64Nano(?, 'UTC')` + and + ` group by device`, append([]any{since.UnixNano()}, args...)
 }
 
+// timesSQL selects when devices were heard last: since a time from the events, ever from the windows, which are fewer.
+func timesSQL(devices []string, since time.Time, limit int) (string, []any) {
+	if since.IsZero() {
+		where, args := among(devices, "where ")
+		return `select device, toUnixTimestamp64Nano(max(last_time)) as heard from windows ` + where + ` group by device order by device limit ?`, append(args, limit)
+	}
+	and, args := among(devices, " and ")
+	return `select device, toUnixTimestamp64Nano(max(received)) as heard from events
+where received >= fromUnixTimestamp64Nano(?, 'UTC')` + and + ` group by device order by device limit ?`, append(append([]any{since.UnixNano()}, args...), limit)
+}
+
 // sparklineSQL selects the recent means of one measurement of each device.
 func sparklineSQL(devices []string, since time.Time) (string, []any) {
 	and, args := among(devices, " and ")

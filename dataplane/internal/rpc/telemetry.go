@@ -139,7 +139,16 @@ func (s *telemetryService) Latest(ctx context.Context, req *telemetryv1.LatestRe
 		return nil, err
 	}
 	defer release()
-	devices, err := s.deps.Queries.Latest(ctx, p.Tenant, ids)
+	var devices []query.Latest
+	if req.GetTimesOnly() {
+		var since time.Time
+		if req.GetHeardSince() != nil {
+			since = req.GetHeardSince().AsTime()
+		}
+		devices, out.More, err = s.deps.Queries.Times(ctx, p.Tenant, ids, since)
+	} else {
+		devices, err = s.deps.Queries.Latest(ctx, p.Tenant, ids)
+	}
 	if err != nil {
 		return nil, s.deps.unserved(p.Tenant, err)
 	}

@@ -1,6 +1,6 @@
 /** The device's certificates: how long they last, a new one, an end to an old one. */
 import { useState } from "react";
-import { CertificateStatus, useIssueCertificate, useRevokeCertificate, type Certificate, type Credentials, type Device } from "../../api/device";
+import { CertificateStatus, DeviceStatus, useIssueCertificate, useRevokeCertificate, type Certificate, type Credentials, type Device } from "../../api/device";
 import { explain } from "../../api/errors";
 import { formatDate, formatUntil, millis } from "../../format/time";
 import { useNow } from "../../hooks/useNow";
@@ -14,6 +14,7 @@ import { useToasts } from "../../ui/Toasts";
 import { BundleDownload } from "../../bundle/BundleDownload";
 import { originWords } from "../settings/certificates/Inventory";
 import styles from "./Device.module.css";
+import { EnrolButton } from "./EnrolButton";
 
 const shownFirst = 3;
 
@@ -41,14 +42,19 @@ export function CertificatePanel({ device }: { device: Device }) {
       title="Certificates"
       flush
       actions={
-        <Button size="small" icon="plus" busy={issue.isPending} disabledReason={refusal} onClick={make}>
-          Issue
-        </Button>
+        device.status === DeviceStatus.RETIRED ? undefined : (
+          <>
+            <EnrolButton deviceId={device.deviceId} />
+            <Button size="small" icon="plus" busy={issue.isPending} disabledReason={refusal} onClick={make}>
+              Issue
+            </Button>
+          </>
+        )
       }
     >
       {certificates.length === 0 && (
         <Empty compact icon="certificate" title="No certificate">
-          The device cannot connect until you issue one.
+          The device cannot connect until you issue one, or let it enrol by itself.
         </Empty>
       )}
       {shown.map((certificate) => (

@@ -4,7 +4,7 @@ import type { DeviceLatest } from "../../api/telemetry";
 import { millis, minute } from "../../format/time";
 import type { LiveDevice } from "../../live/slice";
 
-export type State = "live" | "stale" | "never" | "suspended" | "retired";
+export type State = "live" | "stale" | "never" | "cut" | "suspended" | "retired";
 
 /** Heard within this time counts as live; the slowest of the common sensors sends once a minute. */
 export const liveWithin = 2 * minute;

@@ -199,6 +199,8 @@ const hex = (bytes: Uint8Array) => Array.from(bytes, (b) => b.toString(16).padSt
 
 /** "millwright.device.v1.DeviceService/IssueCertificate" → "Issue certificate". */
 function actionName(action: string): string {
+  if (action.endsWith("/simpleenroll")) return "Enrol by EST";
+  if (action.endsWith("/simplereenroll")) return "Renew by EST";
   const service = /\.(\w+)Service\//.exec(action)?.[1] ?? "";
   const words = action.slice(action.lastIndexOf("/") + 1).replaceAll(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
   const bare = words.includes(" ") ? words : `${words} ${service.toLowerCase()}`.trim();

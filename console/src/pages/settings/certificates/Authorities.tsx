@@ -8,7 +8,8 @@ import { useRefusal } from "../../../hooks/useSession";
 import { ActionCell } from "../../../ui/ActionCell";
 import { Badge, type Tone } from "../../../ui/Badge";
 import { Button } from "../../../ui/Button";
-import { Confirm, Dialog } from "../../../ui/Dialog";
+import { Dialog, DialogActions } from "../../../ui/Dialog";
+import { TextField } from "../../../ui/Field";
 import { Panel } from "../../../ui/Panel";
 import { Empty, ErrorPanel, SkeletonRows } from "../../../ui/States";
 import table from "../../../ui/Table.module.css";
@@ -26,6 +27,7 @@ export function Authorities() {
   const [making, setMaking] = useState(false);
   const [proving, setProving] = useState<Authority>();
   const [ending, setEnding] = useState<Authority>();
+  const [typed, setTyped] = useState("");
   const revoke = useRevokeAuthority();
   const toasts = useToasts();
   const refusal = useRefusal("provisioning.write");
@@ -43,7 +45,12 @@ export function Authorities() {
     } catch (failure) {
       toasts.failed("Could not revoke it", explain(failure).detail);
     }
+    close();
+  }
+
+  function close() {
     setEnding(undefined);
+    setTyped("");
   }
 
   return (
@@ -107,9 +114,16 @@ export function Authorities() {
       <Dialog title="Prove that the CA's key is yours" open={proving !== undefined} onClose={() => setProving(undefined)}>
         {proving && <VerifyAuthorityForm authority={proving} onDone={() => setProving(undefined)} />}
       </Dialog>
-      <Confirm title={`Revoke ${ending?.name ?? ""}?`} open={ending !== undefined} onClose={() => setEnding(undefined)} onConfirm={end} confirm="Revoke CA" busy={revoke.isPending}>
-        Every device with a certificate of this CA is cut off at once, and none can connect again. This cannot be undone.
-      </Confirm>
+      <Dialog title={`Revoke ${ending?.name ?? ""}?`} open={ending !== undefined} onClose={close}>
+        <p>Every device with a certificate of this CA is cut off at once, and none can connect again. This cannot be undone.</p>
+        <TextField label={`Type ${ending?.name ?? ""} to confirm`} autoComplete="off" spellCheck={false} value={typed} onChange={(e) => setTyped(e.target.value)} />
+        <DialogActions>
+          <Button onClick={close}>Cancel</Button>
+          <Button kind="danger" busy={revoke.isPending} disabledReason={typed.trim() === ending?.name ? undefined : "Type the CA's name first."} onClick={end}>
+            Revoke CA
+          </Button>
+        </DialogActions>
+      </Dialog>
     </Panel>
   );
 }

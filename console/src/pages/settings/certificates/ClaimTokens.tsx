@@ -2,6 +2,7 @@
 import { useState } from "react";
 import { ClaimTokenStatus, useClaimTokens, useRevokeClaimToken, useTemplates, type ClaimToken } from "../../../api/certificate";
 import { explain } from "../../../api/errors";
+import { EnrolCommands, type MadeToken } from "../../../bundle/EnrolCommands";
 import { ClaimTokenForm } from "../../../forms/ClaimTokenForm";
 import { formatUntil, millis } from "../../../format/time";
 import { useNow } from "../../../hooks/useNow";
@@ -9,10 +10,9 @@ import { useRefusal } from "../../../hooks/useSession";
 import { ActionCell } from "../../../ui/ActionCell";
 import { Badge, type Tone } from "../../../ui/Badge";
 import { Button } from "../../../ui/Button";
-import { CopyBlock } from "../../../ui/CopyBlock";
 import { Dialog, DialogActions } from "../../../ui/Dialog";
 import { Panel } from "../../../ui/Panel";
-import { Empty, ErrorPanel, Notice, SkeletonRows } from "../../../ui/States";
+import { Empty, ErrorPanel, SkeletonRows } from "../../../ui/States";
 import table from "../../../ui/Table.module.css";
 import { useToasts } from "../../../ui/Toasts";
 
@@ -24,18 +24,11 @@ const statuses: Record<ClaimTokenStatus, [string, Tone]> = {
   [ClaimTokenStatus.REVOKED]: ["revoked", "rust"],
 };
 
-/** What a person pastes into a terminal on the device. */
-const commands = (device: string, secret: string, est: string) => `openssl ecparam -name prime256v1 -genkey -noout -out key.pem
-openssl req -new -key key.pem -subj "/CN=${device}" -outform DER | openssl base64 -e > request.b64
-curl -sS --fail-with-body --cacert ca.pem --user "claim:${secret}" -H 'Content-Type: application/pkcs10' \\
-  --data-binary @request.b64 ${est}/simpleenroll |
-  openssl base64 -d | openssl pkcs7 -inform DER -print_certs > cert.pem`;
-
 export function ClaimTokens() {
   const { data, error, refetch } = useClaimTokens();
   const templates = useTemplates().data?.templates ?? [];
   const [making, setMaking] = useState(false);
-  const [made, setMade] = useState<{ secret: string; device: string; est: string }>();
+  const [made, setMade] = useState<MadeToken>();
   const refusal = useRefusal("provisioning.write");
   const create = (
     <Button kind="primary" icon="plus" disabledReason={refusal} onClick={() => setMaking(true)}>
@@ -76,14 +69,10 @@ export function ClaimTokens() {
           </tbody>
         </table>
       )}
-      <Dialog title={made ? "Your new claim token" : "New claim token"} open={making} onClose={close}>
+      <Dialog title={made ? "Your new claim token" : "New claim token"} open={making} onClose={close} wide={made !== undefined}>
         {made ? (
           <>
-            <Notice tone="brass" icon="warning">
-              This is the only time the token is shown. Run this on the device; ca.pem is the root that the installation's operator gives out.
-            </Notice>
-            <CopyBlock text={made.secret} label="the claim token" wrap />
-            <CopyBlock text={commands(made.device || "DEVICE_ID", made.secret, made.est)} label="the commands" />
+            <EnrolCommands made={made} />
             <DialogActions>
               <Button kind="primary" onClick={close}>
                 I have copied it

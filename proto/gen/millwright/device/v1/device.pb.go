@@ -200,6 +200,58 @@ func (CertificateOrigin) EnumDescriptor() ([]byte, []int) {
 	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{2}
 }
 
+// DeviceOrder says what a list of devices is sorted by; equal ones are by id.
+type DeviceOrder int32
+
+const (
+	// By id.
+	DeviceOrder_DEVICE_ORDER_UNSPECIFIED DeviceOrder = 0
+	DeviceOrder_DEVICE_ORDER_TYPE        DeviceOrder = 1
+	// By facility, line and station.
+	DeviceOrder_DEVICE_ORDER_LOCATION DeviceOrder = 2
+)
+
+// Enum value maps for DeviceOrder.
+var (
+	DeviceOrder_name = map[int32]string{
+		0: "DEVICE_ORDER_UNSPECIFIED",
+		1: "DEVICE_ORDER_TYPE",
+		2: "DEVICE_ORDER_LOCATION",
+	}
+	DeviceOrder_value = map[string]int32{
+		"DEVICE_ORDER_UNSPECIFIED": 0,
+		"DEVICE_ORDER_TYPE":        1,
+		"DEVICE_ORDER_LOCATION":    2,
+	}
+)
+
+func (x DeviceOrder) Enum() *DeviceOrder {
+	p := new(DeviceOrder)
+	*p = x
+	return p
+}
+
+func (x DeviceOrder) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DeviceOrder) Descriptor() protoreflect.EnumDescriptor {
+	return file_millwright_device_v1_device_proto_enumTypes[3].Descriptor()
+}
+
+func (DeviceOrder) Type() protoreflect.EnumType {
+	return &file_millwright_device_v1_device_proto_enumTypes[3]
+}
+
+func (x DeviceOrder) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DeviceOrder.Descriptor instead.
+func (DeviceOrder) EnumDescriptor() ([]byte, []int) {
+	return file_millwright_device_v1_device_proto_rawDescGZIP(), []int{3}
+}
+
 // Location is where a device stands.
 type Location struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1110,7 +1162,7 @@ type ListRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At most 1000; 0 means 100.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// From the response before; the conditions must be the same.
+	// From the response before; the conditions and the order must be the same.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// A part of the id, in any case.
 	Query string `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
@@ -1124,7 +1176,14 @@ type ListRequest struct {
 	// Each a label that the device must have: `key` or `key=value`.
 	Labels []string `protobuf:"bytes,9,rep,name=labels,proto3" json:"labels,omitempty"`
 	// The firmware, exactly.
-	Firmware      string `protobuf:"bytes,10,opt,name=firmware,proto3" json:"firmware,omitempty"`
+	Firmware string `protobuf:"bytes,10,opt,name=firmware,proto3" json:"firmware,omitempty"`
+	// Of these devices only, e.g. those that the cell has heard lately: see TelemetryService.Latest.
+	DeviceIds []string `protobuf:"bytes,11,rep,name=device_ids,json=deviceIds,proto3" json:"device_ids,omitempty"`
+	// Not these devices.
+	ExceptDeviceIds []string    `protobuf:"bytes,12,rep,name=except_device_ids,json=exceptDeviceIds,proto3" json:"except_device_ids,omitempty"`
+	Order           DeviceOrder `protobuf:"varint,13,opt,name=order,proto3,enum=millwright.device.v1.DeviceOrder" json:"order,omitempty"`
+	// The other way round.
+	Descending    bool `protobuf:"varint,14,opt,name=descending,proto3" json:"descending,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1229,7 +1288,35 @@ func (x *ListRequest) GetFirmware() string {
 	return ""
 }
 
-// ListResponse carries devices by id, without certificates.
+func (x *ListRequest) GetDeviceIds() []string {
+	if x != nil {
+		return x.DeviceIds
+	}
+	return nil
+}
+
+func (x *ListRequest) GetExceptDeviceIds() []string {
+	if x != nil {
+		return x.ExceptDeviceIds
+	}
+	return nil
+}
+
+func (x *ListRequest) GetOrder() DeviceOrder {
+	if x != nil {
+		return x.Order
+	}
+	return DeviceOrder_DEVICE_ORDER_UNSPECIFIED
+}
+
+func (x *ListRequest) GetDescending() bool {
+	if x != nil {
+		return x.Descending
+	}
+	return false
+}
+
+// ListResponse carries devices in the order asked for, without certificates.
 type ListResponse struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Devices []*Device              `protobuf:"bytes,1,rep,name=devices,proto3" json:"devices,omitempty"`
@@ -1776,12 +1863,12 @@ const file_millwright_device_v1_device_proto_rawDesc = "" +
 	"\rRetireRequest\x12D\n" +
 	"\tdevice_id\x18\x01 \x01(\tB'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$R\bdeviceId\"F\n" +
 	"\x0eRetireResponse\x124\n" +
-	"\x06device\x18\x01 \x01(\v2\x1c.millwright.device.v1.DeviceR\x06device\"\x80\x04\n" +
+	"\x06device\x18\x01 \x01(\v2\x1c.millwright.device.v1.DeviceR\x06device\"\x90\x06\n" +
 	"\vListRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\x12\x1d\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\x12\x1d\n" +
 	"\x05query\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18?R\x05query\x12Q\n" +
 	"\fdevice_types\x18\x04 \x03(\tB.\xbaH+\x92\x01(\x10\x14\"$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$R\vdeviceTypes\x12Q\n" +
 	"\bstatuses\x18\x05 \x03(\x0e2\".millwright.device.v1.DeviceStatusB\x11\xbaH\x0e\x92\x01\v\x10\x03\"\a\x82\x01\x04\x10\x01 \x00R\bstatuses\x12#\n" +
@@ -1790,7 +1877,14 @@ const file_millwright_device_v1_device_proto_rawDesc = "" +
 	"\astation\x18\b \x01(\tB\a\xbaH\x04r\x02\x18@R\astation\x12P\n" +
 	"\x06labels\x18\t \x03(\tB8\xbaH5\x92\x012\x10\b\".r,2*^[A-Za-z][A-Za-z0-9_.-]{0,62}(=.{0,128})?$R\x06labels\x12#\n" +
 	"\bfirmware\x18\n" +
-	" \x01(\tB\a\xbaH\x04r\x02\x18@R\bfirmware\"\xae\x01\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18@R\bfirmware\x12N\n" +
+	"\n" +
+	"device_ids\x18\v \x03(\tB/\xbaH,\x92\x01)\x10\x90N\"$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$R\tdeviceIds\x12[\n" +
+	"\x11except_device_ids\x18\f \x03(\tB/\xbaH,\x92\x01)\x10\x90N\"$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$R\x0fexceptDeviceIds\x12A\n" +
+	"\x05order\x18\r \x01(\x0e2!.millwright.device.v1.DeviceOrderB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05order\x12\x1e\n" +
+	"\n" +
+	"descending\x18\x0e \x01(\bR\n" +
+	"descending\"\xae\x01\n" +
 	"\fListResponse\x126\n" +
 	"\adevices\x18\x01 \x03(\v2\x1c.millwright.device.v1.DeviceR\adevices\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x14\n" +
@@ -1831,7 +1925,11 @@ const file_millwright_device_v1_device_proto_rawDesc = "" +
 	"\x16CERTIFICATE_ORIGIN_API\x10\x01\x12\x1c\n" +
 	"\x18CERTIFICATE_ORIGIN_CLAIM\x10\x02\x12\x1e\n" +
 	"\x1aCERTIFICATE_ORIGIN_RENEWAL\x10\x03\x12$\n" +
-	" CERTIFICATE_ORIGIN_OWN_AUTHORITY\x10\x042\xce\t\n" +
+	" CERTIFICATE_ORIGIN_OWN_AUTHORITY\x10\x04*]\n" +
+	"\vDeviceOrder\x12\x1c\n" +
+	"\x18DEVICE_ORDER_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11DEVICE_ORDER_TYPE\x10\x01\x12\x19\n" +
+	"\x15DEVICE_ORDER_LOCATION\x10\x022\xce\t\n" +
 	"\rDeviceService\x12o\n" +
 	"\x06Create\x12#.millwright.device.v1.CreateRequest\x1a$.millwright.device.v1.CreateResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/api/v1/devices\x12o\n" +
 	"\x03Get\x12 .millwright.device.v1.GetRequest\x1a!.millwright.device.v1.GetResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/devices/{device_id}\x12f\n" +
@@ -1855,102 +1953,104 @@ func file_millwright_device_v1_device_proto_rawDescGZIP() []byte {
 	return file_millwright_device_v1_device_proto_rawDescData
 }
 
-var file_millwright_device_v1_device_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_millwright_device_v1_device_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
 var file_millwright_device_v1_device_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_millwright_device_v1_device_proto_goTypes = []any{
 	(DeviceStatus)(0),                 // 0: millwright.device.v1.DeviceStatus
 	(CertificateStatus)(0),            // 1: millwright.device.v1.CertificateStatus
 	(CertificateOrigin)(0),            // 2: millwright.device.v1.CertificateOrigin
-	(*Location)(nil),                  // 3: millwright.device.v1.Location
-	(*Device)(nil),                    // 4: millwright.device.v1.Device
-	(*Conflict)(nil),                  // 5: millwright.device.v1.Conflict
-	(*Certificate)(nil),               // 6: millwright.device.v1.Certificate
-	(*Credentials)(nil),               // 7: millwright.device.v1.Credentials
-	(*CreateRequest)(nil),             // 8: millwright.device.v1.CreateRequest
-	(*CreateResponse)(nil),            // 9: millwright.device.v1.CreateResponse
-	(*GetRequest)(nil),                // 10: millwright.device.v1.GetRequest
-	(*GetResponse)(nil),               // 11: millwright.device.v1.GetResponse
-	(*UpdateRequest)(nil),             // 12: millwright.device.v1.UpdateRequest
-	(*UpdateResponse)(nil),            // 13: millwright.device.v1.UpdateResponse
-	(*RetireRequest)(nil),             // 14: millwright.device.v1.RetireRequest
-	(*RetireResponse)(nil),            // 15: millwright.device.v1.RetireResponse
-	(*ListRequest)(nil),               // 16: millwright.device.v1.ListRequest
-	(*ListResponse)(nil),              // 17: millwright.device.v1.ListResponse
-	(*SuspendRequest)(nil),            // 18: millwright.device.v1.SuspendRequest
-	(*SuspendResponse)(nil),           // 19: millwright.device.v1.SuspendResponse
-	(*ResumeRequest)(nil),             // 20: millwright.device.v1.ResumeRequest
-	(*ResumeResponse)(nil),            // 21: millwright.device.v1.ResumeResponse
-	(*IssueCertificateRequest)(nil),   // 22: millwright.device.v1.IssueCertificateRequest
-	(*IssueCertificateResponse)(nil),  // 23: millwright.device.v1.IssueCertificateResponse
-	(*RevokeCertificateRequest)(nil),  // 24: millwright.device.v1.RevokeCertificateRequest
-	(*RevokeCertificateResponse)(nil), // 25: millwright.device.v1.RevokeCertificateResponse
-	nil,                               // 26: millwright.device.v1.Device.LabelsEntry
-	nil,                               // 27: millwright.device.v1.Device.MetadataEntry
-	nil,                               // 28: millwright.device.v1.CreateRequest.LabelsEntry
-	nil,                               // 29: millwright.device.v1.CreateRequest.MetadataEntry
-	nil,                               // 30: millwright.device.v1.UpdateRequest.LabelsEntry
-	nil,                               // 31: millwright.device.v1.UpdateRequest.MetadataEntry
-	(*timestamppb.Timestamp)(nil),     // 32: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),     // 33: google.protobuf.FieldMask
+	(DeviceOrder)(0),                  // 3: millwright.device.v1.DeviceOrder
+	(*Location)(nil),                  // 4: millwright.device.v1.Location
+	(*Device)(nil),                    // 5: millwright.device.v1.Device
+	(*Conflict)(nil),                  // 6: millwright.device.v1.Conflict
+	(*Certificate)(nil),               // 7: millwright.device.v1.Certificate
+	(*Credentials)(nil),               // 8: millwright.device.v1.Credentials
+	(*CreateRequest)(nil),             // 9: millwright.device.v1.CreateRequest
+	(*CreateResponse)(nil),            // 10: millwright.device.v1.CreateResponse
+	(*GetRequest)(nil),                // 11: millwright.device.v1.GetRequest
+	(*GetResponse)(nil),               // 12: millwright.device.v1.GetResponse
+	(*UpdateRequest)(nil),             // 13: millwright.device.v1.UpdateRequest
+	(*UpdateResponse)(nil),            // 14: millwright.device.v1.UpdateResponse
+	(*RetireRequest)(nil),             // 15: millwright.device.v1.RetireRequest
+	(*RetireResponse)(nil),            // 16: millwright.device.v1.RetireResponse
+	(*ListRequest)(nil),               // 17: millwright.device.v1.ListRequest
+	(*ListResponse)(nil),              // 18: millwright.device.v1.ListResponse
+	(*SuspendRequest)(nil),            // 19: millwright.device.v1.SuspendRequest
+	(*SuspendResponse)(nil),           // 20: millwright.device.v1.SuspendResponse
+	(*ResumeRequest)(nil),             // 21: millwright.device.v1.ResumeRequest
+	(*ResumeResponse)(nil),            // 22: millwright.device.v1.ResumeResponse
+	(*IssueCertificateRequest)(nil),   // 23: millwright.device.v1.IssueCertificateRequest
+	(*IssueCertificateResponse)(nil),  // 24: millwright.device.v1.IssueCertificateResponse
+	(*RevokeCertificateRequest)(nil),  // 25: millwright.device.v1.RevokeCertificateRequest
+	(*RevokeCertificateResponse)(nil), // 26: millwright.device.v1.RevokeCertificateResponse
+	nil,                               // 27: millwright.device.v1.Device.LabelsEntry
+	nil,                               // 28: millwright.device.v1.Device.MetadataEntry
+	nil,                               // 29: millwright.device.v1.CreateRequest.LabelsEntry
+	nil,                               // 30: millwright.device.v1.CreateRequest.MetadataEntry
+	nil,                               // 31: millwright.device.v1.UpdateRequest.LabelsEntry
+	nil,                               // 32: millwright.device.v1.UpdateRequest.MetadataEntry
+	(*timestamppb.Timestamp)(nil),     // 33: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),     // 34: google.protobuf.FieldMask
 }
 var file_millwright_device_v1_device_proto_depIdxs = []int32{
 	0,  // 0: millwright.device.v1.Device.status:type_name -> millwright.device.v1.DeviceStatus
-	3,  // 1: millwright.device.v1.Device.location:type_name -> millwright.device.v1.Location
-	6,  // 2: millwright.device.v1.Device.certificates:type_name -> millwright.device.v1.Certificate
-	32, // 3: millwright.device.v1.Device.created_at:type_name -> google.protobuf.Timestamp
-	26, // 4: millwright.device.v1.Device.labels:type_name -> millwright.device.v1.Device.LabelsEntry
-	27, // 5: millwright.device.v1.Device.metadata:type_name -> millwright.device.v1.Device.MetadataEntry
-	32, // 6: millwright.device.v1.Device.updated_at:type_name -> google.protobuf.Timestamp
-	32, // 7: millwright.device.v1.Device.retired_at:type_name -> google.protobuf.Timestamp
-	4,  // 8: millwright.device.v1.Conflict.current:type_name -> millwright.device.v1.Device
-	4,  // 9: millwright.device.v1.Conflict.yours:type_name -> millwright.device.v1.Device
+	4,  // 1: millwright.device.v1.Device.location:type_name -> millwright.device.v1.Location
+	7,  // 2: millwright.device.v1.Device.certificates:type_name -> millwright.device.v1.Certificate
+	33, // 3: millwright.device.v1.Device.created_at:type_name -> google.protobuf.Timestamp
+	27, // 4: millwright.device.v1.Device.labels:type_name -> millwright.device.v1.Device.LabelsEntry
+	28, // 5: millwright.device.v1.Device.metadata:type_name -> millwright.device.v1.Device.MetadataEntry
+	33, // 6: millwright.device.v1.Device.updated_at:type_name -> google.protobuf.Timestamp
+	33, // 7: millwright.device.v1.Device.retired_at:type_name -> google.protobuf.Timestamp
+	5,  // 8: millwright.device.v1.Conflict.current:type_name -> millwright.device.v1.Device
+	5,  // 9: millwright.device.v1.Conflict.yours:type_name -> millwright.device.v1.Device
 	1,  // 10: millwright.device.v1.Certificate.status:type_name -> millwright.device.v1.CertificateStatus
-	32, // 11: millwright.device.v1.Certificate.not_before:type_name -> google.protobuf.Timestamp
-	32, // 12: millwright.device.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
-	32, // 13: millwright.device.v1.Certificate.revoked_at:type_name -> google.protobuf.Timestamp
+	33, // 11: millwright.device.v1.Certificate.not_before:type_name -> google.protobuf.Timestamp
+	33, // 12: millwright.device.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
+	33, // 13: millwright.device.v1.Certificate.revoked_at:type_name -> google.protobuf.Timestamp
 	2,  // 14: millwright.device.v1.Certificate.origin:type_name -> millwright.device.v1.CertificateOrigin
-	32, // 15: millwright.device.v1.Certificate.renew_at:type_name -> google.protobuf.Timestamp
-	3,  // 16: millwright.device.v1.CreateRequest.location:type_name -> millwright.device.v1.Location
-	28, // 17: millwright.device.v1.CreateRequest.labels:type_name -> millwright.device.v1.CreateRequest.LabelsEntry
-	29, // 18: millwright.device.v1.CreateRequest.metadata:type_name -> millwright.device.v1.CreateRequest.MetadataEntry
-	4,  // 19: millwright.device.v1.CreateResponse.device:type_name -> millwright.device.v1.Device
-	7,  // 20: millwright.device.v1.CreateResponse.credentials:type_name -> millwright.device.v1.Credentials
-	4,  // 21: millwright.device.v1.GetResponse.device:type_name -> millwright.device.v1.Device
-	3,  // 22: millwright.device.v1.UpdateRequest.location:type_name -> millwright.device.v1.Location
-	30, // 23: millwright.device.v1.UpdateRequest.labels:type_name -> millwright.device.v1.UpdateRequest.LabelsEntry
-	31, // 24: millwright.device.v1.UpdateRequest.metadata:type_name -> millwright.device.v1.UpdateRequest.MetadataEntry
-	33, // 25: millwright.device.v1.UpdateRequest.update_mask:type_name -> google.protobuf.FieldMask
-	4,  // 26: millwright.device.v1.UpdateResponse.device:type_name -> millwright.device.v1.Device
-	4,  // 27: millwright.device.v1.RetireResponse.device:type_name -> millwright.device.v1.Device
+	33, // 15: millwright.device.v1.Certificate.renew_at:type_name -> google.protobuf.Timestamp
+	4,  // 16: millwright.device.v1.CreateRequest.location:type_name -> millwright.device.v1.Location
+	29, // 17: millwright.device.v1.CreateRequest.labels:type_name -> millwright.device.v1.CreateRequest.LabelsEntry
+	30, // 18: millwright.device.v1.CreateRequest.metadata:type_name -> millwright.device.v1.CreateRequest.MetadataEntry
+	5,  // 19: millwright.device.v1.CreateResponse.device:type_name -> millwright.device.v1.Device
+	8,  // 20: millwright.device.v1.CreateResponse.credentials:type_name -> millwright.device.v1.Credentials
+	5,  // 21: millwright.device.v1.GetResponse.device:type_name -> millwright.device.v1.Device
+	4,  // 22: millwright.device.v1.UpdateRequest.location:type_name -> millwright.device.v1.Location
+	31, // 23: millwright.device.v1.UpdateRequest.labels:type_name -> millwright.device.v1.UpdateRequest.LabelsEntry
+	32, // 24: millwright.device.v1.UpdateRequest.metadata:type_name -> millwright.device.v1.UpdateRequest.MetadataEntry
+	34, // 25: millwright.device.v1.UpdateRequest.update_mask:type_name -> google.protobuf.FieldMask
+	5,  // 26: millwright.device.v1.UpdateResponse.device:type_name -> millwright.device.v1.Device
+	5,  // 27: millwright.device.v1.RetireResponse.device:type_name -> millwright.device.v1.Device
 	0,  // 28: millwright.device.v1.ListRequest.statuses:type_name -> millwright.device.v1.DeviceStatus
-	4,  // 29: millwright.device.v1.ListResponse.devices:type_name -> millwright.device.v1.Device
-	4,  // 30: millwright.device.v1.SuspendResponse.device:type_name -> millwright.device.v1.Device
-	4,  // 31: millwright.device.v1.ResumeResponse.device:type_name -> millwright.device.v1.Device
-	7,  // 32: millwright.device.v1.IssueCertificateResponse.credentials:type_name -> millwright.device.v1.Credentials
-	4,  // 33: millwright.device.v1.RevokeCertificateResponse.device:type_name -> millwright.device.v1.Device
-	8,  // 34: millwright.device.v1.DeviceService.Create:input_type -> millwright.device.v1.CreateRequest
-	10, // 35: millwright.device.v1.DeviceService.Get:input_type -> millwright.device.v1.GetRequest
-	16, // 36: millwright.device.v1.DeviceService.List:input_type -> millwright.device.v1.ListRequest
-	12, // 37: millwright.device.v1.DeviceService.Update:input_type -> millwright.device.v1.UpdateRequest
-	14, // 38: millwright.device.v1.DeviceService.Retire:input_type -> millwright.device.v1.RetireRequest
-	18, // 39: millwright.device.v1.DeviceService.Suspend:input_type -> millwright.device.v1.SuspendRequest
-	20, // 40: millwright.device.v1.DeviceService.Resume:input_type -> millwright.device.v1.ResumeRequest
-	22, // 41: millwright.device.v1.DeviceService.IssueCertificate:input_type -> millwright.device.v1.IssueCertificateRequest
-	24, // 42: millwright.device.v1.DeviceService.RevokeCertificate:input_type -> millwright.device.v1.RevokeCertificateRequest
-	9,  // 43: millwright.device.v1.DeviceService.Create:output_type -> millwright.device.v1.CreateResponse
-	11, // 44: millwright.device.v1.DeviceService.Get:output_type -> millwright.device.v1.GetResponse
-	17, // 45: millwright.device.v1.DeviceService.List:output_type -> millwright.device.v1.ListResponse
-	13, // 46: millwright.device.v1.DeviceService.Update:output_type -> millwright.device.v1.UpdateResponse
-	15, // 47: millwright.device.v1.DeviceService.Retire:output_type -> millwright.device.v1.RetireResponse
-	19, // 48: millwright.device.v1.DeviceService.Suspend:output_type -> millwright.device.v1.SuspendResponse
-	21, // 49: millwright.device.v1.DeviceService.Resume:output_type -> millwright.device.v1.ResumeResponse
-	23, // 50: millwright.device.v1.DeviceService.IssueCertificate:output_type -> millwright.device.v1.IssueCertificateResponse
-	25, // 51: millwright.device.v1.DeviceService.RevokeCertificate:output_type -> millwright.device.v1.RevokeCertificateResponse
-	43, // [43:52] is the sub-list for method output_type
-	34, // [34:43] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	3,  // 29: millwright.device.v1.ListRequest.order:type_name -> millwright.device.v1.DeviceOrder
+	5,  // 30: millwright.device.v1.ListResponse.devices:type_name -> millwright.device.v1.Device
+	5,  // 31: millwright.device.v1.SuspendResponse.device:type_name -> millwright.device.v1.Device
+	5,  // 32: millwright.device.v1.ResumeResponse.device:type_name -> millwright.device.v1.Device
+	8,  // 33: millwright.device.v1.IssueCertificateResponse.credentials:type_name -> millwright.device.v1.Credentials
+	5,  // 34: millwright.device.v1.RevokeCertificateResponse.device:type_name -> millwright.device.v1.Device
+	9,  // 35: millwright.device.v1.DeviceService.Create:input_type -> millwright.device.v1.CreateRequest
+	11, // 36: millwright.device.v1.DeviceService.Get:input_type -> millwright.device.v1.GetRequest
+	17, // 37: millwright.device.v1.DeviceService.List:input_type -> millwright.device.v1.ListRequest
+	13, // 38: millwright.device.v1.DeviceService.Update:input_type -> millwright.device.v1.UpdateRequest
+	15, // 39: millwright.device.v1.DeviceService.Retire:input_type -> millwright.device.v1.RetireRequest
+	19, // 40: millwright.device.v1.DeviceService.Suspend:input_type -> millwright.device.v1.SuspendRequest
+	21, // 41: millwright.device.v1.DeviceService.Resume:input_type -> millwright.device.v1.ResumeRequest
+	23, // 42: millwright.device.v1.DeviceService.IssueCertificate:input_type -> millwright.device.v1.IssueCertificateRequest
+	25, // 43: millwright.device.v1.DeviceService.RevokeCertificate:input_type -> millwright.device.v1.RevokeCertificateRequest
+	10, // 44: millwright.device.v1.DeviceService.Create:output_type -> millwright.device.v1.CreateResponse
+	12, // 45: millwright.device.v1.DeviceService.Get:output_type -> millwright.device.v1.GetResponse
+	18, // 46: millwright.device.v1.DeviceService.List:output_type -> millwright.device.v1.ListResponse
+	14, // 47: millwright.device.v1.DeviceService.Update:output_type -> millwright.device.v1.UpdateResponse
+	16, // 48: millwright.device.v1.DeviceService.Retire:output_type -> millwright.device.v1.RetireResponse
+	20, // 49: millwright.device.v1.DeviceService.Suspend:output_type -> millwright.device.v1.SuspendResponse
+	22, // 50: millwright.device.v1.DeviceService.Resume:output_type -> millwright.device.v1.ResumeResponse
+	24, // 51: millwright.device.v1.DeviceService.IssueCertificate:output_type -> millwright.device.v1.IssueCertificateResponse
+	26, // 52: millwright.device.v1.DeviceService.RevokeCertificate:output_type -> millwright.device.v1.RevokeCertificateResponse
+	44, // [44:53] is the sub-list for method output_type
+	35, // [35:44] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_millwright_device_v1_device_proto_init() }
@@ -1963,7 +2063,7 @@ func file_millwright_device_v1_device_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_device_v1_device_proto_rawDesc), len(file_millwright_device_v1_device_proto_rawDesc)),
-			NumEnums:      3,
+			NumEnums:      4,
 			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,

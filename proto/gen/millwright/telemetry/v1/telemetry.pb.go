@@ -496,7 +496,11 @@ func (x *QueryResponse) GetTruncated() bool {
 type LatestRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Empty: all, up to 1000.
-	DeviceIds     []string `protobuf:"bytes,1,rep,name=device_ids,json=deviceIds,proto3" json:"device_ids,omitempty"`
+	DeviceIds []string `protobuf:"bytes,1,rep,name=device_ids,json=deviceIds,proto3" json:"device_ids,omitempty"`
+	// Only when they were heard: no values and no history, and up to 10 000 devices.
+	TimesOnly bool `protobuf:"varint,2,opt,name=times_only,json=timesOnly,proto3" json:"times_only,omitempty"`
+	// With times_only: only devices heard since then.
+	HeardSince    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=heard_since,json=heardSince,proto3" json:"heard_since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -534,6 +538,20 @@ func (*LatestRequest) Descriptor() ([]byte, []int) {
 func (x *LatestRequest) GetDeviceIds() []string {
 	if x != nil {
 		return x.DeviceIds
+	}
+	return nil
+}
+
+func (x *LatestRequest) GetTimesOnly() bool {
+	if x != nil {
+		return x.TimesOnly
+	}
+	return false
+}
+
+func (x *LatestRequest) GetHeardSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HeardSince
 	}
 	return nil
 }
@@ -629,8 +647,10 @@ func (x *DeviceLatest) GetSparkline() []float64 {
 
 // LatestResponse carries devices by id; those never heard are left out.
 type LatestResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Devices       []*DeviceLatest        `protobuf:"bytes,1,rep,name=devices,proto3" json:"devices,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Devices []*DeviceLatest        `protobuf:"bytes,1,rep,name=devices,proto3" json:"devices,omitempty"`
+	// With times_only: there are more than these.
+	More          bool `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -670,6 +690,13 @@ func (x *LatestResponse) GetDevices() []*DeviceLatest {
 		return x.Devices
 	}
 	return nil
+}
+
+func (x *LatestResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
 }
 
 // WatchRequest says which devices.
@@ -1504,10 +1531,14 @@ const file_millwright_telemetry_v1_telemetry_proto_rawDesc = "" +
 	"\n" +
 	"resolution\x18\x02 \x01(\x0e2#.millwright.telemetry.v1.ResolutionR\n" +
 	"resolution\x12\x1c\n" +
-	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"_\n" +
+	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"\xbb\x01\n" +
 	"\rLatestRequest\x12N\n" +
 	"\n" +
-	"device_ids\x18\x01 \x03(\tB/\xbaH,\x92\x01)\x10\xe8\a\"$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$R\tdeviceIds\"\xfc\x02\n" +
+	"device_ids\x18\x01 \x03(\tB/\xbaH,\x92\x01)\x10\xe8\a\"$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$R\tdeviceIds\x12\x1d\n" +
+	"\n" +
+	"times_only\x18\x02 \x01(\bR\ttimesOnly\x12;\n" +
+	"\vheard_since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"heardSince\"\xfc\x02\n" +
 	"\fDeviceLatest\x12\x1b\n" +
 	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x129\n" +
 	"\n" +
@@ -1519,9 +1550,10 @@ const file_millwright_telemetry_v1_telemetry_proto_rawDesc = "" +
 	"\tsparkline\x18\x06 \x03(\x01R\tsparkline\x1a9\n" +
 	"\vValuesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"Q\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"e\n" +
 	"\x0eLatestResponse\x12?\n" +
-	"\adevices\x18\x01 \x03(\v2%.millwright.telemetry.v1.DeviceLatestR\adevices\"_\n" +
+	"\adevices\x18\x01 \x03(\v2%.millwright.telemetry.v1.DeviceLatestR\adevices\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"_\n" +
 	"\fWatchRequest\x12O\n" +
 	"\n" +
 	"device_ids\x18\x01 \x03(\tB0\xbaH-\x92\x01*\b\x01\x10d\"$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$R\tdeviceIds\"\xc3\x02\n" +
@@ -1653,42 +1685,43 @@ var file_millwright_telemetry_v1_telemetry_proto_depIdxs = []int32{
 	0,  // 6: millwright.telemetry.v1.QueryRequest.resolution:type_name -> millwright.telemetry.v1.Resolution
 	3,  // 7: millwright.telemetry.v1.QueryResponse.series:type_name -> millwright.telemetry.v1.Series
 	0,  // 8: millwright.telemetry.v1.QueryResponse.resolution:type_name -> millwright.telemetry.v1.Resolution
-	23, // 9: millwright.telemetry.v1.DeviceLatest.event_time:type_name -> google.protobuf.Timestamp
-	23, // 10: millwright.telemetry.v1.DeviceLatest.received_at:type_name -> google.protobuf.Timestamp
-	21, // 11: millwright.telemetry.v1.DeviceLatest.values:type_name -> millwright.telemetry.v1.DeviceLatest.ValuesEntry
-	7,  // 12: millwright.telemetry.v1.LatestResponse.devices:type_name -> millwright.telemetry.v1.DeviceLatest
-	23, // 13: millwright.telemetry.v1.WatchResponse.event_time:type_name -> google.protobuf.Timestamp
-	23, // 14: millwright.telemetry.v1.WatchResponse.received_at:type_name -> google.protobuf.Timestamp
-	22, // 15: millwright.telemetry.v1.WatchResponse.values:type_name -> millwright.telemetry.v1.WatchResponse.ValuesEntry
-	23, // 16: millwright.telemetry.v1.EventKey.event_time:type_name -> google.protobuf.Timestamp
-	13, // 17: millwright.telemetry.v1.VerifyEventsRequest.events:type_name -> millwright.telemetry.v1.EventKey
-	13, // 18: millwright.telemetry.v1.VerifyEventsResponse.missing_examples:type_name -> millwright.telemetry.v1.EventKey
-	13, // 19: millwright.telemetry.v1.VerifyEventsResponse.duplicate_examples:type_name -> millwright.telemetry.v1.EventKey
-	23, // 20: millwright.telemetry.v1.RecountRequest.start:type_name -> google.protobuf.Timestamp
-	23, // 21: millwright.telemetry.v1.RecountRequest.end:type_name -> google.protobuf.Timestamp
-	23, // 22: millwright.telemetry.v1.WindowDifference.start:type_name -> google.protobuf.Timestamp
-	17, // 23: millwright.telemetry.v1.WindowDifference.stored:type_name -> millwright.telemetry.v1.WindowSummary
-	17, // 24: millwright.telemetry.v1.WindowDifference.recounted:type_name -> millwright.telemetry.v1.WindowSummary
-	23, // 25: millwright.telemetry.v1.HourCount.start:type_name -> google.protobuf.Timestamp
-	18, // 26: millwright.telemetry.v1.RecountResponse.examples:type_name -> millwright.telemetry.v1.WindowDifference
-	19, // 27: millwright.telemetry.v1.RecountResponse.hours:type_name -> millwright.telemetry.v1.HourCount
-	4,  // 28: millwright.telemetry.v1.TelemetryService.Query:input_type -> millwright.telemetry.v1.QueryRequest
-	6,  // 29: millwright.telemetry.v1.TelemetryService.Latest:input_type -> millwright.telemetry.v1.LatestRequest
-	9,  // 30: millwright.telemetry.v1.TelemetryService.Watch:input_type -> millwright.telemetry.v1.WatchRequest
-	11, // 31: millwright.telemetry.v1.TelemetryService.GetStoreAccess:input_type -> millwright.telemetry.v1.GetStoreAccessRequest
-	14, // 32: millwright.telemetry.v1.TelemetryService.VerifyEvents:input_type -> millwright.telemetry.v1.VerifyEventsRequest
-	16, // 33: millwright.telemetry.v1.TelemetryService.Recount:input_type -> millwright.telemetry.v1.RecountRequest
-	5,  // 34: millwright.telemetry.v1.TelemetryService.Query:output_type -> millwright.telemetry.v1.QueryResponse
-	8,  // 35: millwright.telemetry.v1.TelemetryService.Latest:output_type -> millwright.telemetry.v1.LatestResponse
-	10, // 36: millwright.telemetry.v1.TelemetryService.Watch:output_type -> millwright.telemetry.v1.WatchResponse
-	12, // 37: millwright.telemetry.v1.TelemetryService.GetStoreAccess:output_type -> millwright.telemetry.v1.GetStoreAccessResponse
-	15, // 38: millwright.telemetry.v1.TelemetryService.VerifyEvents:output_type -> millwright.telemetry.v1.VerifyEventsResponse
-	20, // 39: millwright.telemetry.v1.TelemetryService.Recount:output_type -> millwright.telemetry.v1.RecountResponse
-	34, // [34:40] is the sub-list for method output_type
-	28, // [28:34] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	23, // 9: millwright.telemetry.v1.LatestRequest.heard_since:type_name -> google.protobuf.Timestamp
+	23, // 10: millwright.telemetry.v1.DeviceLatest.event_time:type_name -> google.protobuf.Timestamp
+	23, // 11: millwright.telemetry.v1.DeviceLatest.received_at:type_name -> google.protobuf.Timestamp
+	21, // 12: millwright.telemetry.v1.DeviceLatest.values:type_name -> millwright.telemetry.v1.DeviceLatest.ValuesEntry
+	7,  // 13: millwright.telemetry.v1.LatestResponse.devices:type_name -> millwright.telemetry.v1.DeviceLatest
+	23, // 14: millwright.telemetry.v1.WatchResponse.event_time:type_name -> google.protobuf.Timestamp
+	23, // 15: millwright.telemetry.v1.WatchResponse.received_at:type_name -> google.protobuf.Timestamp
+	22, // 16: millwright.telemetry.v1.WatchResponse.values:type_name -> millwright.telemetry.v1.WatchResponse.ValuesEntry
+	23, // 17: millwright.telemetry.v1.EventKey.event_time:type_name -> google.protobuf.Timestamp
+	13, // 18: millwright.telemetry.v1.VerifyEventsRequest.events:type_name -> millwright.telemetry.v1.EventKey
+	13, // 19: millwright.telemetry.v1.VerifyEventsResponse.missing_examples:type_name -> millwright.telemetry.v1.EventKey
+	13, // 20: millwright.telemetry.v1.VerifyEventsResponse.duplicate_examples:type_name -> millwright.telemetry.v1.EventKey
+	23, // 21: millwright.telemetry.v1.RecountRequest.start:type_name -> google.protobuf.Timestamp
+	23, // 22: millwright.telemetry.v1.RecountRequest.end:type_name -> google.protobuf.Timestamp
+	23, // 23: millwright.telemetry.v1.WindowDifference.start:type_name -> google.protobuf.Timestamp
+	17, // 24: millwright.telemetry.v1.WindowDifference.stored:type_name -> millwright.telemetry.v1.WindowSummary
+	17, // 25: millwright.telemetry.v1.WindowDifference.recounted:type_name -> millwright.telemetry.v1.WindowSummary
+	23, // 26: millwright.telemetry.v1.HourCount.start:type_name -> google.protobuf.Timestamp
+	18, // 27: millwright.telemetry.v1.RecountResponse.examples:type_name -> millwright.telemetry.v1.WindowDifference
+	19, // 28: millwright.telemetry.v1.RecountResponse.hours:type_name -> millwright.telemetry.v1.HourCount
+	4,  // 29: millwright.telemetry.v1.TelemetryService.Query:input_type -> millwright.telemetry.v1.QueryRequest
+	6,  // 30: millwright.telemetry.v1.TelemetryService.Latest:input_type -> millwright.telemetry.v1.LatestRequest
+	9,  // 31: millwright.telemetry.v1.TelemetryService.Watch:input_type -> millwright.telemetry.v1.WatchRequest
+	11, // 32: millwright.telemetry.v1.TelemetryService.GetStoreAccess:input_type -> millwright.telemetry.v1.GetStoreAccessRequest
+	14, // 33: millwright.telemetry.v1.TelemetryService.VerifyEvents:input_type -> millwright.telemetry.v1.VerifyEventsRequest
+	16, // 34: millwright.telemetry.v1.TelemetryService.Recount:input_type -> millwright.telemetry.v1.RecountRequest
+	5,  // 35: millwright.telemetry.v1.TelemetryService.Query:output_type -> millwright.telemetry.v1.QueryResponse
+	8,  // 36: millwright.telemetry.v1.TelemetryService.Latest:output_type -> millwright.telemetry.v1.LatestResponse
+	10, // 37: millwright.telemetry.v1.TelemetryService.Watch:output_type -> millwright.telemetry.v1.WatchResponse
+	12, // 38: millwright.telemetry.v1.TelemetryService.GetStoreAccess:output_type -> millwright.telemetry.v1.GetStoreAccessResponse
+	15, // 39: millwright.telemetry.v1.TelemetryService.VerifyEvents:output_type -> millwright.telemetry.v1.VerifyEventsResponse
+	20, // 40: millwright.telemetry.v1.TelemetryService.Recount:output_type -> millwright.telemetry.v1.RecountResponse
+	35, // [35:41] is the sub-list for method output_type
+	29, // [29:35] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_millwright_telemetry_v1_telemetry_proto_init() }

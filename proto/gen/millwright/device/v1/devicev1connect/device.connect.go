@@ -62,7 +62,7 @@ type DeviceServiceClient interface {
 	Create(context.Context, *v1.CreateRequest) (*v1.CreateResponse, error)
 	// Get returns a device with its certificates.
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
-	// List returns the devices that a filter chooses, by id.
+	// List returns the devices that a filter chooses, by id or in another order.
 	List(context.Context, *v1.ListRequest) (*v1.ListResponse, error)
 	// Update changes what is known of a device. Fails with aborted when the device has changed since the version that the
 	// request names; the error's detail is a Conflict with both versions.
@@ -249,7 +249,7 @@ type DeviceServiceHandler interface {
 	Create(context.Context, *v1.CreateRequest) (*v1.CreateResponse, error)
 	// Get returns a device with its certificates.
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
-	// List returns the devices that a filter chooses, by id.
+	// List returns the devices that a filter chooses, by id or in another order.
 	List(context.Context, *v1.ListRequest) (*v1.ListResponse, error)
 	// Update changes what is known of a device. Fails with aborted when the device has changed since the version that the
 	// request names; the error's detail is a Conflict with both versions.
