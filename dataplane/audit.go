@@ -31,7 +31,7 @@ func (a *App) openAudit() {
 		observer.hours.WithLabelValues(outcome)
 	}
 	a.auditor = selfaudit.New(selfaudit.Deps{
-		Recounter: query.New(quietReader{reader{a.store}}, a.now), Tenants: tenantList{a.catalog}, Totals: a.totals, Observer: observer,
+		Recounter: query.New(quietReader{reader{store: a.store}}, a.now), Tenants: tenantList{a.catalog}, Totals: a.totals, Observer: observer,
 		Leads: func() bool { return a.partitions.has(firstPartition) },
 		Log:   a.log, Now: a.now,
 	})

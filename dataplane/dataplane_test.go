@@ -319,7 +319,7 @@ func TestARestartRepeatsNothingAndLosesNothing(t *testing.T) {
 		eventually(t, fmt.Sprintf("%d rows", want), func() bool { all, distinct := b.rows(t, app); return all == want && distinct == want })
 		// As in the background: behind everybody's queries, under settings that the store must allow.
 		from, to := time.Now().Add(-time.Hour), time.Now()
-		if r, err := query.New(quietReader{reader{app.store}}, time.Now).Recount(t.Context(), b.tenant, from, to); err != nil || r.Windows == 0 {
+		if r, err := query.New(quietReader{reader{store: app.store}}, time.Now).Recount(t.Context(), b.tenant, from, to); err != nil || r.Windows == 0 {
 			t.Errorf("a recount of %d windows, %+v: %v", r.Windows, r.Counts, err)
 		}
 		stop()

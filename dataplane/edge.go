@@ -69,7 +69,7 @@ func (a *App) openAPI(ctx context.Context) error {
 		public = a.cfg.ClickHouseURL
 	}
 	a.api, err = rpc.Handler(rpc.Deps{
-		Cell: a.cfg.Cell, Catalog: a.catalog, Queries: query.New(reader{a.store}, a.now), Hub: a.hub,
+		Cell: a.cfg.Cell, Catalog: a.catalog, Queries: query.New(reader{store: a.store, settled: a.tenants.settled}, a.now), Hub: a.hub,
 		Letters: deadletter.New(letterStore{a.store}, gateway.Resender{Gateway: a.gateway}, deadletter.DefaultLimits(), a.now),
 		Access: func(t tenancy.ID) rpc.Access {
 			return rpc.Access{URL: public, Database: t.Database(), Username: t.Database(), Password: a.store.Password(t)}
@@ -100,10 +100,22 @@ func (d definitions) CustomRoles(_ context.Context, id tenancy.ID) (*tenancy.Cus
 }
 
 // reader is the query service's view of ClickHouse.
-type reader struct{ store *clickhouse.Store }
+type reader struct {
+	store *clickhouse.Store
+	// settled waits a little for a tenant's storage to be made, and says whether it is there; nil: nobody waits.
+	settled func(ctx context.Context, tenant tenancy.ID) bool
+}
 
+// Query reads, once more if the tenant is so new that its storage was not there yet.
 func (r reader) Query(ctx context.Context, tenant tenancy.ID, text string, args []any, each func(query.Row) error) error {
-	return r.store.Query(ctx, tenant, text, args, func(rows clickhouse.Rows) error { return each(rows) })
+	read := func() error {
+		return r.store.Query(ctx, tenant, text, args, func(rows clickhouse.Rows) error { return each(rows) })
+	}
+	err := read()
+	if clickhouse.Unprepared(err) && r.settled != nil && r.settled(ctx, tenant) {
+		return read()
+	}
+	return err
 }
 
 // Addrs are the addresses that a cell listens on.

@@ -133,3 +133,21 @@ func TestALiveSessionEndsWithItsKey(t *testing.T) {
 		t.Errorf("the live session ended with %v", err)
 	}
 }
+
+func TestANewTenantIsReadAtOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	app, _ := b.start(t)
+	for range 3 {
+		b.tenant = tenancy.NewID()
+		b.catalog(t)
+		status := http.StatusUnauthorized // until the cell has heard of the key
+		eventually(t, "the new tenant's key is known", func() bool {
+			status = b.get(t, app, "/api/v1/latest", nil)
+			return status != http.StatusUnauthorized
+		})
+		if status != http.StatusOK {
+			t.Errorf("the first answer was %d: its storage was not waited for", status)
+		}
+	}
+}

@@ -122,6 +122,33 @@ func (p *provisioner) run(ctx context.Context) error {
 	}
 }
 
+const (
+	// settleWait is how long a reader waits for a tenant's storage, settleStep how often it looks.
+	settleWait = 15 * time.Second
+	settleStep = 50 * time.Millisecond
+)
+
+// settled waits until a tenant's storage has been made in this run, for a while, and says whether it was.
+func (p *provisioner) settled(ctx context.Context, id tenancy.ID) bool {
+	ctx, cancel := context.WithTimeout(ctx, settleWait)
+	defer cancel()
+	look := time.NewTicker(settleStep)
+	defer look.Stop()
+	for {
+		p.mu.Lock()
+		was, done := p.done[id]
+		p.mu.Unlock()
+		if done {
+			return !was.removed
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
 // bring does what the catalog wants of a tenant's storage now.
 func (p *provisioner) bring(ctx context.Context, id tenancy.ID) error {
 	want, ok := p.wants(id)

@@ -17,6 +17,7 @@ import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { violations } from "./accessibility.mjs";
 import { launch, listenForErrors } from "./browser.mjs";
 import { enrol, importDevices, makeClaimToken, readAudit, revokeAndWatch, seeEnrolledLive } from "./enrolment.mjs";
 import { unzipStored } from "./unzip.mjs";
@@ -112,7 +113,9 @@ async function step(name, run) {
   }
 }
 
+/** A picture if one is wanted; and where the journey stops to look, the page is one for everybody. */
 async function shoot(name) {
+  if (name !== "failed") for (const line of await violations(page)) errors.push(`accessibility of ${name}: ${line}`);
   if (args.screenshots) await page.screenshot({ path: join(args.screenshots, `${name}.png`) });
 }
 
@@ -302,10 +305,11 @@ function totp(secret) {
   return String((hash.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, "0");
 }
 
+/** Signed out is who has no session any more: the page leads away first. */
 async function signOut() {
   await page.goto(`${base}/fleet`);
   await page.getByRole("button", { name: /account menu/ }).first().click();
-  await page.getByRole("button", { name: "Sign out" }).click();
+  await Promise.all([page.waitForResponse((r) => r.url().includes("/self-service/logout?")), page.getByRole("button", { name: "Sign out" }).click()]);
   await page.waitForURL("**/sign-in");
 }
 
@@ -368,9 +372,7 @@ async function gatherGroup() {
 }
 
 async function signOutAndIn() {
-  await page.getByRole("button", { name: /account menu/ }).first().click();
-  await page.getByRole("button", { name: "Sign out" }).click();
-  await page.waitForURL("**/sign-in");
+  await signOut();
   await page.getByLabel("E-mail address").fill(`journey-${stamp}@example.com`);
   await page.getByLabel("Password").fill(`correct horse ${stamp}`);
   await page.getByRole("button", { name: "Sign in" }).click();

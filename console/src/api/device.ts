@@ -2,11 +2,11 @@
 import { callUnaryMethod, createConnectQueryKey, useMutation, useQuery } from "@connectrpc/connect-query";
 import { ConnectError } from "@connectrpc/connect";
 import { keepPreviousData, useQuery as usePlainQuery } from "@tanstack/react-query";
-import { ConflictSchema, DeviceService, DeviceStatus, type Device } from "../gen/millwright/device/v1/device_pb";
+import { ConflictSchema, DeviceOrder, DeviceService, DeviceStatus, type Device } from "../gen/millwright/device/v1/device_pb";
 import { queryClient } from "./client";
 import { control } from "./control";
 
-export { CertificateStatus, DeviceStatus, type Certificate, type Credentials, type Device } from "../gen/millwright/device/v1/device_pb";
+export { CertificateStatus, DeviceOrder, DeviceStatus, type Certificate, type Credentials, type Device } from "../gen/millwright/device/v1/device_pb";
 
 const { method } = DeviceService;
 const pageSize = 1000;
@@ -41,29 +41,70 @@ async function listAll(signal: AbortSignal): Promise<DeviceList> {
   return { devices, total };
 }
 
-/** What a page of the fleet shows. */
+/** Which devices, by what their badge says; empty: all but the retired. */
+export type Show = "" | "live" | "stale" | "never" | "suspended" | "retired";
+
+/** What a page of the fleet shows, and in which order. */
 export interface DeviceFilter {
+  show: Show;
   query: string;
   deviceType: string;
-  status: DeviceStatus;
   facility: string;
   line: string;
   label: string;
+  order: DeviceOrder;
+  descending: boolean;
 }
 
-/** A page of the devices that a filter chooses, found by the server. */
-export function useDevicePage(filter: DeviceFilter, pageToken: string) {
-  const input = {
-    pageSize: 50,
-    pageToken,
+/** The devices that the cell heard lately, and ever. Only the cell knows. */
+export interface Heard {
+  live: string[];
+  ever: string[];
+}
+
+/** The filter as the server takes it; undefined when no device can match. */
+export function listInput(filter: DeviceFilter, heard: Heard) {
+  const { show } = filter;
+  const live = new Set(heard.live);
+  let deviceIds: string[] = [];
+  if (show === "live") deviceIds = heard.live;
+  if (show === "stale") deviceIds = heard.ever.filter((id) => !live.has(id));
+  if ((show === "live" || show === "stale") && deviceIds.length === 0) return undefined;
+  const status = show === "suspended" ? DeviceStatus.SUSPENDED : show === "retired" ? DeviceStatus.RETIRED : DeviceStatus.ACTIVE;
+  return {
     query: filter.query.trim(),
     deviceTypes: filter.deviceType ? [filter.deviceType] : [],
-    statuses: filter.status === DeviceStatus.UNSPECIFIED ? [] : [filter.status],
+    statuses: show === "" ? [] : [status],
     facility: filter.facility,
     line: filter.facility ? filter.line : "",
     labels: filter.label ? [filter.label] : [],
+    deviceIds,
+    exceptDeviceIds: show === "never" ? [...new Set([...heard.ever, ...heard.live])] : [],
+    order: filter.order,
+    descending: filter.descending,
   };
-  return useQuery(method.list, input, { refetchInterval: 15_000, placeholderData: keepPreviousData });
+}
+
+export type ListInput = NonNullable<ReturnType<typeof listInput>>;
+
+/** A page of the devices that a filter chooses, found by the server. */
+export function useDevicePage(input: ListInput | undefined, pageToken: string) {
+  return useQuery(method.list, { ...input, pageSize: 50, pageToken }, { enabled: input !== undefined, refetchInterval: 15_000, placeholderData: keepPreviousData });
+}
+
+/** What one job takes. */
+export const mostActedOn = 10_000;
+
+/** The ids of all devices that a filter chooses, up to what one job takes. */
+export async function listIds(input: ListInput): Promise<string[]> {
+  const ids: string[] = [];
+  let pageToken = "";
+  do {
+    const answer = await callUnaryMethod(control, method.list, { ...input, pageSize, pageToken });
+    ids.push(...answer.devices.map((d) => d.deviceId));
+    pageToken = answer.nextPageToken;
+  } while (pageToken !== "" && ids.length < mostActedOn);
+  return ids.slice(0, mostActedOn);
 }
 
 /** Both versions, when somebody else changed the device first. */

@@ -1,8 +1,8 @@
 /** What devices sent, read from the tenant's cell. */
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
-import { useQuery } from "@connectrpc/connect-query";
-import { keepPreviousData } from "@tanstack/react-query";
+import { callUnaryMethod, useQuery } from "@connectrpc/connect-query";
+import { keepPreviousData, useQuery as usePlainQuery } from "@tanstack/react-query";
 import { Resolution, TelemetryService } from "../gen/millwright/telemetry/v1/telemetry_pb";
 import { cell } from "./cell";
 
@@ -13,6 +13,16 @@ const { method } = TelemetryService;
 /** The newest values of all devices, or of those named, looked at again every so many milliseconds. */
 export function useLatest(deviceIds: string[], every: number | false, enabled = true) {
   return useQuery(method.latest, { deviceIds }, { transport: cell, refetchInterval: every, enabled, placeholderData: keepPreviousData });
+}
+
+/** Which devices were heard within a time, or ever when it is 0; up to 10,000. Looked at again every 15 seconds. */
+export function useHeard(within: number, enabled: boolean) {
+  return usePlainQuery({
+    queryKey: ["heard", within],
+    queryFn: ({ signal }) => callUnaryMethod(cell, method.latest, { timesOnly: true, ...(within > 0 ? { heardSince: timestampFromMs(Date.now() - within) } : {}) }, { signal }),
+    refetchInterval: 15_000,
+    enabled,
+  });
 }
 
 export interface Range {

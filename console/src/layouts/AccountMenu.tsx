@@ -40,13 +40,14 @@ export function AccountMenu() {
 
   return (
     <div className={styles.wrap} ref={wrap}>
-      <button type="button" className={styles.trigger} aria-expanded={open} aria-label={`${tenant.name}, account menu`} onClick={() => setOpen(!open)}>
+      <button type="button" className={styles.trigger} aria-expanded={open} onClick={() => setOpen(!open)}>
         <span className={styles.mark} aria-hidden="true">
           {tenant.name.charAt(0).toUpperCase()}
         </span>
         <span className={styles.words}>
           <strong>{tenant.name}</strong>
           <span>{email}</span>
+          <span className="visually-hidden">, account menu</span>
         </span>
         <Icon name="chevron" size={16} />
       </button>

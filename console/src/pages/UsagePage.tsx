@@ -131,7 +131,7 @@ function Tiles({ today }: { today: Hour | undefined }) {
         <div key={tile.name} className={styles.tile}>
           <dt>{tile.name}</dt>
           <dd>{tile.value}</dd>
-          <p>{tile.note}</p>
+          <dd className={styles.note}>{tile.note}</dd>
         </div>
       ))}
     </dl>

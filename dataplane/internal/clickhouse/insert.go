@@ -133,6 +133,21 @@ func NotProvisioned(err error) bool {
 	return errors.As(err, &ex) && (ex.Code == codeUnknownDatabase || ex.Code == codeUnknownTable)
 }
 
+// Unprepared says whether a tenant's own user, grant, database or table was not there when it read. The driver gives what it
+// reads over HTTP as text only.
+func Unprepared(err error) bool {
+	if err == nil {
+		return false
+	}
+	text := err.Error()
+	for _, name := range []string{"(AUTHENTICATION_FAILED)", "(ACCESS_DENIED)", "(UNKNOWN_DATABASE)", "(UNKNOWN_TABLE)"} {
+		if strings.Contains(text, name) {
+			return true
+		}
+	}
+	return false
+}
+
 // passing are the codes that are the store's trouble and not the insert's: memory, space, load, parts to merge.
 var passing = []int{159, 202, 209, 210, 241, 242, 243, 252, 394}
 

@@ -1,5 +1,6 @@
 /** The fleet as a table: the desk's view. */
 import { Link } from "react-router";
+import { DeviceOrder } from "../../api/device";
 import { Sparkline } from "../../charts/Sparkline";
 import { formatValue } from "../../format/number";
 import { formatAgo, formatDateTime } from "../../format/time";
@@ -9,18 +10,45 @@ import { paths } from "../../paths";
 import { cx } from "../../ui/cx";
 import { StateBadge } from "../../ui/StateBadge";
 import table from "../../ui/Table.module.css";
+import bulk from "./Bulk.module.css";
+import { Check } from "./Check";
 import styles from "./Fleet.module.css";
 import type { Row } from "./rows";
 
-export function FleetTable({ rows, now }: { rows: Row[]; now: number }) {
+interface FleetTableProps extends SelectionProps {
+  rows: Row[];
+  now: number;
+  order: DeviceOrder;
+  descending: boolean;
+  onOrder: (order: DeviceOrder, descending: boolean) => void;
+}
+
+export interface SelectionProps {
+  selected: ReadonlySet<string>;
+  onToggle: (ids: string[], on: boolean) => void;
+}
+
+export function FleetTable({ rows, now, order, descending, onOrder, selected, onToggle }: FleetTableProps) {
+  const chosen = rows.filter((row) => selected.has(row.id)).length;
+  const sorted = (by: DeviceOrder, label: string) => (
+    <th scope="col" aria-sort={order === by ? (descending ? "descending" : "ascending") : "none"}>
+      <button type="button" className={styles.sort} onClick={() => onOrder(by, order === by && !descending)}>
+        {label}
+        <span aria-hidden="true">{order === by ? (descending ? " ↓" : " ↑") : ""}</span>
+      </button>
+    </th>
+  );
   return (
     <table className={table.table}>
       <thead>
         <tr>
-          <th scope="col">Device</th>
+          <th scope="col" className={bulk.cell}>
+            <Check label="Select all of this page" checked={chosen === rows.length} some={chosen > 0} onChange={(on) => onToggle(rows.map((row) => row.id), on)} />
+          </th>
+          {sorted(DeviceOrder.UNSPECIFIED, "Device")}
           <th scope="col">Status</th>
-          <th scope="col">Type</th>
-          <th scope="col">Location</th>
+          {sorted(DeviceOrder.TYPE, "Type")}
+          {sorted(DeviceOrder.LOCATION, "Location")}
           <th scope="col">Last seen</th>
           <th scope="col" className={table.number}>
             Newest value
@@ -30,7 +58,10 @@ export function FleetTable({ rows, now }: { rows: Row[]; now: number }) {
       </thead>
       <tbody>
         {rows.map((row) => (
-          <tr key={row.id} className={styles.row}>
+          <tr key={row.id} className={styles.row} data-selected={selected.has(row.id) || undefined}>
+            <td className={bulk.cell}>
+              <Check label={`Select ${row.id}`} checked={selected.has(row.id)} onChange={(on) => onToggle([row.id], on)} />
+            </td>
             <td>
               <Link className={styles.id} to={paths.device({ device: row.id })}>
                 {row.id}

@@ -1,5 +1,5 @@
 /** Search and filters of the fleet; the server does the finding. */
-import { DeviceStatus, type DeviceFilter } from "../../api/device";
+import type { DeviceFilter } from "../../api/device";
 import { useDeviceTypes } from "../../api/devicetype";
 import { namesIn, usePlaces } from "../../api/facility";
 import { measurementTitle } from "../../format/unit";
@@ -7,6 +7,7 @@ import { BareSelect, fieldClass } from "../../ui/Field";
 import { Icon } from "../../ui/Icon";
 import { Segmented } from "../../ui/Segmented";
 import styles from "./Fleet.module.css";
+import { shows } from "./filter";
 
 export function FleetTools({ filter, onChange }: { filter: DeviceFilter; onChange: (next: Partial<DeviceFilter>) => void }) {
   const places = usePlaces().data?.places ?? [];
@@ -16,14 +17,9 @@ export function FleetTools({ filter, onChange }: { filter: DeviceFilter; onChang
     <div className={styles.tools} role="search">
       <Segmented
         label="Status"
-        value={String(filter.status)}
-        onChange={(status) => onChange({ status: Number(status) })}
-        choices={[
-          { value: String(DeviceStatus.UNSPECIFIED), label: "In use" },
-          { value: String(DeviceStatus.ACTIVE), label: "Active" },
-          { value: String(DeviceStatus.SUSPENDED), label: "Suspended" },
-          { value: String(DeviceStatus.RETIRED), label: "Retired" },
-        ]}
+        value={filter.show}
+        onChange={(show) => onChange({ show })}
+        choices={shows}
       />
       <div className={styles.search}>
         <Icon name="search" size={18} />

@@ -1,11 +1,12 @@
 /** Does one thing to every device of a group, as a job. */
 import { useState } from "react";
 import { useNavigate } from "react-router";
-import { BulkAction, useAct } from "../../api/bulk";
+import { useAct } from "../../api/bulk";
 import { explain } from "../../api/errors";
 import type { Group } from "../../api/group";
+import { bulkChoices } from "../../forms/bulkActions";
 import { formatCount } from "../../format/number";
-import { useRefusal, type Action } from "../../hooks/useSession";
+import { useRefusal } from "../../hooks/useSession";
 import { paths } from "../../paths";
 import { Button } from "../../ui/Button";
 import { Dialog, DialogActions } from "../../ui/Dialog";
@@ -14,19 +15,11 @@ import { Panel } from "../../ui/Panel";
 import { Notice } from "../../ui/States";
 import styles from "./MembersPanel.module.css";
 
-const choices: ReadonlyArray<{ action: BulkAction; label: string; needs: Action; warning: string; typed: boolean }> = [
-  { action: BulkAction.SUSPEND, label: "Suspend", needs: "devices.operate", warning: "The gateway refuses them until they are resumed.", typed: true },
-  { action: BulkAction.RESUME, label: "Resume", needs: "devices.operate", warning: "The gateway takes what they send again.", typed: false },
-  { action: BulkAction.ISSUE_CERTIFICATE, label: "Issue certificates", needs: "certificates.write", warning: "Each gets a further certificate and key, which you can download once.", typed: false },
-  { action: BulkAction.REVOKE_CERTIFICATES, label: "Revoke certificates", needs: "certificates.write", warning: "They are cut off until each has a new certificate. This cannot be undone.", typed: true },
-  { action: BulkAction.RETIRE, label: "Retire", needs: "devices.write", warning: "They are out of use for good. This cannot be undone.", typed: true },
-];
-
 export function ActPanel({ group }: { group: Group }) {
   const [at, setAt] = useState(0);
   const [asking, setAsking] = useState(false);
   const [typed, setTyped] = useState("");
-  const choice = choices[at] ?? choices[0]!;
+  const choice = bulkChoices[at] ?? bulkChoices[0]!;
   const refusal = useRefusal(choice.needs) ?? (group.members === 0 ? "The group has no device." : undefined);
   const act = useAct();
   const navigate = useNavigate();
@@ -38,7 +31,7 @@ export function ActPanel({ group }: { group: Group }) {
     <Panel title="All of its devices" note="Done one by one as a job, with a reason for each that fails." flush>
       <div className={styles.add}>
         <SelectField label="What to do" value={at} onChange={(e) => setAt(Number(e.target.value))}>
-          {choices.map((c, i) => (
+          {bulkChoices.map((c, i) => (
             <option key={c.label} value={i}>
               {c.label}
             </option>

@@ -79,8 +79,9 @@ function Row({ limit }: { limit: Limit }) {
           {limit.trips}
         </td>
         <td className={table.end}>
-          <Button kind="quiet" size="small" aria-expanded={open} aria-label={`${limit.title} over time`} onClick={() => setQuery(open ? {} : { limit: limit.name }, { replace: true })}>
+          <Button kind="quiet" size="small" aria-expanded={open} onClick={() => setQuery(open ? {} : { limit: limit.name }, { replace: true })}>
             {open ? "Less" : "Graph"}
+            <span className="visually-hidden"> of {limit.title} over time</span>
           </Button>
         </td>
       </tr>
