@@ -79,7 +79,8 @@ func (a *App) handler(cells []Cell, tenants *tenant.Service) (http.Handler, erro
 		if err != nil {
 			return nil, err
 		}
-		mux.Handle("GET /mailbox/", mailbox)
+		// Not all below /mailbox, which is the console's page.
+		mux.Handle("GET /mailbox/messages", mailbox)
 	}
 	mux.Handle("GET "+web.CRLPath, a.revocationLists())
 	mux.Handle("GET "+web.JWKSPath, web.JWKS(a.publishedKeys, a.cfg.keySetAge(), a.now, a.log))

@@ -8,7 +8,7 @@ import (
 	"net/url"
 )
 
-// Mailbox shows the e-mails of a development mailbox below /mailbox/. Whoever reads them can sign in as anybody: callers
+// Mailbox shows the e-mails of a development mailbox at /mailbox/messages. Whoever reads them can sign in as anybody: callers
 // from other machines, and through a proxy, are refused.
 func Mailbox(at string) (http.Handler, error) {
 	target, err := url.Parse(at)
