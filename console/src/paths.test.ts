@@ -27,6 +27,7 @@ test("every address", () => {
       "newGroup": "/groups/new",
       "newOrganisation": "/organisations/new",
       "operatorAnnouncements": "/operator/announcements",
+      "operatorAudit": "/operator/audit",
       "operatorCells": "/operator",
       "operatorFlags": "/operator/flags",
       "operatorTenants": "/operator/organisations",

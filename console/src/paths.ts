@@ -35,6 +35,7 @@ export const paths = {
   operatorTenants: () => "/operator/organisations",
   operatorFlags: () => "/operator/flags",
   operatorAnnouncements: () => "/operator/announcements",
+  operatorAudit: () => "/operator/audit",
   settings: () => "/settings",
   settingsMembers: () => "/settings/members",
   settingsRoles: () => "/settings/roles",

@@ -38,6 +38,7 @@ export const routes: RouteObject[] = [
           { path: "organisations", lazy: page(() => import("./pages/operator/TenantsPage")) },
           { path: "flags", lazy: page(() => import("./pages/operator/FlagsPage")) },
           { path: "announcements", lazy: page(() => import("./pages/operator/AnnouncementsPage")) },
+          { path: "audit", lazy: page(() => import("./pages/operator/PlatformAuditPage")) },
         ],
       },
       { path: "/mailbox", lazy: page(() => import("./pages/MailboxPage")) },

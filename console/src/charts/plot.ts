@@ -2,6 +2,8 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { formatValue } from "../format/number";
+import { formatClock, formatDay, formatTime } from "../format/time";
+import { currentZone } from "../format/zone";
 import type { ChartData } from "./series";
 import { tooltip } from "./tooltip";
 
@@ -39,6 +41,7 @@ export function createPlot(target: HTMLElement, options: PlotOptions, data: Char
       width: options.width,
       height: options.height,
       ms: 1,
+      tzDate: (at) => uPlot.tzDate(new Date(at), currentZone()),
       legend: { show: false },
       padding: [8, 8, 0, 0],
       cursor: {
@@ -93,17 +96,12 @@ function tickLabel(value: number): string {
   return String(+value.toPrecision(6));
 }
 
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-const clockSeconds = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const dayMonth = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
-
 /** Clock times; the date where a day begins; seconds where the grid is finer than a minute. */
 function timeLabels(_: uPlot, ticks: number[]): string[] {
   const step = ticks.length > 1 ? ticks[1]! - ticks[0]! : 60_000;
-  return ticks.map((t) => {
-    const at = new Date(t);
-    if (step >= 86_400_000 || (at.getHours() === 0 && at.getMinutes() === 0 && step >= 3_600_000)) return dayMonth.format(at);
-    return (step < 60_000 ? clockSeconds : clock).format(at);
+  return ticks.map((at) => {
+    if (step >= 86_400_000 || (formatClock(at) === "00:00" && step >= 3_600_000)) return formatDay(at);
+    return step < 60_000 ? formatTime(at) : formatClock(at);
   });
 }
 

@@ -2,8 +2,9 @@ import { expect, test } from "vitest";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { formatBytes, formatCompact, formatCount, formatPercent, formatValue } from "./number";
 import { readPayload } from "./payload";
-import { day, formatAgo, formatDuration, formatUntil, hour, millis, minute, second } from "./time";
+import { day, formatAgo, formatClock, formatDateTime, formatDuration, formatUntil, fromLocalInput, hour, millis, minute, second, toLocalInput } from "./time";
 import { measurementTitle, shownIn, unitOf } from "./unit";
+import { currentZone, setZone } from "./zone";
 
 test.each([
   [0, "0"],
@@ -92,4 +93,19 @@ test.each([
   expect(measure.unit).toBe(unit);
   expect(measure.show(sent)).toBeCloseTo(shown, 5);
   expect(shownIn(name, "metric").show(sent)).toBe(sent);
+});
+
+test("instants are written in the zone that was named, and read back from it", () => {
+  const summer = Date.UTC(2026, 6, 1, 10, 30);
+  const winter = Date.UTC(2026, 11, 1, 10, 30);
+  setZone("Europe/Berlin");
+  expect(formatDateTime(summer)).toBe("01 Jul 2026, 12:30:00");
+  expect([toLocalInput(summer), toLocalInput(winter)]).toEqual(["2026-07-01T12:30", "2026-12-01T11:30"]);
+  // Also around both changes of the clocks.
+  for (const at of [summer, winter, Date.UTC(2026, 2, 29, 0, 59), Date.UTC(2026, 2, 29, 1, 1), Date.UTC(2026, 9, 25, 3, 0)]) expect(fromLocalInput(toLocalInput(at))).toBe(at);
+  expect(fromLocalInput("soon")).toBeNaN();
+  setZone("UTC");
+  expect(formatClock(summer)).toBe("10:30");
+  setZone("Mars/Olympus");
+  expect(currentZone()).toBe("UTC");
 });

@@ -1,5 +1,6 @@
 /** How instants and durations are written. "Now" always comes in, so that a test and a ticking page agree. */
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { inZone } from "./zone";
 
 export const second = 1000;
 export const minute = 60 * second;
@@ -32,27 +33,41 @@ export function formatUntil(at: number, now: number): string {
   return at >= now ? `in ${formatDuration(at - now)}` : `${formatDuration(now - at)} ago`;
 }
 
-const dateTime = new Intl.DateTimeFormat("en-GB", { day: "2-digit", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const dateOnly = new Intl.DateTimeFormat("en-GB", { day: "2-digit", month: "short", year: "numeric" });
-const timeOnly = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-
-/** "24 Nov 2026, 10:30:00", in the reader's zone. */
-export function formatDateTime(at: number): string {
-  return dateTime.format(at);
-}
+/** "24 Nov 2026, 10:30:00", in the page's zone. */
+export const formatDateTime = inZone({ day: "2-digit", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 /** "24 Nov 2026". */
-export function formatDate(at: number): string {
-  return dateOnly.format(at);
-}
+export const formatDate = inZone({ day: "2-digit", month: "short", year: "numeric" });
 
 /** "10:30:00". */
-export function formatTime(at: number): string {
-  return timeOnly.format(at);
+export const formatTime = inZone({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
+/** "10:30". */
+export const formatClock = inZone({ hour: "2-digit", minute: "2-digit" });
+
+/** "24 Nov". */
+export const formatDay = inZone({ day: "numeric", month: "short" });
+
+/** "24 Nov, 10:30". */
+export const formatHour = inZone({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+
+const parts = inZone({ year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+/** How far the zone is ahead of UTC at an instant. */
+function ahead(at: number): number {
+  const [, day, month, year, clock] = /^(\d+)\/(\d+)\/(\d+), (.+)$/.exec(parts(at)) ?? [];
+  return Date.parse(`${year}-${month}-${day}T${clock}Z`) - Math.floor(at / second) * second;
 }
 
 /** The value of a `datetime-local` input. */
 export function toLocalInput(at: number): string {
-  const shifted = new Date(at - new Date(at).getTimezoneOffset() * minute);
-  return shifted.toISOString().slice(0, 16);
+  return new Date(at + ahead(at)).toISOString().slice(0, 16);
+}
+
+/** The instant that a `datetime-local` input says; NaN when it says none. */
+export function fromLocalInput(text: string): number {
+  const clock = Date.parse(`${text}Z`);
+  if (!Number.isFinite(clock)) return NaN;
+  // Around a change of the clocks the first guess may be on its other side.
+  return clock - ahead(clock - ahead(clock));
 }

@@ -80,7 +80,7 @@ export function SettingsForm({ tenant, refusal }: { tenant: Tenant; refusal: str
       )}
       <TextField label="Name" maxLength={80} value={values.name} error={values.name.trim() === "" ? "Enter the organisation's name." : undefined} onChange={(e) => set("name", e.target.value)} />
       <div className={styles.row}>
-        <SelectField label="Time zone" value={values.timeZone} onChange={(e) => set("timeZone", e.target.value)}>
+        <SelectField label="Time zone" hint="Of the times in the console, unless a reader chooses another. Days of usage and limits are UTC days." value={values.timeZone} onChange={(e) => set("timeZone", e.target.value)}>
           {zones(values.timeZone).map((zone) => (
             <option key={zone}>{zone}</option>
           ))}
@@ -100,8 +100,8 @@ export function SettingsForm({ tenant, refusal }: { tenant: Tenant; refusal: str
         onChange={(e) => set("days", e.target.value)}
       />
       <div className={styles.row}>
-        <TextField label="Alerts go to" optional hint="E-mail addresses with commas between, when a rule names nobody." value={values.recipients} onChange={(e) => set("recipients", e.target.value)} />
-        <SelectField label="By e-mail from" value={values.severity} onChange={(e) => set("severity", Number(e.target.value))}>
+        <TextField label="Alerts go to" optional hint="Kept for later: no alerts are sent yet. E-mail addresses, with commas between." value={values.recipients} onChange={(e) => set("recipients", e.target.value)} />
+        <SelectField label="By e-mail from" hint="Kept for later, too." value={values.severity} onChange={(e) => set("severity", Number(e.target.value))}>
           <option value={AlertSeverity.INFO}>info</option>
           <option value={AlertSeverity.WARNING}>warning</option>
           <option value={AlertSeverity.CRITICAL}>critical</option>

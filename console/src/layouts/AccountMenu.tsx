@@ -4,8 +4,11 @@ import { useNavigate } from "react-router";
 import { explain } from "../api/errors";
 import { useSwitchTenant } from "../api/tenant";
 import { useSession } from "../hooks/useSession";
+import { useZoneChoice, type ZoneChoice } from "../hooks/useZone";
 import { useTheme } from "../hooks/useTheme";
+import { ownZone } from "../format/zone";
 import { paths } from "../paths";
+import { SelectField } from "../ui/Field";
 import { Icon } from "../ui/Icon";
 import { useToasts } from "../ui/Toasts";
 import styles from "./AccountMenu.module.css";
@@ -61,6 +64,7 @@ function Menu({ close }: { close: () => void }) {
   const navigate = useNavigate();
   const toasts = useToasts();
   const [theme, chooseTheme] = useTheme();
+  const [choice, chooseZone] = useZoneChoice();
   const switchTenant = useSwitchTenant();
   const signOut = useSignOut();
   const other = theme === "dark" ? "light" : "dark";
@@ -100,6 +104,11 @@ function Menu({ close }: { close: () => void }) {
         <Icon name={theme === "dark" ? "sun" : "moon"} size={18} />
         <span>Use the {other} theme</span>
       </button>
+      <SelectField label="Times are shown in" className={styles.zone} value={choice} onChange={(e) => chooseZone(e.target.value as ZoneChoice)}>
+        <option value="organisation">the organisation's zone, {tenant.settings?.timeZone || "UTC"}</option>
+        <option value="mine">my zone, {ownZone()}</option>
+        <option value="utc">UTC</option>
+      </SelectField>
       <button type="button" className={styles.entry} onClick={signOut}>
         <Icon name="out" size={18} />
         <span>Sign out</span>

@@ -6,6 +6,7 @@ import { explain } from "../api/errors";
 import { onSignedOut } from "../api/signedOut";
 import { useMemberships, type Membership } from "../api/tenant";
 import { SessionContext, type Session } from "../hooks/useSession";
+import { useZoneOf } from "../hooks/useZone";
 import { paths } from "../paths";
 import { Cog, LogoMark } from "../ui/Logo";
 import { ErrorPanel } from "../ui/States";
@@ -37,6 +38,8 @@ export function AppLayout() {
     };
   }, [data, current]);
 
+  const zone = useZoneOf(session && (session.tenant.settings?.timeZone ?? ""));
+
   useEffect(
     () =>
       onSignedOut(() => {
@@ -61,7 +64,7 @@ export function AppLayout() {
           <LogoMark size={28} />
           <AccountMenu />
         </div>
-        <main id="main" className={styles.main} tabIndex={-1} key={session.tenant.tenantId}>
+        <main id="main" className={styles.main} tabIndex={-1} key={`${session.tenant.tenantId} ${zone}`}>
           <Announcements />
           <TenantBanner tenant={session.tenant} />
           <LimitBanner />

@@ -5,6 +5,7 @@ import { explain } from "../api/errors";
 import { onSignedOut } from "../api/signedOut";
 import { useMemberships } from "../api/tenant";
 import { useTitle } from "../hooks/useTitle";
+import { useZoneOf } from "../hooks/useZone";
 import { paths } from "../paths";
 import { Icon, type IconName } from "../ui/Icon";
 import { Page } from "../ui/Page";
@@ -18,12 +19,14 @@ const tabs: ReadonlyArray<{ to: string; icon: IconName; label: string }> = [
   { to: paths.operatorTenants(), icon: "building", label: "Organisations" },
   { to: paths.operatorFlags(), icon: "check", label: "Feature flags" },
   { to: paths.operatorAnnouncements(), icon: "info", label: "Announcements" },
+  { to: paths.operatorAudit(), icon: "list", label: "Audit log" },
 ];
 
 export function OperatorLayout() {
   const { data, error, refetch } = useMemberships();
   const navigate = useNavigate();
   const { pathname } = useLocation();
+  const zone = useZoneOf("");
   useTitle("Operations");
   useEffect(
     () =>
@@ -63,7 +66,7 @@ export function OperatorLayout() {
               ))}
             </nav>
             <Suspense fallback={<SkeletonRows rows={4} />}>
-              <Outlet />
+              <Outlet key={zone} />
             </Suspense>
           </>
         )}

@@ -1,6 +1,7 @@
 /** The development mailbox: every e-mail that this installation sent. It is there only while no mail server is named. */
 import { useQuery } from "@tanstack/react-query";
 import { explain } from "../api/errors";
+import { formatTime } from "../format/time";
 import { useTitle } from "../hooks/useTitle";
 import { Page } from "../ui/Page";
 import { Panel } from "../ui/Panel";
@@ -37,7 +38,7 @@ export default function MailboxPage() {
           </Panel>
         )}
         {data?.map((mail) => (
-          <Panel key={mail.id} title={mail.subject} note={`To ${mail.to}, ${new Date(mail.received_at).toLocaleTimeString()}`}>
+          <Panel key={mail.id} title={mail.subject} note={`To ${mail.to}, ${formatTime(Date.parse(mail.received_at))}`}>
             <div className={styles.text}>{linked(mail.text)}</div>
           </Panel>
         ))}

@@ -5,7 +5,7 @@ import { useUsage, type Hour } from "../api/usage";
 import { BarChart } from "../charts/BarChart";
 import { byDay, byHour } from "../charts/bins";
 import { formatBytes, formatCompact, formatCount, formatPercent } from "../format/number";
-import { day, hour } from "../format/time";
+import { day, formatClock, formatHour, hour } from "../format/time";
 import { useNow } from "../hooks/useNow";
 import { useTitle } from "../hooks/useTitle";
 import { useWidth } from "../hooks/useWidth";
@@ -18,8 +18,6 @@ import styles from "./UsagePage.module.css";
 type Span = "24h" | "7d" | "30d";
 
 const spans: Record<Span, number> = { "24h": day, "7d": 7 * day, "30d": 30 * day };
-const hourName = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-const hourTick = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 const dayName = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" });
 const dayTick = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 
@@ -74,8 +72,8 @@ export default function UsagePage() {
                   bins={bins}
                   width={width}
                   label={daily ? "Events stored by day" : "Events stored by hour"}
-                  name={(t) => (daily ? dayName : hourName).format(t)}
-                  tick={(t) => (daily ? dayTick : hourTick).format(t)}
+                  name={(t) => (daily ? dayName.format(t) : formatHour(t))}
+                  tick={(t) => (daily ? dayTick.format(t) : formatClock(t))}
                   limit={daily ? Number(data.eventsPerDay) : undefined}
                 />
               )}

@@ -1,6 +1,7 @@
 /** Chooses what the charts show: now, or some range of the past. */
 import type { Connection } from "../../live/slice";
-import { toLocalInput } from "../../format/time";
+import { fromLocalInput, toLocalInput } from "../../format/time";
+import { useZone } from "../../hooks/useZone";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
 import { TextField } from "../../ui/Field";
@@ -49,15 +50,16 @@ export function RangeBar({ view, connection, onName, onView, zoomedFrom }: Range
 
 function CustomRange({ view, onView }: { view: View; onView: (view: View) => void }) {
   const { start, end } = view.range;
+  const zone = useZone();
   const change = (next: { start?: string; end?: string }) => {
-    const from = next.start ? Date.parse(next.start) : start;
-    const to = next.end ? Date.parse(next.end) : end;
+    const from = next.start ? fromLocalInput(next.start) : start;
+    const to = next.end ? fromLocalInput(next.end) : end;
     if (Number.isFinite(from) && Number.isFinite(to)) onView({ name: "custom", range: properRange(from, to) });
   };
   return (
     <div className={styles.custom}>
-      <TextField label="From" type="datetime-local" value={toLocalInput(start)} onChange={(e) => change({ start: e.target.value })} />
-      <TextField label="To" type="datetime-local" value={toLocalInput(end)} onChange={(e) => change({ end: e.target.value })} />
+      <TextField label={`From (${zone})`} type="datetime-local" value={toLocalInput(start)} onChange={(e) => change({ start: e.target.value })} />
+      <TextField label={`To (${zone})`} type="datetime-local" value={toLocalInput(end)} onChange={(e) => change({ end: e.target.value })} />
     </div>
   );
 }

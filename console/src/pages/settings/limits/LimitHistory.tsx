@@ -4,7 +4,7 @@ import { explain } from "../../../api/errors";
 import { useLimitHistory, type Limit } from "../../../api/limit";
 import { BarChart } from "../../../charts/BarChart";
 import { formatCount } from "../../../format/number";
-import { day, hour, millis, minute } from "../../../format/time";
+import { day, formatClock, formatDay, formatHour, hour, millis, minute } from "../../../format/time";
 import { useNow } from "../../../hooks/useNow";
 import { useWidth } from "../../../hooks/useWidth";
 import { Segmented } from "../../../ui/Segmented";
@@ -13,9 +13,6 @@ import styles from "./Limits.module.css";
 
 type Span = "6h" | "24h" | "7d";
 const spans: Record<Span, number> = { "6h": 6 * hour, "24h": day, "7d": 7 * day };
-const name = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-const tick = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-const dayTick = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 
 export function LimitHistory({ limit }: { limit: Limit }) {
   const [span, setSpan] = useState<Span>("6h");
@@ -61,8 +58,8 @@ export function LimitHistory({ limit }: { limit: Limit }) {
             width={width}
             unit={limit.unit}
             label={`${limit.title} in use`}
-            name={(t) => name.format(t)}
-            tick={(t) => (span === "7d" ? dayTick : tick).format(t)}
+            name={formatHour}
+            tick={span === "7d" ? formatDay : formatClock}
             limit={limit.unlimited ? undefined : Number(limit.maximum)}
           />
         )}
