@@ -1,12 +1,13 @@
 /** The frame of what operators of the installation do; it needs no organisation. */
 import { Suspense, useEffect } from "react";
-import { Link, NavLink, Outlet, useLocation, useNavigate } from "react-router";
+import { NavLink, Outlet, useLocation, useNavigate } from "react-router";
 import { explain } from "../api/errors";
 import { onSignedOut } from "../api/signedOut";
 import { useMemberships } from "../api/tenant";
 import { useTitle } from "../hooks/useTitle";
 import { useZoneOf } from "../hooks/useZone";
 import { paths } from "../paths";
+import { BackLink } from "../ui/BackLink";
 import { Icon, type IconName } from "../ui/Icon";
 import { Page } from "../ui/Page";
 import { Empty, ErrorPanel, SkeletonRows } from "../ui/States";
@@ -43,9 +44,7 @@ export function OperatorLayout() {
         title="Operations"
         note="The whole installation"
         above={
-          <Link to={paths.home()}>
-            <Icon name="back" size={16} /> Console
-          </Link>
+          <BackLink to={paths.home()}>Console</BackLink>
         }
       >
         {error && <ErrorPanel {...explain(error)} onRetry={refetch} />}
