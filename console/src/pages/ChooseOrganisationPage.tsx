@@ -1,5 +1,5 @@
 /** Choose an organisation: shown when the session acts for none of several. */
-import { useNavigate } from "react-router";
+import { Link, useNavigate } from "react-router";
 import { explain } from "../api/errors";
 import { useMemberships, useSwitchTenant } from "../api/tenant";
 import form from "../forms/form.module.css";
@@ -26,7 +26,7 @@ export default function ChooseOrganisationPage() {
     <>
       <div className={form.intro}>
         <h1>Choose an organisation</h1>
-        <p>You belong to several. You can switch at any time.</p>
+        <p>{data && data.memberships.length < 2 ? "You can found another one at any time." : "You belong to several. You can switch at any time."}</p>
       </div>
       {error && <ErrorPanel {...explain(error)} onRetry={refetch} />}
       {!data && !error && <SkeletonRows rows={3} />}
@@ -40,6 +40,9 @@ export default function ChooseOrganisationPage() {
           </li>
         ))}
       </ul>
+      <p className={form.switch}>
+        <Link to={paths.newOrganisation()}>New organisation</Link>
+      </p>
       <RemovedOrganisations />
     </>
   );
