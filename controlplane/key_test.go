@@ -6,15 +6,19 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"github.com/nats-io/nats.go/jetstream"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/millwright-io/millwright/controlplane"
 	auditv1 "github.com/millwright-io/millwright/proto/gen/millwright/audit/v1"
+	catalogv1 "github.com/millwright-io/millwright/proto/gen/millwright/catalog/v1"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
 	keyv1 "github.com/millwright-io/millwright/proto/gen/millwright/key/v1"
 	rolev1 "github.com/millwright-io/millwright/proto/gen/millwright/role/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
+	"github.com/millwright-io/millwright/proto/subject"
 )
 
 func timestampOf(text string) *timestamppb.Timestamp {
@@ -250,5 +254,49 @@ func TestARoleOfOnesOwn(t *testing.T) {
 	}
 	if _, err := roles.Delete(t.Context(), &rolev1.DeleteRequest{CustomRole: "shift-lead"}); err != nil {
 		t.Errorf("delete: %v", err)
+	}
+}
+
+// TestAKeyIsInTheCatalogBeforeItsMakerHasIt looks into the cell's catalog as soon as a key is made or rotated; and without NATS
+// a key is made all the same.
+func TestAKeyIsInTheCatalogBeforeItsMakerHasIt(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	id, owner := s.found(t, "ada", tenantv1.Role_ROLE_OWNER)
+	var kv jetstream.KeyValue
+	eventually(t, "the catalog is there", func() (ok bool) {
+		var err error
+		kv, err = s.js.KeyValue(t.Context(), subject.CatalogBucket(cell))
+		return err == nil
+	})
+	secrets := func(key string) int {
+		t.Helper()
+		e, err := kv.Get(t.Context(), subject.APIKeyKey(id, key))
+		if err != nil {
+			t.Fatalf("the key is not in the catalog: %v", err)
+		}
+		var m catalogv1.Key
+		if err := proto.Unmarshal(e.Value(), &m); err != nil {
+			t.Fatal(err)
+		}
+		return len(m.GetSecrets())
+	}
+	for range 20 {
+		k, _ := s.newKey(t, owner, &keyv1.CreateRequest{Name: "line", Role: tenantv1.Role_ROLE_VIEWER})
+		if n := secrets(k.GetKeyId()); n != 1 {
+			t.Fatalf("%d secrets", n)
+		}
+		if _, err := s.keys(owner).Rotate(t.Context(), &keyv1.RotateRequest{KeyId: k.GetKeyId(), Overlap: durationpb.New(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+		if n := secrets(k.GetKeyId()); n != 2 {
+			t.Fatalf("after a rotation, %d secrets", n)
+		}
+	}
+	s.nats.Stop()
+	begun := time.Now()
+	s.newKey(t, owner, &keyv1.CreateRequest{Name: "late", Role: tenantv1.Role_ROLE_VIEWER})
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("without NATS a key takes %s", took)
 	}
 }

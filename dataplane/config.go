@@ -76,7 +76,7 @@ type Config struct {
 
 	// PayloadBytes is the largest message that the gateway takes.
 	PayloadBytes int
-	// MeasurementsPerDevice is how many names a device may use; a tenant's own limit may be lower.
+	// MeasurementsPerDevice is how many names a device may use at most, whatever its tenant's own limit is.
 	MeasurementsPerDevice int
 
 	// CommitEvents and CommitInterval bound what one round of inserts covers: whichever comes first.
@@ -109,7 +109,7 @@ func DefaultConfig() Config {
 		SpaceReserveBytes:     256 << 20,
 		Replicas:              1,
 		PayloadBytes:          256 << 10,
-		MeasurementsPerDevice: 512,
+		MeasurementsPerDevice: 2048,
 		CommitEvents:          50_000,
 		CommitInterval:        150 * time.Millisecond,
 		CheckpointInterval:    5 * time.Second,

@@ -17,7 +17,6 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/clickhouse"
 	"github.com/millwright-io/millwright/dataplane/internal/commit"
 	"github.com/millwright-io/millwright/dataplane/internal/deadletter"
-	"github.com/millwright-io/millwright/dataplane/internal/engine"
 	"github.com/millwright-io/millwright/dataplane/internal/gateway"
 	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
 	"github.com/millwright-io/millwright/dataplane/internal/live"
@@ -209,12 +208,11 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 	a.relay = live.NewRelay(a.hub, jetstream.NewLive(js, a.cfg.Cell, a.log), a.instance, a.log, a.now)
 	a.watch = &observer{hub: a.relay, metrics: a.metrics, trim: log.Trim, refused: a.overMeasurements, log: a.log, now: a.now}
 	a.watch.lowest = func(ctx context.Context) (uint64, error) { return commits.Lowest(ctx, a.cfg.Partitions) }
-	options := engine.DefaultOptions()
-	options.Measurements = a.cfg.MeasurementsPerDevice
+	options := newEngineOptions(a.catalog, a.cfg.MeasurementsPerDevice)
 	a.runner = func(partition int) *commit.Runner {
 		return commit.New(commit.Config{
 			Partition: partition, Cell: a.cfg.Cell, Events: a.cfg.CommitEvents, Interval: a.cfg.CommitInterval,
-			CheckpointInterval: a.cfg.CheckpointInterval, Options: options,
+			CheckpointInterval: a.cfg.CheckpointInterval, Options: options.now,
 		}, commit.Deps{
 			Source: source{log, objects, a.log}, Ends: ends{commits}, Checkpoints: objects, Inserter: a.inserts,
 			Usage: a.totals, Observer: a.watch, Log: a.log, Now: a.now,

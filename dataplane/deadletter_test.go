@@ -85,7 +85,7 @@ func (b *bundle) refuse(t *testing.T, reason string, payloads ...string) {
 	}
 }
 
-type letterRow struct{ ID, Reason, State, Stage, FirstReason, Note, ChangedBy string }
+type letterRow struct{ ID, Reason, Detail, State, Stage, FirstReason, Note, ChangedBy string }
 
 func (b *bundle) list(t *testing.T, app *App, query string) []letterRow {
 	t.Helper()

@@ -23,7 +23,9 @@ func (b *bundle) put(t *testing.T, m *catalogv1.Tenant) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.TenantId, m.Limits = string(b.tenant), &catalogv1.Limits{RequestsPerSecond: 1000}
+	if m.TenantId = string(b.tenant); m.GetLimits() == nil {
+		m.Limits = &catalogv1.Limits{RequestsPerSecond: 1000}
+	}
 	data, err := proto.Marshal(m)
 	if err != nil {
 		t.Fatal(err)

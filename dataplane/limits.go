@@ -3,8 +3,11 @@ package dataplane
 import (
 	"context"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/engine"
 	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
 	"github.com/millwright-io/millwright/tenancy"
@@ -101,9 +104,54 @@ func (a *App) overMeasurements(out *engine.Outputs) {
 			if letter.Reason == engine.ReasonMeasurementLimit {
 				a.tally.Refuse(rows.Tenant, &tenancy.LimitError{
 					Limit: tenancy.LimitMeasurementsPerDevice, Scope: "device " + letter.Event.Device,
-					Current: int64(a.cfg.MeasurementsPerDevice), Maximum: int64(a.cfg.MeasurementsPerDevice),
+					Current: int64(letter.Current), Maximum: int64(letter.Maximum),
 				}, 1)
 			}
 		}
 	}
+}
+
+// defaultMeasurements is the limit of tenants that the catalog does not know yet: that of every plan.
+const defaultMeasurements = 512
+
+// engineOptions are what the engine should enforce now: each tenant's own limit of measurements, at most the cell's. They are
+// worked out again when a tenant changed.
+type engineOptions struct {
+	catalog *catalog.Catalog
+	most    int
+	stale   atomic.Bool
+
+	mu   sync.Mutex
+	last engine.Options
+}
+
+func newEngineOptions(c *catalog.Catalog, most int) *engineOptions {
+	o := &engineOptions{catalog: c, most: most}
+	o.stale.Store(true)
+	c.OnChange(func(change catalog.Change) {
+		if change.Device == "" && change.Group == "" && change.Type == "" {
+			o.stale.Store(true)
+		}
+	})
+	return o
+}
+
+func (o *engineOptions) now() engine.Options {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.stale.Swap(false) {
+		return o.last
+	}
+	options := engine.DefaultOptions()
+	options.Measurements = min(defaultMeasurements, o.most)
+	for _, t := range o.catalog.Tenants() {
+		if own := min(t.Limits.MeasurementsPerDevice, o.most); own != options.Measurements {
+			if options.TenantMeasurements == nil {
+				options.TenantMeasurements = map[tenancy.ID]int{}
+			}
+			options.TenantMeasurements[t.ID] = own
+		}
+	}
+	o.last = options
+	return options
 }

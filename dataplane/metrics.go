@@ -71,12 +71,12 @@ type observer struct {
 func (o *observer) Stepped(rows []engine.EventRow) { o.hub.Publish(rows) }
 
 // Committed implements commit.Observer.
-func (o *observer) Committed(_ int, _ uint64, out *engine.Outputs, oldest time.Time) {
+func (o *observer) Committed(_ int, _ uint64, out *engine.Outputs, oldest time.Time, repeated bool) {
 	o.metrics.events.WithLabelValues("stored").Add(float64(out.Events - out.Duplicates - out.DeadLetters))
 	o.metrics.events.WithLabelValues("duplicate").Add(float64(out.Duplicates))
 	o.metrics.events.WithLabelValues("dead_letter").Add(float64(out.DeadLetters))
 	o.metrics.early.Add(float64(out.EarlyWindows))
-	if out.DeadLetters > 0 {
+	if out.DeadLetters > 0 && !repeated { // counted before, if the process had the time
 		o.refused(out)
 	}
 	if out.Events > 0 {

@@ -71,6 +71,8 @@ type Store interface {
 	// RotateKey makes the key's secrets these: it adds the first and keeps of the others those that are there.
 	RotateKey(ctx context.Context, id tenancy.ID, k Key, e audit.Entry) error
 	DeleteKey(ctx context.Context, id tenancy.ID, key string, e audit.Entry) error
+	// AwaitKey returns when the catalog of the tenant's cell has what is true of a key, or ctx is done.
+	AwaitKey(ctx context.Context, id tenancy.ID, key string) error
 	// RecordKeyUses notes when secrets were used last at a plane.
 	RecordKeyUses(ctx context.Context, plane string, uses []lastuse.Use) error
 }
@@ -154,7 +156,19 @@ func (s *Service) Create(ctx context.Context, p tenancy.Principal, w Wish) (Key,
 	if err := s.store.InsertKey(ctx, p.Tenant, k, audit.Of(ctx, p, now, "key/"+id, k)); err != nil {
 		return Key{}, "", err
 	}
+	s.settle(ctx, p.Tenant, id)
 	return k, text, nil
+}
+
+// patience is how long an answer waits for the cell.
+const patience = time.Second
+
+// settle waits until a secret that its holder is about to use is in the catalog of the cell, so that the cell takes it at once. The
+// key is made whether or not it is: while NATS is away the cell learns of it later.
+func (s *Service) settle(ctx context.Context, id tenancy.ID, key string) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_ = s.store.AwaitKey(ctx, id, key)
 }
 
 // speaksFor takes role and facilities from the service account, when there is one.
@@ -236,6 +250,7 @@ func (s *Service) Rotate(ctx context.Context, p tenancy.Principal, id string, ov
 	if err := s.store.RotateKey(ctx, p.Tenant, after, e); err != nil {
 		return Key{}, "", err
 	}
+	s.settle(ctx, p.Tenant, id)
 	return after, text, nil
 }
 

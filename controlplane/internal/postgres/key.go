@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/millwright-io/millwright/controlplane/internal/audit"
+	"github.com/millwright-io/millwright/controlplane/internal/distribute"
 	"github.com/millwright-io/millwright/controlplane/internal/key"
 	"github.com/millwright-io/millwright/tenancy"
 	"github.com/millwright-io/millwright/tenancy/lastuse"
@@ -79,6 +80,11 @@ func (s *Store) RotateKey(ctx context.Context, id tenancy.ID, k key.Key, e audit
 		}
 		return err
 	})
+}
+
+// AwaitKey implements key.Store.
+func (s *Store) AwaitKey(ctx context.Context, id tenancy.ID, name string) error {
+	return s.delivered(ctx, id, "", distribute.KindKey, name)
 }
 
 // DeleteKey implements key.Store.

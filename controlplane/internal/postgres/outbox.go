@@ -126,12 +126,13 @@ func found[T any](v T, err error) (*T, error) {
 	return &v, err
 }
 
-// delivered waits until the outbox holds nothing more of an object for a cell, or ctx is done: the cell's catalog has it then.
-func (s *Store) delivered(ctx context.Context, cell string, kind distribute.Kind, object string) error {
-	const query = "select exists (select from outbox where cell = $1 and kind = $2 and object_id = $3)"
+// delivered waits until the outbox holds nothing more of an object, of the tenant or the cell, or ctx is done: the cell's catalog
+// has it then.
+func (s *Store) delivered(ctx context.Context, id tenancy.ID, cell string, kind distribute.Kind, object string) error {
+	const query = "select exists (select from outbox where (tenant_id = $1 or cell = $2) and kind = $3 and object_id = $4)"
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
 		var waiting bool
-		if err := s.pool.QueryRow(ctx, query, cell, kind, object).Scan(&waiting); err != nil || !waiting {
+		if err := s.pool.QueryRow(ctx, query, id, cell, kind, object).Scan(&waiting); err != nil || !waiting {
 			return translate(err)
 		}
 		select {

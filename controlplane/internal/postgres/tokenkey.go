@@ -75,7 +75,7 @@ func (s *Store) ChangeTokenKeys(ctx context.Context, e *audit.Entry, change func
 
 // AwaitVerifier implements tokenkey.Store.
 func (s *Store) AwaitVerifier(ctx context.Context, cell, key string) error {
-	return s.delivered(ctx, cell, distribute.KindVerifier, key)
+	return s.delivered(ctx, "", cell, distribute.KindVerifier, key)
 }
 
 const insertTokenKey = `

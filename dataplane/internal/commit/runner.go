@@ -52,8 +52,9 @@ type Usage interface {
 type Observer interface {
 	// Stepped is called after each frame with the tenant rows it added, before they are stored.
 	Stepped(rows []engine.EventRow)
-	// Committed is called when a range is stored, up to a sequence; oldest is the log's time of its first frame.
-	Committed(partition int, through uint64, out *engine.Outputs, oldest time.Time)
+	// Committed is called when a range is stored, up to a sequence; oldest is the log's time of its first frame. A repeated range
+	// was cut by an earlier run already.
+	Committed(partition int, through uint64, out *engine.Outputs, oldest time.Time, repeated bool)
 	// Checkpointed is called when everything up to through is stored and never needed from the log again, by any process.
 	Checkpointed(ctx context.Context, partition int, through uint64, bytes int)
 }
@@ -67,8 +68,9 @@ type Config struct {
 	Interval           time.Duration
 	CheckpointInterval time.Duration
 	// Drain is how long a stop waits for what is in flight; 0 means 10 seconds.
-	Drain   time.Duration
-	Options engine.Options
+	Drain time.Duration
+	// Options are those that are wanted now; they are asked for at every cut and must not wait.
+	Options func() engine.Options
 }
 
 // Deps are what a runner works with.
@@ -153,6 +155,8 @@ type job struct {
 	out     *engine.Outputs
 	through uint64
 	oldest  time.Time
+	// repeated: an earlier run cut it.
+	repeated bool
 	// snapshot is nil when the range ends without a checkpoint; saved is closed when it is stored.
 	snapshot []byte
 	saved    chan struct{}
@@ -174,6 +178,9 @@ func New(cfg Config, deps Deps) *Runner {
 // Run recovers, then works until ctx is done; then it stores what is in flight and a last checkpoint.
 func (r *Runner) Run(ctx context.Context) error {
 	if err := r.recover(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // it was told to stop
+		}
 		return err
 	}
 	frames := make(chan engine.Frame, ahead)
@@ -239,8 +246,17 @@ func (r *Runner) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.state = engine.New(r.cfg.Options)
+	r.state = engine.New(r.cfg.Options())
 	id := r.deps.Source.ID()
+	if data == nil && len(ends) == 0 {
+		// The first ranges, too, are repeated under the options of the first time.
+		first := r.state.Encode(appendID(nil, id))
+		if err := r.persist(ctx, "first checkpoint", func() error {
+			return r.deps.Checkpoints.SaveCheckpoint(ctx, r.cfg.Partition, 0, first)
+		}); err != nil {
+			return err
+		}
+	}
 	if data != nil {
 		kept, snapshot, ok := cutID(data)
 		if !ok {
@@ -390,7 +406,7 @@ func (r *Runner) drain(ctx context.Context) error {
 func (r *Runner) cut(ctx context.Context, repeated bool) error {
 	out, through, now := r.out, r.state.Position(), r.deps.Now()
 	r.out, r.lastCut = &engine.Outputs{}, now
-	j := &job{out: out, through: through, oldest: time.Unix(0, r.first), done: make(chan error, 1), saved: make(chan struct{})}
+	j := &job{out: out, through: through, oldest: time.Unix(0, r.first), repeated: repeated, done: make(chan error, 1), saved: make(chan struct{})}
 	if !repeated && out.Frames > 0 {
 		stored := r.stored.Load()
 		r.ends = append(slices.DeleteFunc(r.ends, func(end uint64) bool { return end <= stored }), through)
@@ -405,9 +421,10 @@ func (r *Runner) cut(ctx context.Context, repeated bool) error {
 		r.lastUsage = now
 		j.totals, j.usageTo = r.state.Usage(r.published.Load()), through
 	}
-	changed := len(r.recorded) == 0 && r.state.Options() != r.cfg.Options
+	options := r.cfg.Options()
+	changed := len(r.recorded) == 0 && !r.state.Options().Equal(options)
 	if changed {
-		r.state.SetOptions(r.cfg.Options)
+		r.state.SetOptions(options)
 	}
 	if changed || len(r.recorded) == 0 && now.Sub(r.lastPoint) >= r.cfg.CheckpointInterval {
 		r.checkpoint(j, now)
@@ -480,7 +497,7 @@ func (r *Runner) finish(ctx context.Context) error {
 			r.firsts = r.firsts[1:]
 			r.mu.Unlock()
 		}
-		r.deps.Observer.Committed(r.cfg.Partition, j.through, j.out, j.oldest)
+		r.deps.Observer.Committed(r.cfg.Partition, j.through, j.out, j.oldest, j.repeated)
 		if j.adopted > 0 {
 			r.supersede(ctx, j)
 		}

@@ -172,12 +172,12 @@ func (w *world) StoredEvents(_ context.Context, _ tenancy.ID, _ uint16, from, to
 func (w *world) StoredDeadLetters(context.Context, tenancy.ID, uint16, uint64, uint64) (map[Place]int, error) {
 	return map[Place]int{}, nil
 }
-func (w *world) Refused(err error) bool                            { return errors.Is(err, errRefused) }
-func (w *world) NotProvisioned(error) bool                         { return false }
-func (w *world) Stepped([]engine.EventRow)                         {}
-func (w *world) Committed(int, uint64, *engine.Outputs, time.Time) {}
-func (w *world) Checkpointed(context.Context, int, uint64, int)    {}
-func (w *world) Gone(tenancy.ID) bool                              { return false }
+func (w *world) Refused(err error) bool                                  { return errors.Is(err, errRefused) }
+func (w *world) NotProvisioned(error) bool                               { return false }
+func (w *world) Stepped([]engine.EventRow)                               {}
+func (w *world) Committed(int, uint64, *engine.Outputs, time.Time, bool) {}
+func (w *world) Checkpointed(context.Context, int, uint64, int)          {}
+func (w *world) Gone(tenancy.ID) bool                                    { return false }
 
 func (w *world) Publish(_ context.Context, _ int, totals []engine.Total) error {
 	return w.call(func() {
@@ -243,7 +243,7 @@ func (w *world) run(t *testing.T) (whole bool) {
 	inserter.backoff = 100 * time.Microsecond
 	runner := New(Config{
 		Cell: "cell", Events: 20, Interval: time.Millisecond, CheckpointInterval: 5 * time.Millisecond, Drain: time.Millisecond,
-		Options: engine.DefaultOptions(),
+		Options: engine.DefaultOptions,
 	}, Deps{Source: w, Ends: w, Checkpoints: w, Inserter: inserter, Usage: w, Observer: w, Log: log, Now: time.Now})
 	runner.retry = 100 * time.Microsecond
 	done := make(chan error, 1)

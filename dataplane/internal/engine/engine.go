@@ -5,6 +5,7 @@
 package engine
 
 import (
+	"maps"
 	"time"
 
 	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
@@ -24,8 +25,10 @@ type Frame struct {
 // Options are what a state enforces. They are part of the snapshot: a replay must decide as the first run did, so a
 // change takes effect only together with a checkpoint (see State.SetOptions).
 type Options struct {
-	// Measurements is how many names of measurements a device may use.
+	// Measurements is how many names of measurements a device may use, unless TenantMeasurements has its tenant.
 	Measurements int
+	// TenantMeasurements are other limits of single tenants. The map does not change once it is in Options.
+	TenantMeasurements map[tenancy.ID]int
 	// OpenAccumulators is how many (window, measurement) pairs a tenant may hold open in a partition. Beyond it the
 	// tenant's windows are written early, which costs rows but never a value.
 	OpenAccumulators int
@@ -33,6 +36,20 @@ type Options struct {
 
 // DefaultOptions fit a cell of some ten thousand devices.
 func DefaultOptions() Options { return Options{Measurements: 512, OpenAccumulators: 500_000} }
+
+// Equal reports whether both enforce the same.
+func (o Options) Equal(other Options) bool {
+	return o.Measurements == other.Measurements && o.OpenAccumulators == other.OpenAccumulators &&
+		maps.Equal(o.TenantMeasurements, other.TenantMeasurements)
+}
+
+// measurements is how many names a device of the tenant may use.
+func (o Options) measurements(id tenancy.ID) int {
+	if own, ok := o.TenantMeasurements[id]; ok {
+		return own
+	}
+	return o.Measurements
+}
 
 const (
 	// deviceSilence is how long, in the log's time, a device is remembered after its last event.
@@ -139,11 +156,11 @@ func (s *State) event(e *telemetry.Event, index uint32, out *Outputs) {
 		out.Duplicates++
 		return
 	case expired:
-		s.refuse(e, index, rows, count, out, ReasonSequenceExpired, detailSequenceExpired)
+		s.refuse(e, index, rows, count, out, DeadLetterRow{Reason: ReasonSequenceExpired, Detail: detailSequenceExpired})
 		return
 	}
 	if !s.learn(d, e.Names) {
-		s.refuse(e, index, rows, count, out, ReasonMeasurementLimit, s.detailMeasurementLimit(d, e))
+		s.refuse(e, index, rows, count, out, s.overMeasurements(d))
 		return
 	}
 	count.meters[meterEvents]++
@@ -154,10 +171,11 @@ func (s *State) event(e *telemetry.Event, index uint32, out *Outputs) {
 	s.observe(d, e, index, out)
 }
 
-func (s *State) refuse(e *telemetry.Event, index uint32, rows *Rows, count *hour, out *Outputs, reason, detail string) {
+func (s *State) refuse(e *telemetry.Event, index uint32, rows *Rows, count *hour, out *Outputs, letter DeadLetterRow) {
 	count.meters[meterDeadLetters]++
 	out.DeadLetters++
-	rows.DeadLetters = append(rows.DeadLetters, DeadLetterRow{Event: e, Sequence: s.position, Index: index, Reason: reason, Detail: detail})
+	letter.Event, letter.Sequence, letter.Index = e, s.position, index
+	rows.DeadLetters = append(rows.DeadLetters, letter)
 }
 
 // device finds or adds the event's device.
@@ -226,8 +244,8 @@ func (s *State) learn(d *device, names []string) bool {
 			unknown++
 		}
 	}
-	if len(d.names)+unknown > s.options.Measurements {
-		return false
+	if unknown > 0 && len(d.names)+unknown > s.options.measurements(d.tenant.id) {
+		return false // a limit that was lowered takes no name away
 	}
 	d.shape = d.shape[:0]
 	for _, name := range names {

@@ -16,9 +16,14 @@ const (
 const detailSequenceExpired = "the sequence is older than the gaps that are remembered for this device, so whether it is a " +
 	"duplicate cannot be told; send with a new epoch"
 
-func (s *State) detailMeasurementLimit(d *device, e *telemetry.Event) string {
-	return fmt.Sprintf("the device has used %d measurement names and this message brings more, the limit is %d; "+
-		"send values under fixed names", len(d.names), s.options.Measurements)
+// overMeasurements is the refusal of an event that brings too many names.
+func (s *State) overMeasurements(d *device) DeadLetterRow {
+	current, maximum := len(d.names), s.options.measurements(d.tenant.id)
+	return DeadLetterRow{
+		Reason: ReasonMeasurementLimit, Current: current, Maximum: maximum,
+		Detail: fmt.Sprintf("%s: the device has used %d measurement names and this message brings more, the limit is %d; "+
+			"send values under fixed names", tenancy.LimitMeasurementsPerDevice, current, maximum),
+	}
 }
 
 // Outputs collects what follows from a range of frames. A fresh value is ready to use.
@@ -70,6 +75,8 @@ type DeadLetterRow struct {
 	Index    uint32
 	Reason   string
 	Detail   string
+	// Current and Maximum are those of the limit that refused it, if one did.
+	Current, Maximum int
 }
 
 func (o *Outputs) add(tenant tenancy.ID) *Rows {

@@ -5,7 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"math"
+	"slices"
+
+	"github.com/millwright-io/millwright/tenancy"
 )
 
 // The snapshot's layout: magic and version (4 bytes), the state, CRC-32C of all before it (4 bytes, little-endian).
@@ -13,8 +17,9 @@ import (
 // layout gets a new version, and the old one stays readable for one release.
 const (
 	snapshotMagic   = "MWS"
-	snapshotVersion = 2
-	// In version 1 summaries have no Squares.
+	snapshotVersion = 3
+	// In version 2 tenants have no limits of their own, in version 1 summaries have no Squares besides.
+	snapshotWithoutLimits  = 2
 	snapshotWithoutSquares = 1
 )
 
@@ -29,6 +34,11 @@ func (s *State) Encode(buf []byte) []byte {
 	w := writer{append(append(buf, snapshotMagic...), snapshotVersion)}
 	w.uint(uint64(s.options.Measurements))
 	w.uint(uint64(s.options.OpenAccumulators))
+	w.uint(uint64(len(s.options.TenantMeasurements)))
+	for _, id := range slices.Sorted(maps.Keys(s.options.TenantMeasurements)) {
+		w.string(string(id))
+		w.uint(uint64(s.options.TenantMeasurements[id]))
+	}
 	w.uint(s.position)
 	w.int(s.logTime)
 	w.int(s.tick)
@@ -138,7 +148,7 @@ func Decode(data []byte) (*State, error) {
 		return nil, fmt.Errorf("%d bytes do not begin with a snapshot's header: %w", len(data), ErrSnapshot)
 	}
 	version := data[len(snapshotMagic)]
-	if v := version; v != snapshotVersion && v != snapshotWithoutSquares {
+	if v := version; v != snapshotVersion && v != snapshotWithoutLimits && v != snapshotWithoutSquares {
 		return nil, fmt.Errorf("snapshot version %d, this program reads %d: %w", v, snapshotVersion, ErrSnapshot)
 	}
 	if crc32.Checksum(data[:end], castagnoli) != binary.LittleEndian.Uint32(data[end:]) {
@@ -146,6 +156,9 @@ func Decode(data []byte) (*State, error) {
 	}
 	r := reader{data: data[len(snapshotMagic)+1 : end], squares: version != snapshotWithoutSquares}
 	s := New(Options{Measurements: int(r.uint()), OpenAccumulators: int(r.uint())})
+	if version == snapshotVersion {
+		s.options.TenantMeasurements = r.limits()
+	}
 	s.position, s.logTime, s.tick = r.uint(), r.int(), r.int()
 	for range r.count() {
 		t := r.tenant(s)
@@ -232,6 +245,20 @@ func (r *reader) string() string {
 func (r *reader) bool() bool {
 	b := r.advance(1)
 	return b != nil && b[0] == 1
+}
+
+// limits are those of single tenants; nil when there are none.
+func (r *reader) limits() map[tenancy.ID]int {
+	n := r.count()
+	if n == 0 {
+		return nil
+	}
+	limits := make(map[tenancy.ID]int, n)
+	for range n {
+		id := tenancy.ID(r.string())
+		limits[id] = int(r.uint())
+	}
+	return limits
 }
 
 func (r *reader) tenant(s *State) *tenant {
