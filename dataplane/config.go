@@ -52,11 +52,11 @@ type Config struct {
 	// changes every tenant's password at the next start.
 	StoreSecretFile string
 
-	// GatewayOnly: this process takes events in and answers queries; another process of the cell works on the log, keeps
-	// the tenants' storage and serves live sessions. Any number of such processes share each tenant's limits.
+	// GatewayOnly: this process takes events in, answers queries and serves live sessions; other processes of the cell work on
+	// the log and keep the tenants' storage.
 	GatewayOnly bool
 
-	// Partitions of the log; each is worked on by one goroutine. It must not change once there are events in the log.
+	// Partitions of the log; each is worked on by one process at a time. It stays what the cell's first start made it.
 	Partitions int
 	// LogMaxBytes is the size of the log. When it is full, events are refused until the store has caught up.
 	LogMaxBytes int64

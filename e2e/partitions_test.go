@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/millwright-io/millwright/e2e/stack"
+	"github.com/millwright-io/millwright/migrations/natstest"
 	telemetryv1 "github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1"
 	"github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1/telemetryv1connect"
 )
@@ -77,6 +78,44 @@ func TestCellProcessesSharePartitions(t *testing.T) {
 		t.Fatalf("simulate did not stop\n%s", out)
 	}
 	verifyAcks(t, s, acks, 10_000)
+	usageEqualsStored(t, s)
+	verifyCell(t, s)
+}
+
+// TestCellProcessesOnACluster runs the same on three NATS servers that replicate each other: a process of the cell is killed, then a
+// server is away and comes back.
+func TestCellProcessesOnACluster(t *testing.T) {
+	cluster := natstest.NewCluster(t)
+	s := stack.Start(t, stack.Options{Args: []string{"--nats-url", cluster.URL, "--nats-replicas", "3", "--partitions", "4"}})
+	second, third := s.StartCell(t, "second"), s.StartCell(t, "third")
+	first := func() string { return s.CellMetrics(t) }
+	divided(t, "three processes divide the partitions", first, map[*stack.Cell]int{nil: 2, second: 1, third: 1})
+
+	acks := filepath.Join(t.TempDir(), "acks")
+	sim, out := s.Background(t, "simulate", "--devices", "20", "--rate", "500", "--duration", "1h", "--seed", "32", "--acks", acks)
+	ended := make(chan error, 1)
+	go func() { ended <- sim.Wait() }()
+	t.Cleanup(func() { _ = sim.Process.Kill() })
+	waitForAcks(t, acks, 500)
+	second.Kill(t)
+	t.Logf("one is killed: taken over after %s", divided(t, "the others take over", first, map[*stack.Cell]int{nil: 2, third: 2}))
+	waitForAcks(t, acks, 500)
+
+	for i, server := range cluster.Servers {
+		server.Stop()
+		waitForAcks(t, acks, 500)
+		server.Start(t)
+		t.Logf("server %d was away, %d events acknowledged so far", i, lines(acks))
+	}
+	divided(t, "each process has its share", first, map[*stack.Cell]int{nil: 2, third: 2})
+	waitForAcks(t, acks, 500)
+	_ = sim.Process.Signal(os.Interrupt)
+	select {
+	case <-ended:
+	case <-time.After(60 * time.Second):
+		t.Fatalf("simulate did not stop\n%s", out)
+	}
+	verifyAcks(t, s, acks, 2500)
 	usageEqualsStored(t, s)
 	verifyCell(t, s)
 }

@@ -1,8 +1,10 @@
-// Package natstest runs a NATS server with JetStream inside a test process. Only tests import it.
+// Package natstest runs a NATS server with JetStream, or three as a cluster, inside a test process. Only tests import it.
 package natstest
 
 import (
+	"fmt"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,7 +19,9 @@ type Server struct {
 
 	dir  string
 	port int
-	nats *server.Server
+	// cluster is set for one of a cluster.
+	cluster *server.Options
+	nats    *server.Server
 }
 
 // New starts a server that keeps its streams in a directory of the test and stops with it. Every write is synced, as
@@ -30,25 +34,101 @@ func New(t testing.TB) *Server {
 	return s
 }
 
+// Cluster is three servers on loopback that replicate each other's streams.
+type Cluster struct {
+	// URL names all of them, separated by commas.
+	URL     string
+	Servers []*Server
+}
+
+// NewCluster starts a cluster that stops with the test.
+func NewCluster(t testing.TB) *Cluster {
+	t.Helper()
+	const servers = 3
+	var routes []string
+	ports := make([]int, servers)
+	for i := range ports {
+		ports[i] = freePort(t)
+		routes = append(routes, fmt.Sprintf("nats://127.0.0.1:%d", ports[i]))
+	}
+	c := &Cluster{}
+	for i, port := range ports {
+		s := &Server{dir: t.TempDir(), port: server.RANDOM_PORT}
+		s.cluster = &server.Options{
+			ServerName: fmt.Sprint("node-", i), Routes: server.RoutesFromStr(strings.Join(routes, ",")),
+			Cluster: server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: port},
+		}
+		c.Servers = append(c.Servers, s)
+	}
+	for _, s := range c.Servers {
+		s.launch(t)
+	}
+	var urls []string
+	for _, s := range c.Servers {
+		s.await(t)
+		urls = append(urls, s.URL)
+	}
+	c.URL = strings.Join(urls, ",")
+	t.Cleanup(func() {
+		for _, s := range c.Servers {
+			s.Stop()
+		}
+	})
+	return c
+}
+
+// freePort is one that nobody listens on at the moment.
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	addr, _ := l.Addr().(*net.TCPAddr)
+	return addr.Port
+}
+
 // Start runs the server again after Stop.
 func (s *Server) Start(t testing.TB) {
 	t.Helper()
-	ns, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: s.port, JetStream: true, StoreDir: s.dir, SyncAlways: true,
-		NoSigs: true, NoLog: true, MaxPayload: 8 << 20,
-	})
+	s.launch(t)
+	s.await(t)
+}
+
+func (s *Server) launch(t testing.TB) {
+	t.Helper()
+	options := &server.Options{}
+	if s.cluster != nil {
+		options = s.cluster.Clone()
+	}
+	options.Host, options.Port, options.JetStream, options.StoreDir, options.SyncAlways = "127.0.0.1", s.port, true, s.dir, true
+	options.NoSigs, options.NoLog, options.MaxPayload = true, true, 8<<20
+	ns, err := server.NewServer(options)
 	if err != nil {
 		t.Fatalf("start nats: %v", err)
 	}
 	ns.Start()
+	s.nats = ns
+}
+
+// await waits until the server takes clients, and, in a cluster, until there is a leader.
+func (s *Server) await(t testing.TB) {
+	t.Helper()
+	ns := s.nats
 	if !ns.ReadyForConnections(20 * time.Second) {
 		t.Fatal("nats was not ready in 20 s")
+	}
+	for end := time.Now().Add(60 * time.Second); s.cluster != nil && !ns.JetStreamIsCurrent(); <-time.After(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the cluster has no leader after 60 s")
+		}
 	}
 	addr, ok := ns.Addr().(*net.TCPAddr)
 	if !ok {
 		t.Fatalf("nats listens on %v, want a TCP address", ns.Addr())
 	}
-	s.nats, s.URL, s.port = ns, ns.ClientURL(), addr.Port
+	s.URL, s.port = ns.ClientURL(), addr.Port
 }
 
 // Stop shuts the server down and waits until it is gone.

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/url"
 	"strings"
 	"time"
 
@@ -42,9 +44,36 @@ const (
 	readyIn  = 30 * time.Second
 )
 
-// Server is a running NATS server.
+// Server is a running NATS server: one inside this process, or one, or a cluster, that somebody else runs.
 type Server struct {
 	server *server.Server
+	// urls are those of the other's.
+	urls string
+}
+
+// External returns the server or cluster at URLs separated by commas. It lets everybody in.
+func External(urls string) *Server { return &Server{urls: urls} }
+
+// External reports whether somebody else runs the server.
+func (s *Server) External() bool { return s.urls != "" }
+
+// dialTimeout bounds the look whether somebody else's server is there.
+const dialTimeout = 2 * time.Second
+
+// reachable returns nil when one of the servers listens.
+func reachable(urls string) error {
+	var errs []error
+	for text := range strings.SplitSeq(urls, ",") {
+		u, err := url.Parse(strings.TrimSpace(text))
+		if err == nil {
+			var conn net.Conn
+			if conn, err = net.DialTimeout("tcp", u.Host, dialTimeout); err == nil {
+				return conn.Close()
+			}
+		}
+		errs = append(errs, err)
+	}
+	return fmt.Errorf("nats at %s: %w", urls, errors.Join(errs...))
 }
 
 // Start starts the server on a loopback port that the system picks and returns once it serves.
@@ -80,18 +109,29 @@ func Start(cfg Config, log *slog.Logger) (*Server, error) {
 }
 
 // URL is where the server listens, without user and password.
-func (s *Server) URL() string { return s.server.ClientURL() }
+func (s *Server) URL() string {
+	if s.External() {
+		return s.urls
+	}
+	return s.server.ClientURL()
+}
 
 // Ready returns nil while the server serves.
 func (s *Server) Ready() error {
+	if s.External() {
+		return reachable(s.urls)
+	}
 	if !s.server.Running() || !s.server.JetStreamEnabled() {
 		return errors.New("not running")
 	}
 	return nil
 }
 
-// Stop shuts the server down and waits until its store is closed.
+// Stop shuts the server down and waits until its store is closed; one that somebody else runs goes on.
 func (s *Server) Stop() {
+	if s.External() {
+		return
+	}
 	s.server.Shutdown()
 	s.server.WaitForShutdown()
 }
@@ -108,6 +148,9 @@ type Totals struct {
 
 // Totals returns the counters now.
 func (s *Server) Totals() (Totals, error) {
+	if s.External() {
+		return Totals{}, errors.New("whoever runs nats counts for themselves")
+	}
 	v, err := s.server.Varz(nil)
 	if err != nil {
 		return Totals{}, fmt.Errorf("ask nats for its state: %w", err)

@@ -33,7 +33,10 @@ func (s *site) cellPart(c *cell) (*part, error) {
 	cfg.MQTTAddress, cfg.MQTTWebSocketAddress = c.mqtt, c.mqttWebSocket
 	cfg.MetricsAddress = loopback(c.metricsPort)
 	cfg.GatewayCertificateDir = s.dir.at("gateway")
-	cfg.NATSURL, cfg.NATSUser, cfg.NATSPasswordFile = s.nats.URL(), c.natsUser(), natsPassword
+	cfg.NATSURL, cfg.Replicas = s.nats.URL(), max(s.cfg.NATSReplicas, 1)
+	if !s.nats.External() {
+		cfg.NATSUser, cfg.NATSPasswordFile = c.natsUser(), natsPassword
+	}
 	cfg.ClickHouseURL, cfg.ClickHouseUser = "http://"+c.clickhouseStore, clickhouseAdmin
 	cfg.ClickHousePasswordFile, cfg.StoreSecretFile = clickhousePassword, store
 	cfg.ConsoleOrigins = s.origins()

@@ -59,6 +59,8 @@ func flags(fs *flag.FlagSet, cfg *Config) (given *lists, verbose *bool) {
 	fs.StringVar(&cfg.Library, "library", "", "libchdb.so (default below HOME/deploy/tools/engine)")
 	fs.StringVar(&cfg.Console, "console", "", "`DIR` of the console's build (default HOME/console/dist)")
 	fs.StringVar(&cfg.PostgresBin, "postgres-bin", "", "`DIR` of initdb and postgres (default: on PATH, /usr/lib/postgresql, or the npm package)")
+	fs.StringVar(&cfg.NATSURL, "nats-url", "", "`URLS`, separated by commas, of a NATS server with JetStream, or a cluster, that is there already and lets everybody in (default: one inside this process)")
+	fs.IntVar(&cfg.NATSReplicas, "nats-replicas", 1, "`number` of replicas of streams and buckets, 3 in a cluster")
 	fs.IntVar(&cfg.Partitions, "partitions", 0, "`number` of partitions of a new cell's log, over which its processes can be spread; it stays as it is (default 2)")
 	fs.IntVar(&cfg.SpaceReserve, "space-reserve", 0, "`MB` that must stay free on the data directory's disk: below, new events are refused (default 256)")
 	fs.StringVar(&given.limits, "plan-limits", "", "limits of every tenant's plan, separated by commas, e.g. events_per_second=1000000,events_burst=2000000")

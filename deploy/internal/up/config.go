@@ -58,6 +58,11 @@ type Config struct {
 	// SpaceReserve is how many MB must stay free on the disk of Data: below it, new events are refused. 0: the cell's own.
 	SpaceReserve int
 
+	// NATSURL names a NATS server, or a cluster, that somebody else runs; empty: one runs inside this process. NATSReplicas is how
+	// often each stream and bucket is there.
+	NATSURL      string
+	NATSReplicas int
+
 	// Partitions is how many the log of a new cell has. 0: the cell's own.
 	Partitions int
 
@@ -127,6 +132,9 @@ func (c *Config) complete(executable string) error {
 	}
 	if len(c.Operators) == 0 && c.Demo != "none" {
 		c.Operators = []string{demo.Email}
+	}
+	if c.NATSReplicas < 0 || c.NATSReplicas > 5 || c.NATSReplicas > 1 && c.NATSURL == "" {
+		return command.Usage("--nats-replicas %d: want 1 to 5, and more than 1 only with --nats-url", c.NATSReplicas)
 	}
 	if c.Partitions < 0 || c.Partitions > mostPartitions {
 		return command.Usage("--partitions %d: want 1 to %d", c.Partitions, mostPartitions)

@@ -35,7 +35,10 @@ func (s *site) controlPlanePart() (*part, error) {
 	cfg.Address, cfg.MetricsAddress = s.cfg.ControlAddress, loopback(s.ports.controlMetrics)
 	cfg.PublicURL, cfg.TrustedOrigins = s.cfg.Origin, s.origins()[1:]
 	cfg.PostgresDSNFile, cfg.Migrate = dsn, true
-	cfg.NATSURL, cfg.NATSUser, cfg.NATSPasswordFile = s.nats.URL(), nats.UserControlPlane, natsPassword
+	cfg.NATSURL, cfg.Replicas = s.nats.URL(), max(s.cfg.NATSReplicas, 1)
+	if !s.nats.External() {
+		cfg.NATSUser, cfg.NATSPasswordFile = nats.UserControlPlane, natsPassword
+	}
 	cfg.KratosPublicURL = s.kratos.PublicURL()
 	cfg.ConsoleDir, cfg.KEKFile = s.cfg.Console, s.dir.at("secrets", "kek")
 	cfg.GatewayCertificateDir, cfg.GatewayHosts = s.dir.at("gateway"), s.cfg.Hosts

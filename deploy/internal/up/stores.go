@@ -42,12 +42,16 @@ func (s *site) say(part, what string, begun time.Time) {
 	s.log.Info(what, slog.String("part", part), slog.String("in", s.now().Sub(begun).Round(time.Millisecond).String()))
 }
 
-// natsPart runs inside this process.
+// natsPart runs inside this process, unless somebody else's server is named.
 func (s *site) natsPart() *part {
 	return &part{
 		name: "nats",
 		start: func(context.Context) error {
 			begun := s.now()
+			if s.cfg.NATSURL != "" {
+				s.nats = nats.External(s.cfg.NATSURL)
+				return s.nats.Ready()
+			}
 			control, _, err := s.dir.secret("nats-controlplane", 24)
 			if err != nil {
 				return err
