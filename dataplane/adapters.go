@@ -2,9 +2,7 @@ package dataplane
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/millwright-io/millwright/dataplane/internal/catalog"
@@ -12,67 +10,9 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/commit"
 	"github.com/millwright-io/millwright/dataplane/internal/deadletter"
 	"github.com/millwright-io/millwright/dataplane/internal/engine"
-	"github.com/millwright-io/millwright/dataplane/internal/frame"
 	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
-	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
 	"github.com/millwright-io/millwright/tenancy"
 )
-
-// source reads a partition's frames from the log.
-type source struct {
-	log     *jetstream.Log
-	objects *jetstream.Objects
-	logger  *slog.Logger
-}
-
-func (s source) ID() string { return s.log.ID() }
-
-// Follow implements commit.Source. A message that is no frame is put aside and counts as a frame without events: it is
-// the log that is damaged, and nothing after it may wait for it.
-func (s source) Follow(ctx context.Context, partition int, after uint64, deliver func(engine.Frame) error) error {
-	decoder := frame.NewDecoder()
-	return s.log.Follow(ctx, partition, after, func(m jetstream.Message) error {
-		f, err := decoder.Decode(m.Data)
-		if err != nil {
-			s.logger.ErrorContext(ctx, "log message is no frame, putting it aside", slog.Int("partition", partition),
-				slog.Uint64("sequence", m.Sequence), slog.Any("error", err))
-			if err := s.objects.Keep(ctx, fmt.Sprintf("damaged/%d/%d", partition, m.Sequence), m.Data); err != nil {
-				return err
-			}
-		}
-		return deliver(engine.Frame{Sequence: m.Sequence, Time: m.Time, Events: owned(f.Events)})
-	})
-}
-
-// owned copies what the decoder uses again.
-func owned(events []telemetry.Event) []telemetry.Event {
-	if len(events) == 0 {
-		return nil
-	}
-	total := 0
-	for i := range events {
-		total += len(events[i].Values)
-	}
-	values := make([]float64, 0, total)
-	out := append(make([]telemetry.Event, 0, len(events)), events...)
-	for i := range out {
-		from := len(values)
-		values = append(values, out[i].Values...)
-		out[i].Values = values[from:len(values):len(values)]
-	}
-	return out
-}
-
-// ends gives the runner's error for a lost partition.
-type ends struct{ *jetstream.Commits }
-
-func (e ends) Save(ctx context.Context, partition int, checkpoint uint64, list []uint64) error {
-	err := e.Commits.Save(ctx, partition, checkpoint, list)
-	if errors.Is(err, jetstream.ErrFenced) {
-		return fmt.Errorf("%w: %w", commit.ErrFenced, err)
-	}
-	return err
-}
 
 // store is the runner's view of ClickHouse. Rows of a tenant that was removed are dropped: its storage is gone for good.
 type store struct {

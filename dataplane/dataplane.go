@@ -206,15 +206,15 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 	a.keeper = &letterKeeper{store: a.store, catalog: a.catalog, limits: deadletter.DefaultLimits(), log: a.log, now: a.now}
 	a.totals = selfaudit.NewTotals(jetstream.NewUsage(js, a.cfg.Cell))
 	a.relay = live.NewRelay(a.hub, jetstream.NewLive(js, a.cfg.Cell, a.log), a.instance, a.log, a.now)
-	a.watch = &observer{hub: a.relay, metrics: a.metrics, trim: log.Trim, refused: a.overMeasurements, log: a.log, now: a.now}
-	a.watch.lowest = func(ctx context.Context) (uint64, error) { return commits.Lowest(ctx, a.cfg.Partitions) }
+	lowest := func(ctx context.Context) (uint64, error) { return commits.Lowest(ctx, a.cfg.Partitions) }
+	a.watch = &observer{hub: a.relay, metrics: a.metrics, trimmer: commit.NewTrimmer(keptTail, lowest, log.Trim), refused: a.overMeasurements, log: a.log, now: a.now}
 	options := newEngineOptions(a.catalog, a.cfg.MeasurementsPerDevice)
 	a.runner = func(partition int) *commit.Runner {
 		return commit.New(commit.Config{
 			Partition: partition, Cell: a.cfg.Cell, Events: a.cfg.CommitEvents, Interval: a.cfg.CommitInterval,
 			CheckpointInterval: a.cfg.CheckpointInterval, Options: options.now,
 		}, commit.Deps{
-			Source: source{log, objects, a.log}, Ends: ends{commits}, Checkpoints: objects, Inserter: a.inserts,
+			Source: jetstream.NewSource(log, objects, a.log), Ends: commits, Checkpoints: objects, Inserter: a.inserts,
 			Usage: a.totals, Observer: a.watch, Log: a.log, Now: a.now,
 			Hold: func(ctx context.Context) error { return a.owned.Hold(ctx, partition) },
 		})

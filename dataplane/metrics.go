@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/millwright-io/millwright/dataplane/internal/clickhouse"
+	"github.com/millwright-io/millwright/dataplane/internal/commit"
 	"github.com/millwright-io/millwright/dataplane/internal/engine"
 	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
 	"github.com/millwright-io/millwright/dataplane/internal/live"
@@ -56,15 +56,10 @@ const keptTail = 1000
 type observer struct {
 	hub     *live.Relay
 	metrics *metrics
-	trim    func(ctx context.Context, through uint64) error
-	lowest  func(ctx context.Context) (uint64, error)
+	trimmer *commit.Trimmer
 	refused func(*engine.Outputs)
 	log     *slog.Logger
 	now     func() time.Time
-
-	mu sync.Mutex
-	// trimmed is the lowest checkpoint that the log was trimmed by.
-	trimmed uint64
 }
 
 // Stepped implements commit.Observer.
@@ -87,23 +82,9 @@ func (o *observer) Committed(_ int, _ uint64, out *engine.Outputs, oldest time.T
 // Checkpointed implements commit.Observer: it trims the log up to the lowest checkpoint of all partitions, whoever works on them.
 func (o *observer) Checkpointed(ctx context.Context, partition int, through uint64, bytes int) {
 	o.metrics.checkpoint.WithLabelValues(fmt.Sprint(partition)).Set(float64(bytes))
-	o.mu.Lock()
-	due := through > o.trimmed+2*keptTail
-	o.mu.Unlock()
-	if !due {
-		return
-	}
-	lowest, err := o.lowest(ctx)
-	if err == nil && lowest > keptTail {
-		err = o.trim(ctx, lowest-keptTail)
-	}
-	if err != nil {
+	if err := o.trimmer.Checkpointed(ctx, through); err != nil {
 		o.log.WarnContext(ctx, "log not trimmed, the next checkpoint tries again", slog.Any("error", err))
-		return
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.trimmed = max(o.trimmed, lowest)
 }
 
 // health answers whether the cell can take events.

@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -37,7 +38,7 @@ func (s *Store) InsertEvents(ctx context.Context, tenant tenancy.ID, partition u
 	return s.insert(ctx, tenant, tableEvents, token, func(b *block) { b.events(partition, rows) })
 }
 
-// InsertWindows stores windows; rows that are stored twice count once.
+// InsertWindows stores windows; rows that are stored twice count once. Without a token they are stored in any case.
 func (s *Store) InsertWindows(ctx context.Context, tenant tenancy.ID, rows []engine.WindowRow, token string) error {
 	return s.insert(ctx, tenant, tableWindows, token, func(b *block) { b.windows(rows) })
 }
@@ -59,10 +60,11 @@ func (s *Store) insert(ctx context.Context, tenant tenancy.ID, table, token stri
 		"async_insert":                    {"0"},
 		"max_partitions_per_insert_block": {"0"},
 	}
-	if token != "" {
-		query.Set("insert_deduplicate", "1")
-		query.Set("insert_deduplication_token", token)
+	if token == "" {
+		token = rand.Text() // else the content is the token
 	}
+	query.Set("insert_deduplicate", "1")
+	query.Set("insert_deduplication_token", token)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.cfg.URL+"/?"+query.Encode(), bytes.NewReader(b.buf))
 	if err != nil {
 		return fmt.Errorf("insert into %s of %s: %w", table, tenant, err)

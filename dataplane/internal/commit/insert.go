@@ -21,7 +21,7 @@ type Place struct {
 	Index    uint32
 }
 
-// Store is where rows go. An insert with a token that the store remembers does nothing.
+// Store is where rows go. An insert with a token that the store remembers does nothing; one without a token always does.
 type Store interface {
 	Provision(ctx context.Context, tenant tenancy.ID) error
 	InsertEvents(ctx context.Context, tenant tenancy.ID, partition uint16, rows []engine.EventRow, token string) error
@@ -175,25 +175,23 @@ func (in *Inserter) try(ctx context.Context, r Range, rows *engine.Rows, table s
 		in.log.InfoContext(ctx, "rows of a removed tenant dropped", slog.String("tenant", string(rows.Tenant)), slog.Int("rows", size(rows)))
 		return nil
 	}
-	if !guarded || table == "windows" { // windows replace themselves
-		token := r.token(table)
-		if guarded {
-			token += "/again"
-		}
-		return in.insert(ctx, r, rows, token)
+	if !guarded {
+		return in.insert(ctx, r, rows, r.token(table))
+	}
+	if table == "windows" {
+		// They replace themselves, and a token may be remembered without its rows.
+		return in.insert(ctx, r, rows, "")
 	}
 	missing, err := in.missing(ctx, r, rows)
 	if err != nil || size(missing) == 0 {
 		return err
 	}
-	if size(missing) == size(rows) {
-		// With the range's own token: a first try may still be on its way, and only one of them counts.
-		if err := in.insert(ctx, r, rows, r.token(table)); err != nil {
-			return err
-		}
-		if missing, err = in.missing(ctx, r, rows); err != nil || size(missing) == 0 {
-			return err
-		}
+	// With the range's own token: a first try may still be on its way, part by part, and each part counts once.
+	if err := in.insert(ctx, r, missing, r.token(table)); err != nil {
+		return err
+	}
+	if missing, err = in.missing(ctx, r, missing); err != nil || size(missing) == 0 {
+		return err
 	}
 	return in.repair(ctx, r, missing, table)
 }

@@ -39,8 +39,8 @@ type Checkpoints interface {
 	LoadCheckpoint(ctx context.Context, partition int, position uint64) ([]byte, error)
 	SaveCheckpoint(ctx context.Context, partition int, position uint64, data []byte) error
 	DropCheckpoint(ctx context.Context, partition int, position uint64) error
-	// SweepCheckpoints drops all of the partition but one.
-	SweepCheckpoints(ctx context.Context, partition int, but uint64) error
+	// SweepCheckpoints drops those of the partition below a position.
+	SweepCheckpoints(ctx context.Context, partition int, below uint64) error
 }
 
 // Usage takes totals.
@@ -293,50 +293,6 @@ func (r *Runner) recover(ctx context.Context) error {
 	return nil
 }
 
-// step feeds the engine and cuts ranges until the frames end.
-func (r *Runner) step(ctx context.Context, frames <-chan engine.Frame) error {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	due := false
-	for {
-		var slot chan<- struct{}
-		in := frames
-		if due {
-			slot = r.slots
-		}
-		if r.out.Events >= 2*r.cfg.Events {
-			in = nil
-		}
-		select {
-		case f, ok := <-in:
-			if !ok {
-				return r.drain(ctx)
-			}
-			if err := r.take(ctx, f); err != nil {
-				return err
-			}
-			if r.out.Frames == 0 {
-				due = false
-				continue
-			}
-			if wait := r.wait(); wait <= 0 || r.out.Events >= r.cfg.Events {
-				due = len(r.recorded) == 0
-			} else if r.out.Frames == 1 {
-				timer.Reset(wait)
-			}
-		case <-timer.C:
-			due = r.out.Frames > 0 && len(r.recorded) == 0
-		case slot <- struct{}{}:
-			due = false
-			if err := r.cut(ctx, false); err != nil {
-				return err
-			}
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
 // wait is how long the open range may still grow.
 func (r *Runner) wait() time.Duration {
 	interval := max(r.cfg.Interval, min(3*time.Duration(r.spent.Load()), maxInterval))
@@ -417,9 +373,9 @@ func (r *Runner) cut(ctx context.Context, repeated bool) error {
 			j.adopted, j.superseded, r.named = stored, r.named, stored
 		}
 	}
-	if now.Sub(r.lastUsage) >= usageInterval {
+	if len(out.Totals) > 0 || now.Sub(r.lastUsage) >= usageInterval {
 		r.lastUsage = now
-		j.totals, j.usageTo = r.state.Usage(r.published.Load()), through
+		j.totals, j.usageTo = append(out.Totals, r.state.Usage(r.published.Load())...), through
 	}
 	options := r.cfg.Options()
 	changed := len(r.recorded) == 0 && !r.state.Options().Equal(options)
@@ -501,13 +457,8 @@ func (r *Runner) finish(ctx context.Context) error {
 		if j.adopted > 0 {
 			r.supersede(ctx, j)
 		}
-		if len(j.totals) > 0 {
-			if err := r.deps.Usage.Publish(ctx, r.cfg.Partition, j.totals); err != nil {
-				// They are absolute: the next publication has all that changed since the last that arrived.
-				r.deps.Log.WarnContext(ctx, "usage totals not published", slog.Int("partition", r.cfg.Partition), slog.Any("error", err))
-			} else {
-				r.published.Store(j.usageTo)
-			}
+		if err := r.publish(ctx, j); err != nil {
+			return err
 		}
 		if j.snapshot == nil {
 			continue
@@ -521,6 +472,25 @@ func (r *Runner) finish(ctx context.Context) error {
 		r.bytes.Store(int64(len(j.snapshot)))
 		close(j.saved)
 	}
+	return nil
+}
+
+// publish sends a range's totals. They are absolute: after a failure the next publication has all that changed since the
+// last that arrived, except what the state forgot, which is sent until it arrives.
+func (r *Runner) publish(ctx context.Context, j *job) error {
+	if len(j.totals) == 0 {
+		return nil
+	}
+	try := func() error { return r.deps.Usage.Publish(ctx, r.cfg.Partition, j.totals) }
+	if len(j.out.Totals) > 0 {
+		if err := r.persist(ctx, "usage totals", try); err != nil {
+			return err
+		}
+	} else if err := try(); err != nil {
+		r.deps.Log.WarnContext(ctx, "usage totals not published", slog.Int("partition", r.cfg.Partition), slog.Any("error", err))
+		return nil
+	}
+	r.published.Store(j.usageTo)
 	return nil
 }
 

@@ -106,8 +106,8 @@ func (w *world) DropCheckpoint(_ context.Context, _ int, position uint64) error 
 	return w.call(func() { delete(w.points, position) })
 }
 
-func (w *world) SweepCheckpoints(_ context.Context, _ int, but uint64) error {
-	maps.DeleteFunc(w.points, func(position uint64, _ []byte) bool { return position != but })
+func (w *world) SweepCheckpoints(_ context.Context, _ int, below uint64) error {
+	maps.DeleteFunc(w.points, func(position uint64, _ []byte) bool { return position < below })
 	return nil
 }
 

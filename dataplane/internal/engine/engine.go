@@ -63,9 +63,12 @@ type State struct {
 	options Options
 	// position is the sequence of the last frame.
 	position uint64
-	// logTime is the newest time of the log, Unix nanoseconds.
-	logTime int64
-	// tick is the second of the log's time up to which devices were swept.
+	// logTime is the newest time of the log, Unix nanoseconds; lastTime is that of the last frame.
+	logTime, lastTime int64
+	// pulse goes on with the log's time and does not stand still when the log's clock was set back: it measures how long
+	// a window is open. It is the log's time as long as that clock was never set back.
+	pulse int64
+	// tick is the second of the pulse up to which devices were swept.
 	tick int64
 	// devices and tenants are in order of their first event: the order of everything that the engine puts out.
 	devices []*device
@@ -135,6 +138,12 @@ func (s *State) Step(f Frame, out *Outputs) {
 	}
 	s.position = f.Sequence
 	s.logTime = max(s.logTime, f.Time)
+	if s.lastTime != 0 {
+		s.pulse += max(0, f.Time-s.lastTime)
+	} else {
+		s.pulse = f.Time
+	}
+	s.lastTime = f.Time
 	out.Frames++
 	out.Through = f.Sequence
 	s.sweep(out)
@@ -147,7 +156,7 @@ func (s *State) event(e *telemetry.Event, index uint32, out *Outputs) {
 	d := s.device(e)
 	d.seen = s.logTime
 	rows := d.tenant.rowsIn(out)
-	count := d.tenant.hour(s.hourOf(e.Received))
+	count := d.tenant.hour(s.hourOf(e.Received), out)
 	count.version = s.position
 	out.Events++
 	switch d.verdict(e, s.position) {

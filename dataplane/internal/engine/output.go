@@ -34,6 +34,8 @@ type Outputs struct {
 	Tenants []*Rows
 	// Frames and Events count what was taken, Duplicates and DeadLetters what of it was not stored as events.
 	Frames, Events, Duplicates, DeadLetters int
+	// Totals are those of hours that the state forgot: no later call of Usage has them.
+	Totals []Total
 	// EarlyWindows counts windows written early because a tenant was over its budget of open windows.
 	EarlyWindows int
 }

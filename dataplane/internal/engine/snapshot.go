@@ -17,8 +17,10 @@ import (
 // layout gets a new version, and the old one stays readable for one release.
 const (
 	snapshotMagic   = "MWS"
-	snapshotVersion = 3
-	// In version 2 tenants have no limits of their own, in version 1 summaries have no Squares besides.
+	snapshotVersion = 4
+	// In version 3 there is no pulse but the log's time, in version 2 tenants have no limits of their own, in version 1
+	// summaries have no Squares besides.
+	snapshotWithoutPulse   = 3
 	snapshotWithoutLimits  = 2
 	snapshotWithoutSquares = 1
 )
@@ -41,6 +43,8 @@ func (s *State) Encode(buf []byte) []byte {
 	}
 	w.uint(s.position)
 	w.int(s.logTime)
+	w.int(s.lastTime)
+	w.int(s.pulse)
 	w.int(s.tick)
 	numbers := make(map[*tenant]uint64, len(s.tenants))
 	w.uint(uint64(len(s.tenants)))
@@ -148,18 +152,22 @@ func Decode(data []byte) (*State, error) {
 		return nil, fmt.Errorf("%d bytes do not begin with a snapshot's header: %w", len(data), ErrSnapshot)
 	}
 	version := data[len(snapshotMagic)]
-	if v := version; v != snapshotVersion && v != snapshotWithoutLimits && v != snapshotWithoutSquares {
-		return nil, fmt.Errorf("snapshot version %d, this program reads %d: %w", v, snapshotVersion, ErrSnapshot)
+	if version < snapshotWithoutSquares || version > snapshotVersion {
+		return nil, fmt.Errorf("snapshot version %d, this program reads up to %d: %w", version, snapshotVersion, ErrSnapshot)
 	}
 	if crc32.Checksum(data[:end], castagnoli) != binary.LittleEndian.Uint32(data[end:]) {
 		return nil, fmt.Errorf("checksum of %d bytes: %w", len(data), ErrSnapshot)
 	}
 	r := reader{data: data[len(snapshotMagic)+1 : end], squares: version != snapshotWithoutSquares}
 	s := New(Options{Measurements: int(r.uint()), OpenAccumulators: int(r.uint())})
-	if version == snapshotVersion {
+	if version > snapshotWithoutLimits {
 		s.options.TenantMeasurements = r.limits()
 	}
-	s.position, s.logTime, s.tick = r.uint(), r.int(), r.int()
+	s.position, s.logTime = r.uint(), r.int()
+	if s.lastTime, s.pulse = s.logTime, s.logTime; version > snapshotWithoutPulse {
+		s.lastTime, s.pulse = r.int(), r.int()
+	}
+	s.tick = r.int()
 	for range r.count() {
 		t := r.tenant(s)
 		s.tenants = append(s.tenants, t)

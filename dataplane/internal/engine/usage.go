@@ -63,8 +63,9 @@ func (s *State) hourOf(received int64) int64 {
 	return received / int64(time.Hour) * int64(time.Hour/time.Second)
 }
 
-// hour finds or adds the tenant's count, newest last, and forgets old ones.
-func (t *tenant) hour(start int64) *hour {
+// hour finds or adds the tenant's count, newest last, and forgets old ones, whose last word goes to out: the log's time may
+// have jumped, so that nobody asked for their totals since they changed.
+func (t *tenant) hour(start int64, out *Outputs) *hour {
 	for i := len(t.hours) - 1; i >= 0; i-- {
 		if t.hours[i].start == start {
 			return &t.hours[i]
@@ -75,6 +76,7 @@ func (t *tenant) hour(start int64) *hour {
 	oldest := t.hours[len(t.hours)-1].start - int64(keepHours/time.Second)
 	drop := 0
 	for drop < at && t.hours[drop].start < oldest {
+		out.Totals = append(out.Totals, t.total(t.hours[drop]))
 		drop++
 	}
 	t.hours = slices.Delete(t.hours, 0, drop)
@@ -87,9 +89,13 @@ func (s *State) Usage(since uint64) []Total {
 	for _, t := range s.tenants {
 		for _, h := range t.hours {
 			if h.version > since {
-				totals = append(totals, Total{Tenant: t.id, Hour: h.start, Version: h.version, Values: h.meters})
+				totals = append(totals, t.total(h))
 			}
 		}
 	}
 	return totals
+}
+
+func (t *tenant) total(h hour) Total {
+	return Total{Tenant: t.id, Hour: h.start, Version: h.version, Values: h.meters}
 }

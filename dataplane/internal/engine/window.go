@@ -68,7 +68,7 @@ type window struct {
 	// start is in Unix seconds.
 	start   int64
 	segment uint64
-	// touched is the log's time of the last value.
+	// touched is the pulse at the last value.
 	touched   int64
 	dirty     bool
 	summaries []Summary
@@ -85,7 +85,7 @@ func (s *State) observe(d *device, e *telemetry.Event, index uint32, out *Output
 	for i, at := range d.shape {
 		w.summaries[at].add(e.Values[i], e.Time)
 	}
-	w.touched = s.logTime
+	w.touched = s.pulse
 	if !w.dirty {
 		w.dirty = true
 		s.dirty++
@@ -175,7 +175,7 @@ func (s *State) reserve(d *device, keep *window, need int, index uint32, out *Ou
 // sweep puts out the windows of the devices whose turn it is by the log's time, and closes those that are complete.
 // Tenants take turns by the second, and those with a large fleet take several, so that its rows are spread.
 func (s *State) sweep(out *Outputs) {
-	now := s.logTime / int64(time.Second)
+	now := s.pulse / int64(time.Second)
 	if now == s.tick {
 		return
 	}
@@ -203,7 +203,7 @@ func (s *State) sweepDevice(d *device, out *Outputs) {
 	for i := len(d.windows) - 1; i >= 0; i-- {
 		w := d.windows[i]
 		s.put(d, w, s.position<<indexBits, out)
-		idle := time.Duration(s.logTime - w.touched)
+		idle := time.Duration(s.pulse - w.touched)
 		complete := w.start+int64((Width+Lateness)/time.Second) <= d.watermark/int64(time.Second)
 		if idle >= idleWindow || complete && idle >= sweepSeconds*time.Second {
 			s.close(d, i)

@@ -59,3 +59,18 @@ func TestASnapshotOfTheVersionBeforeIsRead(t *testing.T) {
 		t.Errorf("encoded again: %v", err)
 	}
 }
+
+func TestASnapshotWithoutPulseIsRead(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("testdata/snapshot-2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Decode(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Devices() != 1 || s.Position() != 10 || s.pulse != s.logTime || s.devices[0].windows[0].summaries[0].Count != 10 {
+		t.Fatalf("%d devices at %d, pulse %d of %d", s.Devices(), s.Position(), s.pulse, s.logTime)
+	}
+}

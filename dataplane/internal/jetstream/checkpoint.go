@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -59,8 +60,9 @@ func (o *Objects) DropCheckpoint(ctx context.Context, partition int, position ui
 	return nil
 }
 
-// SweepCheckpoints forgets all checkpoints of a partition but that of one position.
-func (o *Objects) SweepCheckpoints(ctx context.Context, partition int, but uint64) error {
+// SweepCheckpoints forgets all checkpoints of a partition below a position. Those above stay, although nothing names them: a
+// later owner stores one of the same position, which a deletion that is slow to arrive must not hit.
+func (o *Objects) SweepCheckpoints(ctx context.Context, partition int, below uint64) error {
 	infos, err := o.store.List(ctx)
 	if errors.Is(err, jetstream.ErrNoObjectsFound) {
 		return nil
@@ -69,7 +71,11 @@ func (o *Objects) SweepCheckpoints(ctx context.Context, partition int, but uint6
 		return fmt.Errorf("list checkpoints of partition %d: %w", partition, err)
 	}
 	for _, info := range infos {
-		if !strings.HasPrefix(info.Name, subject.CommitKey(partition)+"/") || info.Name == checkpointName(partition, but) {
+		text, ok := strings.CutPrefix(info.Name, subject.CommitKey(partition)+"/")
+		if !ok {
+			continue
+		}
+		if position, err := strconv.ParseUint(text, 10, 64); err != nil || position >= below {
 			continue
 		}
 		if err := o.store.Delete(ctx, info.Name); err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {

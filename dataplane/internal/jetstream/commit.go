@@ -12,12 +12,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/millwright-io/millwright/dataplane/internal/commit"
 	logv1 "github.com/millwright-io/millwright/proto/gen/millwright/log/v1"
 	"github.com/millwright-io/millwright/proto/subject"
 )
-
-// ErrFenced says that another process writes commits of the partition.
-var ErrFenced = errors.New("another process works on this partition")
 
 // Commits keeps, a partition, where its log was cut since the last checkpoint. One process writes a partition at a time;
 // a second one is found out by the entry's revision.
@@ -125,7 +123,7 @@ func (c *Commits) Lowest(ctx context.Context, partitions int) (uint64, error) {
 	return lowest, nil
 }
 
-// Save records the ends durably. It fails with ErrFenced when another process saved since.
+// Save records the ends durably. It fails with commit.ErrFenced when another process saved since.
 func (c *Commits) Save(ctx context.Context, partition int, checkpoint uint64, ends []uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -151,7 +149,7 @@ func (c *Commits) Save(ctx context.Context, partition int, checkpoint uint64, en
 	if getErr != nil {
 		return fmt.Errorf("save commits of partition %d: %w", partition, getErr)
 	}
-	return fmt.Errorf("save commits of partition %d: %w", partition, ErrFenced)
+	return fmt.Errorf("save commits of partition %d: %w", partition, commit.ErrFenced)
 }
 
 func isWrongRevision(err error) bool {

@@ -202,8 +202,8 @@ func (p *Publisher) try(ctx context.Context, msg *nats.Msg, id string) error {
 	// A stop lets the try at hand come to its end.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.Timeout)
 	defer cancel()
-	msg.Header = nil
-	_, err := p.js.PublishMsg(ctx, msg, jetstream.WithMsgID(id), jetstream.WithRetryAttempts(0))
+	msg.Header = nats.Header{jetstream.MsgIDHeader: {id}}
+	_, err := p.js.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
 	return err
 }
 
