@@ -8,6 +8,7 @@ require (
 	github.com/millwright-io/millwright/proto v0.0.0
 	github.com/millwright-io/millwright/tenancy v0.0.0
 	github.com/nats-io/nats.go v1.55.0
+	github.com/shopspring/decimal v1.5.0
 	google.golang.org/protobuf v1.36.12
 )
 
@@ -36,7 +37,6 @@ require (
 	github.com/pressly/goose/v3 v3.29.0 // indirect
 	github.com/segmentio/asm v1.2.1 // indirect
 	github.com/sethvargo/go-retry v0.5.0 // indirect
-	github.com/shopspring/decimal v1.5.0 // indirect
 	go.opentelemetry.io/otel v1.47.0 // indirect
 	go.opentelemetry.io/otel/trace v1.47.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
