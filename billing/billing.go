@@ -3,6 +3,7 @@
 package billing
 
 import (
+	"slices"
 	"time"
 
 	"github.com/millwright-io/millwright/tenancy"
@@ -20,15 +21,13 @@ const (
 	MeterBytes       Meter = "bytes"
 )
 
-// Valid reports whether m is one of the meters.
-func (m Meter) Valid() bool {
-	switch m {
-	case MeterEvents, MeterPoints, MeterDuplicates, MeterDeadLetters, MeterBytes:
-		return true
-	default:
-		return false
-	}
+// Meters are all of them.
+func Meters() []Meter {
+	return []Meter{MeterEvents, MeterPoints, MeterDuplicates, MeterDeadLetters, MeterBytes}
 }
+
+// Valid reports whether m is one of the meters.
+func (m Meter) Valid() bool { return slices.Contains(Meters(), m) }
 
 // Total is an absolute count. A higher version of the same tenant, cell, partition, hour and meter replaces a lower one.
 type Total struct {
@@ -61,6 +60,24 @@ func (h *Hour) Add(m Meter, value uint64) {
 		h.DeadLetters += value
 	case MeterBytes:
 		h.Bytes += value
+	}
+}
+
+// Of is the value of a meter.
+func (h Hour) Of(m Meter) uint64 {
+	switch m {
+	case MeterEvents:
+		return h.Events
+	case MeterPoints:
+		return h.Points
+	case MeterDuplicates:
+		return h.Duplicates
+	case MeterDeadLetters:
+		return h.DeadLetters
+	case MeterBytes:
+		return h.Bytes
+	default:
+		return 0
 	}
 }
 
