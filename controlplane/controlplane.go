@@ -19,6 +19,7 @@ import (
 	"github.com/millwright-io/millwright/billing/collect"
 	billingnats "github.com/millwright-io/millwright/billing/nats"
 	billingpostgres "github.com/millwright-io/millwright/billing/postgres"
+	"github.com/millwright-io/millwright/billing/price"
 	"github.com/millwright-io/millwright/controlplane/internal/authority"
 	"github.com/millwright-io/millwright/controlplane/internal/bulk"
 	"github.com/millwright-io/millwright/controlplane/internal/caller"
@@ -59,6 +60,7 @@ type App struct {
 	store   *postgres.Store
 	nats    *nats.Conn
 	limiter *ratelimit.Limiter
+	books   price.Books
 	vault   *authority.Vault
 	keys    *authority.Authority
 
@@ -102,6 +104,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	}()
 	cells, err := cfg.cells()
 	if err != nil {
+		return nil, err
+	}
+	if a.books, err = price.Load(); err != nil {
 		return nil, err
 	}
 	if err := a.openStore(ctx); err != nil {

@@ -6,11 +6,10 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
-	billingpostgres "github.com/millwright-io/millwright/billing/postgres"
-	billingrpc "github.com/millwright-io/millwright/billing/rpc"
 	"github.com/millwright-io/millwright/controlplane/internal/audit"
 	"github.com/millwright-io/millwright/controlplane/internal/device"
 	"github.com/millwright-io/millwright/controlplane/internal/devicetype"
@@ -35,7 +34,6 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/platform/v1/platformv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/role/v1/rolev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
-	"github.com/millwright-io/millwright/proto/gen/millwright/usage/v1/usagev1connect"
 	"github.com/millwright-io/millwright/tenancy"
 	"github.com/millwright-io/millwright/tenancy/casbin"
 	"github.com/millwright-io/millwright/tenancy/ory"
@@ -161,9 +159,7 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 	limitPath, limitHandler := limitv1connect.NewLimitServiceHandler(&rpc.Limits{Limits: limit.NewService(a.store, a.now)}, c.Options()...)
 	certificatePath, certificateHandler := certificatev1connect.NewCertificateServiceHandler(a.certificatesRPC(), c.Options()...)
 	auditPath, auditHandler := auditv1connect.NewAuditServiceHandler(&rpc.Audit{Log: a.store}, c.Options()...)
-	usagePath, usageHandler := usagev1connect.NewUsageServiceHandler(
-		billingrpc.New(billingpostgres.New(a.store.Pool()), plans{tenants}, a.now), c.Options()...)
-	return append(a.fleet(c, devices), []chain.Service{
+	return slices.Concat(a.fleet(c, devices), a.billing(c, where, tenants), []chain.Service{
 		{Path: auditPath, Handler: auditHandler},
 		{Path: cellPath, Handler: cellHandler},
 		{Path: platformPath, Handler: platformHandler},
@@ -175,17 +171,8 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 		{Path: typePath, Handler: typeHandler},
 		{Path: certificatePath, Handler: certificateHandler},
 		{Path: facilityPath, Handler: facilityHandler},
-		{Path: usagePath, Handler: usageHandler},
 		{Path: limitPath, Handler: limitHandler},
-	}...)
-}
-
-// plans tells the ledger's API what a tenant's plan includes.
-type plans struct{ tenants *tenant.Service }
-
-func (p plans) Plan(ctx context.Context, id tenancy.ID) (string, int64, error) {
-	t, err := p.tenants.Get(ctx, id)
-	return t.Plan, t.Limits.EventsPerDay, err
+	})
 }
 
 // limit counts a request against the share of its tenant, or of the person who has none yet.

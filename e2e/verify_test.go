@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/millwright-io/millwright/e2e/stack"
+	invoicev1 "github.com/millwright-io/millwright/proto/gen/millwright/invoice/v1"
 	usagev1 "github.com/millwright-io/millwright/proto/gen/millwright/usage/v1"
 )
 
@@ -79,8 +80,24 @@ func usageEqualsStored(t *testing.T, s *stack.Stack) {
 		if events == 0 {
 			return fmt.Errorf("nothing was counted")
 		}
-		return nil
+		return billed(s, events, points)
 	})
+}
+
+// billed compares the quantities of the month's bill, in which the whole of a test is.
+func billed(s *stack.Stack, events, points uint64) error {
+	draft, err := s.Invoices(s.Demo.APIKey).GetDraft(context.Background(), &invoicev1.GetDraftRequest{})
+	if err != nil {
+		return err
+	}
+	quantities := make(map[string]uint64)
+	for _, l := range draft.GetBill().GetLines() {
+		quantities[l.GetMeter()] += l.GetQuantity()
+	}
+	if quantities["events"] != events || quantities["points"] != points {
+		return fmt.Errorf("the bill has %d events and %d points, the ledger %d and %d", quantities["events"], quantities["points"], events, points)
+	}
+	return nil
 }
 
 var unbroken = regexp.MustCompile(`^entries (\d+), broken 0, last hash ([0-9a-f]{64})\n$`)

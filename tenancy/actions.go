@@ -56,13 +56,14 @@ const (
 	ActionDeadLettersWrite Action = "dead_letters.write"
 	ActionStoreRead        Action = "store.read"
 	ActionUsageRead        Action = "usage.read"
+	ActionInvoicesRead     Action = "invoices.read"
 )
 
 // wholeTenant are the actions that a caller who is confined to facilities may not do, whatever the role.
 var wholeTenant = []Action{
 	ActionTenantWrite, ActionTenantOwn, ActionMembersRead, ActionMembersWrite, ActionRolesWrite, ActionKeysRead, ActionKeysWrite, ActionAuditRead, ActionStoreRead,
 	ActionDeviceTypesWrite, ActionFacilitiesWrite, ActionGroupsWrite,
-	ActionProvisioningRead, ActionProvisioningWrite,
+	ActionProvisioningRead, ActionProvisioningWrite, ActionInvoicesRead,
 }
 
 // account are what every signed-in person may do, in no tenant.
@@ -221,6 +222,8 @@ var procedures = map[string]Action{
 	"/millwright.deadletter.v1.DeadLetterService/Discard":    ActionDeadLettersWrite,
 
 	"/millwright.usage.v1.UsageService/Get": ActionUsageRead,
+
+	"/millwright.invoice.v1.InvoiceService/GetDraft": ActionInvoicesRead,
 
 	"/millwright.limit.v1.LimitService/List":           ActionUsageRead,
 	"/millwright.limit.v1.LimitService/History":        ActionUsageRead,

@@ -14,6 +14,7 @@ import (
 	devicetypev1 "github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1"
 	facilityv1 "github.com/millwright-io/millwright/proto/gen/millwright/facility/v1"
 	groupv1 "github.com/millwright-io/millwright/proto/gen/millwright/group/v1"
+	invoicev1 "github.com/millwright-io/millwright/proto/gen/millwright/invoice/v1"
 	jobv1 "github.com/millwright-io/millwright/proto/gen/millwright/job/v1"
 	keyv1 "github.com/millwright-io/millwright/proto/gen/millwright/key/v1"
 	limitv1 "github.com/millwright-io/millwright/proto/gen/millwright/limit/v1"
@@ -33,7 +34,7 @@ func TestEveryProcedureHasAnAction(t *testing.T) {
 		keyv1.File_millwright_key_v1_key_proto, rolev1.File_millwright_role_v1_role_proto, facilityv1.File_millwright_facility_v1_facility_proto,
 		memberv1.File_millwright_member_v1_member_proto, telemetryv1.File_millwright_telemetry_v1_telemetry_proto, usagev1.File_millwright_usage_v1_usage_proto,
 		jobv1.File_millwright_job_v1_job_proto, groupv1.File_millwright_group_v1_group_proto, devicev1.File_millwright_device_v1_gateway_proto, devicev1.File_millwright_device_v1_bulk_proto,
-		limitv1.File_millwright_limit_v1_limit_proto, deadletterv1.File_millwright_deadletter_v1_deadletter_proto,
+		limitv1.File_millwright_limit_v1_limit_proto, invoicev1.File_millwright_invoice_v1_invoice_proto, deadletterv1.File_millwright_deadletter_v1_deadletter_proto,
 	}
 	count := 0
 	for _, f := range files {

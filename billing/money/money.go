@@ -33,6 +33,9 @@ func (c Currency) Valid() bool {
 	return ok
 }
 
+// Digits is how many digits an amount has after the point.
+func (c Currency) Digits() uint32 { return uint32(digits[c]) } //nolint:gosec // none is negative
+
 // Amount is a number of minor units: 1250 is EUR 12.50 and JPY 1250.
 type Amount int64
 

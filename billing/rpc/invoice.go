@@ -32,7 +32,7 @@ func (s *Invoices) GetDraft(ctx context.Context, _ *invoicev1.GetDraftRequest) (
 
 func billToProto(b rating.Bill, period rating.Period, c money.Currency) *invoicev1.Bill {
 	out := &invoicev1.Bill{
-		Start: timestamppb.New(period.Start), End: timestamppb.New(period.End), Currency: string(c),
+		Start: timestamppb.New(period.Start), End: timestamppb.New(period.End), Currency: string(c), CurrencyDigits: c.Digits(),
 		SubtotalMinor: int64(b.Subtotal), TaxMinor: int64(b.Tax), TotalMinor: int64(b.Total),
 	}
 	for _, l := range b.Lines {

@@ -31,6 +31,7 @@ export const paths = {
   deviceType: ({ type }: { type: string }) => `/device-types/${segment(type)}`,
   facilities: () => "/facilities",
   usage: () => "/usage",
+  bill: () => "/bill",
   operatorCells: () => "/operator",
   operatorTenants: () => "/operator/organisations",
   operatorFlags: () => "/operator/flags",

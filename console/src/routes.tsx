@@ -60,6 +60,7 @@ export const routes: RouteObject[] = [
           { path: "/device-types/:type", lazy: page(() => import("./pages/DeviceTypePage")) },
           { path: "/facilities", lazy: page(() => import("./pages/FacilitiesPage")) },
           { path: "/usage", lazy: page(() => import("./pages/UsagePage")) },
+          { path: "/bill", lazy: page(() => import("./pages/BillPage")) },
           {
             path: "/settings",
             element: <SettingsLayout />,

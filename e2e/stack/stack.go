@@ -28,6 +28,7 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/deadletter/v1/deadletterv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/facility/v1/facilityv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/invoice/v1/invoicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/key/v1/keyv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/role/v1/rolev1connect"
@@ -324,6 +325,11 @@ func (s *Stack) DeadLetters(secret string) deadletterv1connect.DeadLetterService
 // Usage is a client of the ledger.
 func (s *Stack) Usage(secret string) usagev1connect.UsageServiceClient {
 	return usagev1connect.NewUsageServiceClient(http.DefaultClient, s.Demo.ControlURL, Bearer(secret))
+}
+
+// Invoices is a client of the ledger.
+func (s *Stack) Invoices(secret string) invoicev1connect.InvoiceServiceClient {
+	return invoicev1connect.NewInvoiceServiceClient(http.DefaultClient, s.Demo.ControlURL, Bearer(secret))
 }
 
 // DeviceHTTP is an HTTP client with a device's certificate from dir (cert.pem, key.pem, ca.pem).

@@ -24,6 +24,7 @@ var matrix = map[tenancy.Action][]tenancy.Role{
 	tenancy.ActionJobsRead: {owner, admin, operator, maintenance}, tenancy.ActionJobsWrite: {owner, admin, operator, maintenance},
 	tenancy.ActionGroupsRead: {owner, admin, operator, maintenance, quality, viewer}, tenancy.ActionGroupsWrite: {owner, admin},
 	tenancy.ActionTenantOwn: {owner}, tenancy.ActionDeviceTypesWrite: {owner, admin}, tenancy.ActionFacilitiesWrite: {owner, admin},
+	tenancy.ActionInvoicesRead:     {owner, admin, finance},
 	tenancy.ActionProvisioningRead: {owner, admin}, tenancy.ActionProvisioningWrite: {owner, admin},
 }
 

@@ -62,6 +62,7 @@ export const actionWords = {
   "dead_letters.write": "Replay and discard refused messages",
   "store.read": "Query the ClickHouse database",
   "usage.read": "See usage",
+  "invoices.read": "See bills",
 } as const;
 
 export type Action = keyof typeof actionWords;

@@ -1,5 +1,6 @@
 /** Usage: how much was stored today, against the plan, and when. */
 import { useState } from "react";
+import { Link } from "react-router";
 import { explain } from "../api/errors";
 import { useUsage, type Hour } from "../api/usage";
 import { BarChart } from "../charts/BarChart";
@@ -8,7 +9,10 @@ import { formatBytes, formatCompact, formatCount, formatPercent } from "../forma
 import { day, formatClock, formatHour, hour } from "../format/time";
 import { useNow } from "../hooks/useNow";
 import { useTitle } from "../hooks/useTitle";
+import { useSession } from "../hooks/useSession";
 import { useWidth } from "../hooks/useWidth";
+import { paths } from "../paths";
+import { buttonClass } from "../ui/Button";
 import { Page } from "../ui/Page";
 import { Panel } from "../ui/Panel";
 import { Segmented } from "../ui/Segmented";
@@ -29,13 +33,24 @@ export default function UsagePage() {
   const { data, error, refetch } = useUsage(end - spans[span], end);
   const [ref, width] = useWidth(900);
   useTitle("Usage");
+  const { actions } = useSession();
 
   const hours = data?.hours ?? [];
   const daily = span !== "24h";
   const bins = daily ? byDay(hours) : byHour(hours);
   const total = hours.reduce((sum, h) => sum + h.events, 0n);
   return (
-    <Page title="Usage" note={data?.plan ? `Plan: ${data.plan}. Days are UTC days.` : "What was stored, and what it counts for"}>
+    <Page
+      title="Usage"
+      note={data?.plan ? `Plan: ${data.plan}. Days are UTC days.` : "What was stored, and what it counts for"}
+      actions={
+        actions.has("invoices.read") && (
+          <Link to={paths.bill()} className={buttonClass()}>
+            This month's bill
+          </Link>
+        )
+      }
+    >
       {error && <ErrorPanel {...explain(error)} onRetry={refetch} />}
       {!data && !error && (
         <Panel>

@@ -22,9 +22,14 @@ import (
 
 // Commands returns the verbs.
 func Commands() []command.Command {
-	return slices.Concat(tenantCommands(), deviceCommands(), deviceTypeCommands(), facilityCommands(), certificateCommands(), inventoryCommands(), keyCommands(), memberCommands(), auditCommands(), groupCommands(), jobCommands(), cellCommands(), platformCommands(), tokenKeyCommands(),
-		usageCommands(), quotaCommands(), telemetryCommands(), deadLetterCommands(),
-		accountCommands(), roleCommands(), loginCommands(), operatorCommands())
+	return slices.Concat(
+		loginCommands(), tenantCommands(), accountCommands(), memberCommands(), roleCommands(), keyCommands(), auditCommands(),
+		deviceCommands(), deviceTypeCommands(), facilityCommands(), groupCommands(), jobCommands(),
+		certificateCommands(), inventoryCommands(),
+		telemetryCommands(), deadLetterCommands(),
+		usageCommands(), invoiceCommands(), quotaCommands(),
+		cellCommands(), platformCommands(), operatorCommands(), tokenKeyCommands(),
+	)
 }
 
 // call is one use of a verb: the client, and where the answer goes.

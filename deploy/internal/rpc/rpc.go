@@ -24,6 +24,7 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/devicetype/v1/devicetypev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/facility/v1/facilityv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/group/v1/groupv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/invoice/v1/invoicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/job/v1/jobv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/key/v1/keyv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/limit/v1/limitv1connect"
@@ -91,6 +92,7 @@ type Client struct {
 	Bulk     devicev1connect.BulkServiceClient
 	Jobs     jobv1connect.JobServiceClient
 	Usage    usagev1connect.UsageServiceClient
+	Invoices invoicev1connect.InvoiceServiceClient
 	Audit    auditv1connect.AuditServiceClient
 	Members  memberv1connect.MemberServiceClient
 	Cells    cellv1connect.CellServiceClient
@@ -156,6 +158,7 @@ func dial(server string, auth header) (*Client, error) {
 		Bulk:         devicev1connect.NewBulkServiceClient(client, server, option),
 		Jobs:         jobv1connect.NewJobServiceClient(client, server, option),
 		Usage:        usagev1connect.NewUsageServiceClient(client, server, option),
+		Invoices:     invoicev1connect.NewInvoiceServiceClient(client, server, option),
 		Audit:        auditv1connect.NewAuditServiceClient(client, server, option),
 		Members:      memberv1connect.NewMemberServiceClient(client, server, option),
 		Cells:        cellv1connect.NewCellServiceClient(client, server, option),

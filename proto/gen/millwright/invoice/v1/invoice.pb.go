@@ -222,9 +222,11 @@ type Bill struct {
 	SubtotalMinor int64 `protobuf:"varint,5,opt,name=subtotal_minor,json=subtotalMinor,proto3" json:"subtotal_minor,omitempty"`
 	TaxMinor      int64 `protobuf:"varint,6,opt,name=tax_minor,json=taxMinor,proto3" json:"tax_minor,omitempty"`
 	// What is to be paid; never negative.
-	TotalMinor    int64 `protobuf:"varint,7,opt,name=total_minor,json=totalMinor,proto3" json:"total_minor,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TotalMinor int64 `protobuf:"varint,7,opt,name=total_minor,json=totalMinor,proto3" json:"total_minor,omitempty"`
+	// How many digits of an amount are after the point: 2 for cents, 0 for yen.
+	CurrencyDigits uint32 `protobuf:"varint,8,opt,name=currency_digits,json=currencyDigits,proto3" json:"currency_digits,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Bill) Reset() {
@@ -302,6 +304,13 @@ func (x *Bill) GetTaxMinor() int64 {
 func (x *Bill) GetTotalMinor() int64 {
 	if x != nil {
 		return x.TotalMinor
+	}
+	return 0
+}
+
+func (x *Bill) GetCurrencyDigits() uint32 {
+	if x != nil {
+		return x.CurrencyDigits
 	}
 	return 0
 }
@@ -518,7 +527,7 @@ const file_millwright_invoice_v1_invoice_proto_rawDesc = "" +
 	"\bforecast\x18\x02 \x01(\v2\x1b.millwright.invoice.v1.BillR\bforecast\x12\x1d\n" +
 	"\n" +
 	"price_book\x18\x03 \x01(\tR\tpriceBook\x12\x1c\n" +
-	"\tcollected\x18\x04 \x01(\bR\tcollected\"\x9a\x02\n" +
+	"\tcollected\x18\x04 \x01(\bR\tcollected\"\xc3\x02\n" +
 	"\x04Bill\x120\n" +
 	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
 	"\x03end\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x03end\x12\x1a\n" +
@@ -527,7 +536,8 @@ const file_millwright_invoice_v1_invoice_proto_rawDesc = "" +
 	"\x0esubtotal_minor\x18\x05 \x01(\x03R\rsubtotalMinor\x12\x1b\n" +
 	"\ttax_minor\x18\x06 \x01(\x03R\btaxMinor\x12\x1f\n" +
 	"\vtotal_minor\x18\a \x01(\x03R\n" +
-	"totalMinor\"\x87\x03\n" +
+	"totalMinor\x12'\n" +
+	"\x0fcurrency_digits\x18\b \x01(\rR\x0ecurrencyDigits\"\x87\x03\n" +
 	"\x04Line\x123\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1f.millwright.invoice.v1.LineKindR\x04kind\x120\n" +
 	"\x05start\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
