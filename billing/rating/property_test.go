@@ -19,7 +19,7 @@ import (
 // says how many.
 func TestPropertiesOfRating(t *testing.T) {
 	t.Parallel()
-	cases := 50_000
+	cases := 20_000
 	if text := os.Getenv("MILLWRIGHT_RATING_CASES"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
