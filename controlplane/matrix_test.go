@@ -51,7 +51,7 @@ var reaches = map[string]reach{
 	"platform.v1.PlatformService/ListTokenKeys": platformWide, "platform.v1.PlatformService/RetireTokenKey": platformWide, "platform.v1.PlatformService/ListAudit": platformWide, "limit.v1.LimitService/ListTenant": platformWide, "limit.v1.LimitService/SetOverride": platformWide,
 	"limit.v1.LimitService/RemoveOverride": platformWide,
 
-	"tenant.v1.TenantService/UpdateSettings": whole, "tenant.v1.TenantService/TransferOwnership": whole, "tenant.v1.TenantService/Delete": whole,
+	"invoice.v1.InvoiceService/GetDraft": whole, "tenant.v1.TenantService/UpdateSettings": whole, "tenant.v1.TenantService/TransferOwnership": whole, "tenant.v1.TenantService/Delete": whole,
 	"tenant.v1.TenantService/CancelDeletion": whole, "tenant.v1.TenantService/RequireSecondFactor": whole,
 	"key.v1.KeyService/Create": whole, "key.v1.KeyService/List": whole, "key.v1.KeyService/Rotate": whole, "key.v1.KeyService/Revoke": whole,
 	"key.v1.KeyService/CreateServiceAccount": whole, "key.v1.KeyService/ListServiceAccounts": whole, "key.v1.KeyService/UpdateServiceAccount": whole,
