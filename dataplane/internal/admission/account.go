@@ -62,12 +62,12 @@ func (a *account) reserve(now time.Time, device string, n int64, most time.Durat
 		return 0, err
 	}
 	if m.own.size.rate > 0 {
-		m.own.take(n)
+		m.own.take(now, n, 0)
 	}
 	for _, g := range m.groups {
-		g.take(n)
+		g.take(now, n, wait)
 	}
-	a.tenant.take(n)
+	a.tenant.take(now, n, wait)
 	return wait, nil
 }
 

@@ -36,6 +36,8 @@ type pool struct {
 	asked, before int64
 
 	whole whole
+	// held are the events that were reserved for later.
+	held held
 }
 
 func newPool(now time.Time, limit, scope string, s size) *pool {
@@ -105,9 +107,13 @@ func (p *pool) look(now time.Time, most time.Duration) error {
 	return p.refusal(wait - most)
 }
 
-func (p *pool) take(n int64) {
+// take takes n events that are used after a wait.
+func (p *pool) take(now time.Time, n int64, wait time.Duration) {
 	p.used += n
 	p.level -= n * unit
+	if wait > 0 {
+		p.held.add(now, wait, n)
+	}
 }
 
 func (p *pool) count(now time.Time, n int64) {

@@ -37,6 +37,8 @@ type PoolReport struct {
 	Demand float64
 	// Left is what it believes to be left of the whole, in units.
 	Left int64
+	// Held is how many of the admitted events wait for their time, see ReserveN.
+	Held int64
 }
 
 // Bus carries reports between the processes of a cell.
@@ -59,6 +61,8 @@ type peer struct {
 	// afresh: its totals are taken over without a charge, because nothing was heard of anybody for a while and what was
 	// admitted meanwhile came out of each process's own part.
 	afresh bool
+	// returned: it was silent for a lease, and what it held went back into the pools.
+	returned bool
 }
 
 type peerPool struct {
@@ -150,6 +154,10 @@ func (s *Sharer) receive(r Report) {
 		s.peers[r.Process] = p
 	}
 	p.heard = now
+	if p.returned { // it was asleep: what it held is used after all
+		p.returned = false
+		s.giveBack(now, p, -1)
+	}
 	for _, pr := range r.Pools {
 		k := poolKey{pr.Tenant, pr.Group}
 		before, known := p.pools[k]
@@ -190,6 +198,27 @@ func (s *Sharer) charge(now time.Time, k poolKey, pr PoolReport, events int64, a
 	}
 }
 
+// giveBack puts what a silent process held into the pools, or with a sign of -1 takes it out again. Nobody will use it: those it was held
+// for were told nothing and send again.
+func (s *Sharer) giveBack(now time.Time, p *peer, sign int64) {
+	for k, pr := range p.pools {
+		if pr.Held <= 0 {
+			continue
+		}
+		s.limiter.mu.RLock()
+		a := s.limiter.accounts[k.tenant]
+		s.limiter.mu.RUnlock()
+		if a == nil {
+			continue
+		}
+		a.mu.Lock()
+		if pool := a.pool(k.group); pool != nil && pool.whole.heard {
+			pool.charge(now, -sign*min(pr.Held, pool.size.rate*heldSeconds))
+		}
+		a.mu.Unlock()
+	}
+}
+
 // Divide measures what is asked for here, tells the others and takes the part that this makes. Run calls it.
 func (s *Sharer) Divide() {
 	now := s.now()
@@ -212,6 +241,12 @@ func (s *Sharer) Divide() {
 			p.heard = now // they are where they were: they had a part all the time
 		}
 		live = s.live(now)
+	}
+	for _, p := range s.peers {
+		if !s.frozen && !p.returned && now.Sub(p.heard) >= lease {
+			p.returned = true
+			s.giveBack(now, p, 1)
+		}
 	}
 	report := Report{Process: s.process}
 	for _, a := range s.limiter.all() {
@@ -252,7 +287,7 @@ func (s *Sharer) divide(now time.Time, a *account, live []*peer) (reports []Pool
 			s.part(now, p, k, live)
 		}
 		if p.whole.demand > 0 {
-			reports = append(reports, PoolReport{Tenant: k.tenant, Group: k.group, Used: p.used, Demand: p.whole.demand, Left: p.whole.level})
+			reports = append(reports, PoolReport{Tenant: k.tenant, Group: k.group, Used: p.used, Demand: p.whole.demand, Left: p.whole.level, Held: p.held.now(now)})
 		}
 	}
 	one(a.tenant, poolKey{a.id, ""})

@@ -41,10 +41,10 @@ func (p *pool) settle(now time.Time) {
 	p.whole.level, p.whole.at, p.whole.charged = p.now(now), now, p.used
 }
 
-// charge takes off what another process admitted.
+// charge takes off what another process admitted; less than nothing is given back.
 func (p *pool) charge(now time.Time, events int64) {
 	p.settle(now)
-	p.whole.level -= events * unit
+	p.whole.level = min(p.whole.level-events*unit, p.size.burst*unit)
 	if p.whole.part >= 1 {
 		p.divide(now, 1)
 	}

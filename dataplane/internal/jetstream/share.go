@@ -43,7 +43,7 @@ func (s *Shares) Send(r admission.Report) error {
 		n := min(len(r.Pools), poolsPerReport)
 		m := &limitv1.Share{Process: r.Process, Leaving: r.Leaving, Pools: make([]*limitv1.PoolShare, 0, n)}
 		for _, p := range r.Pools[:n] {
-			m.Pools = append(m.Pools, &limitv1.PoolShare{TenantId: string(p.Tenant), Group: p.Group, Used: p.Used, Demand: p.Demand, Left: p.Left})
+			m.Pools = append(m.Pools, &limitv1.PoolShare{TenantId: string(p.Tenant), Group: p.Group, Used: p.Used, Demand: p.Demand, Left: p.Left, Held: p.Held})
 		}
 		data, err := proto.Marshal(m)
 		if err != nil {
@@ -93,7 +93,7 @@ func reportFromProto(data []byte) (admission.Report, error) {
 	r := admission.Report{Process: m.GetProcess(), Leaving: m.GetLeaving()}
 	for _, p := range m.GetPools() {
 		r.Pools = append(r.Pools, admission.PoolReport{
-			Tenant: tenancy.ID(p.GetTenantId()), Group: p.GetGroup(), Used: p.GetUsed(), Demand: p.GetDemand(), Left: p.GetLeft(),
+			Tenant: tenancy.ID(p.GetTenantId()), Group: p.GetGroup(), Used: p.GetUsed(), Demand: p.GetDemand(), Left: p.GetLeft(), Held: p.GetHeld(),
 		})
 	}
 	return r, nil

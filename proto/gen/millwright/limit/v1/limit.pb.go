@@ -1466,7 +1466,9 @@ type PoolShare struct {
 	// Events a second that were asked for.
 	Demand float64 `protobuf:"fixed64,4,opt,name=demand,proto3" json:"demand,omitempty"`
 	// What the process believes to be left, in billionths of an event.
-	Left          int64 `protobuf:"zigzag64,5,opt,name=left,proto3" json:"left,omitempty"`
+	Left int64 `protobuf:"zigzag64,5,opt,name=left,proto3" json:"left,omitempty"`
+	// How many of the admitted events wait for their time: if the process dies, they were not sent.
+	Held          int64 `protobuf:"varint,6,opt,name=held,proto3" json:"held,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1532,6 +1534,13 @@ func (x *PoolShare) GetDemand() float64 {
 func (x *PoolShare) GetLeft() int64 {
 	if x != nil {
 		return x.Left
+	}
+	return 0
+}
+
+func (x *PoolShare) GetHeld() int64 {
+	if x != nil {
+		return x.Held
 	}
 	return 0
 }
@@ -1691,13 +1700,14 @@ const file_millwright_limit_v1_limit_proto_rawDesc = "" +
 	"\x05Share\x12\x18\n" +
 	"\aprocess\x18\x01 \x01(\tR\aprocess\x12\x18\n" +
 	"\aleaving\x18\x02 \x01(\bR\aleaving\x124\n" +
-	"\x05pools\x18\x03 \x03(\v2\x1e.millwright.limit.v1.PoolShareR\x05pools\"~\n" +
+	"\x05pools\x18\x03 \x03(\v2\x1e.millwright.limit.v1.PoolShareR\x05pools\"\x92\x01\n" +
 	"\tPoolShare\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\tR\x05group\x12\x12\n" +
 	"\x04used\x18\x03 \x01(\x03R\x04used\x12\x16\n" +
 	"\x06demand\x18\x04 \x01(\x01R\x06demand\x12\x12\n" +
-	"\x04left\x18\x05 \x01(\x12R\x04left\"1\n" +
+	"\x04left\x18\x05 \x01(\x12R\x04left\x12\x12\n" +
+	"\x04held\x18\x06 \x01(\x03R\x04held\"1\n" +
 	"\x03Day\x12\x12\n" +
 	"\x04date\x18\x01 \x01(\x03R\x04date\x12\x16\n" +
 	"\x06events\x18\x02 \x01(\x03R\x06events*\x83\x01\n" +
