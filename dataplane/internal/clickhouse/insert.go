@@ -150,8 +150,9 @@ func Unprepared(err error) bool {
 	return false
 }
 
-// passing are the codes that are the store's trouble and not the insert's: memory, space, load, parts to merge.
-var passing = []int{159, 202, 209, 210, 241, 242, 243, 252, 394}
+// passing are the codes that are the store's trouble and not the insert's: memory, space, load, parts to merge, a server or a
+// table that is read-only, a user who may not log in.
+var passing = []int{159, 164, 202, 209, 210, 241, 242, 243, 252, 394, 516}
 
 // Refused says whether the store itself answered err and would do so again: trying again alone may not help.
 func Refused(err error) bool {

@@ -267,7 +267,7 @@ func (r *Runner) recover(ctx context.Context) error {
 				r.cfg.Partition, kept, id)
 		}
 		if r.state, err = engine.Decode(snapshot); err != nil {
-			return fmt.Errorf("checkpoint of partition %d: %w", r.cfg.Partition, err)
+			return fmt.Errorf("checkpoint %d of partition %d: %w: restore it from a backup; the log holds what came after it", covered, r.cfg.Partition, err)
 		}
 	}
 	if covered > r.state.Position() {

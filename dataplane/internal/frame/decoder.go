@@ -29,7 +29,7 @@ type Decoder struct {
 // NewDecoder returns a decoder.
 func NewDecoder() *Decoder { return &Decoder{} }
 
-// Decode reads one frame. Its errors wrap ErrCorrupt.
+// Decode reads one frame. Its errors wrap ErrCorrupt or ErrNewer.
 func (d *Decoder) Decode(data []byte) (Frame, error) {
 	if err := check(data); err != nil {
 		return Frame{}, err
@@ -56,11 +56,14 @@ func check(data []byte) error {
 	if len(data) < headerSize || string(data[:len(magic)]) != magic {
 		return fmt.Errorf("%d bytes do not begin with a frame's header: %w", len(data), ErrCorrupt)
 	}
-	if v := data[len(magic)]; v != Version {
-		return fmt.Errorf("frame version %d, this build reads %d: %w", v, Version, ErrCorrupt)
-	}
 	want := binary.LittleEndian.Uint32(data[checksumAt:])
-	if got := crc32.Checksum(data[checksumAt+4:], castagnoli); got != want {
+	got := crc32.Checksum(data[checksumAt+4:], castagnoli)
+	switch v := data[len(magic)]; {
+	case v > Version && got == want:
+		return fmt.Errorf("version %d, this build reads %d: %w", v, Version, ErrNewer)
+	case v != Version:
+		return fmt.Errorf("frame version %d, this build reads %d: %w", v, Version, ErrCorrupt)
+	case got != want:
 		return fmt.Errorf("checksum %08x, the header says %08x: %w", got, want, ErrCorrupt)
 	}
 	return nil

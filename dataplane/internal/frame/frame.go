@@ -13,7 +13,8 @@ import (
 	"github.com/millwright-io/millwright/tenancy"
 )
 
-// Version is the layout that this build writes. Decode refuses any other.
+// Version is the layout that this build writes. Decode refuses any other. Every layout begins with magic, version and the
+// checksum of what follows, so that a newer one can be told from a damaged one.
 const Version = 1
 
 // The fixed header: magic and version (4), checksum of what follows it (4), receive time (8), base time (8), count of
@@ -37,8 +38,11 @@ const (
 	flagsKnown = flagMessageID | flagSequence | flagEpoch | flagAttributes
 )
 
-// ErrCorrupt is wrapped by every error of Decode.
+// ErrCorrupt is wrapped by every error of Decode but one.
 var ErrCorrupt = errors.New("corrupt frame")
+
+// ErrNewer is wrapped by the error for a whole frame that a newer build wrote.
+var ErrNewer = errors.New("frame of a newer version")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

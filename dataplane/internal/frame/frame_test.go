@@ -116,7 +116,11 @@ func TestEveryBrokenByteIsFound(t *testing.T) {
 	d := NewDecoder()
 	for i := range data {
 		data[i] ^= 0x55
-		if _, err := d.Decode(data); !errors.Is(err, ErrCorrupt) {
+		want := ErrCorrupt
+		if i == len(magic) {
+			want = ErrNewer // the version, which the checksum leaves out: taken for a whole frame of a newer build
+		}
+		if _, err := d.Decode(data); !errors.Is(err, want) {
 			t.Fatalf("byte %d: %v", i, err)
 		}
 		data[i] ^= 0x55

@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -26,11 +27,15 @@ func NewSource(events *Log, objects *Objects, log *slog.Logger) *Source {
 func (s *Source) ID() string { return s.events.ID() }
 
 // Follow implements commit.Source. A message that is no frame is put aside and counts as a frame without events: it is
-// the log that is damaged, and nothing after it may wait for it.
+// the log that is damaged, and nothing after it may wait for it. At a frame of a newer program it ends with an error: its events
+// were acknowledged, the log holds them, and that program can read them.
 func (s *Source) Follow(ctx context.Context, partition int, after uint64, deliver func(engine.Frame) error) error {
 	decoder := frame.NewDecoder()
 	return s.events.Follow(ctx, partition, after, func(m Message) error {
 		f, err := decoder.Decode(m.Data)
+		if errors.Is(err, frame.ErrNewer) {
+			return fmt.Errorf("message %d of the log: %w: run the newer program again until it has stored what it took", m.Sequence, err)
+		}
 		if err != nil {
 			s.log.ErrorContext(ctx, "log message is no frame, putting it aside", slog.Int("partition", partition),
 				slog.Uint64("sequence", m.Sequence), slog.Any("error", err))
