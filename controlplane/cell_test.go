@@ -85,6 +85,12 @@ func TestACellIsHeardAndDrained(t *testing.T) {
 	if err != nil || second.GetTenant().GetCell() != "us-1" {
 		t.Errorf("%v, %v", second, err)
 	}
+	if entry, err := ops.Enter(t.Context(), &cellv1.EnterRequest{Cell: "us-1"}); err != nil || entry.GetToken() == "" || entry.GetUrl() != "http://127.0.0.1:8181" {
+		t.Errorf("an operator enters: %v, %v", entry, err)
+	}
+	if _, err := s.cells(as{cookie: "bob"}).Enter(t.Context(), &cellv1.EnterRequest{Cell: "us-1"}); connect.CodeOf(err) != connect.CodePermissionDenied {
+		t.Errorf("somebody else enters: %v", err)
+	}
 	if _, err := ops.Drain(t.Context(), &cellv1.DrainRequest{Cell: "mars"}); connect.CodeOf(err) != connect.CodeNotFound {
 		t.Errorf("a cell that is not there: %v", err)
 	}

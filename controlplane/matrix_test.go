@@ -45,7 +45,7 @@ var reaches = map[string]reach{
 	"platform.v1.PlatformService/GetNotices": account, "member.v1.MemberService/AcceptInvitation": account,
 
 	"tenant.v1.TenantService/Suspend": platformWide, "tenant.v1.TenantService/Resume": platformWide, "cell.v1.CellService/List": platformWide, "cell.v1.CellService/Get": platformWide,
-	"cell.v1.CellService/Drain": platformWide, "cell.v1.CellService/Undrain": platformWide, "platform.v1.PlatformService/ListTenants": platformWide,
+	"cell.v1.CellService/Enter": platformWide, "cell.v1.CellService/Drain": platformWide, "cell.v1.CellService/Undrain": platformWide, "platform.v1.PlatformService/ListTenants": platformWide,
 	"platform.v1.PlatformService/ListFlags": platformWide, "platform.v1.PlatformService/SetFlag": platformWide, "platform.v1.PlatformService/RemoveFlag": platformWide,
 	"platform.v1.PlatformService/ListAnnouncements": platformWide, "platform.v1.PlatformService/Announce": platformWide, "platform.v1.PlatformService/Withdraw": platformWide,
 	"platform.v1.PlatformService/ListTokenKeys": platformWide, "platform.v1.PlatformService/RetireTokenKey": platformWide, "platform.v1.PlatformService/ListAudit": platformWide, "limit.v1.LimitService/ListTenant": platformWide, "limit.v1.LimitService/SetOverride": platformWide,

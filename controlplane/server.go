@@ -149,7 +149,7 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 		Members: member.NewService(a.store, rights, a.now), Invitations: member.NewInvitations(a.store, rights, a.courier != nil, a.now), Tenants: tenantRPC,
 	}, c.Options()...)
 	platformPath, platformHandler := platformv1connect.NewPlatformServiceHandler(&rpc.Platform{Platform: platform.NewService(a.store, a.now), TokenKeys: a.tokenKeys}, c.Options()...)
-	cellPath, cellHandler := cellv1connect.NewCellServiceHandler(&rpc.Cells{Cells: a.cells}, c.Options()...)
+	cellPath, cellHandler := cellv1connect.NewCellServiceHandler(&rpc.Cells{Cells: a.cells, Signer: a.tokenKeys}, c.Options()...)
 	keyPath, keyHandler := keyv1connect.NewKeyServiceHandler(&rpc.Keyring{Keys: keys}, c.Options()...)
 	rolePath, roleHandler := rolev1connect.NewRoleServiceHandler(&rpc.Roles{Roles: rights}, c.Options()...)
 	devices := device.NewService(a.store, a.keys, a.now)

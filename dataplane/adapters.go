@@ -11,13 +11,16 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/deadletter"
 	"github.com/millwright-io/millwright/dataplane/internal/engine"
 	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
+	"github.com/millwright-io/millwright/dataplane/internal/timing"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
 // store is the runner's view of ClickHouse. Rows of a tenant that was removed are dropped: its storage is gone for good.
 type store struct {
 	*clickhouse.Store
-	catalog *catalog.Catalog
+	catalog  *catalog.Catalog
+	times    *timing.Times
+	journeys *journeys
 }
 
 // Gone implements commit.Store.
@@ -32,6 +35,23 @@ func (s store) Provision(ctx context.Context, tenant tenancy.ID) error {
 		return fmt.Errorf("provision tenant %s: it is not in the catalog", tenant)
 	}
 	return s.Store.Provision(ctx, tenant)
+}
+
+// InsertEvents implements commit.Store.
+func (s store) InsertEvents(ctx context.Context, tenant tenancy.ID, partition uint16, rows []engine.EventRow, token string) error {
+	begun := time.Now()
+	err := s.Store.InsertEvents(ctx, tenant, partition, rows, token)
+	s.times.Took(timing.Insert, time.Since(begun))
+	if err == nil {
+		s.journeys.inserted(partition, tenant, rows, begun)
+	}
+	return err
+}
+
+// InsertWindows implements commit.Store.
+func (s store) InsertWindows(ctx context.Context, tenant tenancy.ID, rows []engine.WindowRow, token string) error {
+	defer func(begun time.Time) { s.times.Took(timing.Insert, time.Since(begun)) }(time.Now())
+	return s.Store.InsertWindows(ctx, tenant, rows, token)
 }
 
 func (s store) InsertDeadLetters(ctx context.Context, tenant tenancy.ID, partition uint16, rows []engine.DeadLetterRow, token string) error {

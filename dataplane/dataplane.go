@@ -23,6 +23,9 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/localcopy"
 	"github.com/millwright-io/millwright/dataplane/internal/ownership"
 	"github.com/millwright-io/millwright/dataplane/internal/selfaudit"
+	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
+	"github.com/millwright-io/millwright/dataplane/internal/timing"
+	"github.com/millwright-io/millwright/dataplane/internal/trace"
 	"github.com/millwright-io/millwright/migrations"
 	"github.com/millwright-io/millwright/tenancy"
 	"github.com/millwright-io/millwright/tenancy/lastuse"
@@ -50,7 +53,9 @@ type App struct {
 	hub     *live.Hub
 	relay   *live.Relay
 	watch   *observer
+	gauge   *gauge
 	metrics *metrics
+	tracer  *trace.Tracer
 	health  *health
 	heart   *heart
 	owned   *ownership.Keeper
@@ -106,8 +111,14 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.health = &health{nats: a.nats, store: a.store}
-	a.metrics = newMetrics()
+	if a.metrics, err = newMetrics(); err != nil {
+		return err
+	}
 	a.metrics.registry.MustRegister(&a.partitions)
+	if a.tracer, err = trace.Open(ctx, a.cfg.Cell, a.cfg.Version, a.log); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.tracer.Close)
 	if err := a.openFeed(); err != nil {
 		return err
 	}
@@ -198,7 +209,8 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 	}
 	a.heart = &heart{app: a, sender: jetstream.NewHeart(js, a.cfg.Cell), events: log}
 	a.tenants.objects = objects
-	rows := store{a.store, a.catalog}
+	journeys := newJourneys(a.tracer, a.now)
+	rows := store{a.store, a.catalog, a.metrics.times, journeys}
 	a.inserts = commit.NewInserter(rows, objects, a.cfg.InsertConcurrency, a.log)
 	a.counted = &letterUsage{store: a.store, usage: jetstream.NewUsage(js, a.cfg.Cell), log: a.log, now: a.now, dirty: map[tenancy.ID]bool{}, rest: map[tenancy.ID]time.Time{}}
 	a.catalog.OnChange(a.counted.changed)
@@ -207,16 +219,27 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 	a.totals = selfaudit.NewTotals(jetstream.NewUsage(js, a.cfg.Cell))
 	a.relay = live.NewRelay(a.hub, jetstream.NewLive(js, a.cfg.Cell, a.log), a.instance, a.log, a.now)
 	lowest := func(ctx context.Context) (uint64, error) { return commits.Lowest(ctx, a.cfg.Partitions) }
-	a.watch = &observer{hub: a.relay, metrics: a.metrics, trimmer: commit.NewTrimmer(keptTail, lowest, log.Trim), refused: a.overMeasurements, log: a.log, now: a.now}
+	a.gauge = newGauge(a)
+	a.watch = &observer{
+		hub: a.relay, metrics: a.metrics, progress: newProgress(&a.partitions), journeys: journeys, gauge: a.gauge,
+		trimmer: commit.NewTrimmer(keptTail, lowest, log.Trim), refused: a.overMeasurements, log: a.log, now: a.now,
+	}
+	a.metrics.watchProgress(a.watch.progress, a.hub)
 	options := newEngineOptions(a.catalog, a.cfg.MeasurementsPerDevice)
+	source := jetstream.NewSource(log, objects, a.log)
+	source.Taken = func(partition int, m jetstream.Message, events []telemetry.Event) {
+		a.watch.took(partition, m)
+		journeys.took(partition, m, events)
+	}
 	a.runner = func(partition int) *commit.Runner {
 		return commit.New(commit.Config{
 			Partition: partition, Cell: a.cfg.Cell, Events: a.cfg.CommitEvents, Interval: a.cfg.CommitInterval,
 			CheckpointInterval: a.cfg.CheckpointInterval, Options: options.now,
 		}, commit.Deps{
-			Source: jetstream.NewSource(log, objects, a.log), Ends: commits, Checkpoints: objects, Inserter: a.inserts,
+			Source: source, Ends: commits, Checkpoints: objects, Inserter: a.inserts,
 			Usage: a.totals, Observer: a.watch, Log: a.log, Now: a.now,
-			Hold: func(ctx context.Context) error { return a.owned.Hold(ctx, partition) },
+			Stepping: func(took time.Duration) { a.metrics.times.Took(timing.Step, took) },
+			Hold:     func(ctx context.Context) error { return a.owned.Hold(ctx, partition) },
 		})
 	}
 	return nil

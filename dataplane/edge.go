@@ -16,6 +16,7 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
 	"github.com/millwright-io/millwright/dataplane/internal/query"
 	"github.com/millwright-io/millwright/dataplane/internal/rpc"
+	"github.com/millwright-io/millwright/dataplane/internal/timing"
 	"github.com/millwright-io/millwright/tenancy"
 	"github.com/millwright-io/millwright/tenancy/casbin"
 	"github.com/millwright-io/millwright/tenancy/ratelimit"
@@ -25,7 +26,8 @@ import (
 func (a *App) openGateway(js *jetstream.Conn) error {
 	publishing := jetstream.DefaultPublisherConfig()
 	publishing.Cell, publishing.Partitions, publishing.Instance = a.cfg.Cell, a.cfg.Partitions, a.instance
-	measured, err := gateway.NewMetrics(a.metrics.registry)
+	publishing.Traces = a.tracer != nil
+	measured, err := gateway.NewMetrics(a.metrics.registry, a.metrics.times)
 	if err != nil {
 		return fmt.Errorf("gateway metrics: %w", err)
 	}
@@ -48,7 +50,7 @@ func (a *App) openGateway(js *jetstream.Conn) error {
 	cfg.CertificateDir, cfg.PayloadBytes = a.cfg.GatewayCertificateDir, a.cfg.PayloadBytes
 	a.gateway, err = gateway.New(gateway.Deps{
 		Catalog: a.catalog, Publisher: a.space, DeadLetters: deadLetters{a.space}, Limiter: a.limiter,
-		Seen: jetstream.NewReports(a.nats, a.cfg.Cell).Seen, Refused: a.tally.Refuse, Metrics: measured, Log: a.log, Now: a.now,
+		Seen: jetstream.NewReports(a.nats, a.cfg.Cell).Seen, Refused: a.tally.Refuse, Metrics: measured, Tracer: a.tracer, Log: a.log, Now: a.now,
 	}, cfg)
 	return err
 }
@@ -69,7 +71,8 @@ func (a *App) openAPI(ctx context.Context) error {
 		public = a.cfg.ClickHouseURL
 	}
 	a.api, err = rpc.Handler(rpc.Deps{
-		Cell: a.cfg.Cell, Catalog: a.catalog, Queries: query.New(reader{store: a.store, settled: a.tenants.settled}, a.now), Hub: a.hub,
+		Cell: a.cfg.Cell, Version: a.cfg.Version, Pipeline: a.gauge, Catalog: a.catalog, Hub: a.hub, Times: a.metrics.times,
+		Queries: query.New(reader{store: a.store, times: a.metrics.times, settled: a.tenants.settled}, a.now),
 		Letters: deadletter.New(letterStore{a.store}, gateway.Resender{Gateway: a.gateway}, deadletter.DefaultLimits(), a.now),
 		Access: func(t tenancy.ID) rpc.Access {
 			return rpc.Access{URL: public, Database: t.Database(), Username: t.Database(), Password: a.store.Password(t)}
@@ -102,12 +105,15 @@ func (d definitions) CustomRoles(_ context.Context, id tenancy.ID) (*tenancy.Cus
 // reader is the query service's view of ClickHouse.
 type reader struct {
 	store *clickhouse.Store
+	// times is told how long a statement took; nil: nobody is.
+	times *timing.Times
 	// settled waits a little for a tenant's storage to be made, and says whether it is there; nil: nobody waits.
 	settled func(ctx context.Context, tenant tenancy.ID) bool
 }
 
 // Query reads, once more if the tenant is so new that its storage was not there yet.
 func (r reader) Query(ctx context.Context, tenant tenancy.ID, text string, args []any, each func(query.Row) error) error {
+	defer func(begun time.Time) { r.times.Took(timing.Query, time.Since(begun)) }(time.Now())
 	read := func() error {
 		return r.store.Query(ctx, tenant, text, args, func(rows clickhouse.Rows) error { return each(rows) })
 	}

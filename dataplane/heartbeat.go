@@ -66,10 +66,13 @@ func (h *heart) measure(ctx context.Context) {
 	}
 	if state, err := h.events.State(ctx); err == nil {
 		h.last.LogBytes, h.last.MaxLogBytes = state.Bytes, state.MaxBytes
+		h.app.metrics.logBytes.Set(float64(state.Bytes))
+		h.app.metrics.logMost.Set(float64(state.MaxBytes))
 	}
 	if dir := h.app.cfg.SpaceDirectory; dir != "" {
 		if free, whole, err := diskSpace(dir); err == nil {
 			h.last.DiskFreeBytes, h.last.DiskBytes = free, whole
+			h.app.metrics.diskFree.Set(float64(free))
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/engine"
 	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
 	"github.com/millwright-io/millwright/dataplane/internal/live"
+	"github.com/millwright-io/millwright/dataplane/internal/timing"
 )
 
 // metrics are the engine's and the runner's; the gateway adds its own to the registry.
@@ -24,29 +25,41 @@ type metrics struct {
 	registry   *prometheus.Registry
 	events     *prometheus.CounterVec
 	early      prometheus.Counter
-	lag        prometheus.Histogram
+	times      *timing.Times
 	checkpoint *prometheus.GaugeVec
+	// logBytes and logMost are how full the log is and may be, diskFree what its disk has left; of the last heartbeat.
+	logBytes, logMost, diskFree prometheus.Gauge
 }
 
-func newMetrics() *metrics {
+func newMetrics() (*metrics, error) {
+	registry := prometheus.NewRegistry()
+	times, err := timing.New(registry)
+	if err != nil {
+		return nil, fmt.Errorf("stage metrics: %w", err)
+	}
 	m := &metrics{
-		registry: prometheus.NewRegistry(),
+		registry: registry, times: times,
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "millwright", Subsystem: "engine", Name: "events_total", Help: "Events taken from the log, by what became of them.",
 		}, []string{"outcome"}),
 		early: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: "millwright", Subsystem: "engine", Name: "early_windows_total", Help: "Windows written early because a tenant was over its budget.",
 		}),
-		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Namespace: "millwright", Subsystem: "engine", Name: "commit_seconds", Help: "From the log's time of a range's first frame to its rows being stored.",
-			Buckets: prometheus.ExponentialBuckets(0.005, 2, 14),
-		}),
 		checkpoint: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: "millwright", Subsystem: "engine", Name: "checkpoint_bytes", Help: "Size of a partition's last checkpoint.",
 		}, []string{"partition"}),
 	}
-	m.registry.MustRegister(m.events, m.early, m.lag, m.checkpoint, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return m
+	gauge := func(subsystem, name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "millwright", Subsystem: subsystem, Name: name, Help: help})
+	}
+	m.logBytes = gauge("log", "bytes", "Size of the cell's log.")
+	m.logMost = gauge("log", "max_bytes", "What the cell's log may grow to; then events are refused.")
+	m.diskFree = gauge("cell", "disk_free_bytes", "Free space on the disk that the cell watches; 0 when it watches none.")
+	m.registry.MustRegister(m.logBytes, m.logMost, m.diskFree, m.events, m.early, m.checkpoint, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, outcome := range []string{"stored", "duplicate", "dead_letter"} { // there from the start, so that a rate can be taken
+		m.events.WithLabelValues(outcome)
+	}
+	return m, nil
 }
 
 // keptTail is how many messages before the lowest checkpoint stay in the log, for an operator's eyes.
@@ -54,19 +67,34 @@ const keptTail = 1000
 
 // observer sees what the runners do.
 type observer struct {
-	hub     *live.Relay
-	metrics *metrics
-	trimmer *commit.Trimmer
-	refused func(*engine.Outputs)
-	log     *slog.Logger
-	now     func() time.Time
+	hub      *live.Relay
+	metrics  *metrics
+	progress *progress
+	journeys *journeys
+	gauge    *gauge
+	trimmer  *commit.Trimmer
+	refused  func(*engine.Outputs)
+	log      *slog.Logger
+	now      func() time.Time
+}
+
+// took notes a message that was taken from the log.
+func (o *observer) took(partition int, m jetstream.Message) {
+	o.metrics.times.Took(timing.Consume, max(0, o.now().Sub(time.Unix(0, m.Time))))
+	o.progress.took(partition, m.Sequence, m.Pending)
 }
 
 // Stepped implements commit.Observer.
-func (o *observer) Stepped(rows []engine.EventRow) { o.hub.Publish(rows) }
+func (o *observer) Stepped(rows []engine.EventRow) {
+	o.hub.Publish(rows)
+	o.journeys.stepped(rows)
+}
 
 // Committed implements commit.Observer.
-func (o *observer) Committed(_ int, _ uint64, out *engine.Outputs, oldest time.Time, repeated bool) {
+func (o *observer) Committed(partition int, through uint64, out *engine.Outputs, oldest time.Time, repeated bool) {
+	o.progress.stored(partition, through)
+	o.gauge.stored(out)
+	o.journeys.committed(partition, through)
 	o.metrics.events.WithLabelValues("stored").Add(float64(out.Events - out.Duplicates - out.DeadLetters))
 	o.metrics.events.WithLabelValues("duplicate").Add(float64(out.Duplicates))
 	o.metrics.events.WithLabelValues("dead_letter").Add(float64(out.DeadLetters))
@@ -75,7 +103,7 @@ func (o *observer) Committed(_ int, _ uint64, out *engine.Outputs, oldest time.T
 		o.refused(out)
 	}
 	if out.Events > 0 {
-		o.metrics.lag.Observe(o.now().Sub(oldest).Seconds())
+		o.metrics.times.Took(timing.Commit, o.now().Sub(oldest))
 	}
 }
 
@@ -114,4 +142,15 @@ func (a *App) serveMetrics(ctx context.Context) error {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", a.health.ready)
 	return serve(ctx, a.metricsListener, mux)
+}
+
+// watchProgress adds what is asked of others when somebody looks.
+func (m *metrics) watchProgress(p *progress, hub *live.Hub) {
+	m.registry.MustRegister(p,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: "millwright", Subsystem: "live", Name: "sessions", Help: "Sessions that watch devices live.",
+		}, func() float64 { return float64(hub.Watching()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: "millwright", Subsystem: "live", Name: "missed_total", Help: "Events left out because a watcher was slow.",
+		}, func() float64 { return float64(hub.Missed()) }))
 }

@@ -26,6 +26,7 @@ import (
 	_ "github.com/millwright-io/millwright/proto/gen/millwright/job/v1"   // as above
 	keyv1 "github.com/millwright-io/millwright/proto/gen/millwright/key/v1"
 	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
+	_ "github.com/millwright-io/millwright/proto/gen/millwright/pipeline/v1" // as above
 	rolev1 "github.com/millwright-io/millwright/proto/gen/millwright/role/v1"
 	telemetryv1 "github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"

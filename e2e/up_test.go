@@ -34,6 +34,10 @@ func TestUpLifecycle(t *testing.T) {
 			}
 		}
 	})
+	t.Run("every metric of the dashboard and of the alerts", func(t *testing.T) {
+		publishCurl(t, s, dir, `{"measurements":{"temperature":1}}`)
+		everythingWatchedIsThere(t, s)
+	})
 
 	tree := s.Processes()
 	s.Stop(t)

@@ -22,6 +22,7 @@ const (
 	ActionPlatformTenants       Action = "platform.tenants"
 	ActionPlatformFlags         Action = "platform.flags"
 	ActionPlatformAnnouncements Action = "platform.announcements"
+	ActionPlatformProfile       Action = "platform.profile"
 	ActionPlatformKeys          Action = "platform.keys"
 
 	ActionTenantRead   Action = "tenant.read"
@@ -71,7 +72,7 @@ var account = []Action{ActionAccountRead, ActionAccountFound, ActionAccountSwitc
 
 // platform are what the operators of the installation may do, whatever tenant they act for. No role of a tenant has any.
 var platform = []Action{
-	ActionPlatformRead, ActionPlatformCells, ActionPlatformTenants, ActionPlatformFlags, ActionPlatformAnnouncements, ActionPlatformKeys,
+	ActionPlatformRead, ActionPlatformCells, ActionPlatformTenants, ActionPlatformFlags, ActionPlatformAnnouncements, ActionPlatformProfile, ActionPlatformKeys,
 }
 
 // PlatformActions are what an operator of the installation may do.
@@ -122,6 +123,8 @@ var procedures = map[string]Action{
 
 	"/millwright.cell.v1.CellService/List":                      ActionPlatformRead,
 	"/millwright.cell.v1.CellService/Get":                       ActionPlatformRead,
+	"/millwright.cell.v1.CellService/Enter":                     ActionPlatformRead,
+	"/millwright.pipeline.v1.PipelineService/Get":               ActionPlatformRead,
 	"/millwright.cell.v1.CellService/Drain":                     ActionPlatformCells,
 	"/millwright.cell.v1.CellService/Undrain":                   ActionPlatformCells,
 	"/millwright.platform.v1.PlatformService/ListTenants":       ActionPlatformRead,

@@ -19,6 +19,7 @@ import (
 	keyv1 "github.com/millwright-io/millwright/proto/gen/millwright/key/v1"
 	limitv1 "github.com/millwright-io/millwright/proto/gen/millwright/limit/v1"
 	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
+	pipelinev1 "github.com/millwright-io/millwright/proto/gen/millwright/pipeline/v1"
 	platformv1 "github.com/millwright-io/millwright/proto/gen/millwright/platform/v1"
 	rolev1 "github.com/millwright-io/millwright/proto/gen/millwright/role/v1"
 	telemetryv1 "github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1"
@@ -30,7 +31,7 @@ import (
 func TestEveryProcedureHasAnAction(t *testing.T) {
 	t.Parallel()
 	files := []protoreflect.FileDescriptor{
-		auditv1.File_millwright_audit_v1_audit_proto, cellv1.File_millwright_cell_v1_cell_proto, platformv1.File_millwright_platform_v1_platform_proto, certificatev1.File_millwright_certificate_v1_certificate_proto, tenantv1.File_millwright_tenant_v1_tenant_proto, devicev1.File_millwright_device_v1_device_proto, devicetypev1.File_millwright_devicetype_v1_devicetype_proto,
+		auditv1.File_millwright_audit_v1_audit_proto, cellv1.File_millwright_cell_v1_cell_proto, pipelinev1.File_millwright_pipeline_v1_pipeline_proto, platformv1.File_millwright_platform_v1_platform_proto, certificatev1.File_millwright_certificate_v1_certificate_proto, tenantv1.File_millwright_tenant_v1_tenant_proto, devicev1.File_millwright_device_v1_device_proto, devicetypev1.File_millwright_devicetype_v1_devicetype_proto,
 		keyv1.File_millwright_key_v1_key_proto, rolev1.File_millwright_role_v1_role_proto, facilityv1.File_millwright_facility_v1_facility_proto,
 		memberv1.File_millwright_member_v1_member_proto, telemetryv1.File_millwright_telemetry_v1_telemetry_proto, usagev1.File_millwright_usage_v1_usage_proto,
 		jobv1.File_millwright_job_v1_job_proto, groupv1.File_millwright_group_v1_group_proto, devicev1.File_millwright_device_v1_gateway_proto, devicev1.File_millwright_device_v1_bulk_proto,

@@ -64,7 +64,8 @@ type Principal struct {
 	Verified bool
 	// Facilities are those that the caller is confined to; empty: all of the tenant's.
 	Facilities []string
-	// Operator: the person runs the installation, besides whatever they are in a tenant; for sessions only.
+	// Operator: the person runs the installation, besides whatever they are in a tenant; for sessions, and for cell tokens of no
+	// tenant.
 	Operator bool
 	// Scopes are the actions of the role that a key may do; empty: all of them.
 	Scopes []Action

@@ -52,6 +52,7 @@ const pages = {
   "new-place": { path: "/facilities", click: ["Add facility"] },
   usage: { path: "/usage" },
   "operator-cells": { path: "/operator" },
+  "operator-pipeline": { path: "/operator/pipeline", wait: 3000 },
   "operator-tenants": { path: "/operator/organisations" },
   "operator-flags": { path: "/operator/flags" },
   "operator-announcements": { path: "/operator/announcements" },

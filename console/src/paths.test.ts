@@ -30,6 +30,7 @@ test("every address", () => {
       "operatorAudit": "/operator/audit",
       "operatorCells": "/operator",
       "operatorFlags": "/operator/flags",
+      "operatorPipeline": "/operator/pipeline",
       "operatorTenants": "/operator/organisations",
       "recovery": "/recovery",
       "settings": "/settings",

@@ -34,6 +34,7 @@ export const paths = {
   bill: () => "/bill",
   operatorCells: () => "/operator",
   operatorTenants: () => "/operator/organisations",
+  operatorPipeline: () => "/operator/pipeline",
   operatorFlags: () => "/operator/flags",
   operatorAnnouncements: () => "/operator/announcements",
   operatorAudit: () => "/operator/audit",

@@ -35,6 +35,7 @@ export const routes: RouteObject[] = [
         element: <OperatorLayout />,
         children: [
           { index: true, lazy: page(() => import("./pages/operator/CellsPage")) },
+          { path: "pipeline", lazy: page(() => import("./pages/operator/PipelinePage")) },
           { path: "organisations", lazy: page(() => import("./pages/operator/TenantsPage")) },
           { path: "flags", lazy: page(() => import("./pages/operator/FlagsPage")) },
           { path: "announcements", lazy: page(() => import("./pages/operator/AnnouncementsPage")) },

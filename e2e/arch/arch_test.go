@@ -41,6 +41,7 @@ var homes = map[string][]string{
 	"github.com/ebitengine/purego":            {"chdb"},
 	"github.com/golang-jwt/jwt":               {"token"},
 	"github.com/prometheus/client_golang/api": {},
+	"go.opentelemetry.io":                     {"trace"},
 }
 
 type pkg struct {

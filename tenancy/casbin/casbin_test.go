@@ -90,11 +90,11 @@ func TestAccountActionsNeedAPersonAndNoTenant(t *testing.T) {
 
 var platform = []tenancy.Action{
 	tenancy.ActionPlatformRead, tenancy.ActionPlatformCells, tenancy.ActionPlatformTenants, tenancy.ActionPlatformFlags,
-	tenancy.ActionPlatformAnnouncements, tenancy.ActionPlatformKeys,
+	tenancy.ActionPlatformAnnouncements, tenancy.ActionPlatformProfile, tenancy.ActionPlatformKeys,
 }
 
 // TestPlatformActionsNeedAnOperatorSignedIn tries every role, every credential, with and without a tenant: only a session of an
-// operator may, and an operator may nothing else in a tenant than their role there says.
+// operator, or their cell token of no tenant, may, and an operator may nothing else in a tenant than their role there says.
 func TestPlatformActionsNeedAnOperatorSignedIn(t *testing.T) {
 	t.Parallel()
 	a, err := casbin.New(nil)
@@ -111,7 +111,8 @@ func TestPlatformActionsNeedAnOperatorSignedIn(t *testing.T) {
 					p := tenancy.Principal{Tenant: tenant, Role: role, Credential: cred, Subject: "s", Operator: runs}
 					for _, act := range platform {
 						err := a.Authorize(t.Context(), p, act)
-						if (runs && cred == tenancy.CredentialSession) != (err == nil) || (err != nil && !errors.Is(err, tenancy.ErrForbidden)) {
+						session, atCell := cred == tenancy.CredentialSession, cred == tenancy.CredentialCellToken && tenant == ""
+						if (runs && (session || atCell)) != (err == nil) || (err != nil && !errors.Is(err, tenancy.ErrForbidden)) {
 							t.Errorf("%s by %s with %s, operator %t: %v", act, role, cred, runs, err)
 						}
 					}

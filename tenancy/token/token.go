@@ -41,6 +41,8 @@ type claims struct {
 	Origin string `json:"origin"`
 	// SecondFactor: the session was begun with one.
 	SecondFactor bool `json:"second_factor,omitempty"`
+	// Operator: of the installation, for no tenant.
+	Operator bool `json:"operator,omitempty"`
 }
 
 // Signer signs tokens with one key.
@@ -60,6 +62,20 @@ func (s *Signer) Sign(p tenancy.Principal, cell string) (string, time.Time, erro
 	if p.Tenant == "" || !p.Role.Valid() || p.Subject == "" || cell == "" {
 		return "", time.Time{}, fmt.Errorf("sign token: tenant, role, subject and cell must be known: %w", tenancy.ErrInvalid)
 	}
+	p.Operator = false
+	return s.sign(p, cell)
+}
+
+// SignOperator returns a token for what an operator of the installation may do at a cell, which is nothing inside a tenant.
+func (s *Signer) SignOperator(p tenancy.Principal, cell string) (string, time.Time, error) {
+	if !p.Operator || p.Credential != tenancy.CredentialSession || p.Subject == "" || cell == "" {
+		return "", time.Time{}, fmt.Errorf("sign token: want a signed-in operator of the installation and a cell: %w", tenancy.ErrForbidden)
+	}
+	p.Tenant, p.Role, p.Facilities = "", "", nil
+	return s.sign(p, cell)
+}
+
+func (s *Signer) sign(p tenancy.Principal, cell string) (string, time.Time, error) {
 	now := s.now().UTC().Truncate(time.Second)
 	end := now.Add(Lifetime)
 	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims{
@@ -68,7 +84,7 @@ func (s *Signer) Sign(p tenancy.Principal, cell string) (string, time.Time, erro
 			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(end),
 		},
 		Tenant: string(p.Tenant), Role: string(p.Role), Actor: p.Actor, Facilities: p.Facilities,
-		Origin: string(p.Credential), SecondFactor: p.SecondFactor,
+		Origin: string(p.Credential), SecondFactor: p.SecondFactor, Operator: p.Operator,
 	})
 	t.Header["kid"] = s.keyID
 	text, err := t.SignedString(s.key)
@@ -112,6 +128,9 @@ func (v *Verifier) Verify(text string) (tenancy.Principal, error) {
 	if err != nil {
 		return tenancy.Principal{}, refuse(reason(err))
 	}
+	if c.Operator {
+		return operator(c, signedBy)
+	}
 	id, err := tenancy.ParseID(c.Tenant)
 	if err != nil || !tenancy.Role(c.Role).Valid() || c.Subject == "" {
 		return tenancy.Principal{}, refuse("its claims are incomplete")
@@ -119,6 +138,17 @@ func (v *Verifier) Verify(text string) (tenancy.Principal, error) {
 	return tenancy.Principal{
 		Tenant: id, Role: tenancy.Role(c.Role), Credential: tenancy.CredentialCellToken, Subject: c.Subject, Actor: c.Actor,
 		SigningKey: signedBy, Facilities: c.Facilities, Origin: tenancy.Credential(c.Origin), SecondFactor: c.SecondFactor,
+	}, nil
+}
+
+// operator reads the claims of a token that is for no tenant.
+func operator(c claims, signedBy string) (tenancy.Principal, error) {
+	if c.Tenant != "" || c.Role != "" || c.Subject == "" || c.Origin != string(tenancy.CredentialSession) {
+		return tenancy.Principal{}, refuse("its claims contradict each other")
+	}
+	return tenancy.Principal{
+		Credential: tenancy.CredentialCellToken, Subject: c.Subject, Actor: c.Actor, SigningKey: signedBy,
+		Origin: tenancy.CredentialSession, SecondFactor: c.SecondFactor, Operator: true,
 	}, nil
 }
 

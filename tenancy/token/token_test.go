@@ -14,6 +14,39 @@ import (
 	"github.com/millwright-io/millwright/tenancy/token"
 )
 
+func TestAnOperatorsTokenIsForNoTenant(t *testing.T) {
+	t.Parallel()
+	pub, priv, _ := ed25519.GenerateKey(nil)
+	signer := token.NewSigner("k1", priv, time.Now)
+	ops := tenancy.Principal{
+		Tenant: tenancy.NewID(), Role: tenancy.RoleOwner, Facilities: []string{"a"}, Credential: tenancy.CredentialSession, Subject: "s1", Actor: "ops@example.com", Operator: true,
+	}
+	text, _, err := signer.SignOperator(ops, "eu-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier := token.NewVerifier("eu-1", func(string) (ed25519.PublicKey, bool) { return pub, true }, time.Now)
+	want := tenancy.Principal{
+		Credential: tenancy.CredentialCellToken, Origin: tenancy.CredentialSession, SigningKey: "k1", Subject: "s1", Actor: "ops@example.com", Operator: true,
+	}
+	if got, err := verifier.Verify(text); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	// Whoever enters a tenant is no operator there.
+	text, _, err = signer.Sign(ops, "eu-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := verifier.Verify(text); err != nil || got.Operator || got.Tenant != ops.Tenant {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, p := range []tenancy.Principal{{Credential: tenancy.CredentialSession, Subject: "s"}, {Credential: tenancy.CredentialKey, Subject: "s", Operator: true}} {
+		if _, _, err := signer.SignOperator(p, "eu-1"); !errors.Is(err, tenancy.ErrForbidden) {
+			t.Errorf("%+v: %v", p, err)
+		}
+	}
+}
+
 func TestVerifyTakesOnlyOurFreshTokensForThisCell(t *testing.T) {
 	t.Parallel()
 	pub, priv, _ := ed25519.GenerateKey(nil)

@@ -28,6 +28,15 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(ms / day)} d`;
 }
 
+/** How long something quick took: "0.4 ms", "12 ms", "1.2 s", "45 s"; longer as formatDuration; a dash for nothing. */
+export function formatLatency(ms: number | undefined): string {
+  if (ms === undefined) return "–";
+  if (ms >= 10 * second) return formatDuration(ms);
+  if (ms >= second) return `${(ms / second).toFixed(1)} s`;
+  if (ms >= 10 || ms === 0) return `${Math.round(ms)} ms`;
+  return `${ms.toFixed(ms < 0.1 ? 3 : 1)} ms`;
+}
+
 /** "in 89 d" or "12 d ago". */
 export function formatUntil(at: number, now: number): string {
   return at >= now ? `in ${formatDuration(at - now)}` : `${formatDuration(now - at)} ago`;

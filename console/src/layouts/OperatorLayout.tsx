@@ -17,6 +17,7 @@ import styles from "./SettingsLayout.module.css";
 
 const tabs: ReadonlyArray<{ to: string; icon: IconName; label: string }> = [
   { to: paths.operatorCells(), icon: "store", label: "Cells" },
+  { to: paths.operatorPipeline(), icon: "usage", label: "Pipeline" },
   { to: paths.operatorTenants(), icon: "building", label: "Organisations" },
   { to: paths.operatorFlags(), icon: "check", label: "Feature flags" },
   { to: paths.operatorAnnouncements(), icon: "info", label: "Announcements" },

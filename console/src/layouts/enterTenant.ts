@@ -1,6 +1,7 @@
 /** Makes the session act for a tenant, and forgets everything that was known of the one before. */
 import { forgetCellSession } from "../api/cell";
 import { queryClient } from "../api/client";
+import { forgetPipelines } from "../api/pipeline";
 import { cleared } from "../live/slice";
 import { store } from "../live/store";
 
@@ -14,6 +15,7 @@ export async function enterTenant(tenantId: string, switchTo: (request: { tenant
 
 /** Forgets everything: nobody is signed in. */
 export function forgetEverything() {
+  forgetPipelines();
   forgetCellSession();
   store.dispatch(cleared());
   queryClient.clear();

@@ -8,10 +8,20 @@ import (
 
 	"github.com/millwright-io/millwright/controlplane/internal/cell"
 	cellv1 "github.com/millwright-io/millwright/proto/gen/millwright/cell/v1"
+	"github.com/millwright-io/millwright/tenancy"
 )
 
 // Cells implements CellServiceHandler.
-type Cells struct{ Cells *cell.Service }
+type Cells struct {
+	Cells *cell.Service
+	// Signer signs tokens with which operators ask a cell itself.
+	Signer OperatorSigner
+}
+
+// OperatorSigner signs an operator's tokens for a cell.
+type OperatorSigner interface {
+	SignOperator(ctx context.Context, p tenancy.Principal, cell string) (string, time.Time, error)
+}
 
 // List returns every cell.
 func (s *Cells) List(ctx context.Context, _ *cellv1.ListRequest) (*cellv1.ListResponse, error) {
@@ -59,6 +69,23 @@ func (s *Cells) Undrain(ctx context.Context, req *cellv1.UndrainRequest) (*cellv
 		return nil, err
 	}
 	return &cellv1.UndrainResponse{Cell: cellToProto(c, s.Cells.Now())}, nil
+}
+
+// Enter returns a token for a cell.
+func (s *Cells) Enter(ctx context.Context, req *cellv1.EnterRequest) (*cellv1.EnterResponse, error) {
+	p, err := person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.Cells.Get(ctx, req.GetCell())
+	if err != nil {
+		return nil, err
+	}
+	text, end, err := s.Signer.SignOperator(ctx, p, c.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &cellv1.EnterResponse{Token: text, ExpiresAt: timestamppb.New(end), Url: c.URL}, nil
 }
 
 // ListRegions returns where a tenant may live.

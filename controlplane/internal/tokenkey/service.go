@@ -58,25 +58,43 @@ func NewService(store Store, vault Vault, policy Policy, log *slog.Logger, now f
 
 // Sign returns a token of the principal's own rights for one cell, and when it ends.
 func (s *Service) Sign(ctx context.Context, p tenancy.Principal, cell string) (string, time.Time, error) {
-	keys, err := s.store.TokenKeys(ctx)
+	signer, err := s.signer(ctx, cell)
 	if err != nil {
 		return "", time.Time{}, err
+	}
+	return signer.Sign(p, cell)
+}
+
+// SignOperator returns a token with which an operator of the installation may ask a cell how it fares.
+func (s *Service) SignOperator(ctx context.Context, p tenancy.Principal, cell string) (string, time.Time, error) {
+	signer, err := s.signer(ctx, cell)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	return signer.SignOperator(p, cell)
+}
+
+// signer is the one of the key that signs now, which the cell knows unless it is away.
+func (s *Service) signer(ctx context.Context, cell string) (*token.Signer, error) {
+	keys, err := s.store.TokenKeys(ctx)
+	if err != nil {
+		return nil, err
 	}
 	now := s.now()
 	k, ok := Signing(keys, now)
 	if !ok {
-		return "", time.Time{}, fmt.Errorf("no key signs cell tokens now, try again: %w", tenancy.ErrUnavailable)
+		return nil, fmt.Errorf("no key signs cell tokens now, try again: %w", tenancy.ErrUnavailable)
 	}
 	private, err := s.open(ctx, k)
 	if err != nil {
-		return "", time.Time{}, err
+		return nil, err
 	}
 	if now.Sub(k.PublishedAt) < fresh {
 		wait, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
 		_ = s.store.AwaitVerifier(wait, cell, k.ID) // a cell that is away learns it later
 	}
-	return token.NewSigner(k.ID, private, s.now).Sign(p, cell)
+	return token.NewSigner(k.ID, private, s.now), nil
 }
 
 // open remembers the keys that it opened: a key service may be far away.

@@ -86,6 +86,8 @@ type Deps struct {
 	// Hold waits until this process is sure to have the partition; nil: nobody else can have it. A process that slept may
 	// find that it has not.
 	Hold func(ctx context.Context) error
+	// Stepping is told how long the engine took over a frame; nil: nobody wants to know.
+	Stepping func(took time.Duration)
 }
 
 const (
@@ -318,7 +320,13 @@ func (r *Runner) take(ctx context.Context, f engine.Frame) error {
 	for i, rows := range r.out.Tenants {
 		before[i] = len(rows.Events)
 	}
-	r.state.Step(f, r.out)
+	if r.deps.Stepping == nil {
+		r.state.Step(f, r.out)
+	} else {
+		start := r.deps.Now()
+		r.state.Step(f, r.out)
+		r.deps.Stepping(r.deps.Now().Sub(start))
+	}
 	if !replaying {
 		for i, rows := range r.out.Tenants {
 			from := 0

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/mochi-mqtt/server/v2/packets"
+
+	"github.com/millwright-io/millwright/dataplane/internal/trace"
 )
 
 // slot is a QoS 1 message that waits for its answer.
@@ -15,6 +17,8 @@ type slot struct {
 	code   byte
 	reason string
 	since  time.Time
+	// span is the message's, when it is followed.
+	span *trace.Span
 }
 
 // ackQueue answers a connection's messages in the order they came, as MQTT asks for. Tokens count messages from 1.

@@ -19,6 +19,7 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/frame"
 	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
+	"github.com/millwright-io/millwright/dataplane/internal/trace"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -42,7 +43,7 @@ type Limiter interface {
 	Look(tenant tenancy.ID, device string, most time.Duration) error
 }
 
-// Deps are what a gateway works with; all are required.
+// Deps are what a gateway works with; all but Tracer are required.
 type Deps struct {
 	Catalog     *catalog.Catalog
 	Publisher   Publisher
@@ -53,8 +54,10 @@ type Deps struct {
 	// Seen announces a certificate of a tenant's own CA that the catalog does not have.
 	Seen    func(ctx context.Context, tenant tenancy.ID, authority string, der []byte) error
 	Metrics *Metrics
-	Log     *slog.Logger
-	Now     func() time.Time
+	// Tracer follows some messages; nil: none.
+	Tracer *trace.Tracer
+	Log    *slog.Logger
+	Now    func() time.Time
 }
 
 // Gateway serves devices.

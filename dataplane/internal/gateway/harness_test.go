@@ -234,7 +234,7 @@ func (c *cell) start(cfg Config) {
 	if testing.Verbose() {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	metrics, err := NewMetrics(prometheus.NewRegistry())
+	metrics, err := NewMetrics(prometheus.NewRegistry(), nil)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -15,6 +15,8 @@ import (
 
 	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
+	"github.com/millwright-io/millwright/dataplane/internal/timing"
+	"github.com/millwright-io/millwright/dataplane/internal/trace"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -99,6 +101,7 @@ func (g *Gateway) identify(r *http.Request) (Identity, error) {
 }
 
 func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
+	begun := g.Now()
 	id, err := g.identify(r)
 	if err != nil {
 		g.refuseRequest(w, reasonOf(err), err)
@@ -128,24 +131,30 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g.Metrics.bytes.WithLabelValues(protocolHTTP).Add(float64(len(payload)))
-	ctx, cancel := context.WithTimeout(r.Context(), g.cfg.HTTPWait)
+	span := g.Tracer.Message(id.Tenant, id.Device, protocolHTTP, g.Tracer.Header(r.Header), begun)
+	defer func() { span.End(g.Now(), err) }()
+	ctx, cancel := context.WithTimeout(trace.With(r.Context(), span), g.cfg.HTTPWait)
 	defer cancel()
 	decoder := g.decoders.Get().(*telemetry.Decoder) //nolint:forcetypeassert // the pool holds nothing else
 	defer g.decoders.Put(decoder)
+	read := g.Now()
 	got := decoder.Decode(telemetry.Source{
-		Tenant: id.Tenant, Device: id.Device, Received: g.Now().UnixNano(), Horizon: id.Limits.Horizon,
+		Tenant: id.Tenant, Device: id.Device, Received: read.UnixNano(), Horizon: id.Limits.Horizon,
 		Schema: id.Schema,
 	}, payload)
+	decoded := g.lap(true, span, timing.Decode, read)
 	noteGateway(got.Events, id.Via)
 	n := len(got.Events) + len(got.Invalid)
-	if _, err := g.Limiter.ReserveN(id.Tenant, id.Device, n, 0); err != nil {
+	if _, err = g.Limiter.ReserveN(id.Tenant, id.Device, n, 0); err != nil {
 		g.refuseRate(w, r, &id, err, n)
 		return
 	}
-	if err := g.keep(ctx, &id, got); err != nil {
+	g.lap(true, span, timing.Admit, decoded)
+	if err = g.keep(ctx, &id, got); err != nil {
 		g.refuseRequest(w, "unavailable", err)
 		return
 	}
+	g.Metrics.latency.Observe(g.Now().Sub(begun).Seconds())
 	if len(got.Invalid) > 0 {
 		reply(w, http.StatusBadRequest, invalid(got))
 		return

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,8 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
+	"github.com/millwright-io/millwright/dataplane/internal/timing"
+	"github.com/millwright-io/millwright/dataplane/internal/trace"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -92,6 +95,9 @@ func (s *session) take(id *Identity, p *publish) bool {
 		}
 	}
 	now := s.g.Now()
+	span := s.g.Tracer.Message(id.Tenant, id.Device, s.protocol, p.traceparent, now)
+	timed := s.messages%timing.Sample == 0
+	s.messages++
 	schema := s.schema.Load()
 	if id.Via != "" {
 		schema = id.Schema
@@ -100,28 +106,36 @@ func (s *session) take(id *Identity, p *publish) bool {
 		Tenant: id.Tenant, Device: id.Device, Received: now.UnixNano(), Horizon: id.Limits.Horizon,
 		Schema: schema,
 	}, p.payload)
+	decoded := s.g.lap(timed, span, timing.Decode, now)
 	noteGateway(got.Events, id.Via)
 	if ok, going := s.admit(id, p, len(got.Events)+len(got.Invalid)); !ok {
+		span.Say("outcome", "over a rate")
+		span.End(s.g.Now(), nil)
 		return going
 	}
+	s.g.lap(timed, span, timing.Admit, decoded)
 	due := len(got.Invalid)
 	if len(got.Events) > 0 {
 		due++
 	}
 	token := uint64(0)
 	if p.qos > 0 {
-		sl := slot{id: p.id, due: uint8(due), since: now}
+		sl := slot{id: p.id, due: uint8(due), since: now, span: span}
 		if len(got.Invalid) > 0 {
 			sl.code, sl.reason = packets.ErrPayloadFormatInvalid.Code, clip(summary(got))
 		}
 		token = s.expect(sl)
 	}
-	return s.hand(id, got, token)
+	going := s.hand(trace.With(s.ctx, span), id, got, token)
+	if p.qos == 0 || !going {
+		span.End(s.g.Now(), nil)
+	}
+	return going
 }
 
-func (s *session) hand(id *Identity, got telemetry.Result, token uint64) bool {
+func (s *session) hand(ctx context.Context, id *Identity, got telemetry.Result, token uint64) bool {
 	if len(got.Events) > 0 {
-		if err := s.g.Publisher.Append(s.ctx, id.Partition, got.Events, s, token); err != nil {
+		if err := s.g.Publisher.Append(ctx, id.Partition, got.Events, s, token); err != nil {
 			s.end(packets.ErrServerBusy, unavailable(err))
 			return false
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
+	"github.com/millwright-io/millwright/dataplane/internal/timing"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -34,6 +35,7 @@ const (
 
 func (g *Gateway) serveTLS(raw net.Conn) {
 	defer raw.Close()
+	begun := g.Now()
 	if g.open.Add(1) > int64(g.cfg.Connections) {
 		g.open.Add(-1)
 		g.Metrics.refused.WithLabelValues(protocolMQTT, "connections").Inc()
@@ -49,11 +51,11 @@ func (g *Gateway) serveTLS(raw net.Conn) {
 		g.Log.Info("tls handshake failed", slog.String("remote", raw.RemoteAddr().String()), slog.Any("error", err))
 		return
 	}
-	g.serve(conn, conn.ConnectionState().PeerCertificates, protocolMQTT, raw.RemoteAddr().String())
+	g.serve(conn, conn.ConnectionState().PeerCertificates, protocolMQTT, raw.RemoteAddr().String(), begun)
 }
 
-// serve runs one MQTT connection to its end.
-func (g *Gateway) serve(conn net.Conn, chain []*x509.Certificate, protocol, remote string) {
+// serve runs one MQTT connection, which came when it begun, to its end.
+func (g *Gateway) serve(conn net.Conn, chain []*x509.Certificate, protocol, remote string, begun time.Time) {
 	s := &session{
 		g: g, conn: conn, protocol: protocol, wake: make(chan struct{}, 1), sentences: true,
 		log: g.Log.With(slog.String("protocol", protocol), slog.String("remote", remote)),
@@ -69,7 +71,9 @@ func (g *Gateway) serve(conn net.Conn, chain []*x509.Certificate, protocol, remo
 	if !ok {
 		return
 	}
-	if !s.accept(connect, chain) {
+	accepted := s.accept(connect, chain)
+	g.Metrics.times.Took(timing.Accept, g.Now().Sub(begun))
+	if !accepted {
 		return
 	}
 	defer g.sessions.remove(s)

@@ -24,6 +24,8 @@ type publish struct {
 	topic   []byte
 	alias   uint16
 	payload []byte
+	// traceparent is the device's own trace, empty for most.
+	traceparent string
 }
 
 // parsePublish reads a PUBLISH. Properties other than a lone alias go through the codec. Benchmark: BenchmarkParsePublish.
@@ -86,6 +88,11 @@ func (p *publish) properties(body []byte) ([]byte, packets.Code) {
 	if props.TopicAliasFlag {
 		if p.alias = props.TopicAlias; p.alias == 0 || p.alias > aliasMaximum {
 			return nil, packets.ErrTopicAliasInvalid
+		}
+	}
+	for _, u := range props.User {
+		if u.Key == "traceparent" {
+			p.traceparent = u.Val
 		}
 	}
 	if len(props.SubscriptionIdentifier) > 0 {

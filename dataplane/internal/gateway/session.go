@@ -54,6 +54,8 @@ type session struct {
 	deadline  time.Time
 	// over is set while the last message was refused for its rate; the reader's own.
 	over bool
+	// messages counts those that were taken; it belongs to the reader.
+	messages uint
 
 	mu     sync.Mutex
 	out    []byte
@@ -196,6 +198,7 @@ func (s *session) release() {
 			now = s.g.Now()
 		}
 		s.g.Metrics.latency.Observe(now.Sub(done.since).Seconds())
+		done.span.End(now, nil)
 		if !s.ending {
 			s.out = appendPuback(s.out, &done, s.version, s.sentences, s.most)
 		}

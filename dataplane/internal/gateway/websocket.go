@@ -31,6 +31,7 @@ func (g *Gateway) server(handler http.Handler, protocols ...string) *http.Server
 }
 
 func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
+	begun := g.Now()
 	if g.open.Add(1) > int64(g.cfg.Connections) {
 		g.open.Add(-1)
 		g.Metrics.refused.WithLabelValues(protocolWebSocket, "connections").Inc()
@@ -56,5 +57,5 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	ws.SetReadLimit(int64(g.cfg.PayloadBytes + connectBytes))
 	conn := websocket.NetConn(g.ctx, ws, websocket.MessageBinary)
 	defer conn.Close()
-	g.serve(conn, r.TLS.PeerCertificates, protocolWebSocket, r.RemoteAddr)
+	g.serve(conn, r.TLS.PeerCertificates, protocolWebSocket, r.RemoteAddr, begun)
 }

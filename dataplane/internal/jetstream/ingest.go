@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 	"github.com/millwright-io/millwright/dataplane/internal/frame"
 	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
+	"github.com/millwright-io/millwright/dataplane/internal/trace"
 	"github.com/millwright-io/millwright/proto/subject"
 	"github.com/millwright-io/millwright/tenancy"
 )
@@ -49,6 +51,8 @@ type PublisherConfig struct {
 	Patience time.Duration
 	// Tick is how long a partition may be silent.
 	Tick time.Duration
+	// Traces: senders may hand in messages that are followed.
+	Traces bool
 }
 
 // DefaultPublisherConfig leaves Cell, Partitions and Instance to the caller.
@@ -61,8 +65,9 @@ func DefaultPublisherConfig() PublisherConfig {
 
 // Observer is told about every frame. Its methods must not block.
 type Observer interface {
-	// FramePublished reports a stored frame and how long it took, retries included.
-	FramePublished(events, bytes int, took time.Duration)
+	// FramePublished reports a stored frame, how long its first event waited for its closing, and how long it then took,
+	// retries included.
+	FramePublished(events, bytes int, waited, took time.Duration)
 	// FrameFailed reports a frame that was given up.
 	FrameFailed(events int)
 }
@@ -83,7 +88,7 @@ type Publisher struct {
 func NewPublisher(js jetstream.JetStream, cfg PublisherConfig, watch Observer, log *slog.Logger, now func() time.Time) *Publisher {
 	p := &Publisher{js: js, cfg: cfg, watch: watch, log: log, now: now}
 	for i := range max(cfg.Partitions, 1) {
-		p.partitions = append(p.partitions, newPartition(i, subject.Ingest(cfg.Cell, i)))
+		p.partitions = append(p.partitions, newPartition(i, subject.Ingest(cfg.Cell, i), now))
 	}
 	return p
 }
@@ -95,8 +100,12 @@ func (p *Publisher) Partitions() int { return len(p.partitions) }
 // until ctx is done. Unless it returns an error, the receipt is told exactly once.
 func (p *Publisher) Append(ctx context.Context, partition int, events []telemetry.Event, receipt frame.Receipt, token uint64) error {
 	q := p.partitions[partition]
+	var span *trace.Span
+	if p.cfg.Traces {
+		span = trace.From(ctx)
+	}
 	for {
-		room, err := q.append(&p.cfg, events, receipt, token)
+		room, err := q.append(&p.cfg, events, receipt, token, span)
 		if err != nil || room == nil {
 			return err
 		}
@@ -149,8 +158,10 @@ func (p *Publisher) publish(ctx context.Context, q *partition, b *batch) {
 	data := b.frame.Finish(q.received)
 	q.number++
 	msg := &nats.Msg{Subject: q.subject, Data: data}
+	header := b.publishing(start)
 	id := fmt.Sprintf("%s/%d/%d", p.cfg.Instance, q.index, q.number)
-	err := p.persist(ctx, q, msg, id, start)
+	err := p.persist(ctx, q, msg, header, id, start)
+	b.published(p.now, err)
 	events := b.frame.Len()
 	if err != nil && events > 0 {
 		p.log.ErrorContext(ctx, "frame given up, its senders keep the events", slog.Int("partition", q.index),
@@ -160,7 +171,7 @@ func (p *Publisher) publish(ctx context.Context, q *partition, b *batch) {
 		if err != nil {
 			p.watch.FrameFailed(events)
 		} else {
-			p.watch.FramePublished(events, len(data), p.now().Sub(start))
+			p.watch.FramePublished(events, len(data), start.Sub(b.opened), p.now().Sub(start))
 		}
 	}
 	for _, e := range b.entries {
@@ -175,10 +186,10 @@ func (p *Publisher) publish(ctx context.Context, q *partition, b *batch) {
 }
 
 // persist tries until the log has the frame, always with the same id: a try whose answer was lost is not stored twice.
-func (p *Publisher) persist(ctx context.Context, q *partition, msg *nats.Msg, id string, start time.Time) error {
+func (p *Publisher) persist(ctx context.Context, q *partition, msg *nats.Msg, header nats.Header, id string, start time.Time) error {
 	wait := 50 * time.Millisecond
 	for attempt := 1; ; attempt++ {
-		err := p.try(ctx, msg, id)
+		err := p.try(ctx, msg, header, id)
 		if err == nil {
 			return nil
 		}
@@ -198,11 +209,15 @@ func (p *Publisher) persist(ctx context.Context, q *partition, msg *nats.Msg, id
 	}
 }
 
-func (p *Publisher) try(ctx context.Context, msg *nats.Msg, id string) error {
+func (p *Publisher) try(ctx context.Context, msg *nats.Msg, header nats.Header, id string) error {
 	// A stop lets the try at hand come to its end.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.Timeout)
 	defer cancel()
-	msg.Header = nats.Header{jetstream.MsgIDHeader: {id}}
+	msg.Header = maps.Clone(header)
+	if msg.Header == nil {
+		msg.Header = nats.Header{}
+	}
+	msg.Header[jetstream.MsgIDHeader] = []string{id}
 	_, err := p.js.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
 	return err
 }
@@ -223,6 +238,9 @@ func full(err error) bool {
 type batch struct {
 	frame   frame.Builder
 	entries []entry
+	// opened is when its first event came; followed are the messages in it that are followed.
+	opened   time.Time
+	followed []followedMessage
 }
 
 type entry struct {
@@ -235,6 +253,7 @@ type partition struct {
 	index   int
 	subject string
 	wake    chan struct{}
+	now     func() time.Time
 	// number and received belong to serve.
 	number   uint64
 	received int64
@@ -247,12 +266,12 @@ type partition struct {
 	stopped bool
 }
 
-func newPartition(index int, subject string) *partition {
-	return &partition{index: index, subject: subject, wake: make(chan struct{}, 1), open: &batch{}}
+func newPartition(index int, subject string, now func() time.Time) *partition {
+	return &partition{index: index, subject: subject, now: now, wake: make(chan struct{}, 1), open: &batch{}}
 }
 
 // append returns a channel that is closed when there may be room, or nil when the events are in.
-func (q *partition) append(cfg *PublisherConfig, events []telemetry.Event, receipt frame.Receipt, token uint64) (<-chan struct{}, error) {
+func (q *partition) append(cfg *PublisherConfig, events []telemetry.Event, receipt frame.Receipt, token uint64, span *trace.Span) (<-chan struct{}, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.stopped {
@@ -268,6 +287,12 @@ func (q *partition) append(cfg *PublisherConfig, events []telemetry.Event, recei
 		}
 		q.closed = append(q.closed, q.open)
 		q.open = q.fresh()
+	}
+	if q.open.frame.Len() == 0 {
+		q.open.opened = q.now()
+	}
+	if span != nil {
+		q.open.follow(span, q.now())
 	}
 	for i := range events {
 		q.open.frame.Append(&events[i])
@@ -325,6 +350,8 @@ func (q *partition) recycle(b *batch) {
 	b.frame.Reset()
 	clear(b.entries)
 	b.entries = b.entries[:0]
+	clear(b.followed)
+	b.followed = b.followed[:0]
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.spare = append(q.spare, b)

@@ -53,6 +53,10 @@ type Message struct {
 	// Time is when the log stored it, Unix nanoseconds.
 	Time int64
 	Data []byte
+	// Pending is how many messages the partition had after this one when the log sent it.
+	Pending uint64
+	// Followed are the events of it that are followed, most often none.
+	Followed []Followed
 }
 
 // Follow delivers a partition's messages after a sequence, in order and without end, over losses of the connection.
@@ -107,7 +111,10 @@ func (l *Log) follow(ctx context.Context, partition int, after *uint64, deliver 
 		if meta.Sequence.Stream <= *after {
 			continue
 		}
-		if err := deliver(Message{Sequence: meta.Sequence.Stream, Time: meta.Timestamp.UnixNano(), Data: msg.Data()}); err != nil {
+		if err := deliver(Message{
+			Sequence: meta.Sequence.Stream, Time: meta.Timestamp.UnixNano(), Data: msg.Data(), Pending: meta.NumPending,
+			Followed: parseFollowed(msg.Headers().Get(traceHeader)),
+		}); err != nil {
 			return &deliverError{err}
 		}
 		*after = meta.Sequence.Stream

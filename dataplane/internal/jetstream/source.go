@@ -16,6 +16,8 @@ type Source struct {
 	events  *Log
 	objects *Objects
 	log     *slog.Logger
+	// Taken is told of every message, before it is delivered; nil: nobody is. Set it before Follow.
+	Taken func(partition int, m Message, events []telemetry.Event)
 }
 
 // NewSource returns a source that reads events and puts what is no frame into objects.
@@ -42,6 +44,9 @@ func (s *Source) Follow(ctx context.Context, partition int, after uint64, delive
 			if err := s.objects.Keep(ctx, fmt.Sprintf("damaged/%d/%d", partition, m.Sequence), m.Data); err != nil {
 				return err
 			}
+		}
+		if s.Taken != nil {
+			s.Taken(partition, m, f.Events)
 		}
 		return deliver(engine.Frame{Sequence: m.Sequence, Time: m.Time, Events: owned(f.Events)})
 	})

@@ -43,12 +43,16 @@ type Hub struct {
 	count    atomic.Int64
 	// changed has a word when somebody watches anew.
 	changed chan struct{}
+	missed  atomic.Uint64
 }
 
 // New returns a hub that nobody watches.
 func New() *Hub {
 	return &Hub{watchers: map[key]map[*Watch]struct{}{}, tenants: map[tenancy.ID]int{}, changed: make(chan struct{}, 1)}
 }
+
+// Missed counts the events that were left out because a watcher was slow.
+func (h *Hub) Missed() uint64 { return h.missed.Load() }
 
 // Watching counts the watchers.
 func (h *Hub) Watching() int { return int(h.count.Load()) }
@@ -199,6 +203,7 @@ func (w *Watch) offer(u Update) {
 	select {
 	case w.updates <- u:
 	default:
+		w.hub.missed.Add(1)
 		w.missed.Add(u.Missed + 1)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/millwright-io/millwright/dataplane/internal/live"
+	"github.com/millwright-io/millwright/dataplane/internal/timing"
 	"github.com/millwright-io/millwright/tenancy"
 	tenancyrpc "github.com/millwright-io/millwright/tenancy/rpc"
 )
@@ -62,7 +63,7 @@ func (h *liveHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() { _ = conn.CloseNow() }() // after the close handshake this does nothing
 	// Nothing is expected from the browser; reading notices that it left.
 	still := func() error { return h.deps.still(ctx, p, []string{device}) }
-	switch err := send(conn.CloseRead(ctx), conn, watch, still); {
+	switch err := send(conn.CloseRead(ctx), conn, watch, still, h.deps.sent); {
 	case err == nil:
 		_ = conn.Close(websocket.StatusGoingAway, "the cell is stopping")
 	case errors.Is(err, tenancy.ErrForbidden):
@@ -76,8 +77,11 @@ func closeReason(err error) string {
 	return strings.ToValidUTF8(text[:min(len(text), 123)], "")
 }
 
+// sent notes how long an event took to somebody who watches.
+func (d Deps) sent(u live.Update) { d.Times.Took(timing.Live, d.Now().Sub(time.Unix(0, u.Received))) }
+
 // send writes events until the reader is gone, or may not see them any more.
-func send(ctx context.Context, conn *websocket.Conn, watch *live.Watch, still func() error) error {
+func send(ctx context.Context, conn *websocket.Conn, watch *live.Watch, still func() error, sent func(live.Update)) error {
 	ping, check := time.NewTicker(pingInterval), time.NewTicker(recheck)
 	defer ping.Stop()
 	defer check.Stop()
@@ -105,6 +109,7 @@ func send(ctx context.Context, conn *websocket.Conn, watch *live.Watch, still fu
 			if err := timed(ctx, func(ctx context.Context) error { return conn.Write(ctx, websocket.MessageText, data) }); err != nil {
 				return err
 			}
+			sent(u)
 		}
 	}
 }

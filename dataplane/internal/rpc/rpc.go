@@ -1,4 +1,4 @@
-// Package rpc serves the cell's API: TelemetryService and DeadLetterService over Connect, REST on /api/ and live events over WebSocket, all
+// Package rpc serves the cell's API: TelemetryService, DeadLetterService and, for operators, PipelineService over Connect, REST on /api/ and live events over WebSocket, all
 // behind the one request chain. Conversions between the protocol and the domain live here. The composition root
 // imports it.
 package rpc
@@ -16,7 +16,9 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/deadletter"
 	"github.com/millwright-io/millwright/dataplane/internal/live"
 	"github.com/millwright-io/millwright/dataplane/internal/query"
+	"github.com/millwright-io/millwright/dataplane/internal/timing"
 	"github.com/millwright-io/millwright/proto/gen/millwright/deadletter/v1/deadletterv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/pipeline/v1/pipelinev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1/telemetryv1connect"
 	"github.com/millwright-io/millwright/tenancy"
 	"github.com/millwright-io/millwright/tenancy/lastuse"
@@ -33,6 +35,7 @@ type Access struct {
 // Deps are what the API asks.
 type Deps struct {
 	Cell    string
+	Version string
 	Catalog *catalog.Catalog
 	Queries *query.Service
 	Letters *deadletter.Service
@@ -47,9 +50,12 @@ type Deps struct {
 	// KeyUsed is told of every request with an API key.
 	KeyUsed func(s lastuse.Secret, at time.Time, address string)
 	// Origins may call from a browser.
-	Origins []string
-	Log     *slog.Logger
-	Now     func() time.Time
+	Origins  []string
+	Log      *slog.Logger
+	Now      func() time.Time
+	Pipeline Pipeline
+	// Times are told how long events took to those who watch.
+	Times *timing.Times
 }
 
 // Handler returns the API.
@@ -60,13 +66,17 @@ func Handler(deps Deps) (http.Handler, error) {
 	})
 	path, handler := telemetryv1connect.NewTelemetryServiceHandler(&telemetryService{deps}, chain.Options()...)
 	lettersPath, letters := deadletterv1connect.NewDeadLetterServiceHandler(&deadLetterService{deps}, chain.Options()...)
-	rest, err := tenancyrpc.REST(tenancyrpc.Service{Path: path, Handler: handler}, tenancyrpc.Service{Path: lettersPath, Handler: letters})
+	pipelinePath, pipeline := pipelinev1connect.NewPipelineServiceHandler(&pipelineService{deps}, chain.Options()...)
+	rest, err := tenancyrpc.REST(tenancyrpc.Service{Path: path, Handler: handler}, tenancyrpc.Service{Path: lettersPath, Handler: letters},
+		tenancyrpc.Service{Path: pipelinePath, Handler: pipeline})
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
 	mux.Handle(path, handler)
 	mux.Handle(lettersPath, letters)
+	mux.Handle(pipelinePath, pipeline)
+	mux.Handle("/debug/pprof/", profiles(chain))
 	mux.Handle(telemetryv1connect.TelemetryServiceWatchProcedure, unhurried(handler))
 	mux.Handle("/api/", rest)
 	mux.Handle("GET /ws/devices/{device}/live", chain.HTTP("live", tenancy.ActionTelemetryRead, &liveHandler{deps}))

@@ -193,6 +193,7 @@ func (s *telemetryService) Watch(ctx context.Context, req *telemetryv1.WatchRequ
 			if err := stream.Send(updateToProto(u)); err != nil {
 				return fmt.Errorf("send event: %w", err)
 			}
+			s.deps.sent(u)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func Commands() []command.Command {
 		certificateCommands(), inventoryCommands(),
 		telemetryCommands(), deadLetterCommands(),
 		usageCommands(), invoiceCommands(), quotaCommands(),
-		cellCommands(), platformCommands(), operatorCommands(), tokenKeyCommands(),
+		cellCommands(), pipelineCommands(), platformCommands(), operatorCommands(), tokenKeyCommands(),
 	)
 }
 

@@ -823,6 +823,112 @@ func (x *UndrainResponse) GetCell() *Cell {
 	return nil
 }
 
+// EnterRequest names the cell.
+type EnterRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cell          string                 `protobuf:"bytes,1,opt,name=cell,proto3" json:"cell,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnterRequest) Reset() {
+	*x = EnterRequest{}
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnterRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnterRequest) ProtoMessage() {}
+
+func (x *EnterRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnterRequest.ProtoReflect.Descriptor instead.
+func (*EnterRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *EnterRequest) GetCell() string {
+	if x != nil {
+		return x.Cell
+	}
+	return ""
+}
+
+// EnterResponse carries the token and where it is good for.
+type EnterResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	Url           string                 `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnterResponse) Reset() {
+	*x = EnterResponse{}
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnterResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnterResponse) ProtoMessage() {}
+
+func (x *EnterResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnterResponse.ProtoReflect.Descriptor instead.
+func (*EnterResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *EnterResponse) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *EnterResponse) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *EnterResponse) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
 // ListRegionsRequest asks for the regions.
 type ListRegionsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -832,7 +938,7 @@ type ListRegionsRequest struct {
 
 func (x *ListRegionsRequest) Reset() {
 	*x = ListRegionsRequest{}
-	mi := &file_millwright_cell_v1_cell_proto_msgTypes[11]
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -844,7 +950,7 @@ func (x *ListRegionsRequest) String() string {
 func (*ListRegionsRequest) ProtoMessage() {}
 
 func (x *ListRegionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_cell_v1_cell_proto_msgTypes[11]
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -857,7 +963,7 @@ func (x *ListRegionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRegionsRequest.ProtoReflect.Descriptor instead.
 func (*ListRegionsRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{11}
+	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{13}
 }
 
 // ListRegionsResponse carries the regions in the order of their names.
@@ -870,7 +976,7 @@ type ListRegionsResponse struct {
 
 func (x *ListRegionsResponse) Reset() {
 	*x = ListRegionsResponse{}
-	mi := &file_millwright_cell_v1_cell_proto_msgTypes[12]
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -882,7 +988,7 @@ func (x *ListRegionsResponse) String() string {
 func (*ListRegionsResponse) ProtoMessage() {}
 
 func (x *ListRegionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_cell_v1_cell_proto_msgTypes[12]
+	mi := &file_millwright_cell_v1_cell_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -895,7 +1001,7 @@ func (x *ListRegionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRegionsResponse.ProtoReflect.Descriptor instead.
 func (*ListRegionsResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{12}
+	return file_millwright_cell_v1_cell_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListRegionsResponse) GetRegions() []*Region {
@@ -962,7 +1068,14 @@ const file_millwright_cell_v1_cell_proto_rawDesc = "" +
 	"\x0eUndrainRequest\x12\x1d\n" +
 	"\x04cell\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 R\x04cell\"?\n" +
 	"\x0fUndrainResponse\x12,\n" +
-	"\x04cell\x18\x01 \x01(\v2\x18.millwright.cell.v1.CellR\x04cell\"\x14\n" +
+	"\x04cell\x18\x01 \x01(\v2\x18.millwright.cell.v1.CellR\x04cell\"-\n" +
+	"\fEnterRequest\x12\x1d\n" +
+	"\x04cell\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 R\x04cell\"r\n" +
+	"\rEnterResponse\x12\x14\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\x129\n" +
+	"\n" +
+	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x10\n" +
+	"\x03url\x18\x03 \x01(\tR\x03url\"\x14\n" +
 	"\x12ListRegionsRequest\"K\n" +
 	"\x13ListRegionsResponse\x124\n" +
 	"\aregions\x18\x01 \x03(\v2\x1a.millwright.cell.v1.RegionR\aregions*W\n" +
@@ -975,12 +1088,13 @@ const file_millwright_cell_v1_cell_proto_rawDesc = "" +
 	"\x17CELL_HEALTH_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10CELL_HEALTH_LIVE\x10\x01\x12\x15\n" +
 	"\x11CELL_HEALTH_STALE\x10\x02\x12\x16\n" +
-	"\x12CELL_HEALTH_SILENT\x10\x032\xe5\x04\n" +
+	"\x12CELL_HEALTH_SILENT\x10\x032\xe3\x05\n" +
 	"\vCellService\x12i\n" +
 	"\x04List\x12\x1f.millwright.cell.v1.ListRequest\x1a .millwright.cell.v1.ListResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/platform/cells\x12m\n" +
 	"\x03Get\x12\x1e.millwright.cell.v1.GetRequest\x1a\x1f.millwright.cell.v1.GetResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/platform/cells/{cell}\x12|\n" +
 	"\x05Drain\x12 .millwright.cell.v1.DrainRequest\x1a!.millwright.cell.v1.DrainResponse\".\x82\xd3\xe4\x93\x02(:\x01*\"#/api/v1/platform/cells/{cell}:drain\x12\x84\x01\n" +
-	"\aUndrain\x12\".millwright.cell.v1.UndrainRequest\x1a#.millwright.cell.v1.UndrainResponse\"0\x82\xd3\xe4\x93\x02*:\x01*\"%/api/v1/platform/cells/{cell}:undrain\x12w\n" +
+	"\aUndrain\x12\".millwright.cell.v1.UndrainRequest\x1a#.millwright.cell.v1.UndrainResponse\"0\x82\xd3\xe4\x93\x02*:\x01*\"%/api/v1/platform/cells/{cell}:undrain\x12|\n" +
+	"\x05Enter\x12 .millwright.cell.v1.EnterRequest\x1a!.millwright.cell.v1.EnterResponse\".\x82\xd3\xe4\x93\x02(:\x01*\"#/api/v1/platform/cells/{cell}:enter\x12w\n" +
 	"\vListRegions\x12&.millwright.cell.v1.ListRegionsRequest\x1a'.millwright.cell.v1.ListRegionsResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/regionsBIZGgithub.com/millwright-io/millwright/proto/gen/millwright/cell/v1;cellv1b\x06proto3"
 
 var (
@@ -996,7 +1110,7 @@ func file_millwright_cell_v1_cell_proto_rawDescGZIP() []byte {
 }
 
 var file_millwright_cell_v1_cell_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_millwright_cell_v1_cell_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_millwright_cell_v1_cell_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_millwright_cell_v1_cell_proto_goTypes = []any{
 	(CellState)(0),                // 0: millwright.cell.v1.CellState
 	(CellHealth)(0),               // 1: millwright.cell.v1.CellHealth
@@ -1011,35 +1125,40 @@ var file_millwright_cell_v1_cell_proto_goTypes = []any{
 	(*DrainResponse)(nil),         // 10: millwright.cell.v1.DrainResponse
 	(*UndrainRequest)(nil),        // 11: millwright.cell.v1.UndrainRequest
 	(*UndrainResponse)(nil),       // 12: millwright.cell.v1.UndrainResponse
-	(*ListRegionsRequest)(nil),    // 13: millwright.cell.v1.ListRegionsRequest
-	(*ListRegionsResponse)(nil),   // 14: millwright.cell.v1.ListRegionsResponse
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(*EnterRequest)(nil),          // 13: millwright.cell.v1.EnterRequest
+	(*EnterResponse)(nil),         // 14: millwright.cell.v1.EnterResponse
+	(*ListRegionsRequest)(nil),    // 15: millwright.cell.v1.ListRegionsRequest
+	(*ListRegionsResponse)(nil),   // 16: millwright.cell.v1.ListRegionsResponse
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
 }
 var file_millwright_cell_v1_cell_proto_depIdxs = []int32{
 	0,  // 0: millwright.cell.v1.Cell.state:type_name -> millwright.cell.v1.CellState
 	1,  // 1: millwright.cell.v1.Cell.health:type_name -> millwright.cell.v1.CellHealth
-	15, // 2: millwright.cell.v1.Cell.heard_at:type_name -> google.protobuf.Timestamp
+	17, // 2: millwright.cell.v1.Cell.heard_at:type_name -> google.protobuf.Timestamp
 	3,  // 3: millwright.cell.v1.Cell.load:type_name -> millwright.cell.v1.Load
 	2,  // 4: millwright.cell.v1.ListResponse.cells:type_name -> millwright.cell.v1.Cell
 	2,  // 5: millwright.cell.v1.GetResponse.cell:type_name -> millwright.cell.v1.Cell
 	2,  // 6: millwright.cell.v1.DrainResponse.cell:type_name -> millwright.cell.v1.Cell
 	2,  // 7: millwright.cell.v1.UndrainResponse.cell:type_name -> millwright.cell.v1.Cell
-	4,  // 8: millwright.cell.v1.ListRegionsResponse.regions:type_name -> millwright.cell.v1.Region
-	5,  // 9: millwright.cell.v1.CellService.List:input_type -> millwright.cell.v1.ListRequest
-	7,  // 10: millwright.cell.v1.CellService.Get:input_type -> millwright.cell.v1.GetRequest
-	9,  // 11: millwright.cell.v1.CellService.Drain:input_type -> millwright.cell.v1.DrainRequest
-	11, // 12: millwright.cell.v1.CellService.Undrain:input_type -> millwright.cell.v1.UndrainRequest
-	13, // 13: millwright.cell.v1.CellService.ListRegions:input_type -> millwright.cell.v1.ListRegionsRequest
-	6,  // 14: millwright.cell.v1.CellService.List:output_type -> millwright.cell.v1.ListResponse
-	8,  // 15: millwright.cell.v1.CellService.Get:output_type -> millwright.cell.v1.GetResponse
-	10, // 16: millwright.cell.v1.CellService.Drain:output_type -> millwright.cell.v1.DrainResponse
-	12, // 17: millwright.cell.v1.CellService.Undrain:output_type -> millwright.cell.v1.UndrainResponse
-	14, // 18: millwright.cell.v1.CellService.ListRegions:output_type -> millwright.cell.v1.ListRegionsResponse
-	14, // [14:19] is the sub-list for method output_type
-	9,  // [9:14] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	17, // 8: millwright.cell.v1.EnterResponse.expires_at:type_name -> google.protobuf.Timestamp
+	4,  // 9: millwright.cell.v1.ListRegionsResponse.regions:type_name -> millwright.cell.v1.Region
+	5,  // 10: millwright.cell.v1.CellService.List:input_type -> millwright.cell.v1.ListRequest
+	7,  // 11: millwright.cell.v1.CellService.Get:input_type -> millwright.cell.v1.GetRequest
+	9,  // 12: millwright.cell.v1.CellService.Drain:input_type -> millwright.cell.v1.DrainRequest
+	11, // 13: millwright.cell.v1.CellService.Undrain:input_type -> millwright.cell.v1.UndrainRequest
+	13, // 14: millwright.cell.v1.CellService.Enter:input_type -> millwright.cell.v1.EnterRequest
+	15, // 15: millwright.cell.v1.CellService.ListRegions:input_type -> millwright.cell.v1.ListRegionsRequest
+	6,  // 16: millwright.cell.v1.CellService.List:output_type -> millwright.cell.v1.ListResponse
+	8,  // 17: millwright.cell.v1.CellService.Get:output_type -> millwright.cell.v1.GetResponse
+	10, // 18: millwright.cell.v1.CellService.Drain:output_type -> millwright.cell.v1.DrainResponse
+	12, // 19: millwright.cell.v1.CellService.Undrain:output_type -> millwright.cell.v1.UndrainResponse
+	14, // 20: millwright.cell.v1.CellService.Enter:output_type -> millwright.cell.v1.EnterResponse
+	16, // 21: millwright.cell.v1.CellService.ListRegions:output_type -> millwright.cell.v1.ListRegionsResponse
+	16, // [16:22] is the sub-list for method output_type
+	10, // [10:16] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_millwright_cell_v1_cell_proto_init() }
@@ -1053,7 +1172,7 @@ func file_millwright_cell_v1_cell_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_cell_v1_cell_proto_rawDesc), len(file_millwright_cell_v1_cell_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   13,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

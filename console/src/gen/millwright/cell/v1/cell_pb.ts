@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/cell/v1/cell.proto.
  */
 export const file_millwright_cell_v1_cell: GenFile = /*@__PURE__*/
-  fileDesc("Ch1taWxsd3JpZ2h0L2NlbGwvdjEvY2VsbC5wcm90bxISbWlsbHdyaWdodC5jZWxsLnYxIugCCgRDZWxsEgwKBG5hbWUYASABKAkSDgoGcmVnaW9uGAIgASgJEgsKA3VybBgDIAEoCRISCgppbmdlc3RfdXJsGAQgASgJEhQKDG1xdHRfYWRkcmVzcxgFIAEoCRIaChJtcXR0X3dlYnNvY2tldF91cmwYBiABKAkSLAoFc3RhdGUYByABKA4yHS5taWxsd3JpZ2h0LmNlbGwudjEuQ2VsbFN0YXRlEi4KBmhlYWx0aBgIIAEoDjIeLm1pbGx3cmlnaHQuY2VsbC52MS5DZWxsSGVhbHRoEiwKCGhlYXJkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGAogASgJEiYKBGxvYWQYCyABKAsyGC5taWxsd3JpZ2h0LmNlbGwudjEuTG9hZBIWCg5wbGFjZWRfdGVuYW50cxgMIAEoBRISCgpjb25maWd1cmVkGA0gASgIIvkBCgRMb2FkEhkKEWV2ZW50c19wZXJfc2Vjb25kGAEgASgBEh0KFW1heF9ldmVudHNfcGVyX3NlY29uZBgCIAEoBRIRCglkYXRhYmFzZXMYAyABKAUSFQoNbWF4X2RhdGFiYXNlcxgEIAEoBRIPCgdkZXZpY2VzGAUgASgFEhcKD2Rpc2tfZnJlZV9ieXRlcxgGIAEoBBISCgpkaXNrX2J5dGVzGAcgASgEEhEKCWxvZ19ieXRlcxgIIAEoBBIVCg1tYXhfbG9nX2J5dGVzGAkgASgEEhMKC2xhZ19zZWNvbmRzGAogASgBEhAKCGhlYWRyb29tGAsgASgBIjYKBlJlZ2lvbhIOCgZyZWdpb24YASABKAkSDAoEb3BlbhgCIAEoCBIOCgZyZWFzb24YAyABKAkiDQoLTGlzdFJlcXVlc3QiNwoMTGlzdFJlc3BvbnNlEicKBWNlbGxzGAEgAygLMhgubWlsbHdyaWdodC5jZWxsLnYxLkNlbGwiJQoKR2V0UmVxdWVzdBIXCgRjZWxsGAEgASgJQgm6SAZyBBABGCAiNQoLR2V0UmVzcG9uc2USJgoEY2VsbBgBIAEoCzIYLm1pbGx3cmlnaHQuY2VsbC52MS5DZWxsIicKDERyYWluUmVxdWVzdBIXCgRjZWxsGAEgASgJQgm6SAZyBBABGCAiNwoNRHJhaW5SZXNwb25zZRImCgRjZWxsGAEgASgLMhgubWlsbHdyaWdodC5jZWxsLnYxLkNlbGwiKQoOVW5kcmFpblJlcXVlc3QSFwoEY2VsbBgBIAEoCUIJukgGcgQQARggIjkKD1VuZHJhaW5SZXNwb25zZRImCgRjZWxsGAEgASgLMhgubWlsbHdyaWdodC5jZWxsLnYxLkNlbGwiFAoSTGlzdFJlZ2lvbnNSZXF1ZXN0IkIKE0xpc3RSZWdpb25zUmVzcG9uc2USKwoHcmVnaW9ucxgBIAMoCzIaLm1pbGx3cmlnaHQuY2VsbC52MS5SZWdpb24qVwoJQ2VsbFN0YXRlEhoKFkNFTExfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFDRUxMX1NUQVRFX0FDVElWRRABEhcKE0NFTExfU1RBVEVfRFJBSU5JTkcQAipuCgpDZWxsSGVhbHRoEhsKF0NFTExfSEVBTFRIX1VOU1BFQ0lGSUVEEAASFAoQQ0VMTF9IRUFMVEhfTElWRRABEhUKEUNFTExfSEVBTFRIX1NUQUxFEAISFgoSQ0VMTF9IRUFMVEhfU0lMRU5UEAMy5QQKC0NlbGxTZXJ2aWNlEmkKBExpc3QSHy5taWxsd3JpZ2h0LmNlbGwudjEuTGlzdFJlcXVlc3QaIC5taWxsd3JpZ2h0LmNlbGwudjEuTGlzdFJlc3BvbnNlIh6C0+STAhgSFi9hcGkvdjEvcGxhdGZvcm0vY2VsbHMSbQoDR2V0Eh4ubWlsbHdyaWdodC5jZWxsLnYxLkdldFJlcXVlc3QaHy5taWxsd3JpZ2h0LmNlbGwudjEuR2V0UmVzcG9uc2UiJYLT5JMCHxIdL2FwaS92MS9wbGF0Zm9ybS9jZWxscy97Y2VsbH0SfAoFRHJhaW4SIC5taWxsd3JpZ2h0LmNlbGwudjEuRHJhaW5SZXF1ZXN0GiEubWlsbHdyaWdodC5jZWxsLnYxLkRyYWluUmVzcG9uc2UiLoLT5JMCKDoBKiIjL2FwaS92MS9wbGF0Zm9ybS9jZWxscy97Y2VsbH06ZHJhaW4ShAEKB1VuZHJhaW4SIi5taWxsd3JpZ2h0LmNlbGwudjEuVW5kcmFpblJlcXVlc3QaIy5taWxsd3JpZ2h0LmNlbGwudjEuVW5kcmFpblJlc3BvbnNlIjCC0+STAio6ASoiJS9hcGkvdjEvcGxhdGZvcm0vY2VsbHMve2NlbGx9OnVuZHJhaW4SdwoLTGlzdFJlZ2lvbnMSJi5taWxsd3JpZ2h0LmNlbGwudjEuTGlzdFJlZ2lvbnNSZXF1ZXN0GicubWlsbHdyaWdodC5jZWxsLnYxLkxpc3RSZWdpb25zUmVzcG9uc2UiF4LT5JMCERIPL2FwaS92MS9yZWdpb25zQklaR2dpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L2NlbGwvdjE7Y2VsbHYxYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("Ch1taWxsd3JpZ2h0L2NlbGwvdjEvY2VsbC5wcm90bxISbWlsbHdyaWdodC5jZWxsLnYxIugCCgRDZWxsEgwKBG5hbWUYASABKAkSDgoGcmVnaW9uGAIgASgJEgsKA3VybBgDIAEoCRISCgppbmdlc3RfdXJsGAQgASgJEhQKDG1xdHRfYWRkcmVzcxgFIAEoCRIaChJtcXR0X3dlYnNvY2tldF91cmwYBiABKAkSLAoFc3RhdGUYByABKA4yHS5taWxsd3JpZ2h0LmNlbGwudjEuQ2VsbFN0YXRlEi4KBmhlYWx0aBgIIAEoDjIeLm1pbGx3cmlnaHQuY2VsbC52MS5DZWxsSGVhbHRoEiwKCGhlYXJkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGAogASgJEiYKBGxvYWQYCyABKAsyGC5taWxsd3JpZ2h0LmNlbGwudjEuTG9hZBIWCg5wbGFjZWRfdGVuYW50cxgMIAEoBRISCgpjb25maWd1cmVkGA0gASgIIvkBCgRMb2FkEhkKEWV2ZW50c19wZXJfc2Vjb25kGAEgASgBEh0KFW1heF9ldmVudHNfcGVyX3NlY29uZBgCIAEoBRIRCglkYXRhYmFzZXMYAyABKAUSFQoNbWF4X2RhdGFiYXNlcxgEIAEoBRIPCgdkZXZpY2VzGAUgASgFEhcKD2Rpc2tfZnJlZV9ieXRlcxgGIAEoBBISCgpkaXNrX2J5dGVzGAcgASgEEhEKCWxvZ19ieXRlcxgIIAEoBBIVCg1tYXhfbG9nX2J5dGVzGAkgASgEEhMKC2xhZ19zZWNvbmRzGAogASgBEhAKCGhlYWRyb29tGAsgASgBIjYKBlJlZ2lvbhIOCgZyZWdpb24YASABKAkSDAoEb3BlbhgCIAEoCBIOCgZyZWFzb24YAyABKAkiDQoLTGlzdFJlcXVlc3QiNwoMTGlzdFJlc3BvbnNlEicKBWNlbGxzGAEgAygLMhgubWlsbHdyaWdodC5jZWxsLnYxLkNlbGwiJQoKR2V0UmVxdWVzdBIXCgRjZWxsGAEgASgJQgm6SAZyBBABGCAiNQoLR2V0UmVzcG9uc2USJgoEY2VsbBgBIAEoCzIYLm1pbGx3cmlnaHQuY2VsbC52MS5DZWxsIicKDERyYWluUmVxdWVzdBIXCgRjZWxsGAEgASgJQgm6SAZyBBABGCAiNwoNRHJhaW5SZXNwb25zZRImCgRjZWxsGAEgASgLMhgubWlsbHdyaWdodC5jZWxsLnYxLkNlbGwiKQoOVW5kcmFpblJlcXVlc3QSFwoEY2VsbBgBIAEoCUIJukgGcgQQARggIjkKD1VuZHJhaW5SZXNwb25zZRImCgRjZWxsGAEgASgLMhgubWlsbHdyaWdodC5jZWxsLnYxLkNlbGwiJwoMRW50ZXJSZXF1ZXN0EhcKBGNlbGwYASABKAlCCbpIBnIEEAEYICJbCg1FbnRlclJlc3BvbnNlEg0KBXRva2VuGAEgASgJEi4KCmV4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgsKA3VybBgDIAEoCSIUChJMaXN0UmVnaW9uc1JlcXVlc3QiQgoTTGlzdFJlZ2lvbnNSZXNwb25zZRIrCgdyZWdpb25zGAEgAygLMhoubWlsbHdyaWdodC5jZWxsLnYxLlJlZ2lvbipXCglDZWxsU3RhdGUSGgoWQ0VMTF9TVEFURV9VTlNQRUNJRklFRBAAEhUKEUNFTExfU1RBVEVfQUNUSVZFEAESFwoTQ0VMTF9TVEFURV9EUkFJTklORxACKm4KCkNlbGxIZWFsdGgSGwoXQ0VMTF9IRUFMVEhfVU5TUEVDSUZJRUQQABIUChBDRUxMX0hFQUxUSF9MSVZFEAESFQoRQ0VMTF9IRUFMVEhfU1RBTEUQAhIWChJDRUxMX0hFQUxUSF9TSUxFTlQQAzLjBQoLQ2VsbFNlcnZpY2USaQoETGlzdBIfLm1pbGx3cmlnaHQuY2VsbC52MS5MaXN0UmVxdWVzdBogLm1pbGx3cmlnaHQuY2VsbC52MS5MaXN0UmVzcG9uc2UiHoLT5JMCGBIWL2FwaS92MS9wbGF0Zm9ybS9jZWxscxJtCgNHZXQSHi5taWxsd3JpZ2h0LmNlbGwudjEuR2V0UmVxdWVzdBofLm1pbGx3cmlnaHQuY2VsbC52MS5HZXRSZXNwb25zZSIlgtPkkwIfEh0vYXBpL3YxL3BsYXRmb3JtL2NlbGxzL3tjZWxsfRJ8CgVEcmFpbhIgLm1pbGx3cmlnaHQuY2VsbC52MS5EcmFpblJlcXVlc3QaIS5taWxsd3JpZ2h0LmNlbGwudjEuRHJhaW5SZXNwb25zZSIugtPkkwIoOgEqIiMvYXBpL3YxL3BsYXRmb3JtL2NlbGxzL3tjZWxsfTpkcmFpbhKEAQoHVW5kcmFpbhIiLm1pbGx3cmlnaHQuY2VsbC52MS5VbmRyYWluUmVxdWVzdBojLm1pbGx3cmlnaHQuY2VsbC52MS5VbmRyYWluUmVzcG9uc2UiMILT5JMCKjoBKiIlL2FwaS92MS9wbGF0Zm9ybS9jZWxscy97Y2VsbH06dW5kcmFpbhJ8CgVFbnRlchIgLm1pbGx3cmlnaHQuY2VsbC52MS5FbnRlclJlcXVlc3QaIS5taWxsd3JpZ2h0LmNlbGwudjEuRW50ZXJSZXNwb25zZSIugtPkkwIoOgEqIiMvYXBpL3YxL3BsYXRmb3JtL2NlbGxzL3tjZWxsfTplbnRlchJ3CgtMaXN0UmVnaW9ucxImLm1pbGx3cmlnaHQuY2VsbC52MS5MaXN0UmVnaW9uc1JlcXVlc3QaJy5taWxsd3JpZ2h0LmNlbGwudjEuTGlzdFJlZ2lvbnNSZXNwb25zZSIXgtPkkwIREg8vYXBpL3YxL3JlZ2lvbnNCSVpHZ2l0aHViLmNvbS9taWxsd3JpZ2h0LWlvL21pbGx3cmlnaHQvcHJvdG8vZ2VuL21pbGx3cmlnaHQvY2VsbC92MTtjZWxsdjFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * Cell is one data plane: a gateway, a log and a store, in a region.
@@ -366,6 +366,54 @@ export const UndrainResponseSchema: GenMessage<UndrainResponse> = /*@__PURE__*/
   messageDesc(file_millwright_cell_v1_cell, 10);
 
 /**
+ * EnterRequest names the cell.
+ *
+ * @generated from message millwright.cell.v1.EnterRequest
+ */
+export type EnterRequest = Message<"millwright.cell.v1.EnterRequest"> & {
+  /**
+   * @generated from field: string cell = 1;
+   */
+  cell: string;
+};
+
+/**
+ * Describes the message millwright.cell.v1.EnterRequest.
+ * Use `create(EnterRequestSchema)` to create a new message.
+ */
+export const EnterRequestSchema: GenMessage<EnterRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_cell_v1_cell, 11);
+
+/**
+ * EnterResponse carries the token and where it is good for.
+ *
+ * @generated from message millwright.cell.v1.EnterResponse
+ */
+export type EnterResponse = Message<"millwright.cell.v1.EnterResponse"> & {
+  /**
+   * @generated from field: string token = 1;
+   */
+  token: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp expires_at = 2;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string url = 3;
+   */
+  url: string;
+};
+
+/**
+ * Describes the message millwright.cell.v1.EnterResponse.
+ * Use `create(EnterResponseSchema)` to create a new message.
+ */
+export const EnterResponseSchema: GenMessage<EnterResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_cell_v1_cell, 12);
+
+/**
  * ListRegionsRequest asks for the regions.
  *
  * @generated from message millwright.cell.v1.ListRegionsRequest
@@ -378,7 +426,7 @@ export type ListRegionsRequest = Message<"millwright.cell.v1.ListRegionsRequest"
  * Use `create(ListRegionsRequestSchema)` to create a new message.
  */
 export const ListRegionsRequestSchema: GenMessage<ListRegionsRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_cell_v1_cell, 11);
+  messageDesc(file_millwright_cell_v1_cell, 13);
 
 /**
  * ListRegionsResponse carries the regions in the order of their names.
@@ -397,7 +445,7 @@ export type ListRegionsResponse = Message<"millwright.cell.v1.ListRegionsRespons
  * Use `create(ListRegionsResponseSchema)` to create a new message.
  */
 export const ListRegionsResponseSchema: GenMessage<ListRegionsResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_cell_v1_cell, 12);
+  messageDesc(file_millwright_cell_v1_cell, 14);
 
 /**
  * CellState says whether a cell takes new tenants.
@@ -516,6 +564,16 @@ export const CellService: GenService<{
     methodKind: "unary";
     input: typeof UndrainRequestSchema;
     output: typeof UndrainResponseSchema;
+  },
+  /**
+   * Enter returns a token with which an operator may ask the cell itself how it fares (PipelineService, profiles). It opens nothing of a tenant.
+   *
+   * @generated from rpc millwright.cell.v1.CellService.Enter
+   */
+  enter: {
+    methodKind: "unary";
+    input: typeof EnterRequestSchema;
+    output: typeof EnterResponseSchema;
   },
   /**
    * ListRegions returns the regions that a new tenant may choose from; for everybody who is signed in.

@@ -41,6 +41,8 @@ const (
 	CellServiceDrainProcedure = "/millwright.cell.v1.CellService/Drain"
 	// CellServiceUndrainProcedure is the fully-qualified name of the CellService's Undrain RPC.
 	CellServiceUndrainProcedure = "/millwright.cell.v1.CellService/Undrain"
+	// CellServiceEnterProcedure is the fully-qualified name of the CellService's Enter RPC.
+	CellServiceEnterProcedure = "/millwright.cell.v1.CellService/Enter"
 	// CellServiceListRegionsProcedure is the fully-qualified name of the CellService's ListRegions RPC.
 	CellServiceListRegionsProcedure = "/millwright.cell.v1.CellService/ListRegions"
 )
@@ -55,6 +57,8 @@ type CellServiceClient interface {
 	Drain(context.Context, *v1.DrainRequest) (*v1.DrainResponse, error)
 	// Undrain opens it again.
 	Undrain(context.Context, *v1.UndrainRequest) (*v1.UndrainResponse, error)
+	// Enter returns a token with which an operator may ask the cell itself how it fares (PipelineService, profiles). It opens nothing of a tenant.
+	Enter(context.Context, *v1.EnterRequest) (*v1.EnterResponse, error)
 	// ListRegions returns the regions that a new tenant may choose from; for everybody who is signed in.
 	ListRegions(context.Context, *v1.ListRegionsRequest) (*v1.ListRegionsResponse, error)
 }
@@ -94,6 +98,12 @@ func NewCellServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(cellServiceMethods.ByName("Undrain")),
 			connect.WithClientOptions(opts...),
 		),
+		enter: connect.NewClient[v1.EnterRequest, v1.EnterResponse](
+			httpClient,
+			baseURL+CellServiceEnterProcedure,
+			connect.WithSchema(cellServiceMethods.ByName("Enter")),
+			connect.WithClientOptions(opts...),
+		),
 		listRegions: connect.NewClient[v1.ListRegionsRequest, v1.ListRegionsResponse](
 			httpClient,
 			baseURL+CellServiceListRegionsProcedure,
@@ -109,6 +119,7 @@ type cellServiceClient struct {
 	get         *connect.Client[v1.GetRequest, v1.GetResponse]
 	drain       *connect.Client[v1.DrainRequest, v1.DrainResponse]
 	undrain     *connect.Client[v1.UndrainRequest, v1.UndrainResponse]
+	enter       *connect.Client[v1.EnterRequest, v1.EnterResponse]
 	listRegions *connect.Client[v1.ListRegionsRequest, v1.ListRegionsResponse]
 }
 
@@ -148,6 +159,15 @@ func (c *cellServiceClient) Undrain(ctx context.Context, req *v1.UndrainRequest)
 	return nil, err
 }
 
+// Enter calls millwright.cell.v1.CellService.Enter.
+func (c *cellServiceClient) Enter(ctx context.Context, req *v1.EnterRequest) (*v1.EnterResponse, error) {
+	response, err := c.enter.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // ListRegions calls millwright.cell.v1.CellService.ListRegions.
 func (c *cellServiceClient) ListRegions(ctx context.Context, req *v1.ListRegionsRequest) (*v1.ListRegionsResponse, error) {
 	response, err := c.listRegions.CallUnary(ctx, connect.NewRequest(req))
@@ -167,6 +187,8 @@ type CellServiceHandler interface {
 	Drain(context.Context, *v1.DrainRequest) (*v1.DrainResponse, error)
 	// Undrain opens it again.
 	Undrain(context.Context, *v1.UndrainRequest) (*v1.UndrainResponse, error)
+	// Enter returns a token with which an operator may ask the cell itself how it fares (PipelineService, profiles). It opens nothing of a tenant.
+	Enter(context.Context, *v1.EnterRequest) (*v1.EnterResponse, error)
 	// ListRegions returns the regions that a new tenant may choose from; for everybody who is signed in.
 	ListRegions(context.Context, *v1.ListRegionsRequest) (*v1.ListRegionsResponse, error)
 }
@@ -202,6 +224,12 @@ func NewCellServiceHandler(svc CellServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(cellServiceMethods.ByName("Undrain")),
 		connect.WithHandlerOptions(opts...),
 	)
+	cellServiceEnterHandler := connect.NewUnaryHandlerSimple(
+		CellServiceEnterProcedure,
+		svc.Enter,
+		connect.WithSchema(cellServiceMethods.ByName("Enter")),
+		connect.WithHandlerOptions(opts...),
+	)
 	cellServiceListRegionsHandler := connect.NewUnaryHandlerSimple(
 		CellServiceListRegionsProcedure,
 		svc.ListRegions,
@@ -218,6 +246,8 @@ func NewCellServiceHandler(svc CellServiceHandler, opts ...connect.HandlerOption
 			cellServiceDrainHandler.ServeHTTP(w, r)
 		case CellServiceUndrainProcedure:
 			cellServiceUndrainHandler.ServeHTTP(w, r)
+		case CellServiceEnterProcedure:
+			cellServiceEnterHandler.ServeHTTP(w, r)
 		case CellServiceListRegionsProcedure:
 			cellServiceListRegionsHandler.ServeHTTP(w, r)
 		default:
@@ -243,6 +273,10 @@ func (UnimplementedCellServiceHandler) Drain(context.Context, *v1.DrainRequest) 
 
 func (UnimplementedCellServiceHandler) Undrain(context.Context, *v1.UndrainRequest) (*v1.UndrainResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.cell.v1.CellService.Undrain is not implemented"))
+}
+
+func (UnimplementedCellServiceHandler) Enter(context.Context, *v1.EnterRequest) (*v1.EnterResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.cell.v1.CellService.Enter is not implemented"))
 }
 
 func (UnimplementedCellServiceHandler) ListRegions(context.Context, *v1.ListRegionsRequest) (*v1.ListRegionsResponse, error) {
