@@ -6,6 +6,7 @@ package engine
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
@@ -80,6 +81,10 @@ type State struct {
 	last *device
 	// dirty counts windows with values that were not yet put out.
 	dirty int
+	// out is what Step was last given, filled the tenants that have rows in it. No older outputs are kept in memory by a
+	// tenant that has fallen silent.
+	out    *Outputs
+	filled []*tenant
 }
 
 type tenant struct {
@@ -90,8 +95,8 @@ type tenant struct {
 	// accumulators counts those of the open windows; cursor walks devices to find windows to write early.
 	accumulators int
 	cursor       int
-	rows         *Rows
-	rowsOf       *Outputs
+	// rows are the tenant's in State.out, nil while it has none.
+	rows *Rows
 }
 
 type device struct {
@@ -155,7 +160,7 @@ func (s *State) Step(f Frame, out *Outputs) {
 func (s *State) event(e *telemetry.Event, index uint32, out *Outputs) {
 	d := s.device(e)
 	d.seen = s.logTime
-	rows := d.tenant.rowsIn(out)
+	rows := s.rowsIn(d.tenant, out)
 	count := d.tenant.hour(s.hourOf(e.Received), out)
 	count.version = s.position
 	out.Events++
@@ -218,9 +223,16 @@ func (t *tenant) add(d *device) {
 }
 
 // rowsIn returns the tenant's rows in out.
-func (t *tenant) rowsIn(out *Outputs) *Rows {
-	if t.rowsOf != out {
-		t.rows, t.rowsOf = out.add(t.id), out
+func (s *State) rowsIn(t *tenant, out *Outputs) *Rows {
+	if s.out != out {
+		for _, before := range s.filled {
+			before.rows = nil
+		}
+		s.out, s.filled = out, s.filled[:0]
+	}
+	if t.rows == nil {
+		t.rows = out.add(t.id)
+		s.filled = append(s.filled, t)
 	}
 	return t.rows
 }
@@ -241,32 +253,55 @@ func (s *State) learn(d *device, names []string) bool {
 	if d.hasShape(names) {
 		return true
 	}
-	if d.index == nil {
-		d.index = make(map[string]int32, len(names))
-		for i, name := range d.names {
-			d.index[name] = int32(i)
-		}
-	}
 	unknown := 0
 	for _, name := range names {
-		if _, ok := d.index[name]; !ok {
+		if d.place(name) < 0 {
 			unknown++
 		}
 	}
 	if unknown > 0 && len(d.names)+unknown > s.options.measurements(d.tenant.id) {
 		return false // a limit that was lowered takes no name away
 	}
+	if unknown > 0 {
+		// Exactly as many as there are: most devices have few names, and they never change.
+		d.names = append(make([]string, 0, len(d.names)+unknown), d.names...)
+	}
+	if cap(d.shape) < len(names) {
+		d.shape = make([]int32, 0, len(names))
+	}
 	d.shape = d.shape[:0]
 	for _, name := range names {
-		at, ok := d.index[name]
-		if !ok {
+		at := d.place(name)
+		if at < 0 {
 			at = int32(len(d.names))
 			d.names = append(d.names, s.intern(name))
-			d.index[d.names[at]] = at
+			if d.index != nil {
+				d.index[d.names[at]] = at
+			}
 		}
 		d.shape = append(d.shape, at)
 	}
 	return true
+}
+
+// indexedFrom is how many names a device has before they are found by a map, which takes more memory than the names.
+const indexedFrom = 32
+
+// place is where a name stands among the device's, -1 if it is new.
+func (d *device) place(name string) int32 {
+	if len(d.names) < indexedFrom {
+		return int32(slices.Index(d.names, name))
+	}
+	if d.index == nil {
+		d.index = make(map[string]int32, len(d.names))
+		for i, known := range d.names {
+			d.index[known] = int32(i)
+		}
+	}
+	if at, ok := d.index[name]; ok {
+		return at
+	}
+	return -1
 }
 
 func (d *device) hasShape(names []string) bool {

@@ -135,7 +135,7 @@ func (s *State) put(d *device, w *window, version uint64, out *Outputs) {
 	}
 	w.dirty = false
 	s.dirty--
-	rows := d.tenant.rowsIn(out)
+	rows := s.rowsIn(d.tenant, out)
 	for i := range w.summaries {
 		if w.summaries[i].Count > 0 {
 			rows.Windows = append(rows.Windows, WindowRow{
