@@ -19,6 +19,7 @@ type ingest struct {
 	inflight    int
 	duration    time.Duration
 	rate        float64
+	profile     string
 	asJSON      bool
 }
 
@@ -46,11 +47,15 @@ func ingestFlags(fs *flag.FlagSet) *ingest {
 	fs.IntVar(&f.inflight, "inflight", 256, "`messages` of a connection that may wait for their acknowledgement")
 	fs.DurationVar(&f.duration, "duration", 30*time.Second, "how long to send")
 	fs.Float64Var(&f.rate, "rate", 0, "`events` a second over all connections; 0: as fast as they are acknowledged")
+	fs.StringVar(&f.profile, "profile", "", "seed: every way of sending, one after the other, each for --duration; the other flags are then left alone")
 	fs.BoolVar(&f.asJSON, "json", false, "print JSON")
 	return f
 }
 
 func (f *ingest) run(ctx context.Context, e command.Env) (err error) {
+	if f.profile != "" && f.profile != "seed" {
+		return command.Usage("--profile %q: the one profile is seed", f.profile)
+	}
 	if f.connections < 1 || f.connections > maxConnections || f.inflight < 1 || f.inflight > 65535 || f.duration <= 0 || f.duration > time.Hour || f.rate < 0 {
 		return command.Usage("want 1 to %d --connections, 1 to 65535 --inflight, --duration up to 1h, --rate 0 or more", maxConnections)
 	}
@@ -59,11 +64,17 @@ func (f *ingest) run(ctx context.Context, e command.Env) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.stop()) }()
+	if f.profile != "" {
+		return f.seed(ctx, e, t)
+	}
 	senders, err := newSenders(ctx, t, e, f.connections, f.inflight)
 	if err != nil {
 		return err
 	}
 	result := Ingest{Machine: machine(e.Now()), Connections: f.connections, Measurements: measurements, PayloadBytes: len(senders.all[0].payload.text)}
+	if err := senders.connect(ctx); err != nil {
+		return err
+	}
 	before := byName(append(tree(t.root), own()...))
 	begun := e.Now()
 	senders.send(ctx, begun.Add(f.duration), f.rate)

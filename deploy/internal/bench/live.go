@@ -71,6 +71,9 @@ func (f *live) run(ctx context.Context, e command.Env) (err error) {
 		return err
 	}
 	defer w.close()
+	if err := senders.connect(ctx); err != nil {
+		return err
+	}
 	begun := e.Now()
 	senders.send(ctx, begun.Add(f.duration), f.rate)
 	result := Live{Machine: machine(e.Now()), Devices: f.devices, Seconds: e.Now().Sub(begun).Seconds(), Acked: senders.acked.Load()}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -28,14 +29,31 @@ type senders struct {
 	end                         atomic.Int64
 	acked, refused, ackedInTime atomic.Uint64
 	latency                     latency.Histogram
+	// disconnect ends what connect made.
+	disconnect func()
 }
 
 type publisher struct {
+	tls     *tls.Config
 	client  *mqttclient.Client
 	payload *payload
 }
 
 func newSenders(ctx context.Context, t *target, e command.Env, connections, inflight int) (*senders, error) {
+	f, err := enrolFleet(ctx, t, connections)
+	if err != nil {
+		return nil, err
+	}
+	return f.senders(e, connections, inflight)
+}
+
+// fleet are devices that may send, and where to.
+type fleet struct {
+	tenant      *tenantv1.Tenant
+	credentials []enrol.Credentials
+}
+
+func enrolFleet(ctx context.Context, t *target, count int) (*fleet, error) {
 	api, err := rpc.Dial(t.Server, t.Key)
 	if err != nil {
 		return nil, err
@@ -44,7 +62,7 @@ func newSenders(ctx context.Context, t *target, e command.Env, connections, infl
 	if err != nil {
 		return nil, rpc.Explain(err)
 	}
-	devices := make([]enrol.Device, connections)
+	devices := make([]enrol.Device, count)
 	for i := range devices {
 		devices[i] = enrol.Device{ID: deviceID(i), Type: "temperature_sensor"}
 	}
@@ -52,15 +70,21 @@ func newSenders(ctx context.Context, t *target, e command.Env, connections, infl
 	if err != nil {
 		return nil, rpc.Explain(err)
 	}
+	return &fleet{answer.GetTenant(), credentials}, nil
+}
+
+// senders are so many of the devices, under an epoch of their own.
+func (f *fleet) senders(e command.Env, connections, inflight int) (*senders, error) {
 	s := &senders{epoch: "bench-" + strconv.FormatInt(e.Now().UnixNano(), 36), now: e.Now}
 	log := slog.New(slog.NewTextHandler(e.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	for i, d := range devices {
-		config, err := credentials[i].TLS()
+	for i, c := range f.credentials[:connections] {
+		config, err := c.TLS()
 		if err != nil {
 			return nil, err
 		}
-		s.all = append(s.all, &publisher{payload: newPayload(d.ID, s.epoch, e.Now()), client: mqttclient.New(mqttclient.Config{
-			Address: answer.GetTenant().GetMqttAddress(), TLS: config, ClientID: d.ID, Window: inflight, Now: e.Now, OnAcks: s.settle,
+		device := deviceID(i)
+		s.all = append(s.all, &publisher{tls: config, payload: newPayload(device, s.epoch, e.Now()), client: mqttclient.New(mqttclient.Config{
+			Address: f.tenant.GetMqttAddress(), TLS: config, ClientID: device, Window: inflight, Now: e.Now, OnAcks: s.settle,
 		}, log)})
 	}
 	return s, nil
@@ -86,14 +110,36 @@ func (s *senders) settle(acks []mqttclient.Ack) {
 	s.latency.Add(took...)
 }
 
-// send runs every connection until end and waits for the last acknowledgements.
+// connectTimeout is how long all connections may take to be made.
+const connectTimeout = 2 * time.Minute
+
+// connect makes every connection and waits until all are there, so that handshakes are no part of what is measured after.
+func (s *senders) connect(ctx context.Context) error {
+	connected, disconnect := context.WithCancel(context.WithoutCancel(ctx))
+	var conns sync.WaitGroup
+	s.disconnect = func() { disconnect(); conns.Wait() }
+	for _, p := range s.all {
+		conns.Go(func() { _ = p.client.Run(connected) }) // a lost message shows as one that is not acknowledged
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	for _, p := range s.all {
+		for !p.client.Connected() {
+			if err := pause(ctx, 5*time.Millisecond); err != nil {
+				s.disconnect()
+				return fmt.Errorf("connect %d devices: %s", len(s.all), p.client.Stats().LastError)
+			}
+		}
+	}
+	return nil
+}
+
+// send has every connection send until end, waits for the last acknowledgements and disconnects.
 func (s *senders) send(ctx context.Context, end time.Time, rate float64) {
 	s.end.Store(end.UnixNano())
-	connected, disconnect := context.WithCancel(context.WithoutCancel(ctx))
-	var conns, loops sync.WaitGroup
+	var loops sync.WaitGroup
 	begun := s.now()
 	for i, p := range s.all {
-		conns.Go(func() { _ = p.client.Run(connected) }) // a lost message shows as one that is not acknowledged
 		loops.Go(func() { s.publish(ctx, p, i, begun, end, rate) })
 	}
 	loops.Wait()
@@ -102,8 +148,7 @@ func (s *senders) send(ctx context.Context, end time.Time, rate float64) {
 		p.client.Drain(drain)
 	}
 	cancel()
-	disconnect()
-	conns.Wait()
+	s.disconnect()
 }
 
 // publish sends one device's messages; with a rate each has its own time, which does not move when the server is slow.
