@@ -33,52 +33,77 @@ const (
 	headerBytes = 4 << 10
 )
 
+// serveTLS shakes hands and hands over to a goroutine of its own: this one's stack has grown by what a handshake takes, and
+// most connections are idle for most of their time.
 func (g *Gateway) serveTLS(raw net.Conn) {
-	defer raw.Close()
 	begun := g.Now()
 	if g.open.Add(1) > int64(g.cfg.Connections) {
-		g.open.Add(-1)
+		g.closed(raw)
 		g.Metrics.refused.WithLabelValues(protocolMQTT, "connections").Inc()
 		return
 	}
-	defer g.open.Add(-1)
 	conn := tls.Server(raw, g.files.tlsConfig("mqtt"))
 	ctx, cancel := context.WithTimeout(g.ctx, g.cfg.HandshakeTimeout)
 	err := conn.HandshakeContext(ctx)
 	cancel()
 	if err != nil {
+		g.closed(raw)
 		g.Metrics.refused.WithLabelValues(protocolMQTT, "handshake").Inc()
 		g.Log.Info("tls handshake failed", slog.String("remote", raw.RemoteAddr().String()), slog.Any("error", err))
 		return
 	}
-	g.serve(conn, conn.ConnectionState().PeerCertificates, protocolMQTT, raw.RemoteAddr().String(), begun)
+	s := g.greet(conn, conn.ConnectionState().PeerCertificates, protocolMQTT, raw.RemoteAddr().String(), begun)
+	if s == nil {
+		g.closed(raw)
+		return
+	}
+	g.conns.Go(func() {
+		defer g.closed(raw)
+		s.run()
+	})
+}
+
+func (g *Gateway) closed(raw net.Conn) {
+	_ = raw.Close()
+	g.open.Add(-1)
 }
 
 // serve runs one MQTT connection, which came when it begun, to its end.
 func (g *Gateway) serve(conn net.Conn, chain []*x509.Certificate, protocol, remote string, begun time.Time) {
+	if s := g.greet(conn, chain, protocol, remote, begun); s != nil {
+		s.run()
+	}
+}
+
+// greet makes a connection a session, or answers why not and returns nil.
+func (g *Gateway) greet(conn net.Conn, chain []*x509.Certificate, protocol, remote string, begun time.Time) *session {
 	s := &session{
 		g: g, conn: conn, protocol: protocol, wake: make(chan struct{}, 1), sentences: true,
 		log: g.Log.With(slog.String("protocol", protocol), slog.String("remote", remote)),
 	}
 	s.ctx, s.cancel = context.WithCancel(g.ctx)
-	defer s.cancel()
 	s.in = newPacketReader(conn, s.beforeRead)
 	s.deadline = time.Now().Add(g.cfg.ConnectTimeout)
-	if err := conn.SetReadDeadline(s.deadline); err != nil {
-		return
+	if conn.SetReadDeadline(s.deadline) == nil {
+		if connect, ok := s.readConnect(); ok {
+			accepted := s.accept(connect, chain)
+			g.Metrics.times.Took(timing.Accept, g.Now().Sub(begun))
+			if accepted {
+				return s
+			}
+		}
 	}
-	connect, ok := s.readConnect()
-	if !ok {
-		return
-	}
-	accepted := s.accept(connect, chain)
-	g.Metrics.times.Took(timing.Accept, g.Now().Sub(begun))
-	if !accepted {
-		return
-	}
+	s.cancel()
+	return nil
+}
+
+// run reads and writes until the connection ends.
+func (s *session) run() {
+	g, conn := s.g, s.conn
+	defer s.cancel()
 	defer g.sessions.remove(s)
-	g.Metrics.connections.WithLabelValues(protocol).Inc()
-	defer g.Metrics.connections.WithLabelValues(protocol).Dec()
+	g.Metrics.connections.WithLabelValues(s.protocol).Inc()
+	defer g.Metrics.connections.WithLabelValues(s.protocol).Dec()
 	expiry := time.AfterFunc(s.id.NotAfter.Sub(g.Now()), func() {
 		s.end(packets.ErrNotAuthorized, fmt.Sprintf("the certificate of device %s expired: issue a new one", s.id.Device))
 	})

@@ -11,7 +11,8 @@ var (
 )
 
 const (
-	smallBuffer = 4 << 10
+	// smallBuffer is what a connection begins with, and has while it is idle from its start.
+	smallBuffer = 512
 	// largeBuffer holds two TLS records: many small packets are read in one go.
 	largeBuffer = 32 << 10
 )
