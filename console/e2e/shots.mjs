@@ -51,6 +51,7 @@ const pages = {
   facilities: { path: "/facilities" },
   "new-place": { path: "/facilities", click: ["Add facility"] },
   usage: { path: "/usage" },
+  bill: { path: "/bill" },
   "operator-cells": { path: "/operator" },
   "operator-pipeline": { path: "/operator/pipeline", wait: 3000 },
   "operator-tenants": { path: "/operator/organisations" },

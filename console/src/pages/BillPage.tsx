@@ -46,13 +46,15 @@ function Draft() {
         <dl className={styles.totals}>
           <div>
             <dt>So far</dt>
-            <dd>{money(bill.totalMinor)}</dd>
-            <p>With the plan's fee for the whole month</p>
+            <dd>
+              {money(bill.totalMinor)} <small>with the plan's fee for the whole month</small>
+            </dd>
           </div>
           <div>
             <dt>At this pace</dt>
-            <dd>{money(forecast.totalMinor)}</dd>
-            <p>By {dayName.format(end - 1)}, if usage goes on as until now</p>
+            <dd>
+              {money(forecast.totalMinor)} <small>by {dayName.format(end - 1)}, if usage goes on as until now</small>
+            </dd>
           </div>
         </dl>
       </Panel>

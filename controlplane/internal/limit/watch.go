@@ -97,10 +97,15 @@ func (w *Watcher) look(ctx context.Context, now time.Time) error {
 	return nil
 }
 
+// withinBurst is true of a second above a rate that the burst was there for: nothing was refused.
+func (l Limit) withinBurst() bool {
+	return l.Name == tenancy.LimitEventsPerSecond && l.Used > l.Maximum && l.Refused == 0
+}
+
 // Due returns the notices that a state calls for: the highest share that each limit has reached.
 func Due(state State, now time.Time) (list []Notice) {
 	for _, l := range Of(state) {
-		if !l.Notices || !l.Counted || l.Unlimited() {
+		if !l.Notices || !l.Counted || l.Unlimited() || l.withinBurst() {
 			continue
 		}
 		for _, percent := range []int{100, 80} {
