@@ -70,7 +70,9 @@ func TestAReadOnlyTableLosesAndDoublesNothing(t *testing.T) {
 		}
 		return len(names)
 	}
-	within(t, time.Minute, "the rows are put aside", func() bool { return parked() > 0 && app.partitions.lags()[frame.Partition(b.tenant, "press", b.cfg.Partitions)] == 0 })
+	within(t, time.Minute, "the rows are put aside", func() bool {
+		return parked() > 0 && app.partitions.lags()[frame.Partition(b.tenant, "press", b.cfg.Partitions)] == 0
+	})
 	b.alter(t, "table_readonly", "0")
 	if err := app.inserts.Unpark(t.Context()); err != nil {
 		t.Fatal(err)

@@ -40,6 +40,7 @@ const (
 	LimitImportRows            = "import_rows"
 	LimitAlertRecipients       = "alert_recipients"
 	LimitRetentionDays         = "retention_days"
+	LimitLateEventsPerSecond   = "late_events_per_second"
 	LimitDatabases             = "databases"
 	LimitFlags                 = "flags"
 	LimitAnnouncements         = "announcements"
@@ -147,6 +148,7 @@ var bounds = []Limit{
 	bound(LimitImportRows, "Rows of an import", "rows", "file", MaxImportRows, "the file is refused"),
 	bound(LimitAlertRecipients, "Recipients of alerts", "addresses", ScopeTenant, MaxAlertRecipients, "the settings are refused"),
 	{LimitRetentionDays, "Days that telemetry is kept", "days", ScopeTenant, KindSize, "the settings are refused", controlPlane, false, false, 0, "the plan"},
+	{LimitLateEventsPerSecond, "Late events per second", "events/s", ScopeTenant, KindRate, "held back for up to a second, then refused", gateway, false, false, 0, "half of events_per_second"},
 	{LimitDatabases, "Databases of a cell", "databases", "cell", KindCount, "another organisation is not placed there", controlPlane, false, false, 0, "the configuration"},
 	bound(LimitFlags, "Feature flags", "flags", ScopeInstallation, MaxFlags, "another flag is refused"),
 	bound(LimitAnnouncements, "Announcements at once", "announcements", ScopeInstallation, MaxAnnouncements, "another announcement is refused"),

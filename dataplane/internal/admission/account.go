@@ -13,8 +13,10 @@ type account struct {
 	id      tenancy.ID
 	catalog *catalog.Catalog
 
-	mu      sync.Mutex
-	tenant  *pool
+	mu     sync.Mutex
+	tenant *pool
+	// late is what messages take from of which every event is old: a device that catches up takes nothing from what is live.
+	late    *pool
 	groups  map[string]*pool
 	devices map[string]*member
 	limits  catalog.Limits
@@ -34,6 +36,7 @@ func newAccount(now time.Time, cat *catalog.Catalog, t catalog.Tenant) *account 
 	return &account{
 		id: t.ID, catalog: cat, limits: t.Limits, groups: map[string]*pool{}, devices: map[string]*member{}, day: day{date: dateOf(now)},
 		tenant: newPool(now, tenancy.LimitEventsPerSecond, tenancy.ScopeTenant, sized(max(t.Limits.EventsPerSecond, 1), t.Limits.EventsBurst)),
+		late:   newPool(now, tenancy.LimitLateEventsPerSecond, tenancy.ScopeTenant, late(t.Limits)),
 	}
 }
 
@@ -68,6 +71,31 @@ func (a *account) reserve(now time.Time, device string, n int64, most time.Durat
 		g.take(now, n, wait)
 	}
 	a.tenant.take(now, n, wait)
+	return wait, nil
+}
+
+// late is the size of the pool of late events: half of what the tenant may send.
+func late(l catalog.Limits) size {
+	return sized(max(l.EventsPerSecond/2, 1), l.EventsBurst/2)
+}
+
+// reserveLate takes n late events within the time most, or none of them. What is taken for the day is the same as for live ones.
+func (a *account) reserveLate(now time.Time, n int64, most time.Duration) (time.Duration, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.gone {
+		return 0, unknown(n)
+	}
+	a.late.refill(now)
+	a.late.count(now, n)
+	wait := a.late.wait(now, n)
+	if wait > most {
+		return 0, a.late.refusal(wait - most)
+	}
+	if err := a.day.take(now, n, a.limits); err != nil {
+		return 0, err
+	}
+	a.late.take(now, n, wait)
 	return wait, nil
 }
 
@@ -167,6 +195,7 @@ func (a *account) follow(now time.Time, change catalog.Change) {
 		if t, ok := a.catalog.Tenant(a.id); ok {
 			a.limits = t.Limits
 			a.tenant.resize(now, sized(max(t.Limits.EventsPerSecond, 1), t.Limits.EventsBurst))
+			a.late.resize(now, late(t.Limits))
 		}
 		if a.groups[change.Group] != nil {
 			a.group(now, change.Group)

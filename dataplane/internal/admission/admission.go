@@ -51,6 +51,16 @@ func (l *Limiter) ReserveN(tenant tenancy.ID, device string, n int, most time.Du
 	return a.reserve(l.now(), device, int64(n), most)
 }
 
+// ReserveLate is ReserveN for a message of which every event happened a while ago: a device that was offline catches up in a lane
+// of its tenant's own, beside what is live. This process's part of the lane is the whole of it.
+func (l *Limiter) ReserveLate(tenant tenancy.ID, _ string, n int, most time.Duration) (time.Duration, error) {
+	a := l.account(tenant)
+	if a == nil {
+		return 0, unknown(int64(n))
+	}
+	return a.reserveLate(l.now(), int64(n), most)
+}
+
 // Look says what ReserveN would say to one event within the time most, and takes nothing: who is far over a limit can be
 // refused before what it sent is looked at.
 func (l *Limiter) Look(tenant tenancy.ID, device string, most time.Duration) error {
@@ -137,7 +147,7 @@ func (l *Limiter) Uses() []Use {
 	for _, a := range l.all() {
 		a.mu.Lock()
 		a.day.roll(now)
-		list = append(list, Use{Tenant: a.id, Admitted: a.tenant.used, Today: a.day.total + a.day.pending})
+		list = append(list, Use{Tenant: a.id, Admitted: a.tenant.used + a.late.used, Today: a.day.total + a.day.pending})
 		a.mu.Unlock()
 	}
 	return list

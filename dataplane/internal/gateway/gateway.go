@@ -39,6 +39,8 @@ type DeadLetters interface {
 // most, and returns how long to wait.
 type Limiter interface {
 	ReserveN(tenant tenancy.ID, device string, n int, most time.Duration) (time.Duration, error)
+	// ReserveLate is ReserveN for a message of late events only.
+	ReserveLate(tenant tenancy.ID, device string, n int, most time.Duration) (time.Duration, error)
 	// Look says what ReserveN would say to one event, and takes nothing.
 	Look(tenant tenancy.ID, device string, most time.Duration) error
 }

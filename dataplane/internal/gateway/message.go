@@ -108,7 +108,7 @@ func (s *session) take(id *Identity, p *publish) bool {
 	}, p.payload)
 	decoded := s.g.lap(timed, span, timing.Decode, now)
 	noteGateway(got.Events, id.Via)
-	if ok, going := s.admit(id, p, len(got.Events)+len(got.Invalid)); !ok {
+	if ok, going := s.admit(id, p, got); !ok {
 		span.Say("outcome", "over a rate")
 		span.End(s.g.Now(), nil)
 		return going
@@ -172,9 +172,10 @@ const heldAtMost = 30 * time.Second
 
 // admit asks the rates of the device, its groups and its tenant. A sender slightly over one is held back; beyond that,
 // version 5 is told, and version 3.1.1, which cannot be told, is held back longer.
-func (s *session) admit(id *Identity, p *publish, n int) (ok, going bool) {
+func (s *session) admit(id *Identity, p *publish, got telemetry.Result) (ok, going bool) {
+	n, reserve := len(got.Events)+len(got.Invalid), s.g.lane(got)
 	for held := false; ; held = true {
-		wait, err := s.g.Limiter.ReserveN(id.Tenant, id.Device, n, s.g.cfg.AdmissionWait)
+		wait, err := reserve(id.Tenant, id.Device, n, s.g.cfg.AdmissionWait)
 		if err == nil {
 			s.over = false
 			return s.pause(wait), false
