@@ -9,6 +9,7 @@ test("every address", () => {
     {
       "account": "/account",
       "addDevice": "/add-device",
+      "bill": "/bill",
       "chooseOrganisation": "/organisations",
       "deadLetters": "/dead-letters?device=%5Bobject%20Object%5D",
       "device": "/devices/press%2001%2F%C3%A4",
