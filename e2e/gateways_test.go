@@ -24,8 +24,8 @@ const (
 	sharedLimit = 2000
 	sharedBurst = 2 * sharedLimit
 	batchEvents = 20
-	// loaders is how many devices send to each gateway.
-	loaders = 3
+	// devices is how many send to each gateway, connections how many each has: whoever is refused again and again is answered late.
+	devices, connections = 2, 8
 )
 
 // TestLimitHoldsOverGateways runs three gateway processes beside the cell, lets devices of one tenant ask each of them for
@@ -47,10 +47,13 @@ func TestLimitHoldsOverGateways(t *testing.T) {
 	for i, demand := range []int{3 * sharedLimit, 6 * sharedLimit / 5, 2 * sharedLimit / 5} {
 		g := &gatewayLoad{cell: s.StartCell(t, fmt.Sprint("gateway-", i), "--gateway-only"), acks: acks, killed: make(chan struct{})}
 		gateways = append(gateways, g)
-		for n := range loaders {
+		for n := range devices {
 			device := fmt.Sprintf("load_%d_%d", i, n)
-			client := stack.DeviceHTTP(t, newDevice(t, s, device))
-			loads.Go(func() { g.send(t, client, device, float64(demand)/loaders, stop) })
+			dir := newDevice(t, s, device)
+			for c := range connections {
+				l := load{g, stack.DeviceHTTP(t, dir), device, fmt.Sprint(c)}
+				loads.Go(func() { l.send(t, float64(demand)/devices/connections, stop) })
+			}
 		}
 	}
 	usedUp(t, gateways)
@@ -122,8 +125,15 @@ type gatewayLoad struct {
 	header                   http.Header
 }
 
-// send posts batches of a device at a rate until stop; what a slow answer left out is asked for afterwards, up to a second's worth.
-func (g *gatewayLoad) send(t *testing.T, client *http.Client, device string, rate float64, stop <-chan struct{}) {
+// load is one connection of a device to a gateway; its name begins the ids of its messages.
+type load struct {
+	*gatewayLoad
+	client       *http.Client
+	device, name string
+}
+
+// send posts batches at a rate until stop; what a slow answer left out is asked for afterwards, up to a second's worth.
+func (g load) send(t *testing.T, rate float64, stop <-chan struct{}) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	begun, sent := time.Now(), 0.0
@@ -139,7 +149,7 @@ func (g *gatewayLoad) send(t *testing.T, client *http.Client, device string, rat
 		sent = max(sent, due-rate)
 		for ; due-sent >= batchEvents; n++ {
 			sent += batchEvents
-			if !g.post(t, client, device, n, stop) {
+			if !g.post(t, fmt.Sprintf("%s-%d", g.name, n), stop) {
 				return
 			}
 		}
@@ -147,14 +157,14 @@ func (g *gatewayLoad) send(t *testing.T, client *http.Client, device string, rat
 }
 
 // post sends one batch; false means that the gateway is gone.
-func (g *gatewayLoad) post(t *testing.T, client *http.Client, device string, n int, stop <-chan struct{}) bool {
+func (g load) post(t *testing.T, batch string, stop <-chan struct{}) bool {
 	var body bytes.Buffer
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	for i := range batchEvents {
-		fmt.Fprintf(&body, `{"messageId":"%d-%d","timestamp":%q,"measurements":{"temperature":%d}}`+"\n", n, i, at.Format(time.RFC3339Nano), i)
+		fmt.Fprintf(&body, `{"messageId":"%s-%d","timestamp":%q,"measurements":{"temperature":%d}}`+"\n", batch, i, at.Format(time.RFC3339Nano), i)
 	}
 	g.asked.Add(batchEvents)
-	res, err := client.Post(g.cell.IngestURL(), "application/x-ndjson", &body)
+	res, err := g.client.Post(g.cell.IngestURL(), "application/x-ndjson", &body)
 	if err != nil {
 		select {
 		case <-g.killed:
@@ -170,7 +180,7 @@ func (g *gatewayLoad) post(t *testing.T, client *http.Client, device string, n i
 	case err != nil:
 	case res.StatusCode == http.StatusAccepted:
 		g.admitted.Add(batchEvents)
-		g.acks.write(device, n, at)
+		g.acks.write(g.device, batch, at)
 	case res.StatusCode == http.StatusTooManyRequests:
 		g.refused.Add(batchEvents)
 		g.mu.Lock()
@@ -245,11 +255,11 @@ func newAckFile(t *testing.T) *ackFile {
 	return &ackFile{name: filepath.Join(t.TempDir(), "acks")}
 }
 
-func (a *ackFile) write(device string, n int, at time.Time) {
+func (a *ackFile) write(device, batch string, at time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for i := range batchEvents {
-		fmt.Fprintf(&a.buf, "%s\t%d-%d\t%s\n", device, n, i, at.Format(time.RFC3339Nano))
+		fmt.Fprintf(&a.buf, "%s\t%s-%d\t%s\n", device, batch, i, at.Format(time.RFC3339Nano))
 	}
 }
 
