@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,11 +20,11 @@ import (
 const (
 	// sharedLimit is the tenant's events a second in TestLimitHoldsOverGateways. The burst outlasts the pauses of a busy machine, in
 	// which nobody asks for anything. batchEvents is how many come in one request.
-	sharedLimit = 2000
+	sharedLimit = 1000
 	sharedBurst = 2 * sharedLimit
-	batchEvents = 20
+	batchEvents = 10
 	// devices is how many send to each gateway, connections how many each has: whoever is refused again and again is answered late.
-	devices, connections = 2, 8
+	devices, connections = 2, 4
 )
 
 // TestLimitHoldsOverGateways runs three gateway processes beside the cell, lets devices of one tenant ask each of them for
@@ -70,19 +69,29 @@ func TestLimitHoldsOverGateways(t *testing.T) {
 	after := snapshot(gateways)
 	end()
 
-	report := func(what string, from, to figures) float64 {
+	// What the killed gateway had in its hands is acknowledged to nobody, but may have been taken out of the limit.
+	dead := gateways[0]
+	unanswered := dead.asked.Load() - dead.admitted.Load() - dead.refused.Load()
+	report := func(what string, from, to figures) (off, slack float64) {
 		want := sharedLimit * to.at.Sub(from.at).Seconds()
-		off := 100 * (float64(to.sum-from.sum)/want - 1)
+		off = 100 * (float64(to.sum-from.sum)/want - 1)
 		t.Logf("%s: %d acknowledged in %s (by gateway %v), limit %.0f: off by %+.2f %%; asked for %d",
 			what, to.sum-from.sum, to.at.Sub(from.at).Round(time.Millisecond), to.minus(from), want, off, to.asked-from.asked)
 		if asked := float64(to.asked - from.asked); asked < 1.2*want {
 			t.Errorf("only %.0f events were asked for: that shows nothing of a limit of %.0f", asked, want)
 		}
-		return off
+		return off, 100 * float64(unanswered) / want
 	}
 	report("before the kill", before, killedAt)
+	for i, n := range killedAt.minus(before) {
+		if n == 0 {
+			t.Errorf("gateway %d was given nothing while the others were busy", i)
+		}
+	}
 	report("from the kill on", killedAt, after)
-	if off := report("in all", before, after); math.Abs(off) > 1 {
+	off, slack := report("in all", before, after)
+	t.Logf("%d events (%.2f %%) were with the killed gateway, unanswered", unanswered, slack)
+	if off > 1 || off+slack < -1 {
 		t.Errorf("off by %.2f %%, want 1 %% at most", off)
 	}
 	for _, g := range gateways {

@@ -21,6 +21,8 @@ type account struct {
 	devices map[string]*member
 	limits  catalog.Limits
 	day     day
+	// last is how many events the last message had, of whatever device.
+	last int64
 	// gone: the tenant left the cell.
 	gone bool
 }
@@ -30,6 +32,8 @@ type member struct {
 	own    *pool
 	groups []*pool
 	stale  bool
+	// last is how many events its last message had.
+	last int64
 }
 
 func newAccount(now time.Time, cat *catalog.Catalog, t catalog.Tenant) *account {
@@ -49,6 +53,7 @@ func (a *account) reserve(now time.Time, device string, n int64, most time.Durat
 		return 0, unknown(n)
 	}
 	m := a.levels(now, device)
+	m.last, a.last = n, n
 	var tightest *pool
 	wait := time.Duration(0)
 	if m.own.size.rate > 0 {
@@ -99,7 +104,8 @@ func (a *account) reserveLate(now time.Time, n int64, most time.Duration) (time.
 	return wait, nil
 }
 
-// look refuses when one event would be refused. Only then does it count as asked for.
+// look refuses when one event would be refused. Only then does it count as asked for, as many as the message before had: what was asked
+// for decides a process's share of the pool, and messages that are not looked into must count like the others.
 func (a *account) look(now time.Time, device string, most time.Duration) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -107,14 +113,18 @@ func (a *account) look(now time.Time, device string, most time.Duration) error {
 		return unknown(1)
 	}
 	m := a.levels(now, device)
-	if err := a.tenant.look(now, most); err != nil {
+	n := max(m.last, 1)
+	if m.last == 0 {
+		n = max(a.last, 1)
+	}
+	if err := a.tenant.look(now, n, most); err != nil {
 		return err
 	}
-	if err := m.own.look(now, most); err != nil {
+	if err := m.own.look(now, n, most); err != nil {
 		return err
 	}
 	for _, g := range m.groups {
-		if err := g.look(now, most); err != nil {
+		if err := g.look(now, n, most); err != nil {
 			return err
 		}
 	}

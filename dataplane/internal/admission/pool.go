@@ -96,14 +96,14 @@ func (p *pool) wait(now time.Time, n int64) time.Duration {
 	return time.Duration((need - level + rate - 1) / rate)
 }
 
-// look refuses one event that would wait longer than most.
-func (p *pool) look(now time.Time, most time.Duration) error {
+// look refuses one event that would wait longer than most, and counts n.
+func (p *pool) look(now time.Time, n int64, most time.Duration) error {
 	p.refill(now)
 	wait := p.wait(now, 1)
 	if wait <= most {
 		return nil
 	}
-	p.count(now, 1)
+	p.count(now, n)
 	return p.refusal(wait - most)
 }
 
