@@ -14,6 +14,11 @@ const (
 	// modest is the share of one statement at a time up to which a user stands before all others; each doubling of it is a
 	// step behind, of lowest steps at most.
 	modest, lowest = 1.0 / 8, 7
+	// heavy is the priority from which on a user rests after a statement as long as it took, at most longestRest, while others
+	// have statements within the second: what one takes all the time leaves the machine no room for their inserts and devices.
+	heavy       = 4
+	longestRest = 2 * time.Second
+	lately      = time.Second
 )
 
 // turns shares the engine between users: who took least lately comes first. It bounds the statements that run at once, those of
@@ -35,6 +40,8 @@ type usage struct {
 	// begun are the times of those that run.
 	begun []time.Time
 	queue []*waiter
+	// ran is when the last statement ended, rest until when the next one waits while others have any.
+	ran, rest time.Time
 }
 
 // waiter is a statement; turn is closed when its turn has come, at begun.
@@ -93,7 +100,7 @@ func (t *turns) next() {
 	for t.running < t.most {
 		var first *usage
 		for _, u := range t.users {
-			if len(u.queue) > 0 && len(u.begun) < t.each && (first == nil || u.taken(now) < first.taken(now)) {
+			if len(u.queue) > 0 && len(u.begun) < t.each && !t.rests(u, now) && (first == nil || u.taken(now) < first.taken(now)) {
 				first = u
 			}
 		}
@@ -120,9 +127,35 @@ func (t *turns) ended(u *usage, begun time.Time) {
 	now := t.now()
 	u.fade(now)
 	u.took += now.Sub(begun)
+	u.ran = now
+	if u.priority(now) >= heavy {
+		rest := min(now.Sub(begun), longestRest)
+		u.rest = now.Add(rest)
+		time.AfterFunc(rest, t.look)
+	}
 	at := slices.IndexFunc(u.begun, begun.Equal)
 	u.begun = slices.Delete(u.begun, at, at+1)
 	t.running--
+	t.next()
+}
+
+// rests says whether the user waits for others now. It needs the lock.
+func (t *turns) rests(u *usage, now time.Time) bool {
+	if !now.Before(u.rest) {
+		return false
+	}
+	for _, other := range t.users {
+		if other != u && (len(other.begun)+len(other.queue) > 0 || now.Sub(other.ran) < lately) {
+			return true
+		}
+	}
+	return false
+}
+
+// look gives turns to those who have rested.
+func (t *turns) look() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.next()
 }
 

@@ -125,6 +125,29 @@ func TestPriorityFollowsWhatWasTakenLately(t *testing.T) {
 	}
 }
 
+func TestAHeavyUserRestsWhileOthersHaveStatements(t *testing.T) {
+	t.Parallel()
+	turns, clock := newTestTurns(2, 1, 8)
+	heavyOne := func() {
+		_, done := mustTake(t, turns, "heavy")
+		clock.pass(20 * time.Second)
+		done()
+	}
+	heavyOne()
+	heavyOne() // at once: nobody else has statements
+	_, done := mustTake(t, turns, "modest")
+	waits := queue(t, turns, "heavy")
+	done()
+	select {
+	case <-waits:
+		t.Fatal("the heavy user did not rest")
+	default:
+	}
+	clock.pass(longestRest)
+	turns.look()
+	(<-waits)()
+}
+
 func TestTooManyOfOneUserAreRefused(t *testing.T) {
 	t.Parallel()
 	turns, _ := newTestTurns(1, 1, 1)
