@@ -88,7 +88,7 @@ func catchUp(t *testing.T, client *http.Client, url string, events int, seed uin
 		var body strings.Builder
 		for _, n := range batch {
 			at := end.Add(-time.Duration(events-n) * gap).UTC().Format(time.RFC3339Nano)
-			_, _ = fmt.Fprintf(&body, `{"messageId":"m%d","timestamp":%q,"measurements":{"temperature":%d,"vibration":{"x":%d}}}`+"\n", n, at, n%90, n%7)
+			_, _ = fmt.Fprintf(&body, `{"sequence":%d,"epoch":"boot","timestamp":%q,"measurements":{"temperature":%d,"vibration":{"x":%d}}}`+"\n", n, at, n%90, n%7)
 		}
 		for {
 			status, retry, err := postOnce(t.Context(), client, url, body.String())
@@ -165,7 +165,7 @@ func storedOnce(s *stack.Stack, devices string, want int) error {
 	}
 	defer func() { _ = conn.Close() }()
 	var rows, distinct uint64
-	if err := conn.QueryRow(context.Background(), "select count(), uniqExact(device, message_id) from events where device like ?", devices).Scan(&rows, &distinct); err != nil {
+	if err := conn.QueryRow(context.Background(), "select count(), uniqExact(device, sequence, message_id) from events where device like ?", devices).Scan(&rows, &distinct); err != nil {
 		return err
 	}
 	if rows != uint64(want) || distinct != uint64(want) {

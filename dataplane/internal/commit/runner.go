@@ -383,7 +383,7 @@ func (r *Runner) cut(ctx context.Context, repeated bool) error {
 	}
 	if len(out.Totals) > 0 || now.Sub(r.lastUsage) >= usageInterval {
 		r.lastUsage = now
-		j.totals, j.usageTo = append(out.Totals, r.state.Usage(r.published.Load())...), through
+		j.totals, j.usageTo = slices.Concat(out.Totals, r.state.Usage(r.published.Load())), through
 	}
 	options := r.cfg.Options()
 	changed := len(r.recorded) == 0 && !r.state.Options().Equal(options)

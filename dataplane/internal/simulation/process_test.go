@@ -125,7 +125,7 @@ func (p *process) run() error {
 	w := p.world
 	log := slog.New(slog.DiscardHandler)
 	if tracing {
-		log = slog.New(slog.NewTextHandler(os.Stdout, nil)).With("process", p.number)
+		log = slog.New(slog.NewTextHandler(os.Stdout, nil)).With(slog.Int("process", p.number))
 	}
 	front, stopFront := context.WithCancel(context.Background())
 	back, stopBack := context.WithCancel(context.Background())

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/millwright-io/millwright/proto/subject"
@@ -117,7 +118,8 @@ type msg struct {
 	m message
 }
 
-func (m msg) Data() []byte { return m.m.data }
+func (m msg) Data() []byte         { return m.m.data }
+func (m msg) Headers() nats.Header { return nats.Header{} }
 
 func (m msg) Metadata() (*jetstream.MsgMetadata, error) {
 	return &jetstream.MsgMetadata{Sequence: jetstream.SequencePair{Stream: m.m.sequence}, Timestamp: m.m.time}, nil
