@@ -22,6 +22,7 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/live"
 	"github.com/millwright-io/millwright/dataplane/internal/localcopy"
 	"github.com/millwright-io/millwright/dataplane/internal/ownership"
+	"github.com/millwright-io/millwright/dataplane/internal/rerun"
 	"github.com/millwright-io/millwright/dataplane/internal/selfaudit"
 	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
 	"github.com/millwright-io/millwright/dataplane/internal/timing"
@@ -53,6 +54,7 @@ type App struct {
 	hub     *live.Hub
 	relay   *live.Relay
 	watch   *observer
+	rerun   *rerun.Service
 	gauge   *gauge
 	metrics *metrics
 	tracer  *trace.Tracer
@@ -226,6 +228,7 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 	}
 	a.metrics.watchProgress(a.watch.progress, a.hub)
 	options := newEngineOptions(a.catalog, a.cfg.MeasurementsPerDevice)
+	a.rerun = rerun.New(quietReader{reader{store: a.store}}, options.now)
 	source := jetstream.NewSource(log, objects, a.log)
 	source.Taken = func(partition int, m jetstream.Message, events []telemetry.Event) {
 		a.watch.took(partition, m)

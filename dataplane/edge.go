@@ -71,7 +71,7 @@ func (a *App) openAPI(ctx context.Context) error {
 		public = a.cfg.ClickHouseURL
 	}
 	a.api, err = rpc.Handler(rpc.Deps{
-		Cell: a.cfg.Cell, Version: a.cfg.Version, Pipeline: a.gauge, Catalog: a.catalog, Hub: a.hub, Times: a.metrics.times,
+		Cell: a.cfg.Cell, Version: a.cfg.Version, Pipeline: a.gauge, Catalog: a.catalog, Hub: a.hub, Times: a.metrics.times, Rerun: a.rerun,
 		Queries: query.New(reader{store: a.store, times: a.metrics.times, settled: a.tenants.settled}, a.now),
 		Letters: deadletter.New(letterStore{a.store}, gateway.Resender{Gateway: a.gateway}, deadletter.DefaultLimits(), a.now),
 		Access: func(t tenancy.ID) rpc.Access {

@@ -82,6 +82,16 @@ var cellRPCs = map[string]cellRPC{
 		},
 		whole: true,
 	},
+	"TelemetryService/Rerun": {
+		about: func(place) object {
+			now := time.Now().UTC()
+			return object{"start": now.Add(-time.Hour).Format(time.RFC3339), "end": now.Format(time.RFC3339)}
+		},
+		whole: true,
+	},
+	"TelemetryService/Rollup": {
+		about: func(p place) object { return object{"facility": p.facility, "by": "PLACE_LEVEL_FACILITY"} }, other: "resolution",
+	},
 	"DeadLetterService/ListGroups": {about: nothing, finds: func(p place) string { return p.device }},
 	"DeadLetterService/List":       {about: nothing, finds: func(p place) string { return p.device }},
 	"DeadLetterService/Get":        {about: func(p place) object { return object{"id": p.letter} }, finds: place.measurement},
@@ -122,7 +132,8 @@ func TestThePermissionMatrixOfTheCell(t *testing.T) {
 	b.place(t, subject.TenantKey(string(b.tenant)), &catalogv1.Tenant{TenantId: string(b.tenant), Limits: &catalogv1.Limits{RequestsPerSecond: 100_000}})
 	b.place(t, subject.TenantKey(string(other)), &catalogv1.Tenant{TenantId: string(other), Limits: &catalogv1.Limits{RequestsPerSecond: 100_000}})
 	places := []place{
-		{tenant: b.tenant, facility: "north", device: "north_press"}, {tenant: b.tenant, facility: "south", device: "south_press"},
+		{tenant: b.tenant, facility: "north", device: "north_press"},
+		{tenant: b.tenant, facility: "south", device: "south_press"},
 		{tenant: other, facility: "far", device: "far_press"},
 	}
 	letters := jetstream.NewDeadLetters(b.js, b.cfg.Cell, "matrix", b.log)

@@ -211,6 +211,8 @@ var procedures = map[string]Action{
 	"/millwright.certificate.v1.CertificateService/RevokeAuthority":   ActionProvisioningWrite,
 
 	"/millwright.telemetry.v1.TelemetryService/Query":          ActionTelemetryRead,
+	"/millwright.telemetry.v1.TelemetryService/Rollup":         ActionTelemetryRead,
+	"/millwright.telemetry.v1.TelemetryService/Rerun":          ActionStoreRead,
 	"/millwright.telemetry.v1.TelemetryService/Latest":         ActionTelemetryRead,
 	"/millwright.telemetry.v1.TelemetryService/Watch":          ActionTelemetryRead,
 	"/millwright.telemetry.v1.TelemetryService/GetStoreAccess": ActionStoreRead,

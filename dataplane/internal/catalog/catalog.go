@@ -65,11 +65,12 @@ type Limits struct {
 
 // Device is one that may connect.
 type Device struct {
-	Tenant    tenancy.ID
-	ID        string
-	Type      string
-	Facility  string
-	Suspended bool
+	Tenant        tenancy.ID
+	ID            string
+	Type          string
+	Facility      string
+	Line, Station string
+	Suspended     bool
 	// Retired: out of use for good.
 	Retired bool
 	// Certificates by serial, lower-case hexadecimal.
@@ -197,6 +198,17 @@ func (c *Catalog) DevicesAt(tenant tenancy.ID, facilities []string) []string {
 		}
 	}
 	return ids
+}
+
+// EachDevice calls f with every device of the tenant, in no order. f must return quickly and not call the catalog.
+func (c *Catalog) EachDevice(tenant tenancy.ID, f func(id string, d Device)) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for key, d := range c.devices {
+		if key.tenant == tenant {
+			f(key.device, d)
+		}
+	}
 }
 
 // OnChange calls fn after every change of a tenant or device until cancel. fn must return quickly.

@@ -339,7 +339,7 @@ func tenantFromProto(id string, t *catalogv1.Tenant) catalog.Tenant {
 
 func deviceFromProto(tenant, id string, d *catalogv1.Device) catalog.Device {
 	out := catalog.Device{
-		Tenant: tenancy.ID(tenant), ID: id, Type: d.GetDeviceType(), Facility: d.GetFacility(), Suspended: d.GetSuspended(), Retired: d.GetRetired(),
+		Tenant: tenancy.ID(tenant), ID: id, Type: d.GetDeviceType(), Facility: d.GetFacility(), Line: d.GetLine(), Station: d.GetStation(), Suspended: d.GetSuspended(), Retired: d.GetRetired(),
 		Certificates: make(map[string]catalog.Certificate, len(d.GetCertificates())),
 		Groups:       d.GetGroups(), SpeaksForDevices: d.GetSpeaksForDevices(), SpeaksForGroups: d.GetSpeaksForGroups(),
 	}

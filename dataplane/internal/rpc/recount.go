@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -22,12 +21,8 @@ func (s *telemetryService) Recount(ctx context.Context, req *telemetryv1.Recount
 		return nil, err
 	}
 	from, to := req.GetStart().AsTime(), req.GetEnd().AsTime()
-	if !from.Before(to) || to.Sub(from) > maxRecount {
-		return nil, fmt.Errorf("range from %s to %s: want a start before its end, at most %s apart: %w",
-			from.Format(time.RFC3339), to.Format(time.RFC3339), maxRecount, tenancy.ErrInvalid)
-	}
-	if from.Year() < 1971 || to.Year() > 2100 {
-		return nil, fmt.Errorf("range from %s to %s: want years 1971 to 2100: %w", from.Format(time.RFC3339), to.Format(time.RFC3339), tenancy.ErrInvalid)
+	if err := withinADay(from, to); err != nil {
+		return nil, err
 	}
 	r, err := s.deps.Queries.Recount(ctx, p.Tenant, from, to)
 	if err != nil {

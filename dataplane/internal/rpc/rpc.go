@@ -16,6 +16,7 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/deadletter"
 	"github.com/millwright-io/millwright/dataplane/internal/live"
 	"github.com/millwright-io/millwright/dataplane/internal/query"
+	"github.com/millwright-io/millwright/dataplane/internal/rerun"
 	"github.com/millwright-io/millwright/dataplane/internal/timing"
 	"github.com/millwright-io/millwright/proto/gen/millwright/deadletter/v1/deadletterv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/pipeline/v1/pipelinev1connect"
@@ -38,6 +39,7 @@ type Deps struct {
 	Version string
 	Catalog *catalog.Catalog
 	Queries *query.Service
+	Rerun   *rerun.Service
 	Letters *deadletter.Service
 	Hub     *live.Hub
 	// Access returns the tenant's own access to the store.

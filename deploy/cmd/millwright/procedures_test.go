@@ -22,6 +22,7 @@ import (
 	"github.com/millwright-io/millwright/deploy/internal/client"
 	"github.com/millwright-io/millwright/deploy/internal/command"
 	"github.com/millwright-io/millwright/deploy/internal/session"
+	cellv1 "github.com/millwright-io/millwright/proto/gen/millwright/cell/v1"
 	facilityv1 "github.com/millwright-io/millwright/proto/gen/millwright/facility/v1"
 	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
@@ -65,6 +66,8 @@ func (i *installation) answer(path string) proto.Message {
 		return &tenantv1.GetResponse{Tenant: tenant}
 	case "/millwright.tenant.v1.TenantService/IssueCellToken":
 		return &tenantv1.IssueCellTokenResponse{Token: "t", CellUrl: i.url, ExpiresAt: timestamppb.New(time.Now().Add(time.Hour))}
+	case "/millwright.cell.v1.CellService/Enter":
+		return &cellv1.EnterResponse{Token: "t", Url: i.url, ExpiresAt: timestamppb.New(time.Now().Add(time.Hour))}
 	case "/millwright.facility.v1.FacilityService/List":
 		return &facilityv1.ListResponse{Places: []*facilityv1.Place{{PlaceId: "n", Name: "north"}, {PlaceId: "s", Name: "south"}}}
 	case "/millwright.member.v1.MemberService/List":

@@ -65,6 +65,7 @@ func printUsage(w io.Writer, answer *usagev1.GetResponse) {
 func telemetryCommands() []command.Command {
 	return []command.Command{
 		{Name: "telemetry query", Args: "DEVICE", Summary: "print a device's measurements over a time range, oldest first", Prepare: verb(prepareQuery)},
+		{Name: "telemetry rollup", Summary: "print measurements of all devices of places together, by window, oldest first", Prepare: verb(prepareRollup)},
 		{Name: "telemetry latest", Args: "[DEVICE...]", Summary: "print when devices were last heard and their newest values", Prepare: plain(latest)},
 		{Name: "telemetry watch", Args: "DEVICE...", Summary: "print devices' events as they come, until Ctrl-C", Prepare: plain(watch)},
 		{Name: "telemetry dead-letters", Args: "[DEVICE]", Summary: "print messages that could not be understood, newest first", Prepare: plain(deadLettersOf)},

@@ -1,4 +1,5 @@
-// Package replay sends a recording as if a device were sending it now: the `replay` verb. The binary imports it.
+// Package replay sends a recording as if a device were sending it now, or has the engine run again over what is stored: the
+// `replay` verb. The binary imports it.
 package replay
 
 import (
@@ -32,6 +33,7 @@ const (
 type flags struct {
 	device, deviceType, file, credentials, address string
 	rate                                           string
+	from, to                                       string
 	shift                                          bool
 	layout                                         Layout
 	api                                            *rpc.Options
@@ -40,9 +42,11 @@ type flags struct {
 // Commands are the verbs of this package.
 func Commands() []command.Command {
 	return []command.Command{{
-		Name: "replay", Summary: "send a CSV recording through a device",
+		Name: "replay", Summary: "send a CSV recording through a device; or run the engine again over stored events and compare",
 		Details: "Every column but the time becomes a measurement of its header's name, as it stands; empty cells are left out. The " +
-			"message ids come from the file's content, so that sending a recording twice stores it once.",
+			"message ids come from the file's content, so that sending a recording twice stores it once. " +
+			"With --from instead, the engine runs again over the stored events that were received from then to --to, in a state that is thrown " +
+			"away, and what it makes is compared with the stored windows and the counted usage: nothing is written, a difference ends with exit code 1.",
 		Prepare: func(fs *flag.FlagSet) command.Run {
 			f := define(fs)
 			return func(ctx context.Context, e command.Env, _ []string) error { return f.run(ctx, e) }
@@ -58,6 +62,8 @@ func define(fs *flag.FlagSet) *flags {
 	fs.StringVar(&f.credentials, "credentials", "", "`folder` with cert.pem, key.pem and ca.pem; empty: the device gets a new certificate")
 	fs.StringVar(&f.address, "mqtt-address", "", "`host:port` of MQTT over TLS; asked of the server when empty")
 	fs.StringVar(&f.rate, "rate", "1x", "`speed`: 50x for fifty times as fast as recorded, 200 for events a second, max")
+	fs.StringVar(&f.from, "from", "", "`TIME`, RFC 3339 or a span before now such as 2h: run the engine again over events stored from then on")
+	fs.StringVar(&f.to, "to", "", "`TIME` after the last of them (default now)")
 	fs.BoolVar(&f.shift, "shift-to-now", false, "move the recording in time so that it begins now")
 	fs.StringVar(&f.layout.TimeColumn, "time-column", "", "`name` of the column with the time; empty: the first of timestamp, datetime, time, date, ts")
 	fs.StringVar(&f.layout.TimeZone, "time-zone", "UTC", "`zone` of times that name none")
@@ -69,8 +75,13 @@ func define(fs *flag.FlagSet) *flags {
 }
 
 func (f *flags) run(ctx context.Context, e command.Env) error {
-	if f.device == "" || f.file == "" {
-		return command.Usage("replay needs --device NAME and --csv FILE")
+	switch {
+	case f.from != "" && f.file == "" && f.device == "":
+		return f.rerun(ctx, e)
+	case f.from != "" || f.to != "":
+		return command.Usage("replay takes either --csv FILE with --device NAME, or --from TIME with --to TIME")
+	case f.device == "" || f.file == "":
+		return command.Usage("replay needs --device NAME and --csv FILE, or --from TIME")
 	}
 	pace, err := parseRate(f.rate)
 	if err != nil {

@@ -97,6 +97,60 @@ func (Resolution) EnumDescriptor() ([]byte, []int) {
 	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{0}
 }
 
+// PlaceLevel is what a rollup has one series of.
+type PlaceLevel int32
+
+const (
+	// The whole organisation.
+	PlaceLevel_PLACE_LEVEL_UNSPECIFIED PlaceLevel = 0
+	PlaceLevel_PLACE_LEVEL_FACILITY    PlaceLevel = 1
+	PlaceLevel_PLACE_LEVEL_LINE        PlaceLevel = 2
+	PlaceLevel_PLACE_LEVEL_STATION     PlaceLevel = 3
+)
+
+// Enum value maps for PlaceLevel.
+var (
+	PlaceLevel_name = map[int32]string{
+		0: "PLACE_LEVEL_UNSPECIFIED",
+		1: "PLACE_LEVEL_FACILITY",
+		2: "PLACE_LEVEL_LINE",
+		3: "PLACE_LEVEL_STATION",
+	}
+	PlaceLevel_value = map[string]int32{
+		"PLACE_LEVEL_UNSPECIFIED": 0,
+		"PLACE_LEVEL_FACILITY":    1,
+		"PLACE_LEVEL_LINE":        2,
+		"PLACE_LEVEL_STATION":     3,
+	}
+)
+
+func (x PlaceLevel) Enum() *PlaceLevel {
+	p := new(PlaceLevel)
+	*p = x
+	return p
+}
+
+func (x PlaceLevel) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PlaceLevel) Descriptor() protoreflect.EnumDescriptor {
+	return file_millwright_telemetry_v1_telemetry_proto_enumTypes[1].Descriptor()
+}
+
+func (PlaceLevel) Type() protoreflect.EnumType {
+	return &file_millwright_telemetry_v1_telemetry_proto_enumTypes[1]
+}
+
+func (x PlaceLevel) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PlaceLevel.Descriptor instead.
+func (PlaceLevel) EnumDescriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{1}
+}
+
 // Point is one measurement at one time.
 type Point struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -492,6 +546,584 @@ func (x *QueryResponse) GetTruncated() bool {
 	return false
 }
 
+// RollupRequest says where, what and when.
+type RollupRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	By    PlaceLevel             `protobuf:"varint,1,opt,name=by,proto3,enum=millwright.telemetry.v1.PlaceLevel" json:"by,omitempty"`
+	// Only devices there; empty: everywhere.
+	Facility string `protobuf:"bytes,2,opt,name=facility,proto3" json:"facility,omitempty"`
+	Line     string `protobuf:"bytes,3,opt,name=line,proto3" json:"line,omitempty"`
+	Station  string `protobuf:"bytes,4,opt,name=station,proto3" json:"station,omitempty"`
+	// Empty: all.
+	Measurements []string `protobuf:"bytes,5,rep,name=measurements,proto3" json:"measurements,omitempty"`
+	// Inclusive; unset: an hour before end.
+	Start *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=start,proto3" json:"start,omitempty"`
+	// Exclusive; unset: now.
+	End *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=end,proto3" json:"end,omitempty"`
+	// A minute or more; unset: the finest with at most limit windows in the range.
+	Resolution Resolution `protobuf:"varint,8,opt,name=resolution,proto3,enum=millwright.telemetry.v1.Resolution" json:"resolution,omitempty"`
+	// Windows of each series, the newest of the range; at most 5000; 0 means 500.
+	Limit         int32 `protobuf:"varint,9,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollupRequest) Reset() {
+	*x = RollupRequest{}
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollupRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollupRequest) ProtoMessage() {}
+
+func (x *RollupRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollupRequest.ProtoReflect.Descriptor instead.
+func (*RollupRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *RollupRequest) GetBy() PlaceLevel {
+	if x != nil {
+		return x.By
+	}
+	return PlaceLevel_PLACE_LEVEL_UNSPECIFIED
+}
+
+func (x *RollupRequest) GetFacility() string {
+	if x != nil {
+		return x.Facility
+	}
+	return ""
+}
+
+func (x *RollupRequest) GetLine() string {
+	if x != nil {
+		return x.Line
+	}
+	return ""
+}
+
+func (x *RollupRequest) GetStation() string {
+	if x != nil {
+		return x.Station
+	}
+	return ""
+}
+
+func (x *RollupRequest) GetMeasurements() []string {
+	if x != nil {
+		return x.Measurements
+	}
+	return nil
+}
+
+func (x *RollupRequest) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *RollupRequest) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+func (x *RollupRequest) GetResolution() Resolution {
+	if x != nil {
+		return x.Resolution
+	}
+	return Resolution_RESOLUTION_UNSPECIFIED
+}
+
+func (x *RollupRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// RollupWindow summarises one measurement of all devices of a place over [start, start + width).
+type RollupWindow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Start *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
+	Count uint64                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	Sum   float64                `protobuf:"fixed64,3,opt,name=sum,proto3" json:"sum,omitempty"`
+	Min   float64                `protobuf:"fixed64,4,opt,name=min,proto3" json:"min,omitempty"`
+	Max   float64                `protobuf:"fixed64,5,opt,name=max,proto3" json:"max,omitempty"`
+	Mean  float64                `protobuf:"fixed64,6,opt,name=mean,proto3" json:"mean,omitempty"`
+	// Of all values; unset where it was not kept.
+	Variance *float64 `protobuf:"fixed64,7,opt,name=variance,proto3,oneof" json:"variance,omitempty"`
+	// How many devices have values in it.
+	Devices       uint32 `protobuf:"varint,8,opt,name=devices,proto3" json:"devices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollupWindow) Reset() {
+	*x = RollupWindow{}
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollupWindow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollupWindow) ProtoMessage() {}
+
+func (x *RollupWindow) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollupWindow.ProtoReflect.Descriptor instead.
+func (*RollupWindow) Descriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RollupWindow) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *RollupWindow) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *RollupWindow) GetSum() float64 {
+	if x != nil {
+		return x.Sum
+	}
+	return 0
+}
+
+func (x *RollupWindow) GetMin() float64 {
+	if x != nil {
+		return x.Min
+	}
+	return 0
+}
+
+func (x *RollupWindow) GetMax() float64 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
+func (x *RollupWindow) GetMean() float64 {
+	if x != nil {
+		return x.Mean
+	}
+	return 0
+}
+
+func (x *RollupWindow) GetVariance() float64 {
+	if x != nil && x.Variance != nil {
+		return *x.Variance
+	}
+	return 0
+}
+
+func (x *RollupWindow) GetDevices() uint32 {
+	if x != nil {
+		return x.Devices
+	}
+	return 0
+}
+
+// PlaceSeries is one measurement at one place.
+type PlaceSeries struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty beyond the level asked for, and for devices that stand nowhere.
+	Facility      string          `protobuf:"bytes,1,opt,name=facility,proto3" json:"facility,omitempty"`
+	Line          string          `protobuf:"bytes,2,opt,name=line,proto3" json:"line,omitempty"`
+	Station       string          `protobuf:"bytes,3,opt,name=station,proto3" json:"station,omitempty"`
+	Measurement   string          `protobuf:"bytes,4,opt,name=measurement,proto3" json:"measurement,omitempty"`
+	Windows       []*RollupWindow `protobuf:"bytes,5,rep,name=windows,proto3" json:"windows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlaceSeries) Reset() {
+	*x = PlaceSeries{}
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlaceSeries) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlaceSeries) ProtoMessage() {}
+
+func (x *PlaceSeries) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlaceSeries.ProtoReflect.Descriptor instead.
+func (*PlaceSeries) Descriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *PlaceSeries) GetFacility() string {
+	if x != nil {
+		return x.Facility
+	}
+	return ""
+}
+
+func (x *PlaceSeries) GetLine() string {
+	if x != nil {
+		return x.Line
+	}
+	return ""
+}
+
+func (x *PlaceSeries) GetStation() string {
+	if x != nil {
+		return x.Station
+	}
+	return ""
+}
+
+func (x *PlaceSeries) GetMeasurement() string {
+	if x != nil {
+		return x.Measurement
+	}
+	return ""
+}
+
+func (x *PlaceSeries) GetWindows() []*RollupWindow {
+	if x != nil {
+		return x.Windows
+	}
+	return nil
+}
+
+// RollupResponse carries the series by place and measurement.
+type RollupResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Series []*PlaceSeries         `protobuf:"bytes,1,rep,name=series,proto3" json:"series,omitempty"`
+	// What was answered with.
+	Resolution Resolution `protobuf:"varint,2,opt,name=resolution,proto3,enum=millwright.telemetry.v1.Resolution" json:"resolution,omitempty"`
+	// There were more windows in the range than the limit.
+	Truncated     bool `protobuf:"varint,3,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollupResponse) Reset() {
+	*x = RollupResponse{}
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollupResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollupResponse) ProtoMessage() {}
+
+func (x *RollupResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollupResponse.ProtoReflect.Descriptor instead.
+func (*RollupResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *RollupResponse) GetSeries() []*PlaceSeries {
+	if x != nil {
+		return x.Series
+	}
+	return nil
+}
+
+func (x *RollupResponse) GetResolution() Resolution {
+	if x != nil {
+		return x.Resolution
+	}
+	return Resolution_RESOLUTION_UNSPECIFIED
+}
+
+func (x *RollupResponse) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+// RerunRequest says which events: those that were received in [start, end), at most a day.
+type RerunRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Start         *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
+	End           *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end,proto3" json:"end,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RerunRequest) Reset() {
+	*x = RerunRequest{}
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RerunRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RerunRequest) ProtoMessage() {}
+
+func (x *RerunRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RerunRequest.ProtoReflect.Descriptor instead.
+func (*RerunRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RerunRequest) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *RerunRequest) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+// RerunHour is what the engine counted of one UTC hour by receive time.
+type RerunHour struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Start         *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
+	Events        uint64                 `protobuf:"varint,2,opt,name=events,proto3" json:"events,omitempty"`
+	Points        uint64                 `protobuf:"varint,3,opt,name=points,proto3" json:"points,omitempty"`
+	Bytes         uint64                 `protobuf:"varint,4,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RerunHour) Reset() {
+	*x = RerunHour{}
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RerunHour) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RerunHour) ProtoMessage() {}
+
+func (x *RerunHour) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RerunHour.ProtoReflect.Descriptor instead.
+func (*RerunHour) Descriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *RerunHour) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *RerunHour) GetEvents() uint64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *RerunHour) GetPoints() uint64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+func (x *RerunHour) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+// RerunResponse says what would change.
+type RerunResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Events that the engine took again, and those that it would now refuse or take for duplicates.
+	Events     uint64 `protobuf:"varint,1,opt,name=events,proto3" json:"events,omitempty"`
+	Duplicates uint64 `protobuf:"varint,2,opt,name=duplicates,proto3" json:"duplicates,omitempty"`
+	Refused    uint64 `protobuf:"varint,3,opt,name=refused,proto3" json:"refused,omitempty"`
+	// Windows compared, and those that differ.
+	Windows   uint64 `protobuf:"varint,4,opt,name=windows,proto3" json:"windows,omitempty"`
+	Different uint64 `protobuf:"varint,5,opt,name=different,proto3" json:"different,omitempty"`
+	// Up to 10; recounted is what the engine made.
+	Examples []*WindowDifference `protobuf:"bytes,6,rep,name=examples,proto3" json:"examples,omitempty"`
+	// Every hour with events, oldest first; only events received in the range count.
+	Hours         []*RerunHour `protobuf:"bytes,7,rep,name=hours,proto3" json:"hours,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RerunResponse) Reset() {
+	*x = RerunResponse{}
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RerunResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RerunResponse) ProtoMessage() {}
+
+func (x *RerunResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RerunResponse.ProtoReflect.Descriptor instead.
+func (*RerunResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *RerunResponse) GetEvents() uint64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *RerunResponse) GetDuplicates() uint64 {
+	if x != nil {
+		return x.Duplicates
+	}
+	return 0
+}
+
+func (x *RerunResponse) GetRefused() uint64 {
+	if x != nil {
+		return x.Refused
+	}
+	return 0
+}
+
+func (x *RerunResponse) GetWindows() uint64 {
+	if x != nil {
+		return x.Windows
+	}
+	return 0
+}
+
+func (x *RerunResponse) GetDifferent() uint64 {
+	if x != nil {
+		return x.Different
+	}
+	return 0
+}
+
+func (x *RerunResponse) GetExamples() []*WindowDifference {
+	if x != nil {
+		return x.Examples
+	}
+	return nil
+}
+
+func (x *RerunResponse) GetHours() []*RerunHour {
+	if x != nil {
+		return x.Hours
+	}
+	return nil
+}
+
 // LatestRequest says which devices.
 type LatestRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -507,7 +1139,7 @@ type LatestRequest struct {
 
 func (x *LatestRequest) Reset() {
 	*x = LatestRequest{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[5]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -519,7 +1151,7 @@ func (x *LatestRequest) String() string {
 func (*LatestRequest) ProtoMessage() {}
 
 func (x *LatestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[5]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -532,7 +1164,7 @@ func (x *LatestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LatestRequest.ProtoReflect.Descriptor instead.
 func (*LatestRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{5}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *LatestRequest) GetDeviceIds() []string {
@@ -575,7 +1207,7 @@ type DeviceLatest struct {
 
 func (x *DeviceLatest) Reset() {
 	*x = DeviceLatest{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[6]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -587,7 +1219,7 @@ func (x *DeviceLatest) String() string {
 func (*DeviceLatest) ProtoMessage() {}
 
 func (x *DeviceLatest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[6]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -600,7 +1232,7 @@ func (x *DeviceLatest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceLatest.ProtoReflect.Descriptor instead.
 func (*DeviceLatest) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{6}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DeviceLatest) GetDeviceId() string {
@@ -657,7 +1289,7 @@ type LatestResponse struct {
 
 func (x *LatestResponse) Reset() {
 	*x = LatestResponse{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[7]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -669,7 +1301,7 @@ func (x *LatestResponse) String() string {
 func (*LatestResponse) ProtoMessage() {}
 
 func (x *LatestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[7]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -682,7 +1314,7 @@ func (x *LatestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LatestResponse.ProtoReflect.Descriptor instead.
 func (*LatestResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{7}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *LatestResponse) GetDevices() []*DeviceLatest {
@@ -710,7 +1342,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[8]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -722,7 +1354,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[8]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -735,7 +1367,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{8}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *WatchRequest) GetDeviceIds() []string {
@@ -760,7 +1392,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[9]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -772,7 +1404,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[9]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -785,7 +1417,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{9}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WatchResponse) GetDeviceId() string {
@@ -832,7 +1464,7 @@ type GetStoreAccessRequest struct {
 
 func (x *GetStoreAccessRequest) Reset() {
 	*x = GetStoreAccessRequest{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[10]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -844,7 +1476,7 @@ func (x *GetStoreAccessRequest) String() string {
 func (*GetStoreAccessRequest) ProtoMessage() {}
 
 func (x *GetStoreAccessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[10]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -857,7 +1489,7 @@ func (x *GetStoreAccessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStoreAccessRequest.ProtoReflect.Descriptor instead.
 func (*GetStoreAccessRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{10}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{17}
 }
 
 // GetStoreAccessResponse is a ClickHouse user that reads the tenant's database and nothing else.
@@ -874,7 +1506,7 @@ type GetStoreAccessResponse struct {
 
 func (x *GetStoreAccessResponse) Reset() {
 	*x = GetStoreAccessResponse{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[11]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -886,7 +1518,7 @@ func (x *GetStoreAccessResponse) String() string {
 func (*GetStoreAccessResponse) ProtoMessage() {}
 
 func (x *GetStoreAccessResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[11]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -899,7 +1531,7 @@ func (x *GetStoreAccessResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStoreAccessResponse.ProtoReflect.Descriptor instead.
 func (*GetStoreAccessResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{11}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetStoreAccessResponse) GetUrl() string {
@@ -943,7 +1575,7 @@ type EventKey struct {
 
 func (x *EventKey) Reset() {
 	*x = EventKey{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[12]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -955,7 +1587,7 @@ func (x *EventKey) String() string {
 func (*EventKey) ProtoMessage() {}
 
 func (x *EventKey) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[12]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -968,7 +1600,7 @@ func (x *EventKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventKey.ProtoReflect.Descriptor instead.
 func (*EventKey) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{12}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *EventKey) GetDeviceId() string {
@@ -1002,7 +1634,7 @@ type VerifyEventsRequest struct {
 
 func (x *VerifyEventsRequest) Reset() {
 	*x = VerifyEventsRequest{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[13]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1014,7 +1646,7 @@ func (x *VerifyEventsRequest) String() string {
 func (*VerifyEventsRequest) ProtoMessage() {}
 
 func (x *VerifyEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[13]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1027,7 +1659,7 @@ func (x *VerifyEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyEventsRequest.ProtoReflect.Descriptor instead.
 func (*VerifyEventsRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{13}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *VerifyEventsRequest) GetEvents() []*EventKey {
@@ -1053,7 +1685,7 @@ type VerifyEventsResponse struct {
 
 func (x *VerifyEventsResponse) Reset() {
 	*x = VerifyEventsResponse{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[14]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1065,7 +1697,7 @@ func (x *VerifyEventsResponse) String() string {
 func (*VerifyEventsResponse) ProtoMessage() {}
 
 func (x *VerifyEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[14]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1078,7 +1710,7 @@ func (x *VerifyEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyEventsResponse.ProtoReflect.Descriptor instead.
 func (*VerifyEventsResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{14}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *VerifyEventsResponse) GetStored() uint64 {
@@ -1127,7 +1759,7 @@ type RecountRequest struct {
 
 func (x *RecountRequest) Reset() {
 	*x = RecountRequest{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[15]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1139,7 +1771,7 @@ func (x *RecountRequest) String() string {
 func (*RecountRequest) ProtoMessage() {}
 
 func (x *RecountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[15]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1152,7 +1784,7 @@ func (x *RecountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecountRequest.ProtoReflect.Descriptor instead.
 func (*RecountRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{15}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RecountRequest) GetStart() *timestamppb.Timestamp {
@@ -1184,7 +1816,7 @@ type WindowSummary struct {
 
 func (x *WindowSummary) Reset() {
 	*x = WindowSummary{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[16]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1196,7 +1828,7 @@ func (x *WindowSummary) String() string {
 func (*WindowSummary) ProtoMessage() {}
 
 func (x *WindowSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[16]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1209,7 +1841,7 @@ func (x *WindowSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WindowSummary.ProtoReflect.Descriptor instead.
 func (*WindowSummary) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{16}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WindowSummary) GetCount() uint64 {
@@ -1270,7 +1902,7 @@ type WindowDifference struct {
 
 func (x *WindowDifference) Reset() {
 	*x = WindowDifference{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[17]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1282,7 +1914,7 @@ func (x *WindowDifference) String() string {
 func (*WindowDifference) ProtoMessage() {}
 
 func (x *WindowDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[17]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1295,7 +1927,7 @@ func (x *WindowDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WindowDifference.ProtoReflect.Descriptor instead.
 func (*WindowDifference) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{17}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WindowDifference) GetDeviceId() string {
@@ -1349,7 +1981,7 @@ type HourCount struct {
 
 func (x *HourCount) Reset() {
 	*x = HourCount{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[18]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1361,7 +1993,7 @@ func (x *HourCount) String() string {
 func (*HourCount) ProtoMessage() {}
 
 func (x *HourCount) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[18]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1374,7 +2006,7 @@ func (x *HourCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HourCount.ProtoReflect.Descriptor instead.
 func (*HourCount) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{18}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *HourCount) GetStart() *timestamppb.Timestamp {
@@ -1434,7 +2066,7 @@ type RecountResponse struct {
 
 func (x *RecountResponse) Reset() {
 	*x = RecountResponse{}
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[19]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1446,7 +2078,7 @@ func (x *RecountResponse) String() string {
 func (*RecountResponse) ProtoMessage() {}
 
 func (x *RecountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[19]
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1459,7 +2091,7 @@ func (x *RecountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecountResponse.ProtoReflect.Descriptor instead.
 func (*RecountResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{19}
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RecountResponse) GetWindows() uint64 {
@@ -1531,7 +2163,60 @@ const file_millwright_telemetry_v1_telemetry_proto_rawDesc = "" +
 	"\n" +
 	"resolution\x18\x02 \x01(\x0e2#.millwright.telemetry.v1.ResolutionR\n" +
 	"resolution\x12\x1c\n" +
-	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"\xbb\x01\n" +
+	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"\xbe\x03\n" +
+	"\rRollupRequest\x12=\n" +
+	"\x02by\x18\x01 \x01(\x0e2#.millwright.telemetry.v1.PlaceLevelB\b\xbaH\x05\x82\x01\x02\x10\x01R\x02by\x12$\n" +
+	"\bfacility\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\bfacility\x12\x1c\n" +
+	"\x04line\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x04line\x12\"\n" +
+	"\astation\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\astation\x125\n" +
+	"\fmeasurements\x18\x05 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10\x14\"\ar\x05\x10\x01\x18\x80\x01R\fmeasurements\x120\n" +
+	"\x05start\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
+	"\x03end\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x03end\x12M\n" +
+	"\n" +
+	"resolution\x18\b \x01(\x0e2#.millwright.telemetry.v1.ResolutionB\b\xbaH\x05\x82\x01\x02\x10\x01R\n" +
+	"resolution\x12 \n" +
+	"\x05limit\x18\t \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\x88'(\x00R\x05limit\"\xe8\x01\n" +
+	"\fRollupWindow\x120\n" +
+	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x10\n" +
+	"\x03sum\x18\x03 \x01(\x01R\x03sum\x12\x10\n" +
+	"\x03min\x18\x04 \x01(\x01R\x03min\x12\x10\n" +
+	"\x03max\x18\x05 \x01(\x01R\x03max\x12\x12\n" +
+	"\x04mean\x18\x06 \x01(\x01R\x04mean\x12\x1f\n" +
+	"\bvariance\x18\a \x01(\x01H\x00R\bvariance\x88\x01\x01\x12\x18\n" +
+	"\adevices\x18\b \x01(\rR\adevicesB\v\n" +
+	"\t_variance\"\xba\x01\n" +
+	"\vPlaceSeries\x12\x1a\n" +
+	"\bfacility\x18\x01 \x01(\tR\bfacility\x12\x12\n" +
+	"\x04line\x18\x02 \x01(\tR\x04line\x12\x18\n" +
+	"\astation\x18\x03 \x01(\tR\astation\x12 \n" +
+	"\vmeasurement\x18\x04 \x01(\tR\vmeasurement\x12?\n" +
+	"\awindows\x18\x05 \x03(\v2%.millwright.telemetry.v1.RollupWindowR\awindows\"\xb1\x01\n" +
+	"\x0eRollupResponse\x12<\n" +
+	"\x06series\x18\x01 \x03(\v2$.millwright.telemetry.v1.PlaceSeriesR\x06series\x12C\n" +
+	"\n" +
+	"resolution\x18\x02 \x01(\x0e2#.millwright.telemetry.v1.ResolutionR\n" +
+	"resolution\x12\x1c\n" +
+	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"~\n" +
+	"\fRerunRequest\x128\n" +
+	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05start\x124\n" +
+	"\x03end\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x03end\"\x83\x01\n" +
+	"\tRerunHour\x120\n" +
+	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12\x16\n" +
+	"\x06events\x18\x02 \x01(\x04R\x06events\x12\x16\n" +
+	"\x06points\x18\x03 \x01(\x04R\x06points\x12\x14\n" +
+	"\x05bytes\x18\x04 \x01(\x04R\x05bytes\"\x9a\x02\n" +
+	"\rRerunResponse\x12\x16\n" +
+	"\x06events\x18\x01 \x01(\x04R\x06events\x12\x1e\n" +
+	"\n" +
+	"duplicates\x18\x02 \x01(\x04R\n" +
+	"duplicates\x12\x18\n" +
+	"\arefused\x18\x03 \x01(\x04R\arefused\x12\x18\n" +
+	"\awindows\x18\x04 \x01(\x04R\awindows\x12\x1c\n" +
+	"\tdifferent\x18\x05 \x01(\x04R\tdifferent\x12E\n" +
+	"\bexamples\x18\x06 \x03(\v2).millwright.telemetry.v1.WindowDifferenceR\bexamples\x128\n" +
+	"\x05hours\x18\a \x03(\v2\".millwright.telemetry.v1.RerunHourR\x05hours\"\xbb\x01\n" +
 	"\rLatestRequest\x12N\n" +
 	"\n" +
 	"device_ids\x18\x01 \x03(\tB/\xbaH,\x92\x01)\x10\xe8\a\"$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$R\tdeviceIds\x12\x1d\n" +
@@ -1626,9 +2311,17 @@ const file_millwright_telemetry_v1_telemetry_proto_rawDesc = "" +
 	"\x17RESOLUTION_FIVE_MINUTES\x10\x04\x12\x1b\n" +
 	"\x17RESOLUTION_QUARTER_HOUR\x10\x05\x12\x13\n" +
 	"\x0fRESOLUTION_HOUR\x10\x06\x12\x12\n" +
-	"\x0eRESOLUTION_DAY\x10\a2\x87\x06\n" +
+	"\x0eRESOLUTION_DAY\x10\a*r\n" +
+	"\n" +
+	"PlaceLevel\x12\x1b\n" +
+	"\x17PLACE_LEVEL_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14PLACE_LEVEL_FACILITY\x10\x01\x12\x14\n" +
+	"\x10PLACE_LEVEL_LINE\x10\x02\x12\x17\n" +
+	"\x13PLACE_LEVEL_STATION\x10\x032\xf0\a\n" +
 	"\x10TelemetryService\x12\x86\x01\n" +
-	"\x05Query\x12%.millwright.telemetry.v1.QueryRequest\x1a&.millwright.telemetry.v1.QueryResponse\".\x82\xd3\xe4\x93\x02%\x12#/api/v1/devices/{device_id}/metrics\x90\x02\x01\x12t\n" +
+	"\x05Query\x12%.millwright.telemetry.v1.QueryRequest\x1a&.millwright.telemetry.v1.QueryResponse\".\x82\xd3\xe4\x93\x02%\x12#/api/v1/devices/{device_id}/metrics\x90\x02\x01\x12u\n" +
+	"\x06Rollup\x12&.millwright.telemetry.v1.RollupRequest\x1a'.millwright.telemetry.v1.RollupResponse\"\x1a\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/rollups\x90\x02\x01\x12p\n" +
+	"\x05Rerun\x12%.millwright.telemetry.v1.RerunRequest\x1a&.millwright.telemetry.v1.RerunResponse\"\x18\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/rerun\x90\x02\x01\x12t\n" +
 	"\x06Latest\x12&.millwright.telemetry.v1.LatestRequest\x1a'.millwright.telemetry.v1.LatestResponse\"\x19\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/latest\x90\x02\x01\x12X\n" +
 	"\x05Watch\x12%.millwright.telemetry.v1.WatchRequest\x1a&.millwright.telemetry.v1.WatchResponse0\x01\x12\x8f\x01\n" +
 	"\x0eGetStoreAccess\x12..millwright.telemetry.v1.GetStoreAccessRequest\x1a/.millwright.telemetry.v1.GetStoreAccessResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/store-access\x12\x8d\x01\n" +
@@ -1647,81 +2340,106 @@ func file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP() []byte {
 	return file_millwright_telemetry_v1_telemetry_proto_rawDescData
 }
 
-var file_millwright_telemetry_v1_telemetry_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_millwright_telemetry_v1_telemetry_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_millwright_telemetry_v1_telemetry_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_millwright_telemetry_v1_telemetry_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_millwright_telemetry_v1_telemetry_proto_goTypes = []any{
 	(Resolution)(0),                // 0: millwright.telemetry.v1.Resolution
-	(*Point)(nil),                  // 1: millwright.telemetry.v1.Point
-	(*Window)(nil),                 // 2: millwright.telemetry.v1.Window
-	(*Series)(nil),                 // 3: millwright.telemetry.v1.Series
-	(*QueryRequest)(nil),           // 4: millwright.telemetry.v1.QueryRequest
-	(*QueryResponse)(nil),          // 5: millwright.telemetry.v1.QueryResponse
-	(*LatestRequest)(nil),          // 6: millwright.telemetry.v1.LatestRequest
-	(*DeviceLatest)(nil),           // 7: millwright.telemetry.v1.DeviceLatest
-	(*LatestResponse)(nil),         // 8: millwright.telemetry.v1.LatestResponse
-	(*WatchRequest)(nil),           // 9: millwright.telemetry.v1.WatchRequest
-	(*WatchResponse)(nil),          // 10: millwright.telemetry.v1.WatchResponse
-	(*GetStoreAccessRequest)(nil),  // 11: millwright.telemetry.v1.GetStoreAccessRequest
-	(*GetStoreAccessResponse)(nil), // 12: millwright.telemetry.v1.GetStoreAccessResponse
-	(*EventKey)(nil),               // 13: millwright.telemetry.v1.EventKey
-	(*VerifyEventsRequest)(nil),    // 14: millwright.telemetry.v1.VerifyEventsRequest
-	(*VerifyEventsResponse)(nil),   // 15: millwright.telemetry.v1.VerifyEventsResponse
-	(*RecountRequest)(nil),         // 16: millwright.telemetry.v1.RecountRequest
-	(*WindowSummary)(nil),          // 17: millwright.telemetry.v1.WindowSummary
-	(*WindowDifference)(nil),       // 18: millwright.telemetry.v1.WindowDifference
-	(*HourCount)(nil),              // 19: millwright.telemetry.v1.HourCount
-	(*RecountResponse)(nil),        // 20: millwright.telemetry.v1.RecountResponse
-	nil,                            // 21: millwright.telemetry.v1.DeviceLatest.ValuesEntry
-	nil,                            // 22: millwright.telemetry.v1.WatchResponse.ValuesEntry
-	(*timestamppb.Timestamp)(nil),  // 23: google.protobuf.Timestamp
+	(PlaceLevel)(0),                // 1: millwright.telemetry.v1.PlaceLevel
+	(*Point)(nil),                  // 2: millwright.telemetry.v1.Point
+	(*Window)(nil),                 // 3: millwright.telemetry.v1.Window
+	(*Series)(nil),                 // 4: millwright.telemetry.v1.Series
+	(*QueryRequest)(nil),           // 5: millwright.telemetry.v1.QueryRequest
+	(*QueryResponse)(nil),          // 6: millwright.telemetry.v1.QueryResponse
+	(*RollupRequest)(nil),          // 7: millwright.telemetry.v1.RollupRequest
+	(*RollupWindow)(nil),           // 8: millwright.telemetry.v1.RollupWindow
+	(*PlaceSeries)(nil),            // 9: millwright.telemetry.v1.PlaceSeries
+	(*RollupResponse)(nil),         // 10: millwright.telemetry.v1.RollupResponse
+	(*RerunRequest)(nil),           // 11: millwright.telemetry.v1.RerunRequest
+	(*RerunHour)(nil),              // 12: millwright.telemetry.v1.RerunHour
+	(*RerunResponse)(nil),          // 13: millwright.telemetry.v1.RerunResponse
+	(*LatestRequest)(nil),          // 14: millwright.telemetry.v1.LatestRequest
+	(*DeviceLatest)(nil),           // 15: millwright.telemetry.v1.DeviceLatest
+	(*LatestResponse)(nil),         // 16: millwright.telemetry.v1.LatestResponse
+	(*WatchRequest)(nil),           // 17: millwright.telemetry.v1.WatchRequest
+	(*WatchResponse)(nil),          // 18: millwright.telemetry.v1.WatchResponse
+	(*GetStoreAccessRequest)(nil),  // 19: millwright.telemetry.v1.GetStoreAccessRequest
+	(*GetStoreAccessResponse)(nil), // 20: millwright.telemetry.v1.GetStoreAccessResponse
+	(*EventKey)(nil),               // 21: millwright.telemetry.v1.EventKey
+	(*VerifyEventsRequest)(nil),    // 22: millwright.telemetry.v1.VerifyEventsRequest
+	(*VerifyEventsResponse)(nil),   // 23: millwright.telemetry.v1.VerifyEventsResponse
+	(*RecountRequest)(nil),         // 24: millwright.telemetry.v1.RecountRequest
+	(*WindowSummary)(nil),          // 25: millwright.telemetry.v1.WindowSummary
+	(*WindowDifference)(nil),       // 26: millwright.telemetry.v1.WindowDifference
+	(*HourCount)(nil),              // 27: millwright.telemetry.v1.HourCount
+	(*RecountResponse)(nil),        // 28: millwright.telemetry.v1.RecountResponse
+	nil,                            // 29: millwright.telemetry.v1.DeviceLatest.ValuesEntry
+	nil,                            // 30: millwright.telemetry.v1.WatchResponse.ValuesEntry
+	(*timestamppb.Timestamp)(nil),  // 31: google.protobuf.Timestamp
 }
 var file_millwright_telemetry_v1_telemetry_proto_depIdxs = []int32{
-	23, // 0: millwright.telemetry.v1.Point.time:type_name -> google.protobuf.Timestamp
-	23, // 1: millwright.telemetry.v1.Window.start:type_name -> google.protobuf.Timestamp
-	1,  // 2: millwright.telemetry.v1.Series.points:type_name -> millwright.telemetry.v1.Point
-	2,  // 3: millwright.telemetry.v1.Series.windows:type_name -> millwright.telemetry.v1.Window
-	23, // 4: millwright.telemetry.v1.QueryRequest.start:type_name -> google.protobuf.Timestamp
-	23, // 5: millwright.telemetry.v1.QueryRequest.end:type_name -> google.protobuf.Timestamp
+	31, // 0: millwright.telemetry.v1.Point.time:type_name -> google.protobuf.Timestamp
+	31, // 1: millwright.telemetry.v1.Window.start:type_name -> google.protobuf.Timestamp
+	2,  // 2: millwright.telemetry.v1.Series.points:type_name -> millwright.telemetry.v1.Point
+	3,  // 3: millwright.telemetry.v1.Series.windows:type_name -> millwright.telemetry.v1.Window
+	31, // 4: millwright.telemetry.v1.QueryRequest.start:type_name -> google.protobuf.Timestamp
+	31, // 5: millwright.telemetry.v1.QueryRequest.end:type_name -> google.protobuf.Timestamp
 	0,  // 6: millwright.telemetry.v1.QueryRequest.resolution:type_name -> millwright.telemetry.v1.Resolution
-	3,  // 7: millwright.telemetry.v1.QueryResponse.series:type_name -> millwright.telemetry.v1.Series
+	4,  // 7: millwright.telemetry.v1.QueryResponse.series:type_name -> millwright.telemetry.v1.Series
 	0,  // 8: millwright.telemetry.v1.QueryResponse.resolution:type_name -> millwright.telemetry.v1.Resolution
-	23, // 9: millwright.telemetry.v1.LatestRequest.heard_since:type_name -> google.protobuf.Timestamp
-	23, // 10: millwright.telemetry.v1.DeviceLatest.event_time:type_name -> google.protobuf.Timestamp
-	23, // 11: millwright.telemetry.v1.DeviceLatest.received_at:type_name -> google.protobuf.Timestamp
-	21, // 12: millwright.telemetry.v1.DeviceLatest.values:type_name -> millwright.telemetry.v1.DeviceLatest.ValuesEntry
-	7,  // 13: millwright.telemetry.v1.LatestResponse.devices:type_name -> millwright.telemetry.v1.DeviceLatest
-	23, // 14: millwright.telemetry.v1.WatchResponse.event_time:type_name -> google.protobuf.Timestamp
-	23, // 15: millwright.telemetry.v1.WatchResponse.received_at:type_name -> google.protobuf.Timestamp
-	22, // 16: millwright.telemetry.v1.WatchResponse.values:type_name -> millwright.telemetry.v1.WatchResponse.ValuesEntry
-	23, // 17: millwright.telemetry.v1.EventKey.event_time:type_name -> google.protobuf.Timestamp
-	13, // 18: millwright.telemetry.v1.VerifyEventsRequest.events:type_name -> millwright.telemetry.v1.EventKey
-	13, // 19: millwright.telemetry.v1.VerifyEventsResponse.missing_examples:type_name -> millwright.telemetry.v1.EventKey
-	13, // 20: millwright.telemetry.v1.VerifyEventsResponse.duplicate_examples:type_name -> millwright.telemetry.v1.EventKey
-	23, // 21: millwright.telemetry.v1.RecountRequest.start:type_name -> google.protobuf.Timestamp
-	23, // 22: millwright.telemetry.v1.RecountRequest.end:type_name -> google.protobuf.Timestamp
-	23, // 23: millwright.telemetry.v1.WindowDifference.start:type_name -> google.protobuf.Timestamp
-	17, // 24: millwright.telemetry.v1.WindowDifference.stored:type_name -> millwright.telemetry.v1.WindowSummary
-	17, // 25: millwright.telemetry.v1.WindowDifference.recounted:type_name -> millwright.telemetry.v1.WindowSummary
-	23, // 26: millwright.telemetry.v1.HourCount.start:type_name -> google.protobuf.Timestamp
-	18, // 27: millwright.telemetry.v1.RecountResponse.examples:type_name -> millwright.telemetry.v1.WindowDifference
-	19, // 28: millwright.telemetry.v1.RecountResponse.hours:type_name -> millwright.telemetry.v1.HourCount
-	4,  // 29: millwright.telemetry.v1.TelemetryService.Query:input_type -> millwright.telemetry.v1.QueryRequest
-	6,  // 30: millwright.telemetry.v1.TelemetryService.Latest:input_type -> millwright.telemetry.v1.LatestRequest
-	9,  // 31: millwright.telemetry.v1.TelemetryService.Watch:input_type -> millwright.telemetry.v1.WatchRequest
-	11, // 32: millwright.telemetry.v1.TelemetryService.GetStoreAccess:input_type -> millwright.telemetry.v1.GetStoreAccessRequest
-	14, // 33: millwright.telemetry.v1.TelemetryService.VerifyEvents:input_type -> millwright.telemetry.v1.VerifyEventsRequest
-	16, // 34: millwright.telemetry.v1.TelemetryService.Recount:input_type -> millwright.telemetry.v1.RecountRequest
-	5,  // 35: millwright.telemetry.v1.TelemetryService.Query:output_type -> millwright.telemetry.v1.QueryResponse
-	8,  // 36: millwright.telemetry.v1.TelemetryService.Latest:output_type -> millwright.telemetry.v1.LatestResponse
-	10, // 37: millwright.telemetry.v1.TelemetryService.Watch:output_type -> millwright.telemetry.v1.WatchResponse
-	12, // 38: millwright.telemetry.v1.TelemetryService.GetStoreAccess:output_type -> millwright.telemetry.v1.GetStoreAccessResponse
-	15, // 39: millwright.telemetry.v1.TelemetryService.VerifyEvents:output_type -> millwright.telemetry.v1.VerifyEventsResponse
-	20, // 40: millwright.telemetry.v1.TelemetryService.Recount:output_type -> millwright.telemetry.v1.RecountResponse
-	35, // [35:41] is the sub-list for method output_type
-	29, // [29:35] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	1,  // 9: millwright.telemetry.v1.RollupRequest.by:type_name -> millwright.telemetry.v1.PlaceLevel
+	31, // 10: millwright.telemetry.v1.RollupRequest.start:type_name -> google.protobuf.Timestamp
+	31, // 11: millwright.telemetry.v1.RollupRequest.end:type_name -> google.protobuf.Timestamp
+	0,  // 12: millwright.telemetry.v1.RollupRequest.resolution:type_name -> millwright.telemetry.v1.Resolution
+	31, // 13: millwright.telemetry.v1.RollupWindow.start:type_name -> google.protobuf.Timestamp
+	8,  // 14: millwright.telemetry.v1.PlaceSeries.windows:type_name -> millwright.telemetry.v1.RollupWindow
+	9,  // 15: millwright.telemetry.v1.RollupResponse.series:type_name -> millwright.telemetry.v1.PlaceSeries
+	0,  // 16: millwright.telemetry.v1.RollupResponse.resolution:type_name -> millwright.telemetry.v1.Resolution
+	31, // 17: millwright.telemetry.v1.RerunRequest.start:type_name -> google.protobuf.Timestamp
+	31, // 18: millwright.telemetry.v1.RerunRequest.end:type_name -> google.protobuf.Timestamp
+	31, // 19: millwright.telemetry.v1.RerunHour.start:type_name -> google.protobuf.Timestamp
+	26, // 20: millwright.telemetry.v1.RerunResponse.examples:type_name -> millwright.telemetry.v1.WindowDifference
+	12, // 21: millwright.telemetry.v1.RerunResponse.hours:type_name -> millwright.telemetry.v1.RerunHour
+	31, // 22: millwright.telemetry.v1.LatestRequest.heard_since:type_name -> google.protobuf.Timestamp
+	31, // 23: millwright.telemetry.v1.DeviceLatest.event_time:type_name -> google.protobuf.Timestamp
+	31, // 24: millwright.telemetry.v1.DeviceLatest.received_at:type_name -> google.protobuf.Timestamp
+	29, // 25: millwright.telemetry.v1.DeviceLatest.values:type_name -> millwright.telemetry.v1.DeviceLatest.ValuesEntry
+	15, // 26: millwright.telemetry.v1.LatestResponse.devices:type_name -> millwright.telemetry.v1.DeviceLatest
+	31, // 27: millwright.telemetry.v1.WatchResponse.event_time:type_name -> google.protobuf.Timestamp
+	31, // 28: millwright.telemetry.v1.WatchResponse.received_at:type_name -> google.protobuf.Timestamp
+	30, // 29: millwright.telemetry.v1.WatchResponse.values:type_name -> millwright.telemetry.v1.WatchResponse.ValuesEntry
+	31, // 30: millwright.telemetry.v1.EventKey.event_time:type_name -> google.protobuf.Timestamp
+	21, // 31: millwright.telemetry.v1.VerifyEventsRequest.events:type_name -> millwright.telemetry.v1.EventKey
+	21, // 32: millwright.telemetry.v1.VerifyEventsResponse.missing_examples:type_name -> millwright.telemetry.v1.EventKey
+	21, // 33: millwright.telemetry.v1.VerifyEventsResponse.duplicate_examples:type_name -> millwright.telemetry.v1.EventKey
+	31, // 34: millwright.telemetry.v1.RecountRequest.start:type_name -> google.protobuf.Timestamp
+	31, // 35: millwright.telemetry.v1.RecountRequest.end:type_name -> google.protobuf.Timestamp
+	31, // 36: millwright.telemetry.v1.WindowDifference.start:type_name -> google.protobuf.Timestamp
+	25, // 37: millwright.telemetry.v1.WindowDifference.stored:type_name -> millwright.telemetry.v1.WindowSummary
+	25, // 38: millwright.telemetry.v1.WindowDifference.recounted:type_name -> millwright.telemetry.v1.WindowSummary
+	31, // 39: millwright.telemetry.v1.HourCount.start:type_name -> google.protobuf.Timestamp
+	26, // 40: millwright.telemetry.v1.RecountResponse.examples:type_name -> millwright.telemetry.v1.WindowDifference
+	27, // 41: millwright.telemetry.v1.RecountResponse.hours:type_name -> millwright.telemetry.v1.HourCount
+	5,  // 42: millwright.telemetry.v1.TelemetryService.Query:input_type -> millwright.telemetry.v1.QueryRequest
+	7,  // 43: millwright.telemetry.v1.TelemetryService.Rollup:input_type -> millwright.telemetry.v1.RollupRequest
+	11, // 44: millwright.telemetry.v1.TelemetryService.Rerun:input_type -> millwright.telemetry.v1.RerunRequest
+	14, // 45: millwright.telemetry.v1.TelemetryService.Latest:input_type -> millwright.telemetry.v1.LatestRequest
+	17, // 46: millwright.telemetry.v1.TelemetryService.Watch:input_type -> millwright.telemetry.v1.WatchRequest
+	19, // 47: millwright.telemetry.v1.TelemetryService.GetStoreAccess:input_type -> millwright.telemetry.v1.GetStoreAccessRequest
+	22, // 48: millwright.telemetry.v1.TelemetryService.VerifyEvents:input_type -> millwright.telemetry.v1.VerifyEventsRequest
+	24, // 49: millwright.telemetry.v1.TelemetryService.Recount:input_type -> millwright.telemetry.v1.RecountRequest
+	6,  // 50: millwright.telemetry.v1.TelemetryService.Query:output_type -> millwright.telemetry.v1.QueryResponse
+	10, // 51: millwright.telemetry.v1.TelemetryService.Rollup:output_type -> millwright.telemetry.v1.RollupResponse
+	13, // 52: millwright.telemetry.v1.TelemetryService.Rerun:output_type -> millwright.telemetry.v1.RerunResponse
+	16, // 53: millwright.telemetry.v1.TelemetryService.Latest:output_type -> millwright.telemetry.v1.LatestResponse
+	18, // 54: millwright.telemetry.v1.TelemetryService.Watch:output_type -> millwright.telemetry.v1.WatchResponse
+	20, // 55: millwright.telemetry.v1.TelemetryService.GetStoreAccess:output_type -> millwright.telemetry.v1.GetStoreAccessResponse
+	23, // 56: millwright.telemetry.v1.TelemetryService.VerifyEvents:output_type -> millwright.telemetry.v1.VerifyEventsResponse
+	28, // 57: millwright.telemetry.v1.TelemetryService.Recount:output_type -> millwright.telemetry.v1.RecountResponse
+	50, // [50:58] is the sub-list for method output_type
+	42, // [42:50] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_millwright_telemetry_v1_telemetry_proto_init() }
@@ -1730,13 +2448,14 @@ func file_millwright_telemetry_v1_telemetry_proto_init() {
 		return
 	}
 	file_millwright_telemetry_v1_telemetry_proto_msgTypes[1].OneofWrappers = []any{}
+	file_millwright_telemetry_v1_telemetry_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_telemetry_v1_telemetry_proto_rawDesc), len(file_millwright_telemetry_v1_telemetry_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   22,
+			NumEnums:      2,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

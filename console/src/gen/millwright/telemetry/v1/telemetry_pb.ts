@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/telemetry/v1/telemetry.proto.
  */
 export const file_millwright_telemetry_v1_telemetry: GenFile = /*@__PURE__*/
-  fileDesc("CidtaWxsd3JpZ2h0L3RlbGVtZXRyeS92MS90ZWxlbWV0cnkucHJvdG8SF21pbGx3cmlnaHQudGVsZW1ldHJ5LnYxIkAKBVBvaW50EigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXZhbHVlGAIgASgBIssBCgZXaW5kb3cSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWNvdW50GAIgASgEEgsKA21pbhgDIAEoARILCgNtYXgYBCABKAESDAoEbWVhbhgFIAEoARINCgVmaXJzdBgGIAEoARIMCgRsYXN0GAcgASgBEgsKA3N1bRgIIAEoARIVCgh2YXJpYW5jZRgJIAEoAUgAiAEBEhEKCXF1YW50aWxlcxgKIAMoAUILCglfdmFyaWFuY2UifwoGU2VyaWVzEhMKC21lYXN1cmVtZW50GAEgASgJEi4KBnBvaW50cxgCIAMoCzIeLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlBvaW50EjAKB3dpbmRvd3MYAyADKAsyHy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5XaW5kb3ci2wIKDFF1ZXJ5UmVxdWVzdBI6CglkZXZpY2VfaWQYASABKAlCJ7pIJHIiMiBeW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9JBInCgxtZWFzdXJlbWVudHMYAiADKAlCEbpIDpIBCxBkIgdyBRABGIABEikKBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNlbmQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEkEKCnJlc29sdXRpb24YBSABKA4yIy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5SZXNvbHV0aW9uQgi6SAWCAQIQARIaCgVsaW1pdBgGIAEoBUILukgIGgYYoI0GKAASMwoJcXVhbnRpbGVzGAcgAygBQiC6SB2SARoQCiIWEhRAARkAAAAAAADwPykAAAAAAAAAACKMAQoNUXVlcnlSZXNwb25zZRIvCgZzZXJpZXMYASADKAsyHy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5TZXJpZXMSNwoKcmVzb2x1dGlvbhgCIAEoDjIjLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlJlc29sdXRpb24SEQoJdHJ1bmNhdGVkGAMgASgIIpkBCg1MYXRlc3RSZXF1ZXN0EkMKCmRldmljZV9pZHMYASADKAlCL7pILJIBKRDoByIkciIyIF5bQS1aYS16MC05XVtBLVphLXowLTlfLV17MCw2Mn0kEhIKCnRpbWVzX29ubHkYAiABKAgSLwoLaGVhcmRfc2luY2UYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqYCCgxEZXZpY2VMYXRlc3QSEQoJZGV2aWNlX2lkGAEgASgJEi4KCmV2ZW50X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3JlY2VpdmVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJBCgZ2YWx1ZXMYBCADKAsyMS5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5EZXZpY2VMYXRlc3QuVmFsdWVzRW50cnkSHQoVc3BhcmtsaW5lX21lYXN1cmVtZW50GAUgASgJEhEKCXNwYXJrbGluZRgGIAMoARotCgtWYWx1ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBIlYKDkxhdGVzdFJlc3BvbnNlEjYKB2RldmljZXMYASADKAsyJS5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5EZXZpY2VMYXRlc3QSDAoEbW9yZRgCIAEoCCJUCgxXYXRjaFJlcXVlc3QSRAoKZGV2aWNlX2lkcxgBIAMoCUIwukgtkgEqCAEQZCIkciIyIF5bQS1aYS16MC05XVtBLVphLXowLTlfLV17MCw2Mn0kIoYCCg1XYXRjaFJlc3BvbnNlEhEKCWRldmljZV9pZBgBIAEoCRIuCgpldmVudF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZWNlaXZlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASQgoGdmFsdWVzGAQgAygLMjIubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuV2F0Y2hSZXNwb25zZS5WYWx1ZXNFbnRyeRIOCgZtaXNzZWQYBSABKAQaLQoLVmFsdWVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASIXChVHZXRTdG9yZUFjY2Vzc1JlcXVlc3QiWwoWR2V0U3RvcmVBY2Nlc3NSZXNwb25zZRILCgN1cmwYASABKAkSEAoIZGF0YWJhc2UYAiABKAkSEAoIdXNlcm5hbWUYAyABKAkSEAoIcGFzc3dvcmQYBCABKAkidgoIRXZlbnRLZXkSGgoJZGV2aWNlX2lkGAEgASgJQge6SARyAhg/Eh4KCm1lc3NhZ2VfaWQYAiABKAlCCrpIB3IFEAEYgAESLgoKZXZlbnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiVgoTVmVyaWZ5RXZlbnRzUmVxdWVzdBI/CgZldmVudHMYASADKAsyIS5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5FdmVudEtleUIMukgJkgEGCAEQoJwBIsYBChRWZXJpZnlFdmVudHNSZXNwb25zZRIOCgZzdG9yZWQYASABKAQSDwoHbWlzc2luZxgCIAEoBBIRCglkdXBsaWNhdGUYAyABKAQSOwoQbWlzc2luZ19leGFtcGxlcxgEIAMoCzIhLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkV2ZW50S2V5Ej0KEmR1cGxpY2F0ZV9leGFtcGxlcxgFIAMoCzIhLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkV2ZW50S2V5InQKDlJlY291bnRSZXF1ZXN0EjEKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEi8KA2VuZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBASJiCg1XaW5kb3dTdW1tYXJ5Eg0KBWNvdW50GAEgASgEEgsKA3N1bRgCIAEoARILCgNtaW4YAyABKAESCwoDbWF4GAQgASgBEg0KBWZpcnN0GAUgASgBEgwKBGxhc3QYBiABKAEi2AEKEFdpbmRvd0RpZmZlcmVuY2USEQoJZGV2aWNlX2lkGAEgASgJEhMKC21lYXN1cmVtZW50GAIgASgJEikKBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2CgZzdG9yZWQYBCABKAsyJi5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5XaW5kb3dTdW1tYXJ5EjkKCXJlY291bnRlZBgFIAEoCzImLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLldpbmRvd1N1bW1hcnkioAEKCUhvdXJDb3VudBIpCgVzdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGZXZlbnRzGAIgASgEEg4KBnBvaW50cxgDIAEoBBINCgVieXRlcxgEIAEoBBIbChNlbmdpbmVfZGVhZF9sZXR0ZXJzGAUgASgEEhwKFGdhdGV3YXlfZGVhZF9sZXR0ZXJzGAYgASgEIqUBCg9SZWNvdW50UmVzcG9uc2USDwoHd2luZG93cxgBIAEoBBIRCglkaWZmZXJlbnQYAiABKAQSOwoIZXhhbXBsZXMYAyADKAsyKS5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5XaW5kb3dEaWZmZXJlbmNlEjEKBWhvdXJzGAQgAygLMiIubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuSG91ckNvdW50Ks0BCgpSZXNvbHV0aW9uEhoKFlJFU09MVVRJT05fVU5TUEVDSUZJRUQQABISCg5SRVNPTFVUSU9OX1JBVxABEhUKEVJFU09MVVRJT05fTUlOVVRFEAISFQoRUkVTT0xVVElPTl9TRUNPTkQQAxIbChdSRVNPTFVUSU9OX0ZJVkVfTUlOVVRFUxAEEhsKF1JFU09MVVRJT05fUVVBUlRFUl9IT1VSEAUSEwoPUkVTT0xVVElPTl9IT1VSEAYSEgoOUkVTT0xVVElPTl9EQVkQBzKHBgoQVGVsZW1ldHJ5U2VydmljZRKGAQoFUXVlcnkSJS5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5RdWVyeVJlcXVlc3QaJi5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5RdWVyeVJlc3BvbnNlIi6QAgGC0+STAiUSIy9hcGkvdjEvZGV2aWNlcy97ZGV2aWNlX2lkfS9tZXRyaWNzEnQKBkxhdGVzdBImLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkxhdGVzdFJlcXVlc3QaJy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5MYXRlc3RSZXNwb25zZSIZkAIBgtPkkwIQEg4vYXBpL3YxL2xhdGVzdBJYCgVXYXRjaBIlLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLldhdGNoUmVxdWVzdBomLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLldhdGNoUmVzcG9uc2UwARKPAQoOR2V0U3RvcmVBY2Nlc3MSLi5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5HZXRTdG9yZUFjY2Vzc1JlcXVlc3QaLy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5HZXRTdG9yZUFjY2Vzc1Jlc3BvbnNlIhyC0+STAhYSFC9hcGkvdjEvc3RvcmUtYWNjZXNzEo0BCgxWZXJpZnlFdmVudHMSLC5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5WZXJpZnlFdmVudHNSZXF1ZXN0Gi0ubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuVmVyaWZ5RXZlbnRzUmVzcG9uc2UiIILT5JMCGjoBKiIVL2FwaS92MS9ldmVudHM6dmVyaWZ5EngKB1JlY291bnQSJy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5SZWNvdW50UmVxdWVzdBooLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlJlY291bnRSZXNwb25zZSIakAIBgtPkkwIREg8vYXBpL3YxL3JlY291bnRCU1pRZ2l0aHViLmNvbS9taWxsd3JpZ2h0LWlvL21pbGx3cmlnaHQvcHJvdG8vZ2VuL21pbGx3cmlnaHQvdGVsZW1ldHJ5L3YxO3RlbGVtZXRyeXYxYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("CidtaWxsd3JpZ2h0L3RlbGVtZXRyeS92MS90ZWxlbWV0cnkucHJvdG8SF21pbGx3cmlnaHQudGVsZW1ldHJ5LnYxIkAKBVBvaW50EigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXZhbHVlGAIgASgBIssBCgZXaW5kb3cSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWNvdW50GAIgASgEEgsKA21pbhgDIAEoARILCgNtYXgYBCABKAESDAoEbWVhbhgFIAEoARINCgVmaXJzdBgGIAEoARIMCgRsYXN0GAcgASgBEgsKA3N1bRgIIAEoARIVCgh2YXJpYW5jZRgJIAEoAUgAiAEBEhEKCXF1YW50aWxlcxgKIAMoAUILCglfdmFyaWFuY2UifwoGU2VyaWVzEhMKC21lYXN1cmVtZW50GAEgASgJEi4KBnBvaW50cxgCIAMoCzIeLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlBvaW50EjAKB3dpbmRvd3MYAyADKAsyHy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5XaW5kb3ci2wIKDFF1ZXJ5UmVxdWVzdBI6CglkZXZpY2VfaWQYASABKAlCJ7pIJHIiMiBeW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9JBInCgxtZWFzdXJlbWVudHMYAiADKAlCEbpIDpIBCxBkIgdyBRABGIABEikKBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNlbmQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEkEKCnJlc29sdXRpb24YBSABKA4yIy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5SZXNvbHV0aW9uQgi6SAWCAQIQARIaCgVsaW1pdBgGIAEoBUILukgIGgYYoI0GKAASMwoJcXVhbnRpbGVzGAcgAygBQiC6SB2SARoQCiIWEhRAARkAAAAAAADwPykAAAAAAAAAACKMAQoNUXVlcnlSZXNwb25zZRIvCgZzZXJpZXMYASADKAsyHy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5TZXJpZXMSNwoKcmVzb2x1dGlvbhgCIAEoDjIjLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlJlc29sdXRpb24SEQoJdHJ1bmNhdGVkGAMgASgIIvQCCg1Sb2xsdXBSZXF1ZXN0EjkKAmJ5GAEgASgOMiMubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuUGxhY2VMZXZlbEIIukgFggECEAESGgoIZmFjaWxpdHkYAiABKAlCCLpIBXIDGIABEhYKBGxpbmUYAyABKAlCCLpIBXIDGIABEhkKB3N0YXRpb24YBCABKAlCCLpIBXIDGIABEicKDG1lYXN1cmVtZW50cxgFIAMoCUIRukgOkgELEBQiB3IFEAEYgAESKQoFc3RhcnQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2VuZBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASQQoKcmVzb2x1dGlvbhgIIAEoDjIjLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlJlc29sdXRpb25CCLpIBYIBAhABEhkKBWxpbWl0GAkgASgFQgq6SAcaBRiIJygAIrIBCgxSb2xsdXBXaW5kb3cSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWNvdW50GAIgASgEEgsKA3N1bRgDIAEoARILCgNtaW4YBCABKAESCwoDbWF4GAUgASgBEgwKBG1lYW4YBiABKAESFQoIdmFyaWFuY2UYByABKAFIAIgBARIPCgdkZXZpY2VzGAggASgNQgsKCV92YXJpYW5jZSKLAQoLUGxhY2VTZXJpZXMSEAoIZmFjaWxpdHkYASABKAkSDAoEbGluZRgCIAEoCRIPCgdzdGF0aW9uGAMgASgJEhMKC21lYXN1cmVtZW50GAQgASgJEjYKB3dpbmRvd3MYBSADKAsyJS5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5Sb2xsdXBXaW5kb3cikgEKDlJvbGx1cFJlc3BvbnNlEjQKBnNlcmllcxgBIAMoCzIkLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlBsYWNlU2VyaWVzEjcKCnJlc29sdXRpb24YAiABKA4yIy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5SZXNvbHV0aW9uEhEKCXRydW5jYXRlZBgDIAEoCCJyCgxSZXJ1blJlcXVlc3QSMQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESLwoDZW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBImUKCVJlcnVuSG91chIpCgVzdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGZXZlbnRzGAIgASgEEg4KBnBvaW50cxgDIAEoBBINCgVieXRlcxgEIAEoBCLYAQoNUmVydW5SZXNwb25zZRIOCgZldmVudHMYASABKAQSEgoKZHVwbGljYXRlcxgCIAEoBBIPCgdyZWZ1c2VkGAMgASgEEg8KB3dpbmRvd3MYBCABKAQSEQoJZGlmZmVyZW50GAUgASgEEjsKCGV4YW1wbGVzGAYgAygLMikubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuV2luZG93RGlmZmVyZW5jZRIxCgVob3VycxgHIAMoCzIiLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlJlcnVuSG91ciKZAQoNTGF0ZXN0UmVxdWVzdBJDCgpkZXZpY2VfaWRzGAEgAygJQi+6SCySASkQ6AciJHIiMiBeW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9JBISCgp0aW1lc19vbmx5GAIgASgIEi8KC2hlYXJkX3NpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKmAgoMRGV2aWNlTGF0ZXN0EhEKCWRldmljZV9pZBgBIAEoCRIuCgpldmVudF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZWNlaXZlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASQQoGdmFsdWVzGAQgAygLMjEubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuRGV2aWNlTGF0ZXN0LlZhbHVlc0VudHJ5Eh0KFXNwYXJrbGluZV9tZWFzdXJlbWVudBgFIAEoCRIRCglzcGFya2xpbmUYBiADKAEaLQoLVmFsdWVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASJWCg5MYXRlc3RSZXNwb25zZRI2CgdkZXZpY2VzGAEgAygLMiUubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuRGV2aWNlTGF0ZXN0EgwKBG1vcmUYAiABKAgiVAoMV2F0Y2hSZXF1ZXN0EkQKCmRldmljZV9pZHMYASADKAlCMLpILZIBKggBEGQiJHIiMiBeW0EtWmEtejAtOV1bQS1aYS16MC05Xy1dezAsNjJ9JCKGAgoNV2F0Y2hSZXNwb25zZRIRCglkZXZpY2VfaWQYASABKAkSLgoKZXZlbnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmVjZWl2ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEkIKBnZhbHVlcxgEIAMoCzIyLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLldhdGNoUmVzcG9uc2UuVmFsdWVzRW50cnkSDgoGbWlzc2VkGAUgASgEGi0KC1ZhbHVlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAEiFwoVR2V0U3RvcmVBY2Nlc3NSZXF1ZXN0IlsKFkdldFN0b3JlQWNjZXNzUmVzcG9uc2USCwoDdXJsGAEgASgJEhAKCGRhdGFiYXNlGAIgASgJEhAKCHVzZXJuYW1lGAMgASgJEhAKCHBhc3N3b3JkGAQgASgJInYKCEV2ZW50S2V5EhoKCWRldmljZV9pZBgBIAEoCUIHukgEcgIYPxIeCgptZXNzYWdlX2lkGAIgASgJQgq6SAdyBRABGIABEi4KCmV2ZW50X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlYKE1ZlcmlmeUV2ZW50c1JlcXVlc3QSPwoGZXZlbnRzGAEgAygLMiEubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuRXZlbnRLZXlCDLpICZIBBggBEKCcASLGAQoUVmVyaWZ5RXZlbnRzUmVzcG9uc2USDgoGc3RvcmVkGAEgASgEEg8KB21pc3NpbmcYAiABKAQSEQoJZHVwbGljYXRlGAMgASgEEjsKEG1pc3NpbmdfZXhhbXBsZXMYBCADKAsyIS5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5FdmVudEtleRI9ChJkdXBsaWNhdGVfZXhhbXBsZXMYBSADKAsyIS5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5FdmVudEtleSJ0Cg5SZWNvdW50UmVxdWVzdBIxCgVzdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARIvCgNlbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQEiYgoNV2luZG93U3VtbWFyeRINCgVjb3VudBgBIAEoBBILCgNzdW0YAiABKAESCwoDbWluGAMgASgBEgsKA21heBgEIAEoARINCgVmaXJzdBgFIAEoARIMCgRsYXN0GAYgASgBItgBChBXaW5kb3dEaWZmZXJlbmNlEhEKCWRldmljZV9pZBgBIAEoCRITCgttZWFzdXJlbWVudBgCIAEoCRIpCgVzdGFydBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoGc3RvcmVkGAQgASgLMiYubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuV2luZG93U3VtbWFyeRI5CglyZWNvdW50ZWQYBSABKAsyJi5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5XaW5kb3dTdW1tYXJ5IqABCglIb3VyQ291bnQSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmV2ZW50cxgCIAEoBBIOCgZwb2ludHMYAyABKAQSDQoFYnl0ZXMYBCABKAQSGwoTZW5naW5lX2RlYWRfbGV0dGVycxgFIAEoBBIcChRnYXRld2F5X2RlYWRfbGV0dGVycxgGIAEoBCKlAQoPUmVjb3VudFJlc3BvbnNlEg8KB3dpbmRvd3MYASABKAQSEQoJZGlmZmVyZW50GAIgASgEEjsKCGV4YW1wbGVzGAMgAygLMikubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuV2luZG93RGlmZmVyZW5jZRIxCgVob3VycxgEIAMoCzIiLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkhvdXJDb3VudCrNAQoKUmVzb2x1dGlvbhIaChZSRVNPTFVUSU9OX1VOU1BFQ0lGSUVEEAASEgoOUkVTT0xVVElPTl9SQVcQARIVChFSRVNPTFVUSU9OX01JTlVURRACEhUKEVJFU09MVVRJT05fU0VDT05EEAMSGwoXUkVTT0xVVElPTl9GSVZFX01JTlVURVMQBBIbChdSRVNPTFVUSU9OX1FVQVJURVJfSE9VUhAFEhMKD1JFU09MVVRJT05fSE9VUhAGEhIKDlJFU09MVVRJT05fREFZEAcqcgoKUGxhY2VMZXZlbBIbChdQTEFDRV9MRVZFTF9VTlNQRUNJRklFRBAAEhgKFFBMQUNFX0xFVkVMX0ZBQ0lMSVRZEAESFAoQUExBQ0VfTEVWRUxfTElORRACEhcKE1BMQUNFX0xFVkVMX1NUQVRJT04QAzLwBwoQVGVsZW1ldHJ5U2VydmljZRKGAQoFUXVlcnkSJS5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5RdWVyeVJlcXVlc3QaJi5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5RdWVyeVJlc3BvbnNlIi6QAgGC0+STAiUSIy9hcGkvdjEvZGV2aWNlcy97ZGV2aWNlX2lkfS9tZXRyaWNzEnUKBlJvbGx1cBImLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlJvbGx1cFJlcXVlc3QaJy5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5Sb2xsdXBSZXNwb25zZSIakAIBgtPkkwIREg8vYXBpL3YxL3JvbGx1cHMScAoFUmVydW4SJS5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5SZXJ1blJlcXVlc3QaJi5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5SZXJ1blJlc3BvbnNlIhiQAgGC0+STAg8SDS9hcGkvdjEvcmVydW4SdAoGTGF0ZXN0EiYubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuTGF0ZXN0UmVxdWVzdBonLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkxhdGVzdFJlc3BvbnNlIhmQAgGC0+STAhASDi9hcGkvdjEvbGF0ZXN0ElgKBVdhdGNoEiUubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuV2F0Y2hSZXF1ZXN0GiYubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuV2F0Y2hSZXNwb25zZTABEo8BCg5HZXRTdG9yZUFjY2VzcxIuLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkdldFN0b3JlQWNjZXNzUmVxdWVzdBovLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLkdldFN0b3JlQWNjZXNzUmVzcG9uc2UiHILT5JMCFhIUL2FwaS92MS9zdG9yZS1hY2Nlc3MSjQEKDFZlcmlmeUV2ZW50cxIsLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlZlcmlmeUV2ZW50c1JlcXVlc3QaLS5taWxsd3JpZ2h0LnRlbGVtZXRyeS52MS5WZXJpZnlFdmVudHNSZXNwb25zZSIggtPkkwIaOgEqIhUvYXBpL3YxL2V2ZW50czp2ZXJpZnkSeAoHUmVjb3VudBInLm1pbGx3cmlnaHQudGVsZW1ldHJ5LnYxLlJlY291bnRSZXF1ZXN0GigubWlsbHdyaWdodC50ZWxlbWV0cnkudjEuUmVjb3VudFJlc3BvbnNlIhqQAgGC0+STAhESDy9hcGkvdjEvcmVjb3VudEJTWlFnaXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC90ZWxlbWV0cnkvdjE7dGVsZW1ldHJ5djFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * Point is one measurement at one time.
@@ -231,6 +231,324 @@ export const QueryResponseSchema: GenMessage<QueryResponse> = /*@__PURE__*/
   messageDesc(file_millwright_telemetry_v1_telemetry, 4);
 
 /**
+ * RollupRequest says where, what and when.
+ *
+ * @generated from message millwright.telemetry.v1.RollupRequest
+ */
+export type RollupRequest = Message<"millwright.telemetry.v1.RollupRequest"> & {
+  /**
+   * @generated from field: millwright.telemetry.v1.PlaceLevel by = 1;
+   */
+  by: PlaceLevel;
+
+  /**
+   * Only devices there; empty: everywhere.
+   *
+   * @generated from field: string facility = 2;
+   */
+  facility: string;
+
+  /**
+   * @generated from field: string line = 3;
+   */
+  line: string;
+
+  /**
+   * @generated from field: string station = 4;
+   */
+  station: string;
+
+  /**
+   * Empty: all.
+   *
+   * @generated from field: repeated string measurements = 5;
+   */
+  measurements: string[];
+
+  /**
+   * Inclusive; unset: an hour before end.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 6;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * Exclusive; unset: now.
+   *
+   * @generated from field: google.protobuf.Timestamp end = 7;
+   */
+  end?: Timestamp | undefined;
+
+  /**
+   * A minute or more; unset: the finest with at most limit windows in the range.
+   *
+   * @generated from field: millwright.telemetry.v1.Resolution resolution = 8;
+   */
+  resolution: Resolution;
+
+  /**
+   * Windows of each series, the newest of the range; at most 5000; 0 means 500.
+   *
+   * @generated from field: int32 limit = 9;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message millwright.telemetry.v1.RollupRequest.
+ * Use `create(RollupRequestSchema)` to create a new message.
+ */
+export const RollupRequestSchema: GenMessage<RollupRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_telemetry_v1_telemetry, 5);
+
+/**
+ * RollupWindow summarises one measurement of all devices of a place over [start, start + width).
+ *
+ * @generated from message millwright.telemetry.v1.RollupWindow
+ */
+export type RollupWindow = Message<"millwright.telemetry.v1.RollupWindow"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp start = 1;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * @generated from field: uint64 count = 2;
+   */
+  count: bigint;
+
+  /**
+   * @generated from field: double sum = 3;
+   */
+  sum: number;
+
+  /**
+   * @generated from field: double min = 4;
+   */
+  min: number;
+
+  /**
+   * @generated from field: double max = 5;
+   */
+  max: number;
+
+  /**
+   * @generated from field: double mean = 6;
+   */
+  mean: number;
+
+  /**
+   * Of all values; unset where it was not kept.
+   *
+   * @generated from field: optional double variance = 7;
+   */
+  variance?: number | undefined;
+
+  /**
+   * How many devices have values in it.
+   *
+   * @generated from field: uint32 devices = 8;
+   */
+  devices: number;
+};
+
+/**
+ * Describes the message millwright.telemetry.v1.RollupWindow.
+ * Use `create(RollupWindowSchema)` to create a new message.
+ */
+export const RollupWindowSchema: GenMessage<RollupWindow> = /*@__PURE__*/
+  messageDesc(file_millwright_telemetry_v1_telemetry, 6);
+
+/**
+ * PlaceSeries is one measurement at one place.
+ *
+ * @generated from message millwright.telemetry.v1.PlaceSeries
+ */
+export type PlaceSeries = Message<"millwright.telemetry.v1.PlaceSeries"> & {
+  /**
+   * Empty beyond the level asked for, and for devices that stand nowhere.
+   *
+   * @generated from field: string facility = 1;
+   */
+  facility: string;
+
+  /**
+   * @generated from field: string line = 2;
+   */
+  line: string;
+
+  /**
+   * @generated from field: string station = 3;
+   */
+  station: string;
+
+  /**
+   * @generated from field: string measurement = 4;
+   */
+  measurement: string;
+
+  /**
+   * @generated from field: repeated millwright.telemetry.v1.RollupWindow windows = 5;
+   */
+  windows: RollupWindow[];
+};
+
+/**
+ * Describes the message millwright.telemetry.v1.PlaceSeries.
+ * Use `create(PlaceSeriesSchema)` to create a new message.
+ */
+export const PlaceSeriesSchema: GenMessage<PlaceSeries> = /*@__PURE__*/
+  messageDesc(file_millwright_telemetry_v1_telemetry, 7);
+
+/**
+ * RollupResponse carries the series by place and measurement.
+ *
+ * @generated from message millwright.telemetry.v1.RollupResponse
+ */
+export type RollupResponse = Message<"millwright.telemetry.v1.RollupResponse"> & {
+  /**
+   * @generated from field: repeated millwright.telemetry.v1.PlaceSeries series = 1;
+   */
+  series: PlaceSeries[];
+
+  /**
+   * What was answered with.
+   *
+   * @generated from field: millwright.telemetry.v1.Resolution resolution = 2;
+   */
+  resolution: Resolution;
+
+  /**
+   * There were more windows in the range than the limit.
+   *
+   * @generated from field: bool truncated = 3;
+   */
+  truncated: boolean;
+};
+
+/**
+ * Describes the message millwright.telemetry.v1.RollupResponse.
+ * Use `create(RollupResponseSchema)` to create a new message.
+ */
+export const RollupResponseSchema: GenMessage<RollupResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_telemetry_v1_telemetry, 8);
+
+/**
+ * RerunRequest says which events: those that were received in [start, end), at most a day.
+ *
+ * @generated from message millwright.telemetry.v1.RerunRequest
+ */
+export type RerunRequest = Message<"millwright.telemetry.v1.RerunRequest"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp start = 1;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp end = 2;
+   */
+  end?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message millwright.telemetry.v1.RerunRequest.
+ * Use `create(RerunRequestSchema)` to create a new message.
+ */
+export const RerunRequestSchema: GenMessage<RerunRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_telemetry_v1_telemetry, 9);
+
+/**
+ * RerunHour is what the engine counted of one UTC hour by receive time.
+ *
+ * @generated from message millwright.telemetry.v1.RerunHour
+ */
+export type RerunHour = Message<"millwright.telemetry.v1.RerunHour"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp start = 1;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * @generated from field: uint64 events = 2;
+   */
+  events: bigint;
+
+  /**
+   * @generated from field: uint64 points = 3;
+   */
+  points: bigint;
+
+  /**
+   * @generated from field: uint64 bytes = 4;
+   */
+  bytes: bigint;
+};
+
+/**
+ * Describes the message millwright.telemetry.v1.RerunHour.
+ * Use `create(RerunHourSchema)` to create a new message.
+ */
+export const RerunHourSchema: GenMessage<RerunHour> = /*@__PURE__*/
+  messageDesc(file_millwright_telemetry_v1_telemetry, 10);
+
+/**
+ * RerunResponse says what would change.
+ *
+ * @generated from message millwright.telemetry.v1.RerunResponse
+ */
+export type RerunResponse = Message<"millwright.telemetry.v1.RerunResponse"> & {
+  /**
+   * Events that the engine took again, and those that it would now refuse or take for duplicates.
+   *
+   * @generated from field: uint64 events = 1;
+   */
+  events: bigint;
+
+  /**
+   * @generated from field: uint64 duplicates = 2;
+   */
+  duplicates: bigint;
+
+  /**
+   * @generated from field: uint64 refused = 3;
+   */
+  refused: bigint;
+
+  /**
+   * Windows compared, and those that differ.
+   *
+   * @generated from field: uint64 windows = 4;
+   */
+  windows: bigint;
+
+  /**
+   * @generated from field: uint64 different = 5;
+   */
+  different: bigint;
+
+  /**
+   * Up to 10; recounted is what the engine made.
+   *
+   * @generated from field: repeated millwright.telemetry.v1.WindowDifference examples = 6;
+   */
+  examples: WindowDifference[];
+
+  /**
+   * Every hour with events, oldest first; only events received in the range count.
+   *
+   * @generated from field: repeated millwright.telemetry.v1.RerunHour hours = 7;
+   */
+  hours: RerunHour[];
+};
+
+/**
+ * Describes the message millwright.telemetry.v1.RerunResponse.
+ * Use `create(RerunResponseSchema)` to create a new message.
+ */
+export const RerunResponseSchema: GenMessage<RerunResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_telemetry_v1_telemetry, 11);
+
+/**
  * LatestRequest says which devices.
  *
  * @generated from message millwright.telemetry.v1.LatestRequest
@@ -263,7 +581,7 @@ export type LatestRequest = Message<"millwright.telemetry.v1.LatestRequest"> & {
  * Use `create(LatestRequestSchema)` to create a new message.
  */
 export const LatestRequestSchema: GenMessage<LatestRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 5);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 12);
 
 /**
  * DeviceLatest is what is newest of one device.
@@ -315,7 +633,7 @@ export type DeviceLatest = Message<"millwright.telemetry.v1.DeviceLatest"> & {
  * Use `create(DeviceLatestSchema)` to create a new message.
  */
 export const DeviceLatestSchema: GenMessage<DeviceLatest> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 6);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 13);
 
 /**
  * LatestResponse carries devices by id; those never heard are left out.
@@ -341,7 +659,7 @@ export type LatestResponse = Message<"millwright.telemetry.v1.LatestResponse"> &
  * Use `create(LatestResponseSchema)` to create a new message.
  */
 export const LatestResponseSchema: GenMessage<LatestResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 7);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 14);
 
 /**
  * WatchRequest says which devices.
@@ -362,7 +680,7 @@ export type WatchRequest = Message<"millwright.telemetry.v1.WatchRequest"> & {
  * Use `create(WatchRequestSchema)` to create a new message.
  */
 export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 8);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 15);
 
 /**
  * WatchResponse is one event, or news of missed ones.
@@ -403,7 +721,7 @@ export type WatchResponse = Message<"millwright.telemetry.v1.WatchResponse"> & {
  * Use `create(WatchResponseSchema)` to create a new message.
  */
 export const WatchResponseSchema: GenMessage<WatchResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 9);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 16);
 
 /**
  * GetStoreAccessRequest asks for the tenant's own access.
@@ -418,7 +736,7 @@ export type GetStoreAccessRequest = Message<"millwright.telemetry.v1.GetStoreAcc
  * Use `create(GetStoreAccessRequestSchema)` to create a new message.
  */
 export const GetStoreAccessRequestSchema: GenMessage<GetStoreAccessRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 10);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 17);
 
 /**
  * GetStoreAccessResponse is a ClickHouse user that reads the tenant's database and nothing else.
@@ -454,7 +772,7 @@ export type GetStoreAccessResponse = Message<"millwright.telemetry.v1.GetStoreAc
  * Use `create(GetStoreAccessResponseSchema)` to create a new message.
  */
 export const GetStoreAccessResponseSchema: GenMessage<GetStoreAccessResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 11);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 18);
 
 /**
  * EventKey identifies an event by what the device sent.
@@ -485,7 +803,7 @@ export type EventKey = Message<"millwright.telemetry.v1.EventKey"> & {
  * Use `create(EventKeySchema)` to create a new message.
  */
 export const EventKeySchema: GenMessage<EventKey> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 12);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 19);
 
 /**
  * VerifyEventsRequest carries acknowledged events.
@@ -504,7 +822,7 @@ export type VerifyEventsRequest = Message<"millwright.telemetry.v1.VerifyEventsR
  * Use `create(VerifyEventsRequestSchema)` to create a new message.
  */
 export const VerifyEventsRequestSchema: GenMessage<VerifyEventsRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 13);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 20);
 
 /**
  * VerifyEventsResponse counts what was found.
@@ -547,7 +865,7 @@ export type VerifyEventsResponse = Message<"millwright.telemetry.v1.VerifyEvents
  * Use `create(VerifyEventsResponseSchema)` to create a new message.
  */
 export const VerifyEventsResponseSchema: GenMessage<VerifyEventsResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 14);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 21);
 
 /**
  * RecountRequest says which events: those that were received in [start, end), at most a day.
@@ -571,7 +889,7 @@ export type RecountRequest = Message<"millwright.telemetry.v1.RecountRequest"> &
  * Use `create(RecountRequestSchema)` to create a new message.
  */
 export const RecountRequestSchema: GenMessage<RecountRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 15);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 22);
 
 /**
  * WindowSummary is what is known of one measurement in one window.
@@ -615,7 +933,7 @@ export type WindowSummary = Message<"millwright.telemetry.v1.WindowSummary"> & {
  * Use `create(WindowSummarySchema)` to create a new message.
  */
 export const WindowSummarySchema: GenMessage<WindowSummary> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 16);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 23);
 
 /**
  * WindowDifference is a window that is not what its events make.
@@ -658,7 +976,7 @@ export type WindowDifference = Message<"millwright.telemetry.v1.WindowDifference
  * Use `create(WindowDifferenceSchema)` to create a new message.
  */
 export const WindowDifferenceSchema: GenMessage<WindowDifference> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 17);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 24);
 
 /**
  * HourCount is what is stored of the events that were received in one UTC hour.
@@ -704,7 +1022,7 @@ export type HourCount = Message<"millwright.telemetry.v1.HourCount"> & {
  * Use `create(HourCountSchema)` to create a new message.
  */
 export const HourCountSchema: GenMessage<HourCount> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 18);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 25);
 
 /**
  * RecountResponse carries what was found.
@@ -742,7 +1060,7 @@ export type RecountResponse = Message<"millwright.telemetry.v1.RecountResponse">
  * Use `create(RecountResponseSchema)` to create a new message.
  */
 export const RecountResponseSchema: GenMessage<RecountResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_telemetry_v1_telemetry, 19);
+  messageDesc(file_millwright_telemetry_v1_telemetry, 26);
 
 /**
  * Resolution is the width of the windows that a query answers with.
@@ -814,6 +1132,41 @@ export const ResolutionSchema: GenEnum<Resolution> = /*@__PURE__*/
   enumDesc(file_millwright_telemetry_v1_telemetry, 0);
 
 /**
+ * PlaceLevel is what a rollup has one series of.
+ *
+ * @generated from enum millwright.telemetry.v1.PlaceLevel
+ */
+export enum PlaceLevel {
+  /**
+   * The whole organisation.
+   *
+   * @generated from enum value: PLACE_LEVEL_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: PLACE_LEVEL_FACILITY = 1;
+   */
+  FACILITY = 1,
+
+  /**
+   * @generated from enum value: PLACE_LEVEL_LINE = 2;
+   */
+  LINE = 2,
+
+  /**
+   * @generated from enum value: PLACE_LEVEL_STATION = 3;
+   */
+  STATION = 3,
+}
+
+/**
+ * Describes the enum millwright.telemetry.v1.PlaceLevel.
+ */
+export const PlaceLevelSchema: GenEnum<PlaceLevel> = /*@__PURE__*/
+  enumDesc(file_millwright_telemetry_v1_telemetry, 1);
+
+/**
  * TelemetryService reads what a tenant's devices sent. It is served by the tenant's cell.
  *
  * @generated from service millwright.telemetry.v1.TelemetryService
@@ -829,6 +1182,28 @@ export const TelemetryService: GenService<{
     methodKind: "unary";
     input: typeof QueryRequestSchema;
     output: typeof QueryResponseSchema;
+  },
+  /**
+   * Rollup returns measurements over a time range for all devices of a place together, by window, oldest first: of the whole
+   * organisation, or one series a facility, line or station. Devices count where they stand now.
+   *
+   * @generated from rpc millwright.telemetry.v1.TelemetryService.Rollup
+   */
+  rollup: {
+    methodKind: "unary";
+    input: typeof RollupRequestSchema;
+    output: typeof RollupResponseSchema;
+  },
+  /**
+   * Rerun runs the engine again over the stored events of the windows that events received in a range belong to, in a state of its
+   * own that is thrown away, and compares what it puts out with the stored windows. It changes nothing.
+   *
+   * @generated from rpc millwright.telemetry.v1.TelemetryService.Rerun
+   */
+  rerun: {
+    methodKind: "unary";
+    input: typeof RerunRequestSchema;
+    output: typeof RerunResponseSchema;
   },
   /**
    * Latest returns, for each device asked for, when it was last heard and its newest values, with a short history.

@@ -35,6 +35,10 @@ const (
 const (
 	// TelemetryServiceQueryProcedure is the fully-qualified name of the TelemetryService's Query RPC.
 	TelemetryServiceQueryProcedure = "/millwright.telemetry.v1.TelemetryService/Query"
+	// TelemetryServiceRollupProcedure is the fully-qualified name of the TelemetryService's Rollup RPC.
+	TelemetryServiceRollupProcedure = "/millwright.telemetry.v1.TelemetryService/Rollup"
+	// TelemetryServiceRerunProcedure is the fully-qualified name of the TelemetryService's Rerun RPC.
+	TelemetryServiceRerunProcedure = "/millwright.telemetry.v1.TelemetryService/Rerun"
 	// TelemetryServiceLatestProcedure is the fully-qualified name of the TelemetryService's Latest RPC.
 	TelemetryServiceLatestProcedure = "/millwright.telemetry.v1.TelemetryService/Latest"
 	// TelemetryServiceWatchProcedure is the fully-qualified name of the TelemetryService's Watch RPC.
@@ -55,6 +59,12 @@ type TelemetryServiceClient interface {
 	// Query returns a device's measurements over a time range, as sent or by window, oldest first.
 	// Fails with not_found when the tenant has no such device.
 	Query(context.Context, *v1.QueryRequest) (*v1.QueryResponse, error)
+	// Rollup returns measurements over a time range for all devices of a place together, by window, oldest first: of the whole
+	// organisation, or one series a facility, line or station. Devices count where they stand now.
+	Rollup(context.Context, *v1.RollupRequest) (*v1.RollupResponse, error)
+	// Rerun runs the engine again over the stored events of the windows that events received in a range belong to, in a state of its
+	// own that is thrown away, and compares what it puts out with the stored windows. It changes nothing.
+	Rerun(context.Context, *v1.RerunRequest) (*v1.RerunResponse, error)
 	// Latest returns, for each device asked for, when it was last heard and its newest values, with a short history.
 	Latest(context.Context, *v1.LatestRequest) (*v1.LatestResponse, error)
 	// Watch streams events of the devices asked for as they are stored in the log. A slow reader misses events; it is
@@ -84,6 +94,20 @@ func NewTelemetryServiceClient(httpClient connect.HTTPClient, baseURL string, op
 			httpClient,
 			baseURL+TelemetryServiceQueryProcedure,
 			connect.WithSchema(telemetryServiceMethods.ByName("Query")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		rollup: connect.NewClient[v1.RollupRequest, v1.RollupResponse](
+			httpClient,
+			baseURL+TelemetryServiceRollupProcedure,
+			connect.WithSchema(telemetryServiceMethods.ByName("Rollup")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		rerun: connect.NewClient[v1.RerunRequest, v1.RerunResponse](
+			httpClient,
+			baseURL+TelemetryServiceRerunProcedure,
+			connect.WithSchema(telemetryServiceMethods.ByName("Rerun")),
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
@@ -125,6 +149,8 @@ func NewTelemetryServiceClient(httpClient connect.HTTPClient, baseURL string, op
 // telemetryServiceClient implements TelemetryServiceClient.
 type telemetryServiceClient struct {
 	query          *connect.Client[v1.QueryRequest, v1.QueryResponse]
+	rollup         *connect.Client[v1.RollupRequest, v1.RollupResponse]
+	rerun          *connect.Client[v1.RerunRequest, v1.RerunResponse]
 	latest         *connect.Client[v1.LatestRequest, v1.LatestResponse]
 	watch          *connect.Client[v1.WatchRequest, v1.WatchResponse]
 	getStoreAccess *connect.Client[v1.GetStoreAccessRequest, v1.GetStoreAccessResponse]
@@ -135,6 +161,24 @@ type telemetryServiceClient struct {
 // Query calls millwright.telemetry.v1.TelemetryService.Query.
 func (c *telemetryServiceClient) Query(ctx context.Context, req *v1.QueryRequest) (*v1.QueryResponse, error) {
 	response, err := c.query.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Rollup calls millwright.telemetry.v1.TelemetryService.Rollup.
+func (c *telemetryServiceClient) Rollup(ctx context.Context, req *v1.RollupRequest) (*v1.RollupResponse, error) {
+	response, err := c.rollup.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Rerun calls millwright.telemetry.v1.TelemetryService.Rerun.
+func (c *telemetryServiceClient) Rerun(ctx context.Context, req *v1.RerunRequest) (*v1.RerunResponse, error) {
+	response, err := c.rerun.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -188,6 +232,12 @@ type TelemetryServiceHandler interface {
 	// Query returns a device's measurements over a time range, as sent or by window, oldest first.
 	// Fails with not_found when the tenant has no such device.
 	Query(context.Context, *v1.QueryRequest) (*v1.QueryResponse, error)
+	// Rollup returns measurements over a time range for all devices of a place together, by window, oldest first: of the whole
+	// organisation, or one series a facility, line or station. Devices count where they stand now.
+	Rollup(context.Context, *v1.RollupRequest) (*v1.RollupResponse, error)
+	// Rerun runs the engine again over the stored events of the windows that events received in a range belong to, in a state of its
+	// own that is thrown away, and compares what it puts out with the stored windows. It changes nothing.
+	Rerun(context.Context, *v1.RerunRequest) (*v1.RerunResponse, error)
 	// Latest returns, for each device asked for, when it was last heard and its newest values, with a short history.
 	Latest(context.Context, *v1.LatestRequest) (*v1.LatestResponse, error)
 	// Watch streams events of the devices asked for as they are stored in the log. A slow reader misses events; it is
@@ -213,6 +263,20 @@ func NewTelemetryServiceHandler(svc TelemetryServiceHandler, opts ...connect.Han
 		TelemetryServiceQueryProcedure,
 		svc.Query,
 		connect.WithSchema(telemetryServiceMethods.ByName("Query")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	telemetryServiceRollupHandler := connect.NewUnaryHandlerSimple(
+		TelemetryServiceRollupProcedure,
+		svc.Rollup,
+		connect.WithSchema(telemetryServiceMethods.ByName("Rollup")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	telemetryServiceRerunHandler := connect.NewUnaryHandlerSimple(
+		TelemetryServiceRerunProcedure,
+		svc.Rerun,
+		connect.WithSchema(telemetryServiceMethods.ByName("Rerun")),
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
@@ -252,6 +316,10 @@ func NewTelemetryServiceHandler(svc TelemetryServiceHandler, opts ...connect.Han
 		switch r.URL.Path {
 		case TelemetryServiceQueryProcedure:
 			telemetryServiceQueryHandler.ServeHTTP(w, r)
+		case TelemetryServiceRollupProcedure:
+			telemetryServiceRollupHandler.ServeHTTP(w, r)
+		case TelemetryServiceRerunProcedure:
+			telemetryServiceRerunHandler.ServeHTTP(w, r)
 		case TelemetryServiceLatestProcedure:
 			telemetryServiceLatestHandler.ServeHTTP(w, r)
 		case TelemetryServiceWatchProcedure:
@@ -273,6 +341,14 @@ type UnimplementedTelemetryServiceHandler struct{}
 
 func (UnimplementedTelemetryServiceHandler) Query(context.Context, *v1.QueryRequest) (*v1.QueryResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.telemetry.v1.TelemetryService.Query is not implemented"))
+}
+
+func (UnimplementedTelemetryServiceHandler) Rollup(context.Context, *v1.RollupRequest) (*v1.RollupResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.telemetry.v1.TelemetryService.Rollup is not implemented"))
+}
+
+func (UnimplementedTelemetryServiceHandler) Rerun(context.Context, *v1.RerunRequest) (*v1.RerunResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.telemetry.v1.TelemetryService.Rerun is not implemented"))
 }
 
 func (UnimplementedTelemetryServiceHandler) Latest(context.Context, *v1.LatestRequest) (*v1.LatestResponse, error) {
