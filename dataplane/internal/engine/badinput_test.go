@@ -142,3 +142,19 @@ func TestADevicesClockThatGoesBackChangesNothingStored(t *testing.T) {
 	}
 	store.check(t, s, state)
 }
+
+// A device that sends a week of minutes twice, all of it in no order: every one counts once and none is too old to tell.
+func TestAWeekOfSequencesInNoOrderCountsOnce(t *testing.T) {
+	t.Parallel()
+	const minutes = 7 * 24 * 60
+	r := rand.New(rand.NewPCG(11, 12))
+	e, count, most := &epoch{}, map[verdict]int{}, 0
+	for _, i := range r.Perm(2 * minutes) {
+		count[e.add(uint64(i%minutes))]++
+		most = max(most, len(e.spans))
+	}
+	if count[fresh] != minutes || count[duplicate] != minutes {
+		t.Errorf("fresh, duplicate, expired: %v", count)
+	}
+	t.Logf("%d runs at the worst, %d are remembered", most, maxSpans)
+}
