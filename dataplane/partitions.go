@@ -111,7 +111,7 @@ func (a *App) work(ctx context.Context, partition int) error {
 		err := a.workOnce(ctx, partition)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // it was told to stop
 		case errors.Is(err, commit.ErrFenced) || errors.Is(err, ownership.ErrTaken):
 			return fmt.Errorf("%w: %w", ownership.ErrTaken, err)
 		}

@@ -78,7 +78,7 @@ func (o *Owners) Watch(ctx context.Context, tell func(ownership.Change)) error {
 	for {
 		err := o.watch(ctx, tell)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it was told to stop
 		}
 		o.log.WarnContext(ctx, "owners of partitions not watched, trying again", slog.Any("error", err))
 		select {

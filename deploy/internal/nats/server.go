@@ -4,6 +4,7 @@
 package nats
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -62,12 +63,13 @@ const dialTimeout = 2 * time.Second
 
 // reachable returns nil when one of the servers listens.
 func reachable(urls string) error {
+	dialer := net.Dialer{Timeout: dialTimeout}
 	var errs []error
 	for text := range strings.SplitSeq(urls, ",") {
 		u, err := url.Parse(strings.TrimSpace(text))
 		if err == nil {
 			var conn net.Conn
-			if conn, err = net.DialTimeout("tcp", u.Host, dialTimeout); err == nil {
+			if conn, err = dialer.DialContext(context.Background(), "tcp", u.Host); err == nil {
 				return conn.Close()
 			}
 		}
