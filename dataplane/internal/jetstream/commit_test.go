@@ -11,6 +11,7 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/commit"
 	"github.com/millwright-io/millwright/migrations"
 	"github.com/millwright-io/millwright/migrations/natstest"
+	"github.com/millwright-io/millwright/proto/subject"
 )
 
 func openCell(t *testing.T) *Conn {
@@ -96,6 +97,14 @@ func TestCheckpointsStandBesideEachOther(t *testing.T) {
 		}
 	}
 	want(1, 0, "")
+	if _, err := objects.store.PutBytes(t.Context(), subject.CommitKey(2), []byte("of an earlier version")); err != nil {
+		t.Fatal(err)
+	}
+	want(2, 5, "of an earlier version")
+	if err := objects.DropCheckpoint(t.Context(), 2, 5); err != nil {
+		t.Fatal(err)
+	}
+	want(2, 5, "")
 	for _, position := range []uint64{7, 70, 71} {
 		if err := objects.SaveCheckpoint(t.Context(), 1, position, fmt.Append(nil, position)); err != nil {
 			t.Fatal(err)
