@@ -90,7 +90,7 @@ var cellRPCs = map[string]cellRPC{
 		whole: true,
 	},
 	"TelemetryService/Rollup": {
-		about: func(p place) object { return object{"facility": p.facility, "by": "PLACE_LEVEL_FACILITY"} }, other: "resolution",
+		about: func(p place) object { return object{"facility": p.facility, "by": "PLACE_LEVEL_FACILITY"} }, other: "{}",
 	},
 	"DeadLetterService/ListGroups": {about: nothing, finds: func(p place) string { return p.device }},
 	"DeadLetterService/List":       {about: nothing, finds: func(p place) string { return p.device }},
