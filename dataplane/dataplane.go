@@ -242,7 +242,7 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 			Source: source, Ends: commits, Checkpoints: objects, Inserter: a.inserts,
 			Usage: a.totals, Observer: a.watch, Log: a.log, Now: a.now,
 			Stepping: func(took time.Duration) { a.metrics.times.Took(timing.Step, took) },
-			Hold:     func(ctx context.Context) error { return a.owned.Hold(ctx, partition) },
+			Hold:     func(ctx context.Context) error { return a.hold(ctx, partition) },
 		})
 	}
 	return nil

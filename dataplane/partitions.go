@@ -147,6 +147,15 @@ func (a *App) workOnce(ctx context.Context, partition int) error {
 	return group.Wait()
 }
 
+// hold waits until this process is sure to have a partition.
+func (a *App) hold(ctx context.Context, partition int) error {
+	err := a.owned.Hold(ctx, partition)
+	if errors.Is(err, ownership.ErrTaken) {
+		return fmt.Errorf("%w: %w", commit.ErrFenced, err)
+	}
+	return err
+}
+
 // forAll is what one process of the cell does for all of them.
 func (a *App) forAll() []func(context.Context) error {
 	a.counted.all(a.catalog.Tenants())

@@ -99,7 +99,7 @@ func NewInserter(store Store, parking Parking, concurrency int, log *slog.Logger
 	return &Inserter{store: store, parking: parking, slots: make(chan struct{}, concurrency), log: log, backoff: firstBackoff}
 }
 
-// Insert stores the rows of a range; it returns an error only when ctx is done.
+// Insert stores the rows of a range; it returns an error only when ctx is done, or when the range is not this process's any more.
 func (in *Inserter) Insert(ctx context.Context, r Range, tenants []*engine.Rows) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, rows := range tenants {
@@ -132,6 +132,9 @@ func (in *Inserter) persist(ctx context.Context, r Range, rows *engine.Rows, tab
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if permanent(err) {
+			return err
 		}
 		in.log.WarnContext(ctx, "insert not stored, trying again", slog.String("tenant", string(rows.Tenant)),
 			slog.String("token", r.token(table)), slog.Any("error", err))

@@ -84,7 +84,7 @@ type Deps struct {
 	Log         *slog.Logger
 	Now         func() time.Time
 	// Hold waits until this process is sure to have the partition; nil: nobody else can have it. A process that slept may
-	// find that it has not.
+	// find that it has not: then it fails with ErrFenced.
 	Hold func(ctx context.Context) error
 	// Stepping is told how long the engine took over a frame; nil: nobody wants to know.
 	Stepping func(took time.Duration)

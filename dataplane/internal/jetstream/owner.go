@@ -120,7 +120,7 @@ func (o *Owners) watch(ctx context.Context, tell func(ownership.Change)) error {
 func changeOf(entry jetstream.KeyValueEntry) (ownership.Change, error) {
 	c := ownership.Change{Revision: entry.Revision()}
 	if process, ok := strings.CutPrefix(entry.Key(), subject.MemberProcessKey("")); ok {
-		c.Member = &ownership.Member{Process: process}
+		c.Member, c.At = &ownership.Member{Process: process}, entry.Created()
 		if c.Left = entry.Operation() != jetstream.KeyValuePut; c.Left {
 			return c, nil
 		}

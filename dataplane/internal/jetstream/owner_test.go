@@ -65,6 +65,7 @@ func startWorker(t *testing.T, url, name, place string, partitions int) *worker 
 	w := &worker{name: name, stopped: make(chan struct{}), work: map[int]bool{}}
 	w.keeper = ownership.NewKeeper(ownership.Config{
 		Self: ownership.Member{Process: name, Started: time.Now(), Place: place, Works: true}, Partitions: partitions,
+		Load: func() ownership.Load { return ownership.Load{EventsPerSecond: 10} },
 		Work: func(ctx context.Context, partition int) error {
 			w.set(partition, true)
 			<-ctx.Done()
@@ -153,6 +154,14 @@ func TestPartitionsAreDividedAmongProcesses(t *testing.T) {
 	divided(t, 5*time.Second, "two divide", map[*worker]int{a: 3, b: 2})
 	c := startWorker(t, url, "c", "here:3", partitions)
 	divided(t, 5*time.Second, "three divide", map[*worker]int{a: 2, b: 2, c: 1})
+
+	waitFor(t, 5*time.Second, "each knows what all take in", func() bool {
+		sum := 0.0
+		for _, m := range a.keeper.Members() {
+			sum += m.EventsPerSecond
+		}
+		return sum == 30
+	})
 
 	b.stop()
 	<-b.stopped

@@ -42,6 +42,8 @@ type Keeper struct {
 	members map[string]heard
 	owners  map[int]owner
 	held    map[int]*holding
+	// newest is the registry's time of the newest word: by it a process that begins knows which words are old.
+	newest time.Time
 	// known: what was there at the start was told. said is when this process was heard last, surely, by all.
 	known bool
 	said  time.Time
@@ -51,9 +53,10 @@ type Keeper struct {
 	renewed chan struct{}
 }
 
+// heard is a member with the time at which this process heard it last, and the registry's time of that word.
 type heard struct {
 	Member
-	at time.Time
+	at, said time.Time
 }
 
 type owner struct {
@@ -177,7 +180,7 @@ func (k *Keeper) note(c Change) {
 	case c.Member != nil && c.Left:
 		delete(k.members, c.Member.Process)
 	case c.Member != nil:
-		k.hear(*c.Member)
+		k.hear(*c.Member, c.At)
 	default:
 		k.owners[c.Partition] = owner{c.Owner, c.Revision}
 		if h := k.held[c.Partition]; h != nil && c.Revision > h.revision && c.Owner != k.cfg.Self.Process {
@@ -187,8 +190,10 @@ func (k *Keeper) note(c Change) {
 }
 
 // hear notes that a member is there. Of those at one place only the newest is: the others cannot be any more. The caller holds mu.
-func (k *Keeper) hear(m Member) {
-	at := k.now()
+func (k *Keeper) hear(m Member, said time.Time) {
+	if said.After(k.newest) {
+		k.newest = said
+	}
 	if m.Process != k.cfg.Self.Process && m.Place == k.cfg.Self.Place && m.Started.Before(k.cfg.Self.Started) {
 		return
 	}
@@ -201,7 +206,7 @@ func (k *Keeper) hear(m Member) {
 			delete(k.members, process)
 		}
 	}
-	k.members[m.Process] = heard{m, at}
+	k.members[m.Process] = heard{m, k.now(), said}
 }
 
 // say tells the others that this process is there, and makes sure of its partitions when it has not for long.
@@ -209,12 +214,14 @@ func (k *Keeper) say(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, Lease/2)
 	defer cancel()
 	begun := k.now()
+	var load Load
+	if k.cfg.Load != nil {
+		load = k.cfg.Load()
+	}
 	k.mu.Lock()
+	k.cfg.Self.Load = load
 	m := k.cfg.Self
 	k.mu.Unlock()
-	if k.cfg.Load != nil {
-		m.Load = k.cfg.Load()
-	}
 	if err := k.registry.Say(ctx, m); err != nil {
 		if ctx.Err() == nil {
 			k.log.WarnContext(ctx, "the other processes of the cell are not told that this one is there", slog.Any("error", err))
@@ -223,7 +230,7 @@ func (k *Keeper) say(ctx context.Context) {
 	}
 	k.mu.Lock()
 	slept := begun.Sub(k.said) >= sure
-	if slept {
+	if slept && !k.said.IsZero() {
 		k.since = begun // what others said meanwhile may still be on its way
 	} else {
 		k.said = begun
@@ -277,7 +284,7 @@ func (k *Keeper) lose(partition int, h *holding) {
 func (k *Keeper) live(now time.Time) []Member {
 	list := []Member{k.cfg.Self}
 	for _, m := range k.members {
-		if m.Process != k.cfg.Self.Process && (now.Sub(m.at) < Lease || now.Sub(k.since) < Lease) {
+		if m.Process != k.cfg.Self.Process && !k.silent(m, now) {
 			list = append(list, m.Member)
 		}
 	}
@@ -352,7 +359,12 @@ func (k *Keeper) gone(process string, now time.Time) bool {
 	if !known {
 		return true // its entry is not there: it left, was forgotten, or had this process's place
 	}
-	return now.Sub(m.at) >= Lease && now.Sub(k.since) >= Lease
+	return k.silent(m, now)
+}
+
+// silent reports whether a member was not heard for as long as this process can hear. The caller holds mu.
+func (k *Keeper) silent(m heard, now time.Time) bool {
+	return now.Sub(k.since) >= Lease && (now.Sub(m.at) >= Lease || k.newest.Sub(m.said) >= Lease)
 }
 
 // take makes a partition this process's and begins to work on it.

@@ -47,6 +47,8 @@ type Change struct {
 	// Member is set for a member that was heard, or that left.
 	Member *Member
 	Left   bool
+	// At is the registry's own time of the member's word.
+	At time.Time
 	// Owner is who has Partition now, "" for nobody, when Member is nil.
 	Partition int
 	Owner     string
