@@ -63,7 +63,8 @@ func TestADraftCountsThisMonthOnly(t *testing.T) {
 		invoice.Subscription{Since: at(1, 0).AddDate(0, -6, 0), Plan: "team", Region: "eu-1", Currency: "EUR"},
 		[]billing.Hour{
 			{Start: at(1, 0).Add(-time.Hour), Events: 1 << 40},
-			{Start: at(1, 0), Events: 150_000_000}, {Start: at(15, 23), Events: 150_000_000},
+			{Start: at(1, 0), Events: 150_000_000},
+			{Start: at(15, 23), Events: 150_000_000},
 		},
 	}, at(15, 23).Add(10*time.Minute))
 	// 90 for the plan; 200 of 300 million events above the included 100, at 0.20 a million.

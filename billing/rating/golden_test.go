@@ -98,7 +98,8 @@ func TestBillsComputedByHand(t *testing.T) {
 		}), []money.Amount{9000, -9000}, 0},
 		{"credits, the first to expire first", with(month(flat("90"), 0), func(in *rating.Input) {
 			in.Credits = []rating.Credit{
-				{ID: "later", Left: 10_000, ExpiresAt: day(1).AddDate(1, 0, 0)}, {ID: "soon", Left: 5000, ExpiresAt: day(1).AddDate(0, 1, 0)},
+				{ID: "later", Left: 10_000, ExpiresAt: day(1).AddDate(1, 0, 0)},
+				{ID: "soon", Left: 5000, ExpiresAt: day(1).AddDate(0, 1, 0)},
 				{ID: "expired", Left: 5000, ExpiresAt: day(20)},
 			}
 		}), []money.Amount{9000, -5000, -4000}, 0},

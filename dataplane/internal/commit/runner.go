@@ -181,7 +181,7 @@ func New(cfg Config, deps Deps) *Runner {
 func (r *Runner) Run(ctx context.Context) error {
 	if err := r.recover(ctx); err != nil {
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it was told to stop
+			return nil // it was told to stop
 		}
 		return err
 	}

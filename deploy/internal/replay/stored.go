@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -175,7 +176,7 @@ const most = 20
 func (t *outcome) print(out io.Writer) error {
 	_, _ = fmt.Fprintf(out, "ran the engine again over %d events: windows %d equal, %d differing; hours of usage %d compared, %d differences; now duplicates %d, refused %d; nothing was changed\n",
 		t.events, t.windows-t.different, t.different, t.compared, len(t.drift), t.duplicates, t.refused)
-	lines := append(t.examples, t.drift...)
+	lines := slices.Concat(t.examples, t.drift)
 	for _, line := range lines[:min(len(lines), most)] {
 		_, _ = fmt.Fprintln(out, line)
 	}
