@@ -1,7 +1,6 @@
 package device
 
 import (
-	"cmp"
 	"slices"
 	"time"
 )
@@ -55,23 +54,24 @@ func (c Certificate) RenewAt() time.Time {
 
 func (c Certificate) good(now time.Time) bool { return c.RevokedAt.IsZero() && now.Before(c.NotAfter) }
 
-// newer reports whether c was issued after other.
-func (c Certificate) newer(other Certificate) bool {
-	return cmp.Or(c.NotBefore.Compare(other.NotBefore), cmp.Compare(c.Serial, other.Serial)) > 0
-}
-
-// StatusOf tells a certificate's status among all those of its device.
+// StatusOf tells a certificate's status among all those of its device, which are in the order in which they were issued.
 func StatusOf(c Certificate, all []Certificate, now time.Time) CertificateStatus {
 	switch {
 	case !c.RevokedAt.IsZero():
 		return CertificateRevoked
 	case !now.Before(c.NotAfter):
 		return CertificateExpired
-	case slices.ContainsFunc(all, func(other Certificate) bool { return other.good(now) && other.newer(c) }):
+	case slices.ContainsFunc(after(c, all), func(newer Certificate) bool { return newer.good(now) }):
 		return CertificateSuperseded
 	case !now.Before(c.RenewAt()):
 		return CertificateExpiring
 	default:
 		return CertificateActive
 	}
+}
+
+// after are the certificates that were issued after c.
+func after(c Certificate, all []Certificate) []Certificate {
+	i := slices.IndexFunc(all, func(other Certificate) bool { return other.Serial == c.Serial })
+	return all[i+1:]
 }

@@ -45,7 +45,7 @@ const (
 
 func readCertificates(ctx context.Context, tx pgx.Tx, id tenancy.ID, name, since string) ([]device.Certificate, error) {
 	rows, err := tx.Query(ctx, "select "+certificateColumns+" from certificates where tenant_id = $1 and device_id = $2 and not_after > now() - "+since+
-		" order by not_before, serial", id, name)
+		" order by not_before, issued", id, name)
 	if err != nil {
 		return nil, fmt.Errorf("read certificates of device %s: %w", name, err)
 	}
@@ -75,7 +75,7 @@ case
   when c.revoked_at is not null then 'revoked'
   when c.not_after <= @now then 'expired'
   when exists (select from certificates n where n.tenant_id = c.tenant_id and n.device_id = c.device_id and n.revoked_at is null
-    and n.not_after > @now and (n.not_before, n.serial) > (c.not_before, c.serial)) then 'superseded'
+    and n.not_after > @now and (n.not_before, n.issued) > (c.not_before, c.issued)) then 'superseded'
   when c.not_before + (c.not_after - c.not_before) * 2 / 3 <= @now then 'expiring'
   else 'active'
 end`

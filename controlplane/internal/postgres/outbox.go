@@ -276,7 +276,7 @@ func readAllDevices(ctx context.Context, tx pgx.Tx, id tenancy.ID) ([]device.Dev
 	}
 	const query = `
 select device_id, ` + certificateColumns + ` from certificates
-where tenant_id = $1 and not_after > now() order by device_id, not_before, serial`
+where tenant_id = $1 and not_after > now() order by device_id, not_before, issued`
 	if rows, err = tx.Query(ctx, query, id); err != nil {
 		return nil, fmt.Errorf("list certificates: %w", err)
 	}
