@@ -21,11 +21,6 @@ type JetStreamOptions struct {
 	Replicas int
 }
 
-// DefaultJetStreamOptions are right for one machine.
-func DefaultJetStreamOptions() JetStreamOptions {
-	return JetStreamOptions{LogMaxBytes: 8 << 30, DeadLetterMaxBytes: 1 << 30, Replicas: 1}
-}
-
 const (
 	// usageMaxAge is how long totals wait for the ledger; a cell publishes absolute totals, so the newest replaces all.
 	usageMaxAge = 30 * 24 * time.Hour
@@ -60,7 +55,7 @@ func ControlPlaneJetStream(ctx context.Context, js jetstream.JetStream, cell str
 // CellJetStream creates or updates what belongs to the cell: its log, dead letters, commits and checkpoints.
 func CellJetStream(ctx context.Context, js jetstream.JetStream, cell string, opts JetStreamOptions) error {
 	if opts.LogMaxBytes <= 0 || opts.DeadLetterMaxBytes <= 0 || opts.Replicas <= 0 {
-		return errors.New("stream sizes and replicas must be above zero: start from DefaultJetStreamOptions")
+		return errors.New("stream sizes and replicas must be above zero: name LogMaxBytes, DeadLetterMaxBytes and Replicas")
 	}
 	for _, stream := range cellStreams(cell, opts) {
 		if _, err := js.CreateOrUpdateStream(ctx, stream); err != nil {

@@ -18,15 +18,6 @@ type Currency string
 // digits are the currencies that we bill in, with the digits of their minor unit (ISO 4217, table A.1).
 var digits = map[Currency]int32{"CHF": 2, "EUR": 2, "GBP": 2, "JPY": 0, "USD": 2}
 
-// ParseCurrency returns the currency of a code.
-func ParseCurrency(code string) (Currency, error) {
-	c := Currency(code)
-	if !c.Valid() {
-		return "", fmt.Errorf("currency %.8q: want one of CHF, EUR, GBP, JPY, USD: %w", code, tenancy.ErrInvalid)
-	}
-	return c, nil
-}
-
 // Valid reports whether we bill in it.
 func (c Currency) Valid() bool {
 	_, ok := digits[c]
@@ -38,11 +29,6 @@ func (c Currency) Digits() uint32 { return uint32(digits[c]) } //nolint:gosec //
 
 // Amount is a number of minor units: 1250 is EUR 12.50 and JPY 1250.
 type Amount int64
-
-// Text writes an amount with its currency's digits and no sign of the currency: 12.50.
-func (a Amount) Text(c Currency) string {
-	return decimal.New(int64(a), -digits[c]).StringFixed(digits[c])
-}
 
 // Price is an exact, non-negative amount of major units, for something of which one may cost less than a minor unit.
 type Price struct{ d decimal.Decimal }

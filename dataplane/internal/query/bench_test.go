@@ -21,21 +21,7 @@ select 'device_' || toString(number %% %[2]d), 'm' || toString(intDiv(number, %[
 from numbers(%[3]d)`, bundle.tenant.Database(), devices, devices*minutes*9)
 	}
 	for _, statement := range []string{fill(50, 7*24*60), fill(1, 365*24*60)} {
-		req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, bundle.server.URL, strings.NewReader(statement))
-		if err != nil {
-			b.Fatal(err)
-		}
-		req.Header.Set("X-ClickHouse-User", bundle.server.User)
-		req.Header.Set("X-ClickHouse-Key", bundle.server.Password)
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			b.Fatal(err)
-		}
-		answer, _ := io.ReadAll(res.Body)
-		_ = res.Body.Close()
-		if res.StatusCode != http.StatusOK {
-			b.Fatalf("%s: %s", res.Status, answer)
-		}
+		bundle.exec(b, statement)
 	}
 	first := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
@@ -53,5 +39,25 @@ from numbers(%[3]d)`, bundle.tenant.Database(), devices, devices*minutes*9)
 				}
 			}
 		})
+	}
+}
+
+// exec runs a statement that the store has no method for.
+func (b *bundle) exec(t testing.TB, statement string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.server.URL, strings.NewReader(statement))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-ClickHouse-User", b.server.User)
+	req.Header.Set("X-ClickHouse-Key", b.server.Password)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, _ := io.ReadAll(res.Body)
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s", res.Status, answer)
 	}
 }

@@ -2,10 +2,7 @@ package query_test
 
 import (
 	"fmt"
-	"io"
 	"math"
-	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -65,21 +62,7 @@ func BenchmarkRollup(b *testing.B) {
 select 'device_' || toString(number %% %[2]d), 'm%[4]d', toDateTime('2025-01-01 00:00:00', 'UTC') + 60 * intDiv(number, %[2]d) as at,
     number, number, 60, 60 * sin(number), sin(number) - 1, sin(number) + 1, 30, sin(number), at, cos(number), at + 59
 from numbers(%[3]d)`, bundle.tenant.Database(), devices, devices*minutes, m)
-		req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, bundle.server.URL, strings.NewReader(statement))
-		if err != nil {
-			b.Fatal(err)
-		}
-		req.Header.Set("X-ClickHouse-User", bundle.server.User)
-		req.Header.Set("X-ClickHouse-Key", bundle.server.Password)
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			b.Fatal(err)
-		}
-		answer, _ := io.ReadAll(res.Body)
-		_ = res.Body.Close()
-		if res.StatusCode != http.StatusOK {
-			b.Fatalf("%s: %s", res.Status, answer)
-		}
+		bundle.exec(b, statement)
 	}
 	places := map[string]query.Place{}
 	for i := range devices {

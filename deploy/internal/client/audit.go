@@ -14,23 +14,10 @@ func auditCommands() []command.Command {
 	return []command.Command{{
 		Name: "audit list", Summary: "show who changed what, and who was refused, newest first",
 		Prepare: verb(func(fs *flag.FlagSet) func(context.Context, *call) error {
-			req := &auditv1.ListRequest{}
-			limit := fs.Int("limit", 100, "`number` of entries, at most 500")
-			refused := fs.Bool("refused", false, "only what was refused")
-			fs.StringVar(&req.Actor, "actor", "", "only by this `e-mail` address or key:<key id>")
-			fs.StringVar(&req.Action, "action", "", "only actions that contain this `text`")
-			fs.StringVar(&req.Object, "object", "", "only objects that begin with this `text`, e.g. device/press_")
-			var since moment
-			fs.Var(&since, "since", "only from this `time` on: RFC 3339, or a span before now such as 2h")
-			return func(ctx context.Context, c *call) (err error) {
-				if *limit < 1 || *limit > 500 {
-					return command.Usage("--limit %d: want 1 to 500", *limit)
-				}
-				req.PageSize = int32(*limit) //nolint:gosec // checked above
-				if *refused {
-					req.Outcome = auditv1.Outcome_OUTCOME_REFUSED
-				}
-				if req.Start, err = since.at(c.env.Now()); err != nil {
+			fill := auditFilter(fs, "or key:<key id>", "device/press_")
+			return func(ctx context.Context, c *call) error {
+				req, err := fill(c)
+				if err != nil {
 					return err
 				}
 				answer, err := c.Audit.List(ctx, req)
@@ -41,6 +28,29 @@ func auditCommands() []command.Command {
 		Name: "audit export", Summary: "write the whole audit log, a JSON object a line, oldest first",
 		Prepare: plain(func(ctx context.Context, c *call) error { return c.export(ctx, "/api/v1/audit/export") }),
 	}}
+}
+
+// auditFilter adds the flags that choose entries of an audit log, and returns what reads them.
+func auditFilter(fs *flag.FlagSet, actors, object string) func(*call) (*auditv1.ListRequest, error) {
+	req := &auditv1.ListRequest{}
+	limit := fs.Int("limit", 100, "`number` of entries, at most 500")
+	refused := fs.Bool("refused", false, "only what was refused")
+	fs.StringVar(&req.Actor, "actor", "", strings.TrimSpace("only by this `e-mail` address "+actors))
+	fs.StringVar(&req.Action, "action", "", "only actions that contain this `text`")
+	fs.StringVar(&req.Object, "object", "", "only objects that begin with this `text`, e.g. "+object)
+	var since moment
+	fs.Var(&since, "since", "only from this `time` on: RFC 3339, or a span before now such as 2h")
+	return func(c *call) (_ *auditv1.ListRequest, err error) {
+		if *limit < 1 || *limit > 500 {
+			return nil, command.Usage("--limit %d: want 1 to 500", *limit)
+		}
+		req.PageSize = int32(*limit) //nolint:gosec // checked above
+		if *refused {
+			req.Outcome = auditv1.Outcome_OUTCOME_REFUSED
+		}
+		req.Start, err = since.at(c.env.Now())
+		return req, err
+	}
 }
 
 // export writes a download of the control plane as it comes.

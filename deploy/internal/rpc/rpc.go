@@ -211,9 +211,6 @@ func Explain(err error) error {
 // Exists reports whether a call was refused because the object is there already.
 func Exists(err error) bool { return connect.CodeOf(err) == connect.CodeAlreadyExists }
 
-// NotFound reports whether a call was refused because the object is not there.
-func NotFound(err error) bool { return connect.CodeOf(err) == connect.CodeNotFound }
-
 // Refused reports whether a call was refused for want of a right.
 func Refused(err error) bool {
 	code := connect.CodeOf(err)
