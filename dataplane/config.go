@@ -27,6 +27,8 @@ type Config struct {
 	MQTTAddress string
 	// MQTTWebSocketAddress serves MQTT over WebSocket over TLS with client certificates, host:port.
 	MQTTWebSocketAddress string
+	// DeviceNATSAddress serves devices that speak NATS, over TLS with client certificates, host:port. It is not the log's NATS.
+	DeviceNATSAddress string
 	// MetricsAddress serves /metrics, /healthz and /readyz without authentication, host:port. Keep it internal.
 	MetricsAddress string
 	// GatewayCertificateDir holds gateway.pem, gateway-key.pem and ca.pem; the control plane writes them, and newer
@@ -99,6 +101,7 @@ func DefaultConfig() Config {
 		IngestAddress:         "127.0.0.1:8443",
 		MQTTAddress:           "127.0.0.1:8883",
 		MQTTWebSocketAddress:  "127.0.0.1:8884",
+		DeviceNATSAddress:     "127.0.0.1:8885",
 		MetricsAddress:        "127.0.0.1:0",
 		NATSURL:               "nats://127.0.0.1:4222",
 		ClickHouseURL:         "http://127.0.0.1:8123",
@@ -134,6 +137,7 @@ func (c Config) Validate() error {
 		{"ingest address", c.IngestAddress},
 		{"mqtt address", c.MQTTAddress},
 		{"mqtt websocket address", c.MQTTWebSocketAddress},
+		{"device nats address", c.DeviceNATSAddress},
 		{"metrics address", c.MetricsAddress},
 	} {
 		_, _, err := net.SplitHostPort(a.address)

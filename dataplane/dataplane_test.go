@@ -67,6 +67,7 @@ func setup(t testing.TB) *bundle {
 	}
 	cfg := DefaultConfig()
 	cfg.Cell = "test" + strings.ToLower(rand.Text())[:8]
+	cfg.DeviceNATSAddress = "127.0.0.1:0"
 	cfg.APIAddress, cfg.IngestAddress, cfg.MQTTAddress, cfg.MQTTWebSocketAddress = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	cfg.NATSURL, cfg.ClickHouseURL, cfg.ClickHouseUser = ns.URL, ch.URL, ch.User
 	cfg.ClickHousePasswordFile, cfg.StoreSecretFile = write("password", ch.Password), write("secret", strings.Repeat("s", 32))

@@ -47,6 +47,7 @@ func (a *App) openGateway(js *jetstream.Conn) error {
 	a.sharer = admission.NewSharer(a.limiter, jetstream.NewShares(js, a.cfg.Cell, a.log), a.instance, a.now)
 	cfg := gateway.DefaultConfig()
 	cfg.MQTTAddress, cfg.WebSocketAddress, cfg.HTTPAddress = a.cfg.MQTTAddress, a.cfg.MQTTWebSocketAddress, a.cfg.IngestAddress
+	cfg.NATSAddress = a.cfg.DeviceNATSAddress
 	cfg.CertificateDir, cfg.PayloadBytes = a.cfg.GatewayCertificateDir, a.cfg.PayloadBytes
 	a.gateway, err = gateway.New(gateway.Deps{
 		Catalog: a.catalog, Publisher: a.space, DeadLetters: deadLetters{a.space}, Limiter: a.limiter,
@@ -125,12 +126,12 @@ func (r reader) Query(ctx context.Context, tenant tenancy.ID, text string, args 
 }
 
 // Addrs are the addresses that a cell listens on.
-type Addrs struct{ API, Ingest, MQTT, MQTTWebSocket, Metrics string }
+type Addrs struct{ API, Ingest, MQTT, MQTTWebSocket, NATS, Metrics string }
 
 // Addrs returns the addresses with the ports that were given.
 func (a *App) Addrs() Addrs {
 	g := a.gateway.Addrs()
-	return Addrs{API: a.apiListener.Addr().String(), Ingest: g.HTTP, MQTT: g.MQTT, MQTTWebSocket: g.WebSocket, Metrics: a.metricsListener.Addr().String()}
+	return Addrs{API: a.apiListener.Addr().String(), Ingest: g.HTTP, MQTT: g.MQTT, MQTTWebSocket: g.WebSocket, NATS: g.NATS, Metrics: a.metricsListener.Addr().String()}
 }
 
 const (

@@ -60,7 +60,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	a.health.started.Store(true)
 	addrs := a.Addrs()
 	a.log.InfoContext(ctx, "cell ready", slog.String("cell", a.cfg.Cell), slog.String("api", addrs.API), slog.String("mqtt", addrs.MQTT),
-		slog.String("ingest", addrs.Ingest), slog.String("metrics", addrs.Metrics))
+		slog.String("ingest", addrs.Ingest), slog.String("metrics", addrs.Metrics), slog.String("nats", addrs.NATS))
 	<-running.Done()
 	a.health.started.Store(false)
 	a.log.InfoContext(ctx, "cell draining")

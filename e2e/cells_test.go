@@ -23,8 +23,8 @@ import (
 func TestTwoCells(t *testing.T) {
 	s := stack.Start(t, stack.Options{Args: []string{"--cells", "eu-1,us-1"}})
 	ctx := context.Background()
-	eu, us := s.Demo.CellURL, fmt.Sprintf("http://127.0.0.1:%d", s.PortBase+8)
-	usIngest := fmt.Sprintf("https://127.0.0.1:%d/v1/telemetry", s.PortBase+9)
+	eu, us := s.Demo.CellURL, fmt.Sprintf("http://127.0.0.1:%d", s.PortBase+9)
+	usIngest := fmt.Sprintf("https://127.0.0.1:%d/v1/telemetry", s.PortBase+10)
 
 	t.Run("a customer does everything in a browser", func(t *testing.T) { journeyInTheConsole(t, s) })
 	t.Run("an operator sees both and others do not", func(t *testing.T) {

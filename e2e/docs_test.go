@@ -38,7 +38,7 @@ func runTheDocumentation(t *testing.T, s *stack.Stack) {
 // here turns the addresses and paths that the pages name into those of a stack.
 func here(s *stack.Stack) *strings.Replacer {
 	pairs := []string{"DATA=.millwright", "DATA=" + s.Data, "CHECKOUT=$PWD", "CHECKOUT=" + stack.Root()}
-	for i, port := range []int{8080, 8081, 8443, 8883, 8884, 9090, 8123, 8444} { // the order of docs/operations.md
+	for i, port := range []int{8080, 8081, 8443, 8883, 8884, 9090, 8123, 8444, 8885} { // the order of docs/operations.md
 		pairs = append(pairs, fmt.Sprintf("127.0.0.1:%d", port), fmt.Sprintf("127.0.0.1:%d", s.PortBase+i))
 	}
 	return strings.NewReplacer(pairs...)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	mqtt "github.com/eclipse/paho.mqtt.golang"
+	"github.com/nats-io/nats.go"
 
 	"github.com/millwright-io/millwright/e2e/stack"
 	telemetryv1 "github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1"
@@ -36,6 +37,7 @@ func publishWithStockClients(t *testing.T, s *stack.Stack) {
 		{"mosquitto_pub -V 5", mosquitto("-V", "5")},
 		{"MQTT over WebSocket", publishWebSocket},
 		{"curl --cert", publishCurl},
+		{"a request of nats.go", publishNATS},
 	}
 	for i, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
@@ -93,6 +95,19 @@ func publishCurl(t *testing.T, s *stack.Stack, dir, payload string) {
 		"--key", filepath.Join(dir, "key.pem"), "-H", "Content-Type: application/json", "-d", payload, s.Demo.IngestURL).CombinedOutput()
 	if err != nil {
 		t.Fatalf("curl: %v\n%s", err, out)
+	}
+}
+
+func publishNATS(t *testing.T, s *stack.Stack, dir, payload string) {
+	t.Helper()
+	nc, err := nats.Connect(fmt.Sprintf("tls://127.0.0.1:%d", s.PortBase+8), nats.Secure(stack.DeviceTLS(t, dir)), nats.NoReconnect())
+	if err != nil {
+		t.Fatalf("connect: %v", err)
+	}
+	defer nc.Close()
+	answer, err := nc.Request("v1.telemetry", []byte(payload), 10*time.Second)
+	if err != nil || string(answer.Data) != `{"stream":"telemetry","seq":1,"accepted":1}` {
+		t.Fatalf("request: %v %v", answer, err)
 	}
 }
 

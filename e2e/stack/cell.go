@@ -29,7 +29,7 @@ type Cell struct {
 }
 
 // own are the flags that no two processes of a cell may share.
-var own = regexp.MustCompile(`^--(api-address|ingest-address|mqtt-address|mqtt-websocket-address|metrics-address|catalog-directory)=`)
+var own = regexp.MustCompile(`^--(api-address|ingest-address|mqtt-address|mqtt-websocket-address|device-nats-address|metrics-address|catalog-directory)=`)
 
 // StartCell starts one more process of the cell with the flags of the one that `up` started, on ports of its own, and
 // waits until it serves. Further flags come last. The test's end stops it.
@@ -45,7 +45,7 @@ func (s *Stack) StartCell(t testing.TB, name string, flags ...string) *Cell {
 			args = append(args, arg)
 		}
 	}
-	for _, address := range []string{"api", "ingest", "mqtt", "mqtt-websocket", "metrics"} {
+	for _, address := range []string{"api", "ingest", "mqtt", "mqtt-websocket", "device-nats", "metrics"} {
 		args = append(args, "--"+address+"-address=127.0.0.1:0")
 	}
 	args = append(args, "--catalog-directory="+filepath.Join(s.Data, "catalog-"+name))

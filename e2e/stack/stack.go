@@ -103,7 +103,7 @@ func Launch(t testing.TB, opts Options) *Stack {
 		opts.Data = TempDir(t)
 	}
 	if opts.PortBase == 0 {
-		opts.PortBase = freePorts(t, 9+5*furtherCells(opts.Args))
+		opts.PortBase = freePorts(t, 10+6*furtherCells(opts.Args))
 	}
 	s := &Stack{Data: opts.Data, PortBase: opts.PortBase, opts: opts, exited: make(chan struct{}), output: &lockedBuffer{}}
 	args := append([]string{"up", "--data", opts.Data, "--port-base", fmt.Sprint(opts.PortBase), "--demo", opts.Demo}, opts.Args...)

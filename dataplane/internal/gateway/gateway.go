@@ -1,4 +1,4 @@
-// Package gateway is the one way in for devices: MQTT 3.1.1 and 5 over TLS and over WebSocket, and HTTP. It says who
+// Package gateway is the one way in for devices: MQTT 3.1.1 and 5 over TLS and over WebSocket, NATS, and HTTP. It says who
 // sends, admits, decodes, hands on to the log, and answers only when the log has the event. The composition root of the
 // cell imports it.
 package gateway
@@ -72,7 +72,11 @@ type Gateway struct {
 	open      atomic.Int64
 	decoders  sync.Pool
 
-	mqtt, websocket, http net.Listener
+	// instance is what clients of NATS know this process by.
+	instance string
+	clients  atomic.Uint64
+
+	mqtt, websocket, http, nats net.Listener
 	// ctx ends when the gateway has drained; connections live under it.
 	ctx    context.Context //nolint:containedctx // a connection has no caller to get one from
 	cancel context.CancelFunc
@@ -80,7 +84,7 @@ type Gateway struct {
 }
 
 // Addrs are the addresses that a gateway listens on.
-type Addrs struct{ MQTT, WebSocket, HTTP string }
+type Addrs struct{ MQTT, WebSocket, HTTP, NATS string }
 
 // New reads the certificates and listens; it serves nothing before Run.
 func New(deps Deps, cfg Config) (*Gateway, error) {
@@ -91,13 +95,13 @@ func New(deps Deps, cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{Deps: deps, cfg: cfg, files: files, sessions: newSessions()}
+	g := &Gateway{Deps: deps, cfg: cfg, files: files, sessions: newSessions(), instance: string(tenancy.NewID())}
 	g.decoders.New = func() any { return telemetry.NewDecoder(cfg.limits()) }
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	for _, l := range []struct {
 		into          *net.Listener
 		name, address string
-	}{{&g.mqtt, "mqtt", cfg.MQTTAddress}, {&g.websocket, "mqtt websocket", cfg.WebSocketAddress}, {&g.http, "http ingest", cfg.HTTPAddress}} {
+	}{{&g.mqtt, "mqtt", cfg.MQTTAddress}, {&g.websocket, "mqtt websocket", cfg.WebSocketAddress}, {&g.http, "http ingest", cfg.HTTPAddress}, {&g.nats, "nats for devices", cfg.NATSAddress}} {
 		if *l.into, err = new(net.ListenConfig).Listen(g.ctx, "tcp", l.address); err != nil {
 			g.close()
 			return nil, fmt.Errorf("listen for %s on %s: %w: free the port or choose another address", l.name, l.address, err)
@@ -113,11 +117,11 @@ func (g *Gateway) overLimit(tenant tenancy.ID, err error, n int) {
 	}
 }
 
-// Connections counts the open MQTT sessions of each tenant that has any.
+// Connections counts the open sessions, over MQTT and NATS, of each tenant that has any.
 func (g *Gateway) Connections() map[tenancy.ID]int { return g.sessions.count() }
 
 func (g *Gateway) close() {
-	for _, l := range []net.Listener{g.mqtt, g.websocket, g.http} {
+	for _, l := range []net.Listener{g.mqtt, g.websocket, g.http, g.nats} {
 		if l != nil {
 			_ = l.Close() // nothing is lost with a listener
 		}
@@ -127,7 +131,7 @@ func (g *Gateway) close() {
 
 // Addrs returns the addresses with the ports that were given.
 func (g *Gateway) Addrs() Addrs {
-	return Addrs{g.mqtt.Addr().String(), g.websocket.Addr().String(), g.http.Addr().String()}
+	return Addrs{g.mqtt.Addr().String(), g.websocket.Addr().String(), g.http.Addr().String(), g.nats.Addr().String()}
 }
 
 // Run serves until ctx is done. Then it takes nothing new, waits for the answers that are due, at most
@@ -137,7 +141,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 	defer g.Catalog.OnChange(g.recheck)()
 	ws, web := g.websocketServer(), g.httpServer()
 	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error { return g.serveMQTT(running) })
+	group.Go(func() error { return g.accept(running, g.mqtt, g.mqttDoor()) })
+	group.Go(func() error { return g.accept(running, g.nats, g.natsDoor()) })
 	group.Go(func() error { return serveHTTP(ws, g.websocket, "mqtt websocket") })
 	group.Go(func() error { return serveHTTP(web, g.http, "http ingest") })
 	group.Go(func() error {
@@ -156,7 +161,7 @@ func serveHTTP(server *http.Server, listener net.Listener, name string) error {
 }
 
 func (g *Gateway) drain(ws, web *http.Server) {
-	_ = g.mqtt.Close() // its accept loop ends with it
+	_, _ = g.mqtt.Close(), g.nats.Close() // their accept loops end with them
 	ctx, cancel := context.WithTimeout(g.ctx, g.cfg.DrainTimeout)
 	defer cancel()
 	var all sync.WaitGroup
@@ -172,24 +177,4 @@ func (g *Gateway) drain(ws, web *http.Server) {
 	all.Wait()
 	g.cancel()
 	g.conns.Wait()
-}
-
-// serveMQTT accepts connections until the listener is closed.
-func (g *Gateway) serveMQTT(ctx context.Context) error {
-	for {
-		conn, err := g.mqtt.Accept()
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil //nolint:nilerr // the listener was closed because the gateway stops
-			}
-			g.Log.WarnContext(ctx, "accept", slog.Any("error", err))
-			select {
-			case <-time.After(20 * time.Millisecond): // out of file descriptors, most likely
-				continue
-			case <-ctx.Done():
-				return nil
-			}
-		}
-		g.conns.Go(func() { g.serveTLS(conn) })
-	}
 }

@@ -212,6 +212,7 @@ func setup(t testing.TB, change ...func(*Config, *natsjs.StreamConfig)) *cell {
 
 	cfg := DefaultConfig()
 	cfg.MQTTAddress, cfg.WebSocketAddress, cfg.HTTPAddress, cfg.CertificateDir = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", dir
+	cfg.NATSAddress = "127.0.0.1:0"
 	ingest := natsjs.StreamConfig{
 		Name: subject.IngestStream(testCell), Subjects: []string{subject.IngestAll(testCell)},
 		Discard: natsjs.DiscardNew, MaxBytes: 4 << 30,

@@ -61,22 +61,6 @@ type accepted struct {
 	Accepted int `json:"accepted"`
 }
 
-// refusal answers every other request.
-type refusal struct {
-	Code     string   `json:"code"`
-	Message  string   `json:"message"`
-	Accepted int      `json:"accepted"`
-	Details  []detail `json:"details,omitempty"`
-	// Limit is the one that refused.
-	Limit *tenancy.LimitError `json:"limit,omitempty"`
-}
-
-type detail struct {
-	Event  int              `json:"event"`
-	Reason telemetry.Reason `json:"reason"`
-	Detail string           `json:"detail"`
-}
-
 func reply(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -278,38 +262,18 @@ func body(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-func invalid(got telemetry.Result) refusal {
-	out := refusal{Code: "invalid_argument", Accepted: len(got.Events), Message: summary(got)}
-	for _, bad := range got.Invalid {
-		out.Details = append(out.Details, detail{bad.Index, bad.Reason, bad.Detail})
-	}
-	return out
-}
-
 // refuseRequest answers an error; reason is for the figures.
 func (g *Gateway) refuseRequest(w http.ResponseWriter, reason string, err error) {
 	g.Metrics.refused.WithLabelValues(protocolHTTP, reason).Inc()
-	var limit *tenancy.LimitError
+	status, words := judge(err)
 	var large tooLarge
 	switch {
 	case errors.As(err, &large):
 		w.Header().Set("Connection", "close")
-		reply(w, http.StatusRequestEntityTooLarge, refusal{Code: "out_of_range", Message: err.Error(), Limit: oversize("", large.size, large.limit)})
-	case errors.As(err, &limit) && limit.Limit == tenancy.LimitPayloadBytes:
-		reply(w, http.StatusRequestEntityTooLarge, refusal{Code: "out_of_range", Message: err.Error() + ": send fewer events at once", Limit: limit})
-	case errors.As(err, &limit):
-		limit.SetHeaders(w.Header())
-		reply(w, http.StatusTooManyRequests, refusal{Code: "resource_exhausted", Message: err.Error(), Limit: limit})
-	case errors.Is(err, tenancy.ErrUnauthenticated):
-		reply(w, http.StatusUnauthorized, refusal{Code: "unauthenticated", Message: err.Error()})
-	case errors.Is(err, tenancy.ErrForbidden):
-		reply(w, http.StatusForbidden, refusal{Code: "permission_denied", Message: err.Error()})
-	case errors.Is(err, errEncoding):
-		reply(w, http.StatusUnsupportedMediaType, refusal{Code: "invalid_argument", Message: "send the body plain or with Content-Encoding: gzip"})
-	case errors.Is(err, tenancy.ErrInvalid):
-		reply(w, http.StatusBadRequest, refusal{Code: "invalid_argument", Message: err.Error()})
-	default:
+	case status == http.StatusTooManyRequests:
+		words.Limit.SetHeaders(w.Header())
+	case status == http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "5")
-		reply(w, http.StatusServiceUnavailable, refusal{Code: "unavailable", Message: unavailable(err)})
 	}
+	reply(w, status, words)
 }

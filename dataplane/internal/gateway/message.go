@@ -2,17 +2,14 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
 	"github.com/millwright-io/millwright/dataplane/internal/timing"
 	"github.com/millwright-io/millwright/dataplane/internal/trace"
-	"github.com/millwright-io/millwright/tenancy"
 )
 
 // publish handles a PUBLISH; it returns false when the connection is to end.
@@ -167,30 +164,17 @@ func summary(got telemetry.Result) string {
 	return fmt.Sprintf("%d of %d events are refused: %s", len(got.Invalid), all, got.Invalid[0].Error())
 }
 
-// heldAtMost is how long a sender that cannot be told why is held back. Beyond that its connection ends.
-const heldAtMost = 30 * time.Second
-
-// admit asks the rates of the device, its groups and its tenant. A sender slightly over one is held back; beyond that,
-// version 5 is told, and version 3.1.1, which cannot be told, is held back longer.
+// admit asks the rates. Version 5 is told when it is over one, and version 3.1.1, which cannot be told, is held back.
 func (s *session) admit(id *Identity, p *publish, got telemetry.Result) (ok, going bool) {
-	n, reserve := len(got.Events)+len(got.Invalid), s.g.lane(got)
-	for held := false; ; held = true {
-		wait, err := reserve(id.Tenant, id.Device, n, s.g.cfg.AdmissionWait)
-		if err == nil {
-			s.over = false
-			return s.pause(wait), false
-		}
-		var limit *tenancy.LimitError
-		if !errors.As(err, &limit) || s.version == 5 || limit.RetryAfter > heldAtMost {
-			return false, s.refuseRate(id, p, err, n)
-		}
-		if !held {
-			s.g.overLimit(id.Tenant, err, n)
-		}
-		if !s.pause(max(limit.RetryAfter, time.Millisecond)) {
-			return false, false
-		}
+	err := s.g.reserve(s.ctx, id, got, s.version != 5)
+	switch {
+	case err == nil:
+		s.over = false
+		return true, false
+	case s.ctx.Err() != nil:
+		return false, false
 	}
+	return false, s.refuseRate(id, p, err, len(got.Events)+len(got.Invalid))
 }
 
 // refuseRate turns down a message of n events. Of a client that goes on all the same nothing is read for a while: its own
@@ -201,34 +185,5 @@ func (s *session) refuseRate(id *Identity, p *publish, err error, n int) bool {
 	going := s.turnDown(p, packets.ErrQuotaExceeded, err.Error())
 	again := s.over
 	s.over = true
-	return going && (!again || s.pause(unread(err)))
-}
-
-// Who goes on above a rate is not read, or answered, for as long as the limit says, within these bounds.
-const (
-	unreadAtLeast = 100 * time.Millisecond
-	unreadAtMost  = time.Second
-)
-
-func unread(err error) time.Duration {
-	var limit *tenancy.LimitError
-	if !errors.As(err, &limit) {
-		return 0
-	}
-	return min(max(limit.RetryAfter, unreadAtLeast), unreadAtMost)
-}
-
-// pause returns false when the connection ended meanwhile.
-func (s *session) pause(d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-s.ctx.Done():
-		return false
-	}
+	return going && (!again || pause(s.ctx, unread(err)))
 }

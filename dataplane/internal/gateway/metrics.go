@@ -42,13 +42,13 @@ func NewMetrics(registerer prometheus.Registerer, times *timing.Times) (*Metrics
 		times: times,
 		connections: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: "millwright", Subsystem: "gateway", Name: "connections",
-			Help: "Open MQTT sessions.",
+			Help: "Open sessions over MQTT and NATS.",
 		}, []string{"protocol"}),
 		refused:     vector("connections_refused_total", "Connections and requests refused, by reason.", "protocol", "reason"),
 		accepted:    vector("events_accepted_total", "Events handed to the log.", "protocol"),
 		rejected:    vector("events_refused_total", "Events refused, by reason.", "protocol", "reason"),
 		bytes:       vector("payload_bytes_total", "Bytes of payloads taken.", "protocol"),
-		latency:     histogram("ack_seconds", "From reading a QoS 1 message or a request to the answer that it is durable."),
+		latency:     histogram("ack_seconds", "From reading a QoS 1 message or a request, over HTTP or NATS, to the answer that it is durable."),
 		frames:      counter("frames_total", "Frames stored in the log."),
 		frameBytes:  counter("frame_bytes_total", "Bytes of the frames stored."),
 		frameEvents: counter("frame_events_total", "Events in the frames stored."),
@@ -62,7 +62,7 @@ func NewMetrics(registerer prometheus.Registerer, times *timing.Times) (*Metrics
 			return nil, err
 		}
 	}
-	for _, protocol := range []string{protocolMQTT, protocolWebSocket, protocolHTTP} { // there from the start, so that a rate can be taken
+	for _, protocol := range []string{protocolMQTT, protocolWebSocket, protocolNATS, protocolHTTP} { // there from the start, so that a rate can be taken
 		m.accepted.WithLabelValues(protocol)
 		m.bytes.WithLabelValues(protocol)
 		m.rejected.WithLabelValues(protocol, "rate")

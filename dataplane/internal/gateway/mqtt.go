@@ -15,7 +15,6 @@ import (
 
 	"github.com/mochi-mqtt/server/v2/packets"
 
-	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
 	"github.com/millwright-io/millwright/dataplane/internal/timing"
 	"github.com/millwright-io/millwright/tenancy"
@@ -33,39 +32,14 @@ const (
 	headerBytes = 4 << 10
 )
 
-// serveTLS shakes hands and hands over to a goroutine of its own: this one's stack has grown by what a handshake takes, and
-// most connections are idle for most of their time.
-func (g *Gateway) serveTLS(raw net.Conn) {
-	begun := g.Now()
-	if g.open.Add(1) > int64(g.cfg.Connections) {
-		g.closed(raw)
-		g.Metrics.refused.WithLabelValues(protocolMQTT, "connections").Inc()
-		return
-	}
-	conn := tls.Server(raw, g.files.tlsConfig("mqtt"))
-	ctx, cancel := context.WithTimeout(g.ctx, g.cfg.HandshakeTimeout)
-	err := conn.HandshakeContext(ctx)
-	cancel()
-	if err != nil {
-		g.closed(raw)
-		g.Metrics.refused.WithLabelValues(protocolMQTT, "handshake").Inc()
-		g.Log.Info("tls handshake failed", slog.String("remote", raw.RemoteAddr().String()), slog.Any("error", err))
-		return
-	}
-	s := g.greet(conn, conn.ConnectionState().PeerCertificates, protocolMQTT, raw.RemoteAddr().String(), begun)
-	if s == nil {
-		g.closed(raw)
-		return
-	}
-	g.conns.Go(func() {
-		defer g.closed(raw)
-		s.run()
-	})
-}
-
-func (g *Gateway) closed(raw net.Conn) {
-	_ = raw.Close()
-	g.open.Add(-1)
+// mqttDoor is MQTT's.
+func (g *Gateway) mqttDoor() door {
+	return door{protocol: protocolMQTT, alpn: []string{"mqtt"}, greet: func(conn *tls.Conn, remote string, begun time.Time) func() {
+		if s := g.greet(conn, conn.ConnectionState().PeerCertificates, protocolMQTT, remote, begun); s != nil {
+			return s.run
+		}
+		return nil
+	}}
 }
 
 // serve runs one MQTT connection, which came when it begun, to its end.
@@ -78,10 +52,10 @@ func (g *Gateway) serve(conn net.Conn, chain []*x509.Certificate, protocol, remo
 // greet makes a connection a session, or answers why not and returns nil.
 func (g *Gateway) greet(conn net.Conn, chain []*x509.Certificate, protocol, remote string, begun time.Time) *session {
 	s := &session{
-		g: g, conn: conn, protocol: protocol, wake: make(chan struct{}, 1), sentences: true,
+		g: g, protocol: protocol, sentences: true,
 		log: g.Log.With(slog.String("protocol", protocol), slog.String("remote", remote)),
 	}
-	s.ctx, s.cancel = context.WithCancel(g.ctx)
+	s.open(g.ctx, conn)
 	s.in = newPacketReader(conn, s.beforeRead)
 	s.deadline = time.Now().Add(g.cfg.ConnectTimeout)
 	if conn.SetReadDeadline(s.deadline) == nil {
@@ -250,16 +224,13 @@ func (s *session) accept(pk *packets.Packet, chain []*x509.Certificate) bool {
 		return false
 	}
 	s.out = append(s.out, buf.Bytes()...)
-	most := min(s.g.cfg.ConnectionsPerTenant, id.Limits.Connections)
-	old, ok := s.g.sessions.add(s, most)
-	if !ok {
+	old, err := s.g.admitsConnection(s, id.Limits)
+	if err != nil {
 		s.out = nil
-		limit := &tenancy.LimitError{Limit: tenancy.LimitConnections, Scope: tenancy.ScopeTenant, Current: int64(most), Maximum: int64(most)}
-		s.g.Refused(id.Tenant, limit, 1)
-		s.refuse(pk, packets.ErrQuotaExceeded, limit.Error()+": close some")
+		s.refuse(pk, packets.ErrQuotaExceeded, err.Error()+": close some")
 		return false
 	}
-	if old != nil {
+	if old, ok := old.(*session); ok {
 		old.end(packets.ErrSessionTakenOver, "another connection of device "+id.Device+" uses the same client id")
 	}
 	// The catalog may have changed between the check and the registration.
@@ -294,26 +265,10 @@ func (s *session) properties(answer *packets.Packet) {
 	p.WildcardSubAvailableFlag, p.SubIDAvailableFlag, p.SharedSubAvailableFlag = true, true, true
 }
 
-// recheck ends the session if the catalog no longer admits its device, and takes up what its groups and the schema of its
-// type hold it to.
+// recheck ends the session if the catalog no longer admits its device.
 func (s *session) recheck() {
-	s.checking.Lock() // of two that ask, the later one has the later answer
-	defer s.checking.Unlock()
-	id := s.id
-	if d, ok := s.g.Catalog.Device(id.Tenant, id.Device); ok {
-		s.policy.Store(s.g.Catalog.Policy(d))
-	}
-	if err := s.g.admitted(&id); err != nil {
+	if err := s.check(s.g); err != nil {
 		s.end(packets.ErrNotAuthorized, err.Error())
-		return
-	}
-	s.schema.Store(id.Schema)
-}
-
-// recheck follows the catalog.
-func (g *Gateway) recheck(change catalog.Change) {
-	for _, s := range g.sessions.of(change.Tenant, change.Device) {
-		s.recheck()
 	}
 }
 

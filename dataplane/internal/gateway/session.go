@@ -6,48 +6,35 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/mochi-mqtt/server/v2/packets"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
-const (
-	// sentenceBytes bounds the sentence of an answer.
-	sentenceBytes = 400
-	writeTimeout  = 10 * time.Second
-	// outBytes is how much a client may leave unread before it is cut.
-	outBytes = 1 << 20
-)
+// sentenceBytes bounds the sentence of an answer.
+const sentenceBytes = 400
 
 // session is an MQTT connection from its CONNECT on. One goroutine reads, one writes; receipts come from the publisher's.
 type session struct {
+	outlet
+	standing
 	g         *Gateway
-	id        Identity
 	client    string
 	protocol  string
 	version   byte
-	conn      net.Conn
 	in        *packetReader
 	log       *slog.Logger
 	decoder   *telemetry.Decoder
-	schema    atomic.Pointer[telemetry.Schema]
-	checking  sync.Mutex
 	topics    topics
-	policy    atomic.Pointer[catalog.Policy]
 	limit     int
 	idle      time.Duration
 	sentences bool
 	most      uint32
-	ctx       context.Context //nolint:containedctx // it ends with the connection, which has no caller
-	cancel    context.CancelFunc
 	draining  atomic.Bool
 	accepted  prometheus.Counter
 	bytes     prometheus.Counter
@@ -57,59 +44,15 @@ type session struct {
 	// messages counts those that were taken; it belongs to the reader.
 	messages uint
 
-	mu     sync.Mutex
-	out    []byte
-	spare  []byte
-	acks   ackQueue
-	ending bool
-	// emptied is closed when no answer is due any more; nil while nobody waits for that.
+	// acks belongs to the outlet's lock.
+	acks ackQueue
+	// emptied is closed when no answer is due any more; nil while nobody waits for that. It belongs to the outlet's lock.
 	emptied chan struct{}
-	wake    chan struct{}
 }
 
-// signal wakes the writer.
-func (s *session) signal() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
-
-// write is the writer: everything that was queued since its last turn goes out in one write.
-func (s *session) write() {
-	for {
-		s.mu.Lock()
-		out, ending := s.out, s.ending
-		s.out, s.spare = s.spare[:0], nil
-		s.mu.Unlock()
-		if len(out) > 0 {
-			_ = s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // the socket's clock, not ours
-			if _, err := s.conn.Write(out); err != nil {
-				s.cancel()
-				return
-			}
-			if cap(out) <= 64<<10 {
-				s.spare = out
-			}
-			continue
-		}
-		s.spare = out
-		if ending {
-			s.cancel()
-			return
-		}
-		select {
-		case <-s.wake:
-		case <-s.ctx.Done():
-			s.end(packets.CodeSuccess, "")
-			s.mu.Lock()
-			rest := len(s.out) > 0
-			s.mu.Unlock()
-			if !rest {
-				return
-			}
-		}
-	}
+// key implements live; the same for MQTT over WebSocket, since client ids are one space.
+func (s *session) key() (tenancy.ID, sessionKey) {
+	return s.id.Tenant, sessionKey{s.id.Device, protocolMQTT, s.client}
 }
 
 // send queues a packet.
@@ -270,78 +213,4 @@ func (s *session) drain(ctx context.Context) {
 		}
 	}
 	s.end(packets.ErrServerShuttingDown, "the server is shutting down: connect again")
-}
-
-// sessions are all that are open.
-type sessions struct {
-	mu sync.Mutex
-	by map[tenancy.ID]map[sessionKey]*session
-}
-
-type sessionKey struct{ device, client string }
-
-func newSessions() *sessions { return &sessions{by: map[tenancy.ID]map[sessionKey]*session{}} }
-
-// add returns the session that it takes the place of, or false when the tenant has too many.
-func (r *sessions) add(s *session, most int) (old *session, ok bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	of := r.by[s.id.Tenant]
-	if of == nil {
-		of = map[sessionKey]*session{}
-		r.by[s.id.Tenant] = of
-	}
-	key := sessionKey{s.id.Device, s.client}
-	if old = of[key]; old == nil && len(of) >= most {
-		return nil, false
-	}
-	of[key] = s
-	return old, true
-}
-
-func (r *sessions) remove(s *session) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	key := sessionKey{s.id.Device, s.client}
-	if of := r.by[s.id.Tenant]; of[key] == s {
-		delete(of, key)
-		if len(of) == 0 {
-			delete(r.by, s.id.Tenant)
-		}
-	}
-}
-
-func (r *sessions) all() []*session {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var all []*session
-	for _, of := range r.by {
-		for _, s := range of {
-			all = append(all, s)
-		}
-	}
-	return all
-}
-
-func (r *sessions) count() map[tenancy.ID]int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	counts := make(map[tenancy.ID]int, len(r.by))
-	for tenant, of := range r.by {
-		counts[tenant] = len(of)
-	}
-	return counts
-}
-
-// of returns a tenant's sessions, or those of one device of it.
-func (r *sessions) of(tenant tenancy.ID, device string) []*session {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var some []*session
-	for key, s := range r.by[tenant] {
-		if device == "" || key.device == device {
-			some = append(some, s)
-		}
-	}
-	return some
 }

@@ -23,7 +23,7 @@ const (
 	startTimeout = 2 * time.Minute
 	stopTimeout  = time.Minute
 	// ports is how many `up` takes from its base on.
-	ports = 8
+	ports = 9
 	// unlimited is for the limits that the measurement must not meet.
 	unlimited = "events_per_second=10000000,events_burst=10000000,requests_per_second=10000,connections=50000"
 )
@@ -130,7 +130,7 @@ func firstBase(free func(port int) bool) (int, error) {
 			return base, nil
 		}
 	}
-	return 0, errors.New("no eight free ports in a row between 24000 and 60000")
+	return 0, errors.New("no nine free ports in a row between 24000 and 60000")
 }
 
 func allFree(base int, free func(port int) bool) bool {

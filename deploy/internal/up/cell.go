@@ -31,6 +31,7 @@ func (s *site) cellPart(c *cell) (*part, error) {
 	cfg.Cell, cfg.Version = c.name, s.cfg.Version
 	cfg.APIAddress, cfg.IngestAddress = c.address, c.ingest
 	cfg.MQTTAddress, cfg.MQTTWebSocketAddress = c.mqtt, c.mqttWebSocket
+	cfg.DeviceNATSAddress = c.nats
 	cfg.MetricsAddress = loopback(c.metricsPort)
 	cfg.GatewayCertificateDir = s.dir.at("gateway")
 	cfg.NATSURL, cfg.Replicas = s.nats.URL(), max(s.cfg.NATSReplicas, 1)

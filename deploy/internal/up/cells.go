@@ -23,16 +23,16 @@ const (
 	// mostCells bounds what one machine is asked to carry.
 	mostCells = 8
 	// cellPorts is how many public ports a further cell takes.
-	cellPorts = 5
+	cellPorts = 6
 	// cellStride lies between the default ports of one cell and the next.
 	cellStride = 100
 )
 
 // cell is one of the cells that run here.
 type cell struct {
-	name, region                                          string
-	address, ingest, mqtt, mqttWebSocket, clickhouseStore string
-	metricsPort                                           int
+	name, region                                                string
+	address, ingest, mqtt, mqttWebSocket, clickhouseStore, nats string
+	metricsPort                                                 int
 	// first takes the addresses, files and names that a single cell has.
 	first bool
 }
@@ -75,13 +75,13 @@ func (c *Config) completeCells() error {
 	return nil
 }
 
-// cellAt gives the first cell the addresses of the flags, and a further one the next five ports of the port base, or the
+// cellAt gives the first cell the addresses of the flags, and a further one the next six ports of the port base, or the
 // defaults plus a hundred for each cell before it.
 func (c *Config) cellAt(i int, name, region string) *cell {
 	if i == 0 {
 		return &cell{
 			name: name, region: region, first: true, address: c.CellAddress, ingest: c.IngestAddress, mqtt: c.MQTTAddress,
-			mqttWebSocket: c.MQTTWebSocketAddress, clickhouseStore: c.ClickHouseAddress,
+			mqttWebSocket: c.MQTTWebSocketAddress, clickhouseStore: c.ClickHouseAddress, nats: c.DeviceNATSAddress,
 		}
 	}
 	own := c.addresses()
@@ -95,6 +95,7 @@ func (c *Config) cellAt(i int, name, region string) *cell {
 		{&place.mqtt, "mqtt-address"},
 		{&place.mqttWebSocket, "mqtt-websocket-address"},
 		{&place.clickhouseStore, "clickhouse-address"},
+		{&place.nats, "device-nats-address"},
 	} {
 		at := slices.IndexFunc(own, func(a address) bool { return a.flag == p.like })
 		port := own[at].standard + i*cellStride
@@ -121,6 +122,7 @@ func (c *Config) further() (list []address) {
 			{&place.mqtt, "devices over MQTT"},
 			{&place.mqttWebSocket, "devices over MQTT in WebSocket"},
 			{&place.clickhouseStore, "the ClickHouse endpoint"},
+			{&place.nats, "devices over NATS"},
 		} {
 			list = append(list, address{value: a.value, flag: "cells", serves: a.what + " of cell " + place.name})
 		}

@@ -41,14 +41,14 @@ func Commands(version string) []command.Command {
 func flags(fs *flag.FlagSet, cfg *Config) (given *lists, verbose *bool) {
 	given = &lists{}
 	fs.StringVar(&cfg.Data, "data", ".millwright", "`DIR` of all state; deleting it resets everything")
-	fs.IntVar(&cfg.PortBase, "port-base", 0, "first of eight public ports: console, cell API, HTTPS ingest, MQTT, MQTT over WebSocket, metrics, ClickHouse, EST (default 8080, 8081, 8443, 8883, 8884, 9090, 8123, 8444)")
+	fs.IntVar(&cfg.PortBase, "port-base", 0, "first of nine public ports: console, cell API, HTTPS ingest, MQTT, MQTT over WebSocket, metrics, ClickHouse, EST, NATS for devices (default 8080, 8081, 8443, 8883, 8884, 9090, 8123, 8444, 8885)")
 	fs.StringVar(&cfg.Demo, "demo", "plant", "plant: a demo tenant with a simulated plant; empty: the demo tenant alone; none: neither")
 	for i, a := range cfg.addresses() {
 		fs.StringVar(a.value, a.flag, "", fmt.Sprintf("`HOST:PORT` of %s (default 127.0.0.1:%d, or the port base + %d)", a.serves, a.standard, i))
 	}
 	fs.StringVar(&cfg.Origin, "origin", "", "`URL` that browsers see the console at (default http:// and the control address)")
 	fs.StringVar(&given.hosts, "hosts", "", "further names and addresses, separated by commas, that devices reach the gateway by; they go into its certificate")
-	fs.StringVar(&given.cells, "cells", "", "cells to run, separated by commas, each NAME or NAME=REGION, e.g. eu-1,us-1; the first has the addresses below, each further one five ports after the port base's eight, or those of the first plus 100, 200, … (default one, local)")
+	fs.StringVar(&given.cells, "cells", "", "cells to run, separated by commas, each NAME or NAME=REGION, e.g. eu-1,us-1; the first has the addresses below, each further one six ports after the port base's nine, or those of the first plus 100, 200, … (default one, local)")
 	fs.DurationVar(&cfg.DeletionGrace, "deletion-grace", 7*24*time.Hour, "how long the deletion of an organisation can be cancelled")
 	fs.StringVar(&given.operators, "operators", "", "e-mail addresses, separated by commas, of the people who run the installation: they manage its cells and see its tenants (default: the demo's person, or nobody with --demo none)")
 	fs.StringVar(&cfg.MailURLFile, "mail-url-file", "", "`FILE` with the mail server's URL, e.g. smtps://user:password@mail.example.com:465 (default: a mailbox for development, at /mailbox of the console)")

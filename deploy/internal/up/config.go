@@ -20,7 +20,7 @@ import (
 type Config struct {
 	// Data is the data directory.
 	Data string
-	// PortBase is the first of eight public ports, and of five more for each cell after the first; 0 means each address' own default.
+	// PortBase is the first of nine public ports, and of six more for each cell after the first; 0 means each address' own default.
 	PortBase int
 	// Demo is plant, empty or none.
 	Demo string
@@ -35,6 +35,7 @@ type Config struct {
 	MetricsAddress       string
 	ClickHouseAddress    string
 	ESTAddress           string
+	DeviceNATSAddress    string
 	// CertificateLife is how long a device's certificate lives; 0: the control plane's own.
 	CertificateLife time.Duration
 
@@ -102,6 +103,7 @@ func (c *Config) addresses() []address {
 		{&c.MetricsAddress, "metrics-address", 9090, "metrics and health"},
 		{&c.ClickHouseAddress, "clickhouse-address", 8123, "the ClickHouse endpoint"},
 		{&c.ESTAddress, "est-address", 8444, "devices that enrol and renew by EST"},
+		{&c.DeviceNATSAddress, "device-nats-address", 8885, "devices over NATS"},
 	}
 }
 

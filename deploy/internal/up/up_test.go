@@ -95,8 +95,8 @@ func TestAPortInUseIsNamedWithItsFlag(t *testing.T) {
 func TestThePortBaseGivesEachAddressItsPort(t *testing.T) {
 	t.Parallel()
 	c := complete(t, Config{PortBase: 9000, CellAddress: "127.0.0.1:7"})
-	got := []string{c.ControlAddress, c.CellAddress, c.IngestAddress, c.MQTTAddress, c.MQTTWebSocketAddress, c.MetricsAddress, c.ClickHouseAddress, c.Origin}
-	if text := fmt.Sprint(got); text != "[127.0.0.1:9000 127.0.0.1:7 127.0.0.1:9002 127.0.0.1:9003 127.0.0.1:9004 127.0.0.1:9005 127.0.0.1:9006 http://127.0.0.1:9000]" {
+	got := []string{c.ControlAddress, c.CellAddress, c.IngestAddress, c.MQTTAddress, c.MQTTWebSocketAddress, c.MetricsAddress, c.ClickHouseAddress, c.DeviceNATSAddress, c.Origin}
+	if text := fmt.Sprint(got); text != "[127.0.0.1:9000 127.0.0.1:7 127.0.0.1:9002 127.0.0.1:9003 127.0.0.1:9004 127.0.0.1:9005 127.0.0.1:9006 127.0.0.1:9008 http://127.0.0.1:9000]" {
 		t.Fatal(text)
 	}
 	if c := complete(t, Config{}); c.ControlAddress != "127.0.0.1:8080" || c.ClickHouseAddress != "127.0.0.1:8123" {
