@@ -22,6 +22,8 @@ type Cell struct {
 	// API, Ingest, MQTT and Metrics are where it serves, as host:port.
 	API, Ingest, MQTT, Metrics string
 
+	args   []string
+	dir    string
 	cmd    *exec.Cmd
 	exited chan struct{}
 	err    error
@@ -45,20 +47,14 @@ func (s *Stack) StartCell(t testing.TB, name string, flags ...string) *Cell {
 			args = append(args, arg)
 		}
 	}
-	for _, address := range []string{"api", "ingest", "mqtt", "mqtt-websocket", "device-nats", "metrics"} {
-		args = append(args, "--"+address+"-address=127.0.0.1:0")
+	addresses := []string{"api", "ingest", "mqtt", "mqtt-websocket", "device-nats", "metrics"}
+	port := freePorts(t, len(addresses))
+	for i, address := range addresses {
+		args = append(args, fmt.Sprintf("--%s-address=127.0.0.1:%d", address, port+i))
 	}
 	args = append(args, "--catalog-directory="+filepath.Join(s.Data, "catalog-"+name))
-	c := &Cell{Name: name, cmd: exec.Command(Binary(t), append(args, flags...)...), exited: make(chan struct{}), output: &lockedBuffer{}}
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	c.cmd.Stdout, c.cmd.Stderr, c.cmd.Dir = c.output, c.output, s.Data
-	if err := c.cmd.Start(); err != nil {
-		t.Fatalf("start cell process %s: %v", name, err)
-	}
-	go func() {
-		c.err = c.cmd.Wait()
-		close(c.exited)
-	}()
+	c := &Cell{Name: name, args: append(args, flags...), dir: s.Data}
+	c.launch(t)
 	t.Cleanup(func() {
 		c.Stop(t)
 		if t.Failed() {
@@ -67,6 +63,28 @@ func (s *Stack) StartCell(t testing.TB, name string, flags ...string) *Cell {
 	})
 	c.waitReady(t)
 	return c
+}
+
+func (c *Cell) launch(t testing.TB) {
+	t.Helper()
+	c.exited, c.output = make(chan struct{}), &lockedBuffer{}
+	c.cmd = exec.Command(Binary(t), c.args...)
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	c.cmd.Stdout, c.cmd.Stderr, c.cmd.Dir = c.output, c.output, c.dir
+	if err := c.cmd.Start(); err != nil {
+		t.Fatalf("start cell process %s: %v", c.Name, err)
+	}
+	cmd, exited := c.cmd, c.exited
+	go func() {
+		c.err = cmd.Wait()
+		close(exited)
+	}()
+}
+
+// Restart starts the process again at its addresses after Kill, without waiting until it serves.
+func (c *Cell) Restart(t testing.TB) {
+	t.Helper()
+	c.launch(t)
 }
 
 var cellReady = regexp.MustCompile(`msg="cell ready" .*api=(\S+) mqtt=(\S+) ingest=(\S+) metrics=(\S+)`)

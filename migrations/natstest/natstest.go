@@ -1,4 +1,4 @@
-// Package natstest runs a NATS server with JetStream, or three as a cluster, inside a test process. Only tests import it.
+// Package natstest runs a NATS server with JetStream, or three as a cluster, inside a test process or as one of its own. Only tests import it.
 package natstest
 
 import (
@@ -98,18 +98,23 @@ func (s *Server) Start(t testing.TB) {
 
 func (s *Server) launch(t testing.TB) {
 	t.Helper()
-	options := &server.Options{}
+	var cluster server.Options
 	if s.cluster != nil {
-		options = s.cluster.Clone()
+		cluster = *s.cluster.Clone()
 	}
-	options.Host, options.Port, options.JetStream, options.StoreDir, options.SyncAlways = "127.0.0.1", s.port, true, s.dir, true
-	options.NoSigs, options.NoLog, options.MaxPayload = true, true, 8<<20
-	ns, err := server.NewServer(options)
+	ns, err := server.NewServer(options(cluster, s.dir, s.port))
 	if err != nil {
 		t.Fatalf("start nats: %v", err)
 	}
 	ns.Start()
 	s.nats = ns
+}
+
+// options are those of every server here: each write is synced, as in the product.
+func options(o server.Options, dir string, port int) *server.Options {
+	o.Host, o.Port, o.JetStream, o.StoreDir, o.SyncAlways = "127.0.0.1", port, true, dir, true
+	o.NoSigs, o.NoLog, o.MaxPayload = true, true, 8<<20
+	return &o
 }
 
 // await waits until the server takes clients, and, in a cluster, until there is a leader.

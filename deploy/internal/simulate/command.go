@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -109,7 +110,11 @@ func (f *flags) members(ctx context.Context, e command.Env) ([]Member, error) {
 		return nil, rpc.Explain(err)
 	}
 	t := answer.GetTenant()
-	f.cfg.Target = Target{MQTT: t.GetMqttAddress(), WebSocket: t.GetMqttWebsocketUrl(), Ingest: t.GetIngestUrl()}
+	f.cfg.Target = Target{
+		MQTT:      cmp.Or(f.cfg.Target.MQTT, t.GetMqttAddress()),
+		WebSocket: cmp.Or(f.cfg.Target.WebSocket, t.GetMqttWebsocketUrl()),
+		Ingest:    cmp.Or(f.cfg.Target.Ingest, t.GetIngestUrl()),
+	}
 	if f.cfg.EST == "" {
 		overview, err := api.Certificates.GetOverview(ctx, &certificatev1.GetOverviewRequest{})
 		if err != nil {
