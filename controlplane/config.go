@@ -36,6 +36,8 @@ type Cell struct {
 	MQTTAddress string `json:"mqtt_address"`
 	// MQTTWebSocketURL is e.g. wss://127.0.0.1:8884/mqtt.
 	MQTTWebSocketURL string `json:"mqtt_websocket_url"`
+	// NATSURL is that of devices, e.g. tls://127.0.0.1:8885.
+	NATSURL string `json:"nats_url"`
 	// MaxDatabases bounds the tenants that live there; 0: 500.
 	MaxDatabases int `json:"max_databases"`
 	// MaxEventsPerSecond is the rate at which it counts as full when new tenants are placed; 0: 50000.
@@ -52,7 +54,7 @@ func (c Cell) noun() cell.Cell {
 		capacity.EventsPerSecond = c.MaxEventsPerSecond
 	}
 	return cell.Cell{Name: c.Name, Region: c.Region, Capacity: capacity, Addresses: cell.Addresses{
-		URL: c.URL, IngestURL: c.IngestURL, MQTTAddress: c.MQTTAddress, MQTTWebSocketURL: c.MQTTWebSocketURL,
+		URL: c.URL, IngestURL: c.IngestURL, MQTTAddress: c.MQTTAddress, MQTTWebSocketURL: c.MQTTWebSocketURL, NATSURL: c.NATSURL,
 	}}
 }
 
@@ -126,7 +128,7 @@ type Config struct {
 	// Cells are where tenants may live; new ones go to the active cell of their region with the most headroom.
 	Cells []Cell
 	// CellsFile holds a JSON array of cells ({"name", "region", "url", "ingest_url", "mqtt_address",
-	// "mqtt_websocket_url", "max_databases", "max_events_per_second"}), in addition to Cells.
+	// "mqtt_websocket_url", "nats_url", "max_databases", "max_events_per_second"}), in addition to Cells.
 	CellsFile string
 	// DeletionGrace is how long the deletion of an organisation can be cancelled.
 	DeletionGrace time.Duration

@@ -141,6 +141,7 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 	for _, cell := range cells {
 		where[cell.Name] = rpc.Cell{
 			Region: cell.Region, URL: cell.URL, IngestURL: cell.IngestURL, MQTTAddress: cell.MQTTAddress, MQTTWebSocketURL: cell.MQTTWebSocketURL,
+			NATSURL: cell.NATSURL,
 		}
 	}
 	tenantRPC := &rpc.Tenants{Tenants: tenants, Rights: rights, Signer: a.tokenKeys, Cells: where}

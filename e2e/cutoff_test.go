@@ -9,6 +9,7 @@ import (
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
+	"github.com/nats-io/nats.go"
 
 	"github.com/millwright-io/millwright/e2e/stack"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
@@ -48,10 +49,22 @@ func cutOffDevices(t *testing.T, s *stack.Stack) {
 		}
 	}
 	up()
+	native := make(chan struct{})
+	if _, err := nats.Connect(s.Demo.NATSURL, nats.Secure(stack.DeviceTLS(t, dir)), nats.NoReconnect(), nats.ClosedHandler(func(*nats.Conn) { close(native) })); err != nil {
+		t.Fatalf("over NATS: %v", err)
+	}
 	if _, err := devices.Suspend(ctx, &devicev1.SuspendRequest{DeviceId: "cutoff"}); err != nil {
 		t.Fatal(err)
 	}
 	cut("suspended")
+	select {
+	case <-native:
+	case <-time.After(5 * time.Second):
+		t.Error("the session over NATS goes on")
+	}
+	if nc, err := nats.Connect(s.Demo.NATSURL, nats.Secure(stack.DeviceTLS(t, dir))); err == nil || !strings.Contains(err.Error(), "suspended") {
+		t.Errorf("a suspended device connects over NATS: %v %v", nc, err)
+	}
 	if _, err := devices.Resume(ctx, &devicev1.ResumeRequest{DeviceId: "cutoff"}); err != nil {
 		t.Fatal(err)
 	}

@@ -100,7 +100,7 @@ func publishCurl(t *testing.T, s *stack.Stack, dir, payload string) {
 
 func publishNATS(t *testing.T, s *stack.Stack, dir, payload string) {
 	t.Helper()
-	nc, err := nats.Connect(fmt.Sprintf("tls://127.0.0.1:%d", s.PortBase+8), nats.Secure(stack.DeviceTLS(t, dir)), nats.NoReconnect())
+	nc, err := nats.Connect(s.Demo.NATSURL, nats.Secure(stack.DeviceTLS(t, dir)), nats.NoReconnect())
 	if err != nil {
 		t.Fatalf("connect: %v", err)
 	}

@@ -22,6 +22,9 @@ func simulateAndVerify(t *testing.T, s *stack.Stack) {
 	acks := filepath.Join(t.TempDir(), "acks")
 	s.Run(t, "simulate", "--devices", "6", "--rate", "600", "--duration", "3s", "--seed", "7", "--acks", acks)
 	verifyAcks(t, s, acks, 1000)
+	overNATS := filepath.Join(t.TempDir(), "acks")
+	s.Run(t, "simulate", "--protocol", "nats", "--devices", "3", "--rate", "300", "--duration", "2s", "--seed", "8", "--acks", overNATS)
+	verifyAcks(t, s, overNATS, 400)
 	usageEqualsStored(t, s)
 	verifyCell(t, s)
 }

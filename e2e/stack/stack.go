@@ -50,6 +50,7 @@ type Demo struct {
 	CellURL     string `json:"cell_url"`
 	IngestURL   string `json:"ingest_url"`
 	MQTTAddress string `json:"mqtt_address"`
+	NATSURL     string `json:"nats_url"`
 	CAFile      string `json:"ca_file"`
 	// The rest is for direct reads of the store.
 	ClickHouseURL      string `json:"clickhouse_url"`

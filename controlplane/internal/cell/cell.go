@@ -59,7 +59,7 @@ type Cell struct {
 
 // Addresses are those at which a cell's users reach it.
 type Addresses struct {
-	URL, IngestURL, MQTTAddress, MQTTWebSocketURL string
+	URL, IngestURL, MQTTAddress, MQTTWebSocketURL, NATSURL string
 }
 
 // Heartbeat is what a cell last said of itself.

@@ -13,11 +13,11 @@ import (
 )
 
 const upsertCell = `
-insert into cells (name, region, url, ingest_url, mqtt_address, mqtt_websocket_url, max_databases, max_events_per_second, registered_at)
-values (@name, @region, @url, @ingest, @mqtt, @websocket, @databases, @rate, @now)
+insert into cells (name, region, url, ingest_url, mqtt_address, mqtt_websocket_url, nats_url, max_databases, max_events_per_second, registered_at)
+values (@name, @region, @url, @ingest, @mqtt, @websocket, @nats, @databases, @rate, @now)
 on conflict (name) do update
 set region = excluded.region, url = excluded.url, ingest_url = excluded.ingest_url, mqtt_address = excluded.mqtt_address,
-  mqtt_websocket_url = excluded.mqtt_websocket_url, max_databases = excluded.max_databases,
+  mqtt_websocket_url = excluded.mqtt_websocket_url, nats_url = excluded.nats_url, max_databases = excluded.max_databases,
   max_events_per_second = excluded.max_events_per_second`
 
 // RegisterCells writes what the configuration says of cells; what they said of themselves stays.
@@ -26,7 +26,7 @@ func (s *Store) RegisterCells(ctx context.Context, cells []cell.Cell, now time.T
 		for _, c := range cells {
 			_, err := tx.Exec(ctx, upsertCell, pgx.NamedArgs{
 				"name": c.Name, "region": c.Region, "url": c.URL, "ingest": c.IngestURL, "mqtt": c.MQTTAddress, "websocket": c.MQTTWebSocketURL,
-				"databases": c.Capacity.Databases, "rate": c.EventsPerSecond, "now": now,
+				"nats": c.NATSURL, "databases": c.Capacity.Databases, "rate": c.EventsPerSecond, "now": now,
 			})
 			if err != nil {
 				return fmt.Errorf("register cell %s: %w", c.Name, err)
@@ -37,7 +37,7 @@ func (s *Store) RegisterCells(ctx context.Context, cells []cell.Cell, now time.T
 }
 
 const selectCells = `
-select c.name, c.region, c.url, c.ingest_url, c.mqtt_address, c.mqtt_websocket_url, c.state, c.max_databases, c.max_events_per_second,
+select c.name, c.region, c.url, c.ingest_url, c.mqtt_address, c.mqtt_websocket_url, c.nats_url, c.state, c.max_databases, c.max_events_per_second,
   c.heard_at, c.version, c.events_per_second, c.tenants, c.devices, c.databases, c.disk_free_bytes, c.disk_bytes, c.log_bytes,
   c.max_log_bytes, c.lag_seconds, (select count(*) from placements p where p.cell = c.name)
 from cells c
@@ -51,7 +51,7 @@ func readCells(ctx context.Context, tx pgx.Tx) ([]cell.Cell, error) {
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (c cell.Cell, err error) {
 		var heard *time.Time
 		var lag float64
-		err = row.Scan(&c.Name, &c.Region, &c.URL, &c.IngestURL, &c.MQTTAddress, &c.MQTTWebSocketURL, &c.State, &c.Capacity.Databases,
+		err = row.Scan(&c.Name, &c.Region, &c.URL, &c.IngestURL, &c.MQTTAddress, &c.MQTTWebSocketURL, &c.NATSURL, &c.State, &c.Capacity.Databases,
 			&c.EventsPerSecond, &heard, &c.Version, &c.Rate, &c.Tenants, &c.Devices, &c.Heartbeat.Databases, &c.DiskFreeBytes, &c.DiskBytes,
 			&c.LogBytes, &c.MaxLogBytes, &lag, &c.Placed)
 		c.HeardAt, c.Lag = time0(heard), time.Duration(lag*float64(time.Second))

@@ -119,7 +119,7 @@ var (
 func cellToProto(c cell.Cell, now time.Time) *cellv1.Cell {
 	m := &cellv1.Cell{
 		Name: c.Name, Region: c.Region, Url: c.URL, IngestUrl: c.IngestURL, MqttAddress: c.MQTTAddress, MqttWebsocketUrl: c.MQTTWebSocketURL,
-		State: cellStates[c.State], Health: cellHealths[c.Health(now)], Version: c.Version, PlacedTenants: int32(c.Placed), Configured: c.Configured,
+		NatsUrl: c.NATSURL, State: cellStates[c.State], Health: cellHealths[c.Health(now)], Version: c.Version, PlacedTenants: int32(c.Placed), Configured: c.Configured,
 		Load: &cellv1.Load{
 			EventsPerSecond: c.Rate, MaxEventsPerSecond: int32(c.EventsPerSecond), Databases: int32(c.Heartbeat.Databases),
 			MaxDatabases: int32(c.Capacity.Databases), Devices: int32(c.Devices), DiskFreeBytes: uint64(c.DiskFreeBytes), DiskBytes: uint64(c.DiskBytes),

@@ -14,7 +14,7 @@ import (
 
 // Cell says where a cell listens.
 type Cell struct {
-	Region, URL, IngestURL, MQTTAddress, MQTTWebSocketURL string
+	Region, URL, IngestURL, MQTTAddress, MQTTWebSocketURL, NATSURL string
 }
 
 // Signer makes cell tokens.
@@ -140,7 +140,7 @@ func (s *Tenants) tenantToProto(t tenant.Tenant) *tenantv1.Tenant {
 		TenantId: string(t.ID), Name: t.Name, Slug: t.Slug, Status: statuses[t.Status], Plan: t.Plan, Limits: limitsToProto(t.Limits),
 		Cell: t.Cell, CellUrl: cell.URL, IngestUrl: cell.IngestURL, MqttAddress: cell.MQTTAddress,
 		MqttWebsocketUrl: cell.MQTTWebSocketURL, CreatedAt: timestamppb.New(t.CreatedAt), Region: cell.Region, Settings: settingsToProto(t.Settings),
-		SecondFactorRequired: t.SecondFactorRequired,
+		SecondFactorRequired: t.SecondFactorRequired, NatsUrl: cell.NATSURL,
 	}
 	for _, step := range t.Steps {
 		out.Steps = append(out.Steps, stepToProto(step))

@@ -75,7 +75,6 @@ func (g *Gateway) greet(conn net.Conn, chain []*x509.Certificate, protocol, remo
 func (s *session) run() {
 	g, conn := s.g, s.conn
 	defer s.cancel()
-	defer g.sessions.remove(s)
 	g.Metrics.connections.WithLabelValues(s.protocol).Inc()
 	defer g.Metrics.connections.WithLabelValues(s.protocol).Dec()
 	expiry := time.AfterFunc(s.id.NotAfter.Sub(g.Now()), func() {
@@ -92,6 +91,7 @@ func (s *session) run() {
 	stop()
 	s.cancel()
 	<-written
+	g.sessions.remove(s) // whoever hears of the end may connect again
 	linger(conn)
 }
 

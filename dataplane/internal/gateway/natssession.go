@@ -101,7 +101,6 @@ func (r *heardReader) Read(b []byte) (int, error) {
 func (s *natsSession) run() {
 	g := s.g
 	defer s.cancel()
-	defer g.sessions.remove(s)
 	g.Metrics.connections.WithLabelValues(protocolNATS).Inc()
 	defer g.Metrics.connections.WithLabelValues(protocolNATS).Dec()
 	expiry := time.AfterFunc(s.id.NotAfter.Sub(g.Now()), func() {
@@ -117,6 +116,7 @@ func (s *natsSession) run() {
 	s.read()
 	s.cancel()
 	<-written
+	g.sessions.remove(s) // whoever hears of the end may connect again
 	linger(s.conn)
 }
 

@@ -11,6 +11,6 @@ type DeadLetter struct {
 	Reason   Reason
 	Detail   string
 	Payload  []byte
-	// Protocol is mqtt, mqtt_websocket or http.
+	// Protocol is mqtt, mqtt_websocket, nats or http.
 	Protocol string
 }

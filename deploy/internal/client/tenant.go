@@ -54,6 +54,7 @@ func printTenant(w io.Writer, answer *tenantv1.GetResponse) {
 		row("cell", t.GetCell()+" in "+t.GetRegion()+" "+t.GetCellUrl())
 		row("ingest", t.GetIngestUrl())
 		row("mqtt", t.GetMqttAddress()+" "+t.GetMqttWebsocketUrl())
+		row("nats", t.GetNatsUrl())
 		row("devices", fmt.Sprintf("at most %d, %d measurements each", l.GetDevices(), l.GetMeasurementsPerDevice()))
 		row("events", fmt.Sprintf("%d/s, %d at once, %d a day, %d bytes each", l.GetEventsPerSecond(), l.GetEventsBurst(), l.GetEventsPerDay(), l.GetPayloadBytes()))
 	})

@@ -21,6 +21,7 @@ type access struct {
 	IngestURL          string `json:"ingest_url"`
 	MQTTAddress        string `json:"mqtt_address"`
 	MQTTWebSocketURL   string `json:"mqtt_websocket_url"`
+	NATSURL            string `json:"nats_url"`
 	CAFile             string `json:"ca_file"`
 	ClickHouseURL      string `json:"clickhouse_url"`
 	ClickHouseDatabase string `json:"clickhouse_database"`
@@ -48,6 +49,7 @@ func (a *access) fill(cfg Config, t *tenantv1.Tenant) {
 	a.TenantID, a.Email, a.Password = t.GetTenantId(), Email, cfg.Password
 	a.ControlURL, a.CellURL, a.IngestURL = cfg.ControlURL, t.GetCellUrl(), t.GetIngestUrl()
 	a.MQTTAddress, a.MQTTWebSocketURL, a.CAFile = t.GetMqttAddress(), t.GetMqttWebsocketUrl(), cfg.CAFile
+	a.NATSURL = t.GetNatsUrl()
 }
 
 // write puts the file in place whole; only this user may read it.

@@ -47,11 +47,12 @@ func define(fs *flag.FlagSet) *flags {
 	fs.Float64Var(&f.cfg.Speed, "speed", 1, "how many times as fast simulated time runs until it has caught up with the clock")
 	fs.DurationVar(&f.cfg.Backfill, "backfill", 0, "how much history to send first")
 	fs.DurationVar(&f.cfg.Grace, "grace", 30*time.Second, "how long to wait for acknowledgements at the end")
-	fs.StringVar(&f.cfg.Protocol, "protocol", "mqtt", "mqtt, mqtt5, ws or http")
+	fs.StringVar(&f.cfg.Protocol, "protocol", "mqtt", "mqtt, mqtt5, ws, nats or http")
 	fs.IntVar(&f.cfg.Window, "window", 64, "`messages` of a device that may wait for their acknowledgement")
 	fs.StringVar(&f.cfg.Acks, "acks", "", "`file` that gets one line for each acknowledged event: device, message id, event time")
 	fs.StringVar(&f.cfg.Target.MQTT, "mqtt-address", "", "`host:port` of MQTT over TLS; asked of the server when empty")
 	fs.StringVar(&f.cfg.Target.WebSocket, "mqtt-websocket-url", "", "`URL` of MQTT over WebSocket; asked of the server when empty")
+	fs.StringVar(&f.cfg.Target.NATS, "nats-url", "", "`URL` of NATS over TLS; asked of the server when empty")
 	fs.StringVar(&f.cfg.Target.Ingest, "ingest-url", "", "`URL` of the HTTPS ingest; asked of the server when empty")
 	fs.StringVar(&f.cfg.EST, "est-url", "", "`URL` where certificates are renewed by EST after two thirds of their life, e.g. https://127.0.0.1:8444/.well-known/est; asked of the server when empty")
 	fs.Func("start", "RFC 3339 `time` at which simulated time begins", func(s string) (err error) {
@@ -71,10 +72,10 @@ func (f *flags) check() error {
 		return command.Usage("--window %d: want 1 to 65535", f.cfg.Window)
 	}
 	switch f.cfg.Protocol {
-	case "mqtt", "mqtt5", "ws", "http":
+	case "mqtt", "mqtt5", "ws", "nats", "http":
 		return nil
 	}
-	return command.Usage("--protocol %q: want mqtt, mqtt5, ws or http", f.cfg.Protocol)
+	return command.Usage("--protocol %q: want mqtt, mqtt5, ws, nats or http", f.cfg.Protocol)
 }
 
 func (f *flags) run(ctx context.Context, e command.Env) error {
@@ -97,7 +98,7 @@ func (f *flags) run(ctx context.Context, e command.Env) error {
 func (f *flags) members(ctx context.Context, e command.Env) ([]Member, error) {
 	if f.dir != "" {
 		if f.cfg.Target == (Target{}) {
-			return nil, command.Usage("--devices-dir needs to know where to send: give --mqtt-address, --mqtt-websocket-url or --ingest-url")
+			return nil, command.Usage("--devices-dir needs to know where to send: give --mqtt-address, --mqtt-websocket-url, --nats-url or --ingest-url")
 		}
 		return ReadMembers(f.dir, f.cfg.Seed)
 	}
@@ -113,6 +114,7 @@ func (f *flags) members(ctx context.Context, e command.Env) ([]Member, error) {
 	f.cfg.Target = Target{
 		MQTT:      cmp.Or(f.cfg.Target.MQTT, t.GetMqttAddress()),
 		WebSocket: cmp.Or(f.cfg.Target.WebSocket, t.GetMqttWebsocketUrl()),
+		NATS:      cmp.Or(f.cfg.Target.NATS, t.GetNatsUrl()),
 		Ingest:    cmp.Or(f.cfg.Target.Ingest, t.GetIngestUrl()),
 	}
 	if f.cfg.EST == "" {

@@ -33,7 +33,7 @@ type Config struct {
 	Backfill time.Duration
 	// Grace is how long to wait for acknowledgements after the end.
 	Grace time.Duration
-	// Protocol is mqtt, mqtt5, ws or http.
+	// Protocol is mqtt, mqtt5, ws, nats or http.
 	Protocol string
 	Window   int
 	// Acks is the file of acknowledged events; empty for none.
@@ -45,7 +45,7 @@ type Config struct {
 
 // Target is where the cell listens for devices.
 type Target struct {
-	MQTT, WebSocket, Ingest string
+	MQTT, WebSocket, NATS, Ingest string
 }
 
 // Member is one device to simulate and what it connects with.
@@ -139,6 +139,9 @@ func (r *run) sender(m Member, d *device) (sender, error) {
 	settle := func(acks []mqttclient.Ack) { d.settle(acks, r.now()) }
 	if r.cfg.Protocol == "http" {
 		return newHTTPSender(r.cfg.Target.Ingest, config, r.now, r.log, settle), nil
+	}
+	if r.cfg.Protocol == "nats" {
+		return newNATSSender(r.cfg.Target.NATS, config, r.cfg.Window, r.cfg.Duration == 0, r.log, settle), nil
 	}
 	c := mqttclient.Config{
 		Address: r.cfg.Target.MQTT, TLS: config, ClientID: m.ID, Window: r.cfg.Window, OnAcks: settle, Now: r.now,

@@ -165,6 +165,7 @@ func (s *site) writeCells() (string, error) {
 			IngestURL:        "https://" + s.reachable(c.ingest) + "/v1/telemetry",
 			MQTTAddress:      s.reachable(c.mqtt),
 			MQTTWebSocketURL: "wss://" + s.reachable(c.mqttWebSocket) + "/mqtt",
+			NATSURL:          "tls://" + s.reachable(c.nats),
 		})
 	}
 	text, err := json.MarshalIndent(list, "", "  ")

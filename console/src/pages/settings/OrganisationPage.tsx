@@ -45,6 +45,7 @@ export default function OrganisationPage() {
             ["Cell API", tenant.cellUrl, true],
             ["MQTT over TLS", tenant.mqttAddress, true],
             ["MQTT over WebSocket", tenant.mqttWebsocketUrl, true],
+            ["NATS over TLS", tenant.natsUrl, true],
             ["HTTPS ingest", tenant.ingestUrl, true],
           ]}
         />

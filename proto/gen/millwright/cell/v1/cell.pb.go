@@ -155,7 +155,9 @@ type Cell struct {
 	// Tenants that were placed there.
 	PlacedTenants int32 `protobuf:"varint,12,opt,name=placed_tenants,json=placedTenants,proto3" json:"placed_tenants,omitempty"`
 	// The configuration names it; else it is one of the past.
-	Configured    bool `protobuf:"varint,13,opt,name=configured,proto3" json:"configured,omitempty"`
+	Configured bool `protobuf:"varint,13,opt,name=configured,proto3" json:"configured,omitempty"`
+	// Where devices connect with NATS over TLS.
+	NatsUrl       string `protobuf:"bytes,14,opt,name=nats_url,json=natsUrl,proto3" json:"nats_url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -279,6 +281,13 @@ func (x *Cell) GetConfigured() bool {
 		return x.Configured
 	}
 	return false
+}
+
+func (x *Cell) GetNatsUrl() string {
+	if x != nil {
+		return x.NatsUrl
+	}
+	return ""
 }
 
 // Load is what a cell does, and what it can do, as of its last heartbeat.
@@ -1015,7 +1024,7 @@ var File_millwright_cell_v1_cell_proto protoreflect.FileDescriptor
 
 const file_millwright_cell_v1_cell_proto_rawDesc = "" +
 	"\n" +
-	"\x1dmillwright/cell/v1/cell.proto\x12\x12millwright.cell.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x03\n" +
+	"\x1dmillwright/cell/v1/cell.proto\x12\x12millwright.cell.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x82\x04\n" +
 	"\x04Cell\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06region\x18\x02 \x01(\tR\x06region\x12\x10\n" +
@@ -1033,7 +1042,8 @@ const file_millwright_cell_v1_cell_proto_rawDesc = "" +
 	"\x0eplaced_tenants\x18\f \x01(\x05R\rplacedTenants\x12\x1e\n" +
 	"\n" +
 	"configured\x18\r \x01(\bR\n" +
-	"configured\"\x87\x03\n" +
+	"configured\x12\x19\n" +
+	"\bnats_url\x18\x0e \x01(\tR\anatsUrl\"\x87\x03\n" +
 	"\x04Load\x12*\n" +
 	"\x11events_per_second\x18\x01 \x01(\x01R\x0feventsPerSecond\x121\n" +
 	"\x15max_events_per_second\x18\x02 \x01(\x05R\x12maxEventsPerSecond\x12\x1c\n" +

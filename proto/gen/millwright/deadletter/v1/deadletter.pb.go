@@ -680,7 +680,7 @@ type DeadLetter struct {
 	Payload []byte `protobuf:"bytes,7,opt,name=payload,proto3" json:"payload,omitempty"`
 	// The message's own length.
 	PayloadBytes uint64 `protobuf:"varint,8,opt,name=payload_bytes,json=payloadBytes,proto3" json:"payload_bytes,omitempty"`
-	// mqtt, mqtt_websocket or http; empty for what the engine refused.
+	// mqtt, mqtt_websocket, nats or http; empty for what the engine refused.
 	Protocol string `protobuf:"bytes,9,opt,name=protocol,proto3" json:"protocol,omitempty"`
 	State    State  `protobuf:"varint,10,opt,name=state,proto3,enum=millwright.deadletter.v1.State" json:"state,omitempty"`
 	// When the state was set, by whom, with which words or edit; unset for a letter that nobody touched.

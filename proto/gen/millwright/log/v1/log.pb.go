@@ -33,7 +33,7 @@ type DeadLetter struct {
 	// A sentence: what, where, what to do.
 	Detail  string `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`
 	Payload []byte `protobuf:"bytes,6,opt,name=payload,proto3" json:"payload,omitempty"`
-	// mqtt, mqtt_websocket or http.
+	// mqtt, mqtt_websocket, nats or http.
 	Protocol      string `protobuf:"bytes,7,opt,name=protocol,proto3" json:"protocol,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

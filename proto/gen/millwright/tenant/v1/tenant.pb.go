@@ -456,8 +456,10 @@ type Tenant struct {
 	Deletion *Deletion `protobuf:"bytes,17,opt,name=deletion,proto3" json:"deletion,omitempty"`
 	// People must sign in with a second factor to act for the tenant.
 	SecondFactorRequired bool `protobuf:"varint,50,opt,name=second_factor_required,json=secondFactorRequired,proto3" json:"second_factor_required,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// Where devices connect with NATS over TLS, e.g. tls://127.0.0.1:8885.
+	NatsUrl       string `protobuf:"bytes,51,opt,name=nats_url,json=natsUrl,proto3" json:"nats_url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Tenant) Reset() {
@@ -614,6 +616,13 @@ func (x *Tenant) GetSecondFactorRequired() bool {
 		return x.SecondFactorRequired
 	}
 	return false
+}
+
+func (x *Tenant) GetNatsUrl() string {
+	if x != nil {
+		return x.NatsUrl
+	}
+	return ""
 }
 
 // Settings are what an admin decides for the whole tenant.
@@ -2621,7 +2630,7 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\rpayload_bytes\x18\x05 \x01(\x05R\fpayloadBytes\x126\n" +
 	"\x17measurements_per_device\x18\x06 \x01(\x05R\x15measurementsPerDevice\x12\x12\n" +
 	"\x04keys\x18\a \x01(\x05R\x04keys\x12\x18\n" +
-	"\amembers\x18\b \x01(\x05R\amembers\"\xe7\x05\n" +
+	"\amembers\x18\b \x01(\x05R\amembers\"\x82\x06\n" +
 	"\x06Tenant\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -2645,7 +2654,8 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"suspension\x18\x10 \x01(\v2 .millwright.tenant.v1.SuspensionR\n" +
 	"suspension\x12:\n" +
 	"\bdeletion\x18\x11 \x01(\v2\x1e.millwright.tenant.v1.DeletionR\bdeletion\x124\n" +
-	"\x16second_factor_required\x182 \x01(\bR\x14secondFactorRequired\"\xf6\x02\n" +
+	"\x16second_factor_required\x182 \x01(\bR\x14secondFactorRequired\x12\x19\n" +
+	"\bnats_url\x183 \x01(\tR\anatsUrl\"\xf6\x02\n" +
 	"\bSettings\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18PR\x04name\x12&\n" +
 	"\ttime_zone\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\btimeZone\x12=\n" +

@@ -324,7 +324,7 @@ export type DeadLetter = Message<"millwright.deadletter.v1.DeadLetter"> & {
   payloadBytes: bigint;
 
   /**
-   * mqtt, mqtt_websocket or http; empty for what the engine refused.
+   * mqtt, mqtt_websocket, nats or http; empty for what the engine refused.
    *
    * @generated from field: string protocol = 9;
    */

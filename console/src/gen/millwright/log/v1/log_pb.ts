@@ -55,7 +55,7 @@ export type DeadLetter = Message<"millwright.log.v1.DeadLetter"> & {
   payload: Uint8Array;
 
   /**
-   * mqtt, mqtt_websocket or http.
+   * mqtt, mqtt_websocket, nats or http.
    *
    * @generated from field: string protocol = 7;
    */
