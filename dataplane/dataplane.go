@@ -48,6 +48,7 @@ type App struct {
 	letters *jetstream.LetterMover
 	counted *letterUsage
 	keeper  *letterKeeper
+	hours   *hourMaker
 	totals  *selfaudit.Totals
 	auditor *selfaudit.Auditor
 	runner  func(partition int) *commit.Runner
@@ -218,6 +219,7 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 	a.catalog.OnChange(a.counted.changed)
 	a.letters = jetstream.NewLetterMover(js, a.cfg.Cell, letters{rows, a.cfg.Cell, log, a.counted}, a.log)
 	a.keeper = &letterKeeper{store: a.store, catalog: a.catalog, limits: deadletter.DefaultLimits(), log: a.log, now: a.now}
+	a.hours = &hourMaker{store: a.store, catalog: a.catalog, log: a.log}
 	a.totals = selfaudit.NewTotals(jetstream.NewUsage(js, a.cfg.Cell))
 	a.relay = live.NewRelay(a.hub, jetstream.NewLive(js, a.cfg.Cell, a.log), a.instance, a.log, a.now)
 	lowest := func(ctx context.Context) (uint64, error) { return commits.Lowest(ctx, a.cfg.Partitions) }

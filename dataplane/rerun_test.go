@@ -35,10 +35,10 @@ func TestARerunOfTheEngineMakesWhatIsStored(t *testing.T) {
 	if strings.Trim(r.Duplicates+r.Refused, "0") != "" || len(r.Hours) == 0 {
 		t.Errorf("%+v", r)
 	}
-	before := b.stored(t, app, "windows")
+	before := b.stored(t, app, "minutes")
 	// A window that is not what its events make is found.
 	var minute time.Time
-	if err := app.store.Query(t.Context(), b.tenant, "select min(start) from windows", nil, func(r clickhouse.Rows) error { return r.Scan(&minute) }); err != nil {
+	if err := app.store.Query(t.Context(), b.tenant, "select min(start) from minutes", nil, func(r clickhouse.Rows) error { return r.Scan(&minute) }); err != nil {
 		t.Fatal(err)
 	}
 	if err := app.store.InsertWindows(t.Context(), b.tenant, []engine.WindowRow{{
@@ -48,7 +48,7 @@ func TestARerunOfTheEngineMakesWhatIsStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the wrong window is found", func() bool { return ask() && r.Different == "1" && len(r.Examples) == 1 })
-	if after := b.stored(t, app, "windows"); after != before+1 {
+	if after := b.stored(t, app, "minutes"); after != before+1 {
 		t.Errorf("%d windows before, %d after", before, after)
 	}
 	var events uint64

@@ -42,16 +42,21 @@ const (
 	insertTimeout = 60 * time.Second
 	// queryTimeout bounds a tenant's query, here and in the store.
 	queryTimeout = 30 * time.Second
+	// answerTimeout is when an answer is no longer waited for; patience the same where many rows are moved.
+	answerTimeout = queryTimeout + 5*time.Second
+	patience      = time.Hour
 	// minSecret is the least length of the secret.
 	minSecret = 32
 )
 
 // Store is safe for concurrent use.
 type Store struct {
-	cfg    Config
-	http   *http.Client
-	admin  driver.Conn
-	blocks sync.Pool
+	cfg   Config
+	http  *http.Client
+	admin driver.Conn
+	// patient waits long for an answer: for migrations and sums over many rows.
+	patient driver.Conn
+	blocks  sync.Pool
 
 	mu      sync.Mutex
 	readers map[tenancy.ID]*reader
@@ -75,7 +80,10 @@ func New(cfg Config) (*Store, error) {
 		},
 	}
 	var err error
-	if s.admin, err = s.open(cfg.User, cfg.Password, "default", 4); err != nil {
+	if s.admin, err = s.open(cfg.User, cfg.Password, "default", 4, answerTimeout); err != nil {
+		return nil, err
+	}
+	if s.patient, err = s.open(cfg.User, cfg.Password, "default", 2, patience); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -85,7 +93,7 @@ func New(cfg Config) (*Store, error) {
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	errs := []error{s.admin.Close()}
+	errs := []error{s.admin.Close(), s.patient.Close()}
 	for _, r := range s.readers {
 		errs = append(errs, r.conn.Close())
 	}
@@ -102,7 +110,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) open(user, password, database string, conns int) (driver.Conn, error) {
+func (s *Store) open(user, password, database string, conns int, timeout time.Duration) (driver.Conn, error) {
 	u, err := url.Parse(s.cfg.URL)
 	if err != nil {
 		return nil, fmt.Errorf("clickhouse url: %w", err)
@@ -110,7 +118,7 @@ func (s *Store) open(user, password, database string, conns int) (driver.Conn, e
 	options := &clickhousego.Options{
 		Protocol: clickhousego.HTTP, Addr: []string{u.Host},
 		Auth:        clickhousego.Auth{Username: user, Password: password, Database: database},
-		DialTimeout: dialTimeout, ReadTimeout: queryTimeout + 5*time.Second,
+		DialTimeout: dialTimeout, ReadTimeout: timeout,
 		// What the cache remembers of a condition can be older than the subquery in it: rows that came since go missing.
 		Settings:     clickhousego.Settings{"use_query_condition_cache": 0},
 		MaxOpenConns: conns, MaxIdleConns: conns, ConnMaxLifetime: time.Hour,
@@ -129,7 +137,7 @@ func (s *Store) open(user, password, database string, conns int) (driver.Conn, e
 // statements are those of a ClickHouse server.
 func (s *Store) Provision(ctx context.Context, tenant tenancy.ID) error {
 	database := tenant.Database()
-	if err := migrations.ClickHouseTenant(ctx, s.admin, database); err != nil {
+	if err := migrations.ClickHouseTenant(ctx, s.patient, database); err != nil {
 		return err
 	}
 	sum := sha256.Sum256([]byte(s.Password(tenant)))

@@ -99,7 +99,7 @@ func TestWindowsAndDeadLettersAreStored(t *testing.T) {
 	}
 	var count uint64
 	var last float64
-	err := s.Query(t.Context(), tenant, "select count, last from windows final", nil, func(r Rows) error { return r.Scan(&count, &last) })
+	err := s.Query(t.Context(), tenant, "select count, last from minutes final", nil, func(r Rows) error { return r.Scan(&count, &last) })
 	if err != nil || count != 3 || last != 2 {
 		t.Errorf("window: count %d, last %v, error %v; want 3, 2", count, last, err)
 	}

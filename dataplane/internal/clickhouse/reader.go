@@ -73,7 +73,7 @@ func (s *Store) reader(tenant tenancy.ID) (*reader, error) {
 	defer s.mu.Unlock()
 	r, ok := s.readers[tenant]
 	if !ok {
-		conn, err := s.open(tenant.Database(), s.Password(tenant), tenant.Database(), s.cfg.QueriesPerTenant)
+		conn, err := s.open(tenant.Database(), s.Password(tenant), tenant.Database(), s.cfg.QueriesPerTenant, answerTimeout)
 		if err != nil {
 			return nil, err
 		}

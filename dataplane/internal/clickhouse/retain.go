@@ -11,13 +11,13 @@ import (
 
 // received says when the rows of each table came.
 var received = map[string]string{
-	tableEvents: "toDateTime(received)", tableWindows: "stored", tableDeadLetters: "toDateTime(received)",
+	tableEvents: "toDateTime(received)", tableMinutes: "stored", tableDeadLetters: "toDateTime(received)",
 }
 
 // Retain has the store remove what was received more than so many days ago; 0 keeps everything. It is idempotent.
 func (s *Store) Retain(ctx context.Context, tenant tenancy.ID, days int) error {
 	database := tenant.Database()
-	for _, table := range []string{tableEvents, tableWindows, tableDeadLetters} {
+	for _, table := range []string{tableEvents, tableMinutes, tableDeadLetters} {
 		var engine string
 		err := s.admin.QueryRow(ctx, "select engine_full from system.tables where database = ? and name = ?", database, table).Scan(&engine)
 		if err != nil {
@@ -71,7 +71,7 @@ func (s *Store) Remove(ctx context.Context, tenant tenancy.ID) (f Freed, err err
 	if left > 0 {
 		return f, fmt.Errorf("database %s is still there after it was dropped", database)
 	}
-	conn, err := s.open(database, s.Password(tenant), "default", 1)
+	conn, err := s.open(database, s.Password(tenant), "default", 1, queryTimeout)
 	if err != nil {
 		return f, err
 	}

@@ -41,7 +41,7 @@ func TestWhatIsOlderThanTheRetentionGoes(t *testing.T) {
 		if err := s.Retain(t.Context(), tenant, c.days); err != nil {
 			t.Fatal(err)
 		}
-		for _, table := range []string{"events", "windows"} {
+		for _, table := range []string{"events", "minutes"} {
 			if err := s.admin.Exec(t.Context(), "optimize table "+tenant.Database()+"."+table+" final"); err != nil {
 				t.Fatal(err)
 			}
@@ -49,7 +49,7 @@ func TestWhatIsOlderThanTheRetentionGoes(t *testing.T) {
 		if n := rowsOf(t, s, "events", tenant.Database()); n != c.want {
 			t.Errorf("kept for %d days: %d events, want %d", c.days, n, c.want)
 		}
-		if n := rowsOf(t, s, "windows", tenant.Database()); n != 1 {
+		if n := rowsOf(t, s, "minutes", tenant.Database()); n != 1 {
 			t.Errorf("kept for %d days: %d windows, want 1", c.days, n)
 		}
 	}

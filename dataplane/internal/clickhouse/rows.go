@@ -69,7 +69,7 @@ func (b *block) values(rows []engine.EventRow) {
 	}
 }
 
-// windows fills the block with rows of the table windows.
+// windows fills the block with rows of the table minutes.
 func (b *block) windows(rows []engine.WindowRow) {
 	b.begin(14, len(rows))
 	b.column("device", lowCardinality)

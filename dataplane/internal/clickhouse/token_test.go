@@ -48,7 +48,7 @@ func TestATokenHoldsForEachPart(t *testing.T) {
 func TestWindowsWithoutATokenAreAlwaysStored(t *testing.T) {
 	t.Parallel()
 	s, tenant := setup(t)
-	if err := chtest.New(t).Conn(t).Exec(t.Context(), "system stop merges "+tenant.Database()+".windows"); err != nil {
+	if err := chtest.New(t).Conn(t).Exec(t.Context(), "system stop merges "+tenant.Database()+".minutes"); err != nil {
 		t.Fatal(err)
 	}
 	rows := []engine.WindowRow{{Device: "press", Measurement: "a", Start: time.Now().Unix() / 60 * 60, Segment: 1, Version: 1, Summary: engine.Summary{Count: 1}}}
@@ -58,7 +58,7 @@ func TestWindowsWithoutATokenAreAlwaysStored(t *testing.T) {
 		}
 	}
 	var n uint64
-	if err := s.Query(t.Context(), tenant, "select count() from windows", nil, func(r Rows) error { return r.Scan(&n) }); err != nil || n != 2 {
+	if err := s.Query(t.Context(), tenant, "select count() from minutes", nil, func(r Rows) error { return r.Scan(&n) }); err != nil || n != 2 {
 		t.Errorf("%d rows, %v; want both, which are one when they are merged", n, err)
 	}
 }

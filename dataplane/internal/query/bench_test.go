@@ -15,7 +15,7 @@ import (
 func BenchmarkWindows(b *testing.B) {
 	bundle := setup(b)
 	fill := func(devices, minutes int) string {
-		return fmt.Sprintf(`insert into %s.windows (device, measurement, start, segment, version, count, sum, min, max, squares, first, first_time, last, last_time)
+		return fmt.Sprintf(`insert into %s.minutes (device, measurement, start, segment, version, count, sum, min, max, squares, first, first_time, last, last_time)
 select 'device_' || toString(number %% %[2]d), 'm' || toString(intDiv(number, %[2]d) %% 9), toDateTime('2025-01-01 00:00:00', 'UTC') + 60 * intDiv(number, 9 * %[2]d) as at,
     number, number, 60, 60 * sin(number), sin(number) - 1, sin(number) + 1, 30, sin(number), at, cos(number), at + 59
 from numbers(%[3]d)`, bundle.tenant.Database(), devices, devices*minutes*9)
@@ -23,6 +23,7 @@ from numbers(%[3]d)`, bundle.tenant.Database(), devices, devices*minutes*9)
 	for _, statement := range []string{fill(50, 7*24*60), fill(1, 365*24*60)} {
 		bundle.exec(b, statement)
 	}
+	bundle.makeHours(b, -time.Minute)
 	first := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
 		span       string

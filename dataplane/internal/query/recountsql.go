@@ -37,7 +37,8 @@ stored as (
     select device, measurement, start, sum(count) as n, sum(sum) as total, min(min) as lowest, max(max) as highest,
         sum(squares) + arraySum((c, m) -> c * (m - total / n) * (m - total / n), groupArray(count), groupArray(sum / count)) as deviation,
         argMin(first, (first_time, segment)) as opening, argMax(last, (last_time, segment)) as closing
-    from (select * from windows final where start >= (select min(start) from touched) and start <= (select max(start) from touched)) as w
+    from (select * from minutes final where start >= (select min(start) from touched) and start <= (select max(start) from touched)
+        and toStartOfDay(start) >= (select toStartOfDay(min(start)) from touched) and toStartOfDay(start) <= (select toStartOfDay(max(start)) from touched)) as w
     left semi join touched as t using (device, start)
     group by device, measurement, start),
 sides as (

@@ -69,7 +69,7 @@ type Rollup struct {
 	Truncated  bool
 }
 
-// Rollup answers a request for places from the minutes of their devices.
+// Rollup answers a request for places from the windows of their devices.
 func (s *Service) Rollup(ctx context.Context, tenant tenancy.ID, r RollupRequest) (Rollup, error) {
 	if r.Resolution == Auto {
 		r.Resolution = choose(Request{Start: r.Start, End: r.End, Limit: r.Limit})
@@ -162,26 +162,17 @@ func number(of map[string]Place, devices []string) (places []Place, numbers []ui
 	return places, numbers
 }
 
-// rollupSQL merges the segments of each minute and the minutes of each window and place. The newest version of a segment is found
-// among the rows of the range alone: FINAL would merge all minutes of all devices first.
+// rollupSQL merges the segments of each minute and the windows of each place.
 func rollupSQL(r RollupRequest, devices []string, numbers []uint32) (string, []any) {
-	request := Request{Measurements: r.Measurements, Resolution: r.Resolution}
+	place := "toUInt32(0)"
 	var args []any
-	place, among := "toUInt32(0)", ""
 	if devices != nil {
-		place, among = "transform(toString(device), ?, ?, toUInt32(0))", " and device in (?)"
-		args = append(args, devices, numbers)
+		place, args = "transform(toString(device), ?, ?, toUInt32(0))", []any{devices, numbers}
 	}
-	args = append(args, r.Start.Unix(), r.End.Unix())
-	if devices != nil {
-		args = append(args, devices)
-	}
-	named, args := request.named(" and ", args)
-	return `select ` + place + ` as place, measurement, ` + request.floor("start") + ` as window, sum(newest.1) as n, sum(newest.2) as total,
-    min(newest.3) as lowest, max(newest.4) as highest,
-    sum(newest.5) + sum(newest.2 * newest.2 / newest.1) - total * total / n as deviation, uniqExact(device) as devices
-from (select device, measurement, start, argMax((count, sum, min, max, squares), version) as newest from windows
-    where start >= toDateTime(?, 'UTC') and start < toDateTime(?, 'UTC')` + among + named + `
-    group by device, measurement, start, segment)
-group by place, measurement, window`, args
+	source, own := selection{r.Start, r.End, devices, r.Measurements}.source(r.Resolution)
+	return `select ` + place + ` as place, measurement, ` + Request{Resolution: r.Resolution}.floor("start") + ` as window, sum(count) as n, sum(sum) as total,
+    min(min) as lowest, max(max) as highest,
+    sum(squares) + sum(sum * sum / count) - total * total / n as deviation, uniqExact(device) as devices
+from (` + source + `)
+group by place, measurement, window`, append(args, own...)
 }

@@ -58,12 +58,13 @@ func BenchmarkRollup(b *testing.B) {
 	bundle := setup(b)
 	const devices, minutes = 1000, 24 * 60
 	for m := range 9 {
-		statement := fmt.Sprintf(`insert into %s.windows (device, measurement, start, segment, version, count, sum, min, max, squares, first, first_time, last, last_time)
+		statement := fmt.Sprintf(`insert into %s.minutes (device, measurement, start, segment, version, count, sum, min, max, squares, first, first_time, last, last_time)
 select 'device_' || toString(number %% %[2]d), 'm%[4]d', toDateTime('2025-01-01 00:00:00', 'UTC') + 60 * intDiv(number, %[2]d) as at,
     number, number, 60, 60 * sin(number), sin(number) - 1, sin(number) + 1, 30, sin(number), at, cos(number), at + 59
 from numbers(%[3]d)`, bundle.tenant.Database(), devices, devices*minutes, m)
 		bundle.exec(b, statement)
 	}
+	bundle.makeHours(b, -time.Minute)
 	places := map[string]query.Place{}
 	for i := range devices {
 		places[fmt.Sprint("device_", i)] = query.Place{Facility: fmt.Sprint("plant_", i%4)}
@@ -73,11 +74,15 @@ from numbers(%[3]d)`, bundle.tenant.Database(), devices, devices*minutes, m)
 		name   string
 		places map[string]query.Place
 		span   time.Duration
-	}{{"hour by facility", places, time.Hour}, {"day by facility", places, 24 * time.Hour}, {"day of all", nil, 24 * time.Hour}} {
+		width  query.Resolution
+	}{
+		{"hour by facility in minutes", places, time.Hour, query.Minute}, {"day by facility in 5 minutes", places, 24 * time.Hour, query.FiveMinutes},
+		{"day by facility in hours", places, 24 * time.Hour, query.Hour}, {"day of all in 5 minutes", nil, 24 * time.Hour, query.FiveMinutes},
+	} {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {
 				got, err := bundle.service.Rollup(b.Context(), bundle.tenant, query.RollupRequest{
-					Places: c.places, Measurements: []string{"m3"}, Start: first, End: first.Add(c.span), Limit: 500,
+					Places: c.places, Measurements: []string{"m3"}, Start: first, End: first.Add(c.span), Limit: 500, Resolution: c.width,
 				})
 				if err != nil || len(got.Series) == 0 {
 					b.Fatalf("%d series, error %v", len(got.Series), err)

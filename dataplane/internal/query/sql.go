@@ -42,13 +42,11 @@ func (r Request) named(prefix string, args []any) (string, []any) {
 // windowsSQL merges the segments of each minute and the minutes of each window, newest first. The squared distances from a
 // common mean are those from each part's own and the parts' from the common one.
 func windowsSQL(r Request) (string, []any) {
-	args := []any{r.Device, r.from().Unix(), r.End.Unix()}
-	where, args := r.named(" and ", args)
+	source, args := selection{r.from(), r.End, []string{r.Device}, r.Measurements}.source(r.Resolution)
 	return `select measurement, ` + r.floor("start") + ` as window, sum(count) as n, sum(sum) as total, min(min) as lowest, max(max) as highest,
     total / n as mean, (sum(squares) + arraySum((c, m) -> c * (m - mean) * (m - mean), groupArray(count), groupArray(sum / count))) / n as variance,
     argMin(first, (first_time, segment)) as opening, argMax(last, (last_time, segment)) as closing
-from windows final
-where device = ? and start >= toDateTime(?, 'UTC') and start < toDateTime(?, 'UTC')` + where + `
+from (` + source + `)
 group by measurement, window
 order by measurement, window desc
 limit ? by measurement`, append(args, r.Limit+1)
@@ -89,13 +87,17 @@ order by measurement, window desc
 limit ? by measurement`, append(args, r.Limit)
 }
 
+// roughly is from which range on whole hours are good enough to tell whether its points fit a limit.
+const roughly = 24 * time.Hour
+
 // mostPointsSQL selects how many points the measurement with the most of them has in the range, as the windows say.
 func mostPointsSQL(r Request) (string, []any) {
-	args := []any{r.Device, r.Start.Truncate(time.Minute).Unix(), r.End.Unix()}
-	where, args := r.named(" and ", args)
-	return `select max(n) from (
-    select measurement, sum(count) as n from windows final
-    where device = ? and start >= toDateTime(?, 'UTC') and start < toDateTime(?, 'UTC')` + where + ` group by measurement)`, args
+	width := Minute
+	if r.End.Sub(r.Start) > roughly {
+		width = Hour
+	}
+	source, args := selection{r.Start.Truncate(time.Duration(width)), r.End, []string{r.Device}, r.Measurements}.source(width)
+	return `select max(n) from (select measurement, sum(count) as n from (` + source + `) group by measurement)`, args
 }
 
 // among restricts a statement to devices, or to nothing when there are none.
@@ -106,18 +108,18 @@ func among(devices []string, prefix string) (string, []any) {
 	return prefix + "device in (?)", []any{devices}
 }
 
-// newestSQL selects each device's newest value of each measurement from the windows.
+// newestSQL selects each device's newest value of each measurement, as the windows say.
 func newestSQL(devices []string) (string, []any) {
-	where, args := among(devices, "where ")
+	ever, args := everSQL(devices)
 	return `select device, measurement, argMax(last, last_time) as value, toUnixTimestamp64Nano(max(last_time)) as at
-from windows ` + where + ` group by device, measurement order by device, measurement limit 100000`, args
+from (` + ever + `) group by device, measurement order by device, measurement limit 100000`, args
 }
 
 // heardSQL selects when each device's newest windowed event was received.
 func heardSQL(devices []string) (string, []any) {
-	where, args := among(devices, "where ")
+	ever, args := everSQL(devices)
 	return `select device, toUnixTimestamp64Nano(max(received)) as heard from events
-where (device, time) in (select device, max(last_time) from windows ` + where + ` group by device)
+where (device, time) in (select device, max(last_time) from (` + ever + `) group by device)
 group by device`, args
 }
 
@@ -132,8 +134,8 @@ from events where received >= fromUnixTimestamp64Nano(?, 'UTC')` + and + ` group
 // timesSQL selects when devices were heard last: since a time from the events, ever from the windows, which are fewer.
 func timesSQL(devices []string, since time.Time, limit int) (string, []any) {
 	if since.IsZero() {
-		where, args := among(devices, "where ")
-		return `select device, toUnixTimestamp64Nano(max(last_time)) as heard from windows ` + where + ` group by device order by device limit ?`, append(args, limit)
+		ever, args := everSQL(devices)
+		return `select device, toUnixTimestamp64Nano(max(last_time)) as heard from (` + ever + `) group by device order by device limit ?`, append(args, limit)
 	}
 	and, args := among(devices, " and ")
 	return `select device, toUnixTimestamp64Nano(max(received)) as heard from events
@@ -143,10 +145,11 @@ where received >= fromUnixTimestamp64Nano(?, 'UTC')` + and + ` group by device o
 // sparklineSQL selects the recent means of one measurement of each device.
 func sparklineSQL(devices []string, since time.Time) (string, []any) {
 	and, args := among(devices, " and ")
-	all := append([]any{since.Unix(), since.Unix()}, args...)
-	return `select device, measurement, start, sum(sum) / sum(count) as mean from windows final
-where start >= toDateTime(?, 'UTC') and (device, measurement) in (
-    select device, min(measurement) from windows where start >= toDateTime(?, 'UTC')` + and + ` group by device)
+	at := since.Unix()
+	all := append([]any{at, at, at, at}, args...)
+	return `select device, measurement, start, sum(sum) / sum(count) as mean from minutes final
+where start >= toDateTime(?, 'UTC') and toStartOfDay(start) >= toStartOfDay(toDateTime(?, 'UTC')) and (device, measurement) in (
+    select device, min(measurement) from minutes where start >= toDateTime(?, 'UTC') and toStartOfDay(start) >= toStartOfDay(toDateTime(?, 'UTC'))` + and + ` group by device)
 group by device, measurement, start order by device, start`, all
 }
 

@@ -24,7 +24,8 @@ order by log_partition, log_sequence, log_index`, []any{from.UnixNano(), to.Unix
 func windowsSQL(from, to time.Time) (string, []any) {
 	return touched + `select device, measurement, start, sum(count), sum(sum), min(min), max(max),
     argMin(first, (first_time, segment)), argMax(last, (last_time, segment))
-from (select * from windows final where start >= (select min(start) from touched) and start <= (select max(start) from touched)) as w
+from (select * from minutes final where start >= (select min(start) from touched) and start <= (select max(start) from touched)
+        and toStartOfDay(start) >= (select toStartOfDay(min(start)) from touched) and toStartOfDay(start) <= (select toStartOfDay(max(start)) from touched)) as w
 left semi join touched as t using (device, start)
 group by device, measurement, start
 order by start, device, measurement`, []any{from.UnixNano(), to.UnixNano()}
