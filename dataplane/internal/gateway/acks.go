@@ -32,9 +32,19 @@ func (q *ackQueue) len() int { return int(q.tail - q.head) }
 
 func (q *ackQueue) at(token uint64) *slot { return &q.slots[token&uint64(len(q.slots)-1)] }
 
+func (q *ackQueue) waits(token uint64) bool { return token >= q.head && token < q.tail }
+
+// rest gives the slots back while no message waits.
+func (q *ackQueue) rest() {
+	if q.head == q.tail {
+		q.slots = nil
+	}
+}
+
 func (q *ackQueue) push(s slot) uint64 {
 	if len(q.slots) == 0 {
-		q.slots, q.head, q.tail = make([]slot, 16), 1, 1
+		q.slots = make([]slot, 16)
+		q.head, q.tail = max(q.head, 1), max(q.tail, 1)
 	}
 	if q.len() == len(q.slots) {
 		grown := ackQueue{slots: make([]slot, 2*len(q.slots))}

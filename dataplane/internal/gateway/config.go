@@ -27,6 +27,8 @@ type Config struct {
 	ConnectTimeout   time.Duration
 	// KeepAlive is the longest silence of a client, and holds for those that ask for none or more.
 	KeepAlive time.Duration
+	// RestAfter is how long an MQTT connection is silent before its buffers are given back.
+	RestAfter time.Duration
 	// PingInterval is after how long a silence a client of NATS is asked whether it is there.
 	PingInterval time.Duration
 	// ReceiveMaximum is how many QoS 1 messages, or requests over NATS, of a connection may wait for their answer.
@@ -44,7 +46,7 @@ func DefaultConfig() Config {
 	return Config{
 		MQTTAddress: "127.0.0.1:8883", WebSocketAddress: "127.0.0.1:8884", HTTPAddress: "127.0.0.1:8443", NATSAddress: "127.0.0.1:8885",
 		PayloadBytes: 256 << 10, Connections: 20_000, ConnectionsPerTenant: 10_000,
-		HandshakeTimeout: 10 * time.Second, ConnectTimeout: 10 * time.Second, KeepAlive: 20 * time.Minute, PingInterval: 2 * time.Minute,
+		HandshakeTimeout: 10 * time.Second, ConnectTimeout: 10 * time.Second, KeepAlive: 20 * time.Minute, RestAfter: 2 * time.Second, PingInterval: 2 * time.Minute,
 		ReceiveMaximum: 1024, AdmissionWait: time.Second, HTTPWait: 5 * time.Second, DrainTimeout: 5 * time.Second,
 	}
 }
@@ -64,6 +66,7 @@ func (c Config) Validate() error {
 	check(c.HandshakeTimeout > 0 && c.ConnectTimeout > 0 && c.KeepAlive >= time.Second && c.KeepAlive <= 65535*time.Second,
 		"timeouts: want above 0, and a keep-alive of 1s to 65535s")
 	check(c.PingInterval > 0 && c.PingInterval <= time.Hour, "ping interval %s: want above 0, at most 1h", c.PingInterval)
+	check(c.RestAfter > 0, "rest after %s: want above 0", c.RestAfter)
 	check(c.AdmissionWait >= 0 && c.HTTPWait > 0 && c.DrainTimeout > 0, "waits: want above 0")
 	return errors.Join(errs...)
 }

@@ -176,5 +176,8 @@ func (g *Gateway) drain(ws, web *http.Server) {
 	}
 	all.Wait()
 	g.cancel()
+	for _, s := range g.sessions.all() {
+		s.stop()
+	}
 	g.conns.Wait()
 }

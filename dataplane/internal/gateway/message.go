@@ -46,7 +46,7 @@ func (s *session) turnDown(p *publish, code packets.Code, sentence string) bool 
 		s.end(code, sentence)
 		return false
 	case p.qos == 0:
-		s.log.Info("message refused", slog.String("reason", code.Reason), slog.String("detail", sentence))
+		s.log().Info("message refused", slog.String("reason", code.Reason), slog.String("detail", sentence))
 	default:
 		s.answer(p.id, code, sentence)
 	}

@@ -23,6 +23,7 @@ type Metrics struct {
 	frameEvents prometheus.Counter
 	framesLost  prometheus.Counter
 	stored      atomic.Uint64
+	resting     atomic.Int64
 	times       *timing.Times
 }
 
@@ -54,8 +55,12 @@ func NewMetrics(registerer prometheus.Registerer, times *timing.Times) (*Metrics
 		frameEvents: counter("frame_events_total", "Events in the frames stored."),
 		framesLost:  counter("frames_failed_total", "Frames given up; their senders got no acknowledgement."),
 	}
+	resting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: "millwright", Subsystem: "gateway", Name: "connections_resting",
+		Help: "MQTT sessions over TLS that are silent and have given their buffers back.",
+	}, func() float64 { return float64(m.resting.Load()) })
 	for _, c := range []prometheus.Collector{
-		m.connections, m.refused, m.accepted, m.rejected, m.bytes, m.latency,
+		resting, m.connections, m.refused, m.accepted, m.rejected, m.bytes, m.latency,
 		m.frames, m.frameBytes, m.frameEvents, m.framesLost,
 	} {
 		if err := registerer.Register(c); err != nil {

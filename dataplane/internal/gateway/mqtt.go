@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"bytes"
-	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -11,12 +9,11 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/mochi-mqtt/server/v2/packets"
 
-	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
-	"github.com/millwright-io/millwright/dataplane/internal/timing"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -32,98 +29,10 @@ const (
 	headerBytes = 4 << 10
 )
 
-// mqttDoor is MQTT's.
-func (g *Gateway) mqttDoor() door {
-	return door{protocol: protocolMQTT, alpn: []string{"mqtt"}, greet: func(conn *tls.Conn, remote string, begun time.Time) func() {
-		if s := g.greet(conn, conn.ConnectionState().PeerCertificates, protocolMQTT, remote, begun); s != nil {
-			return s.run
-		}
-		return nil
-	}}
-}
-
-// serve runs one MQTT connection, which came when it begun, to its end.
-func (g *Gateway) serve(conn net.Conn, chain []*x509.Certificate, protocol, remote string, begun time.Time) {
-	if s := g.greet(conn, chain, protocol, remote, begun); s != nil {
-		s.run()
-	}
-}
-
-// greet makes a connection a session, or answers why not and returns nil.
-func (g *Gateway) greet(conn net.Conn, chain []*x509.Certificate, protocol, remote string, begun time.Time) *session {
-	s := &session{
-		g: g, protocol: protocol, sentences: true,
-		log: g.Log.With(slog.String("protocol", protocol), slog.String("remote", remote)),
-	}
-	s.open(g.ctx, conn)
-	s.in = newPacketReader(conn, s.beforeRead)
-	s.deadline = time.Now().Add(g.cfg.ConnectTimeout)
-	if conn.SetReadDeadline(s.deadline) == nil {
-		if connect, ok := s.readConnect(); ok {
-			accepted := s.accept(connect, chain)
-			g.Metrics.times.Took(timing.Accept, g.Now().Sub(begun))
-			if accepted {
-				return s
-			}
-		}
-	}
-	s.cancel()
-	return nil
-}
-
-// run reads and writes until the connection ends.
-func (s *session) run() {
-	g, conn := s.g, s.conn
-	defer s.cancel()
-	g.Metrics.connections.WithLabelValues(s.protocol).Inc()
-	defer g.Metrics.connections.WithLabelValues(s.protocol).Dec()
-	expiry := time.AfterFunc(s.id.NotAfter.Sub(g.Now()), func() {
-		s.end(packets.ErrNotAuthorized, fmt.Sprintf("the certificate of device %s expired: issue a new one", s.id.Device))
-	})
-	defer expiry.Stop()
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		s.write()
-	}()
-	stop := context.AfterFunc(s.ctx, func() { _ = conn.SetReadDeadline(time.Now()) })
-	s.read()
-	stop()
-	s.cancel()
-	<-written
-	g.sessions.remove(s) // whoever hears of the end may connect again
-	linger(conn)
-}
-
-// linger reads what a refused client still sends, for a moment: closing over unread bytes would take our last words
-// from it.
-func linger(conn net.Conn) {
-	if half, ok := conn.(*tls.Conn); ok && half.CloseWrite() == nil {
-		_ = conn.SetReadDeadline(time.Now().Add(time.Second))
-		_, _ = io.CopyN(io.Discard, conn, lingerBytes)
-	}
-}
-
-// beforeRead enforces the keep-alive. The clock is the socket's own.
-func (s *session) beforeRead() error {
-	if s.idle == 0 {
-		return nil // the CONNECT has its own deadline
-	}
-	if s.ctx.Err() != nil {
-		return s.ctx.Err()
-	}
-	// Setting a deadline costs more than looking at the clock: half a keep-alive of slack is let pass.
-	if now := time.Now(); s.deadline.Sub(now) < s.idle {
-		s.deadline = now.Add(s.idle + s.idle/8)
-		return s.conn.SetReadDeadline(s.deadline)
-	}
-	return nil
-}
-
 func (s *session) readConnect() (*packets.Packet, bool) {
 	first, body, err := s.in.next(connectBytes)
 	if err != nil {
-		s.log.Info("no CONNECT", slog.Any("error", err))
+		s.log().Info("no CONNECT", slog.Any("error", err))
 		s.g.Metrics.refused.WithLabelValues(s.protocol, "no_connect").Inc()
 		return nil, false
 	}
@@ -154,9 +63,9 @@ func (s *session) readConnect() (*packets.Packet, bool) {
 }
 
 // refuse answers a CONNECT that does not become a session, and logs why: version 3.1.1 has no words for it.
-func (s *session) refuse(pk *packets.Packet, code packets.Code, sentence string) {
+func (s *session) refuse(pk *packets.Packet, code packets.Code, sentence string, more ...any) {
 	s.g.Metrics.refused.WithLabelValues(s.protocol, code.Reason).Inc()
-	s.log.Info("connection refused", slog.String("reason", code.Reason), slog.String("detail", sentence))
+	s.log().With(more...).Info("connection refused", slog.String("reason", code.Reason), slog.String("detail", sentence))
 	version := pk.ProtocolVersion
 	answer := packets.Packet{ProtocolVersion: version, ReasonCode: code.Code}
 	answer.FixedHeader.Type = packets.Connack
@@ -193,13 +102,14 @@ func oldCode(code packets.Code) byte {
 // accept makes the connection a session and answers the CONNECT.
 func (s *session) accept(pk *packets.Packet, chain []*x509.Certificate) bool {
 	id, err := s.g.verify(chain)
+	s.id = id
 	if err != nil {
-		s.log = s.log.With(slog.String("identity", reasonOf(err)), slog.String("tenant", string(id.Tenant)), slog.String("device", id.Device))
-		s.refuse(pk, packets.ErrNotAuthorized, err.Error())
+		s.refuse(pk, packets.ErrNotAuthorized, err.Error(), slog.String("identity", reasonOf(err)))
 		return false
 	}
-	s.id, s.version, s.client = id, pk.ProtocolVersion, pk.Connect.ClientIdentifier
-	s.log = s.log.With(slog.String("tenant", string(id.Tenant)), slog.String("device", id.Device), slog.String("client", clip(s.client)))
+	// The codec's strings are the packet itself, whose buffer is used again.
+	s.version, s.client = pk.ProtocolVersion, strings.Clone(pk.Connect.ClientIdentifier)
+	s.expires = time.Now().Add(id.NotAfter.Sub(s.g.Now()))
 	answer := packets.Packet{ProtocolVersion: s.version}
 	answer.FixedHeader.Type = packets.Connack
 	if s.client == "" {
@@ -214,7 +124,6 @@ func (s *session) accept(pk *packets.Packet, chain []*x509.Certificate) bool {
 	s.accepted = s.g.Metrics.accepted.WithLabelValues(s.protocol)
 	s.bytes = s.g.Metrics.bytes.WithLabelValues(s.protocol)
 	s.topics.long = topicBase + id.Device + topicTail
-	s.decoder = telemetry.NewDecoder(s.g.cfg.limits())
 	s.most = pk.Properties.MaximumPacketSize
 	s.sentences = !pk.Properties.RequestProblemInfoFlag || pk.Properties.RequestProblemInfo != 0
 	s.setKeepAlive(pk.Connect.Keepalive, &answer)
@@ -272,19 +181,23 @@ func (s *session) recheck() {
 	}
 }
 
-// read handles packets until the connection ends.
-func (s *session) read() {
+// read handles packets until the connection ends, or has been silent for so long that it may rest.
+func (s *session) read() (silent bool) {
 	for !s.draining.Load() {
 		first, body, err := s.in.next(s.limit + headerBytes)
 		if err != nil {
+			if s.mayRest(err) {
+				return true
+			}
 			s.readFailed(err)
-			return
+			return false
 		}
 		if s.draining.Load() || !s.handle(first, body) {
 			break
 		}
 	}
 	<-s.ctx.Done() // the writer closes when all is said
+	return false
 }
 
 func (s *session) readFailed(err error) {
@@ -294,11 +207,13 @@ func (s *session) readFailed(err error) {
 	case errors.Is(err, errMalformedLength):
 		s.end(packets.ErrMalformedPacket, err.Error())
 	case s.ctx.Err() != nil:
+	case errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(s.expires):
+		s.end(packets.ErrNotAuthorized, fmt.Sprintf("the certificate of device %s expired: issue a new one", s.id.Device))
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.end(packets.ErrKeepAliveTimeout, fmt.Sprintf("nothing was heard for %s: send within the keep-alive", s.idle))
 	default:
 		if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
-			s.log.Debug("connection lost", slog.Any("error", err))
+			s.log().Debug("connection lost", slog.Any("error", err))
 		}
 		s.end(packets.CodeSuccess, "")
 	}

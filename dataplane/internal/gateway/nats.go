@@ -40,9 +40,12 @@ const (
 
 // natsDoor is that of NATS.
 func (g *Gateway) natsDoor() door {
-	return door{protocol: protocolNATS, before: g.greetInTheClear, greet: func(conn *tls.Conn, remote string, begun time.Time) func() {
+	return door{protocol: protocolNATS, tls: g.files.tlsConfig(), before: g.greetInTheClear, greet: func(conn *tls.Conn, remote string, begun time.Time) func() {
 		if s := g.greetNATS(conn, remote, begun); s != nil {
-			return s.run
+			return func() {
+				defer g.closed(conn.NetConn())
+				s.run()
+			}
 		}
 		return nil
 	}}

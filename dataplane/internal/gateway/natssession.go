@@ -29,7 +29,7 @@ const (
 	stalePings = 3
 )
 
-// natsSession is a NATS connection from its CONNECT on. One goroutine reads, one writes; receipts come from the publisher's.
+// natsSession is a NATS connection from its CONNECT on. One goroutine reads, one writes while there is something to write; receipts come from the publisher's.
 type natsSession struct {
 	outlet
 	standing
@@ -108,14 +108,9 @@ func (s *natsSession) run() {
 	})
 	defer expiry.Stop()
 	defer s.ping().Stop()
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		s.write()
-	}()
+	s.signal()
 	s.read()
-	s.cancel()
-	<-written
+	s.shut()
 	g.sessions.remove(s) // whoever hears of the end may connect again
 	linger(s.conn)
 }

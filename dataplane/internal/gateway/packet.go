@@ -11,8 +11,8 @@ var (
 )
 
 const (
-	// smallBuffer is what a connection begins with, and has while it is idle from its start.
-	smallBuffer = 512
+	// smallBuffer is what a connection begins with.
+	smallBuffer = 1 << 10
 	// largeBuffer holds two TLS records: many small packets are read in one go.
 	largeBuffer = 32 << 10
 )
@@ -27,7 +27,14 @@ type packetReader struct {
 }
 
 func newPacketReader(src io.Reader, wait func() error) *packetReader {
-	return &packetReader{src: src, buf: make([]byte, smallBuffer), wait: wait}
+	return &packetReader{src: src, wait: wait}
+}
+
+// rest gives the buffer back if it holds nothing.
+func (p *packetReader) rest() {
+	if p.r == p.w {
+		p.r, p.w, p.buf = 0, 0, nil
+	}
 }
 
 // next returns a packet's first byte and what follows its length, valid until the call after it.
@@ -67,6 +74,9 @@ func (p *packetReader) next(limit int) (first byte, body []byte, err error) {
 func (p *packetReader) fill(need int) error {
 	if p.r == p.w {
 		p.r, p.w = 0, 0
+	}
+	if p.buf == nil {
+		p.buf = make([]byte, smallBuffer)
 	}
 	if p.r > 0 && len(p.buf)-p.r < max(need, len(p.buf)/2) {
 		p.w = copy(p.buf, p.buf[p.r:p.w])

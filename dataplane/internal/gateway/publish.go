@@ -103,8 +103,9 @@ func (p *publish) properties(body []byte) ([]byte, packets.Code) {
 
 // topics are those a session may send to, and the aliases it set.
 type topics struct {
-	long    string
-	aliases [aliasMaximum + 1]string
+	long string
+	// aliases are nil until one is set.
+	aliases []string
 }
 
 // check returns the topic and the device that it is of: the session's own or another. A topic that is of none has a code
@@ -112,6 +113,9 @@ type topics struct {
 func (t *topics) check(p *publish, device string) (topic, of string, code packets.Code, sentence string) {
 	if p.alias == 0 {
 		return t.of(t.keep(p.topic), device)
+	}
+	if t.aliases == nil {
+		t.aliases = make([]string, aliasMaximum+1)
 	}
 	if len(p.topic) > 0 {
 		t.aliases[p.alias] = t.keep(p.topic)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -19,26 +20,34 @@ import (
 // sentenceBytes bounds the sentence of an answer.
 const sentenceBytes = 400
 
-// session is an MQTT connection from its CONNECT on. One goroutine reads, one writes; receipts come from the publisher's.
+// session is an MQTT connection from its CONNECT on. One goroutine reads it; another writes while there is something to
+// write; receipts come from the publisher's. Ten thousand of them are idle most of the time, so what is not needed then is
+// not kept: see rest.
 type session struct {
 	outlet
 	standing
-	g         *Gateway
-	client    string
-	protocol  string
-	version   byte
+	g        *Gateway
+	client   string
+	protocol string
+	remote   string
+	version  byte
+	// raw is the socket below conn; nil over WebSocket.
+	raw       *net.TCPConn
 	in        *packetReader
-	log       *slog.Logger
 	decoder   *telemetry.Decoder
 	topics    topics
 	limit     int
-	idle      time.Duration
 	sentences bool
 	most      uint32
 	draining  atomic.Bool
 	accepted  prometheus.Counter
 	bytes     prometheus.Counter
-	deadline  time.Time
+
+	// idle is the longest silence, heard when it began; expires is when the certificate does. All are of the socket's clock.
+	idle     time.Duration
+	heard    time.Time
+	expires  time.Time
+	deadline time.Time
 	// over is set while the last message was refused for its rate; the reader's own.
 	over bool
 	// messages counts those that were taken; it belongs to the reader.
@@ -50,6 +59,18 @@ type session struct {
 	emptied chan struct{}
 }
 
+// log is the gateway's with what is known of the connection. It is made when there is something to say: most have nothing.
+func (s *session) log() *slog.Logger {
+	l := s.g.Log.With(slog.String("protocol", s.protocol), slog.String("remote", s.remote))
+	if s.id.Device != "" {
+		l = l.With(slog.String("tenant", string(s.id.Tenant)), slog.String("device", s.id.Device))
+	}
+	if s.client != "" {
+		l = l.With(slog.String("client", clip(s.client)))
+	}
+	return l
+}
+
 // key implements live; the same for MQTT over WebSocket, since client ids are one space.
 func (s *session) key() (tenancy.ID, sessionKey) {
 	return s.id.Tenant, sessionKey{s.id.Device, protocolMQTT, s.client}
@@ -59,7 +80,7 @@ func (s *session) key() (tenancy.ID, sessionKey) {
 func (s *session) send(encode func(*bytes.Buffer) error) {
 	var buf bytes.Buffer
 	if err := encode(&buf); err != nil {
-		s.log.Error("encode packet", slog.Any("error", err))
+		s.log().Error("encode packet", slog.Any("error", err))
 		return
 	}
 	s.mu.Lock()
@@ -88,7 +109,7 @@ func (s *session) end(code packets.Code, sentence string) {
 	s.mu.Unlock()
 	if code.Code != 0 {
 		s.g.Metrics.refused.WithLabelValues(s.protocol, code.Reason).Inc()
-		s.log.Info("connection closed", slog.String("reason", code.Reason), slog.String("detail", sentence))
+		s.log().Info("connection closed", slog.String("reason", code.Reason), slog.String("detail", sentence))
 	}
 	s.signal()
 }
@@ -162,8 +183,10 @@ func (s *session) Stored(token uint64, err error) {
 		return
 	}
 	s.mu.Lock()
-	if sl := s.acks.at(token); token >= s.acks.head && sl.due > 0 {
-		sl.due--
+	if s.acks.waits(token) {
+		if sl := s.acks.at(token); sl.due > 0 {
+			sl.due--
+		}
 	}
 	s.mu.Unlock()
 }

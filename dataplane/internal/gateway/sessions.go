@@ -16,6 +16,8 @@ type live interface {
 	recheck()
 	// drain takes nothing more, waits for the answers that are due, at most until ctx is done, and says goodbye.
 	drain(ctx context.Context)
+	// stop ends the reading at once.
+	stop()
 }
 
 type sessionKey struct{ device, protocol, client string }
