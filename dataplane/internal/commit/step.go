@@ -28,7 +28,11 @@ func (r *Runner) step(ctx context.Context, frames <-chan engine.Frame) error {
 				return err
 			}
 		case timerFired:
-			due = r.out.Frames > 0 && len(r.recorded) == 0
+			if wait := r.wait(); wait > 0 && r.out.Frames > 0 {
+				timer.Reset(wait) // more tenants came to the range
+			} else {
+				due = r.out.Frames > 0 && len(r.recorded) == 0
+			}
 		case framesEnded:
 			return r.drain(ctx)
 		case stopped:

@@ -4,13 +4,46 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/millwright-io/millwright/proto/subject"
 )
+
+// A checkpoint is sent in messages of checkpointChunk bytes, one every checkpointPause (16 MB/s) when there are several: the log syncs
+// each of them, and acknowledgements of events wait for the same disk.
+const (
+	checkpointChunk = 128 << 10
+	checkpointPause = 8 * time.Millisecond
+)
+
+// paced reads data chunk by chunk, with a pause before each but the first.
+type paced struct {
+	ctx   context.Context
+	data  []byte
+	begun bool
+}
+
+func (p *paced) Read(into []byte) (int, error) {
+	if len(p.data) == 0 {
+		return 0, io.EOF
+	}
+	if p.begun {
+		select {
+		case <-time.After(checkpointPause):
+		case <-p.ctx.Done():
+			return 0, p.ctx.Err()
+		}
+	}
+	p.begun = true
+	n := copy(into, p.data)
+	p.data = p.data[n:]
+	return n, nil
+}
 
 // Objects is the cell's object store: checkpoints of the partitions, and what had to be put aside.
 type Objects struct{ store jetstream.ObjectStore }
@@ -42,7 +75,8 @@ func (o *Objects) LoadCheckpoint(ctx context.Context, partition int, position ui
 
 // SaveCheckpoint stores a partition's checkpoint of a position beside the others.
 func (o *Objects) SaveCheckpoint(ctx context.Context, partition int, position uint64, data []byte) error {
-	if _, err := o.store.PutBytes(ctx, checkpointName(partition, position), data); err != nil {
+	meta := jetstream.ObjectMeta{Name: checkpointName(partition, position), Opts: &jetstream.ObjectMetaOptions{ChunkSize: checkpointChunk}}
+	if _, err := o.store.Put(ctx, meta, &paced{ctx: ctx, data: data}); err != nil {
 		return fmt.Errorf("save checkpoint of partition %d: %w", partition, err)
 	}
 	return nil

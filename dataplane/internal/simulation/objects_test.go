@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"io"
 	"slices"
 	"strings"
 
@@ -52,6 +53,14 @@ func (o objectStore) PutBytes(ctx context.Context, name string, data []byte) (*j
 		o.c.objects[name] = data
 		return nil
 	})
+}
+
+func (o objectStore) Put(ctx context.Context, meta jetstream.ObjectMeta, r io.Reader) (*jetstream.ObjectInfo, error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	return o.PutBytes(ctx, meta.Name, data)
 }
 
 func (o objectStore) Delete(ctx context.Context, name string) error {

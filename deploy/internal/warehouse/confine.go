@@ -134,7 +134,8 @@ func (s *Server) tenantSettings(asked []setting, priority int) ([]setting, error
 		}
 	}
 	return append(out, setting{"max_execution_time", strconv.Itoa(seconds)}, resultLimit(bytes),
-		setting{"max_threads", strconv.Itoa(threads)}, setting{"priority", strconv.Itoa(priority)}), nil
+		setting{"max_threads", strconv.Itoa(threads)}, setting{"priority", strconv.Itoa(priority)},
+		setting{niceSetting, strconv.Itoa(behind(priority))}), nil
 }
 
 // inspect refuses text unless the engine's parser finds exactly one statement, of an allowed kind, made of allowed parts.

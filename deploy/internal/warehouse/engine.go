@@ -139,12 +139,16 @@ func (e *engine) connect(role string) (*conn, error) {
 }
 
 // baselineNames are the settings of baseline.
-var baselineNames = []string{"log_comment", "implicit_select", "allow_introspection_functions", "max_memory_usage", "max_threads"}
+var baselineNames = []string{"log_comment", "implicit_select", "allow_introspection_functions", "max_memory_usage", niceSetting, "max_threads"}
+
+// niceSetting is the engine's name for the nice value of a statement's threads.
+const niceSetting = "os_threads_nice_value_query"
 
 // baseline is what every statement starts from.
 func (e *engine) baseline(name string) string {
 	s := "log_comment = " + quoteText(name) + ", implicit_select = 0, allow_introspection_functions = 0" +
-		", max_memory_usage = " + strconv.FormatInt(e.cfg.QueryMemoryLimit, 10)
+		", max_memory_usage = " + strconv.FormatInt(e.cfg.QueryMemoryLimit, 10) +
+		", " + niceSetting + " = " + strconv.Itoa(behind(1))
 	if e.cfg.MaxThreads > 0 {
 		s += ", max_threads = " + strconv.Itoa(e.cfg.MaxThreads)
 	}

@@ -14,10 +14,12 @@ const (
 	// modest is the share of one statement at a time up to which a user stands before all others; each doubling of it is a
 	// step behind, of lowest steps at most.
 	modest, lowest = 1.0 / 8, 7
-	// heavy is the priority from which on a user rests after a statement as long as it took, at most longestRest, while others
-	// have statements within the second: what one takes all the time leaves the machine no room for their inserts and devices.
-	heavy       = 4
-	longestRest = 2 * time.Second
+	// heavy is the priority from which on a user rests after a statement, resting times as long as it took and longestRest at
+	// most, while others have statements within the second: what one takes all the time leaves the machine no room for their
+	// inserts and devices.
+	heavy       = 3
+	resting     = 3
+	longestRest = 5 * time.Second
 	lately      = time.Second
 )
 
@@ -129,7 +131,7 @@ func (t *turns) ended(u *usage, begun time.Time) {
 	u.took += now.Sub(begun)
 	u.ran = now
 	if u.priority(now) >= heavy {
-		rest := min(now.Sub(begun), longestRest)
+		rest := min(resting*now.Sub(begun), longestRest)
 		u.rest = now.Add(rest)
 		time.AfterFunc(rest, t.look)
 	}
