@@ -130,13 +130,13 @@ func (t *turns) ended(u *usage, begun time.Time) {
 	u.fade(now)
 	u.took += now.Sub(begun)
 	u.ran = now
+	at := slices.IndexFunc(u.begun, begun.Equal)
+	u.begun = slices.Delete(u.begun, at, at+1)
 	if u.priority(now) >= heavy {
 		rest := min(resting*now.Sub(begun), longestRest)
 		u.rest = now.Add(rest)
 		time.AfterFunc(rest, t.look)
 	}
-	at := slices.IndexFunc(u.begun, begun.Equal)
-	u.begun = slices.Delete(u.begun, at, at+1)
 	t.running--
 	t.next()
 }
