@@ -95,7 +95,7 @@ func TestSettingsAreOfOneVersion(t *testing.T) {
 	ada := s.tenants(key)
 	good := func() *tenantv1.Settings {
 		return &tenantv1.Settings{
-			Name: "Ada & Co", TimeZone: "Europe/Berlin", Units: tenantv1.Units_UNITS_IMPERIAL, RetentionDays: 90,
+			Name: "Ada & Co", TimeZone: "Europe/Berlin", Units: tenantv1.Units_UNITS_IMPERIAL, RetentionDays: 90, MinuteRetentionDays: 200,
 			AlertRecipients: []string{"Shift@example.com"}, AlertSeverity: tenantv1.AlertSeverity_ALERT_SEVERITY_CRITICAL,
 		}
 	}
@@ -108,6 +108,10 @@ func TestSettingsAreOfOneVersion(t *testing.T) {
 		"no such zone":   {connect.CodeInvalidArgument, `time_zone "Mars/Olympus": want a name of the IANA database`, func(s *tenantv1.Settings) { s.TimeZone = "Mars/Olympus" }},
 		"a path":         {connect.CodeInvalidArgument, "time_zone", func(s *tenantv1.Settings) { s.TimeZone = "../../etc/passwd" }},
 		"over the plan":  {connect.CodeResourceExhausted, "limit retention_days of plan team: 401 of 400", func(s *tenantv1.Settings) { s.RetentionDays = 401 }},
+		"minutes over":   {connect.CodeResourceExhausted, "limit minute_retention_days of plan team: 401 of 400", func(s *tenantv1.Settings) { s.MinuteRetentionDays = 401 }},
+		"hours over":     {connect.CodeResourceExhausted, "limit hour_retention_days of plan team: 1101 of 1100", func(s *tenantv1.Settings) { s.HourRetentionDays = 1101 }},
+		"minutes first":  {connect.CodeInvalidArgument, "minute_retention_days 89: events are kept for 90 days", func(s *tenantv1.Settings) { s.MinuteRetentionDays = 89 }},
+		"hours first":    {connect.CodeInvalidArgument, "hour_retention_days 199: minutes are kept for 200 days", func(s *tenantv1.Settings) { s.HourRetentionDays = 199 }},
 		"no address":     {connect.CodeInvalidArgument, "alert_recipients", func(s *tenantv1.Settings) { s.AlertRecipients = []string{"shift"} }},
 		"a name of 1 MB": {connect.CodeInvalidArgument, "name", func(s *tenantv1.Settings) { s.Name = strings.Repeat("x", 1<<20) }},
 	} {
@@ -122,7 +126,10 @@ func TestSettingsAreOfOneVersion(t *testing.T) {
 	if err != nil || res.GetSettings().GetVersion() != 2 || res.GetSettings().GetAlertRecipients()[0] != "shift@example.com" {
 		t.Fatalf("%v, %v", res, err)
 	}
-	eventually(t, "the cell knows how long to keep", func() bool { return s.catalogTenant(t, id).GetRetentionDays() == 90 })
+	eventually(t, "the cell knows how long to keep", func() bool {
+		is := s.catalogTenant(t, id)
+		return is.GetRetentionDays() == 90 && is.GetMinuteRetentionDays() == 200 && is.GetHourRetentionDays() == 1100
+	})
 
 	late := good()
 	late.Name = "Somebody else's"
@@ -161,7 +168,7 @@ func TestFoundingChoosesRegionAndPlan(t *testing.T) {
 		t.Errorf("steps %v", steps)
 	}
 	plans, err := ada.ListPlans(t.Context(), &tenantv1.ListPlansRequest{})
-	if err != nil || len(plans.GetPlans()) != 4 || plans.GetPlans()[0].GetRetentionDays() != 30 {
+	if err != nil || len(plans.GetPlans()) != 4 || plans.GetPlans()[0].GetRetentionDays() != 30 || plans.GetPlans()[0].GetHourRetentionDays() != 400 {
 		t.Errorf("plans %v, %v", plans, err)
 	}
 }

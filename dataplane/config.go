@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/millwright-io/millwright/dataplane/internal/clickhouse"
 )
 
 // Config is everything a cell is told. Secrets are named by file.
@@ -53,6 +55,12 @@ type Config struct {
 	// StoreSecretFile holds the secret that tenants' ClickHouse passwords are derived from, 32 bytes or more. Changing it
 	// changes every tenant's password at the next start.
 	StoreSecretFile string
+
+	// StoragePolicy is a policy of the store whose volume ColdVolume takes rows that came more than ColdAfterDays days ago, until they are
+	// deleted. Empty: rows stay where they are.
+	StoragePolicy string
+	ColdVolume    string
+	ColdAfterDays int
 
 	// GatewayOnly: this process takes events in, answers queries and serves live sessions; other processes of the cell work on
 	// the log and keep the tenants' storage.
@@ -121,6 +129,13 @@ func DefaultConfig() Config {
 	}
 }
 
+var volumeName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// tier is where old rows move.
+func (c Config) tier() clickhouse.Tier {
+	return clickhouse.Tier{Policy: c.StoragePolicy, Volume: c.ColdVolume, AfterDays: c.ColdAfterDays}
+}
+
 var cellName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
 
 // Validate returns everything that is wrong, joined, each as one sentence.
@@ -147,6 +162,10 @@ func (c Config) Validate() error {
 	check(httpURL(c.ClickHouseURL), "clickhouse url %q: want e.g. http://127.0.0.1:8123", c.ClickHouseURL)
 	check(c.ClickHousePublicURL == "" || httpURL(c.ClickHousePublicURL), "public clickhouse url %q: want e.g. https://store.example.com", c.ClickHousePublicURL)
 	check(c.ClickHouseUser != "", "clickhouse user is empty: name one that may create databases and users")
+	tiered := c.StoragePolicy != "" || c.ColdVolume != "" || c.ColdAfterDays != 0
+	check(!tiered || volumeName.MatchString(c.StoragePolicy) && volumeName.MatchString(c.ColdVolume) && c.ColdAfterDays >= 1 && c.ColdAfterDays <= 36500,
+		"storage policy %q, cold volume %q, cold after %d days: want all three or none, names of letters, digits, _ and -, and 1 to 36500 days",
+		c.StoragePolicy, c.ColdVolume, c.ColdAfterDays)
 	check(c.StoreSecretFile != "", "store secret file is empty: name a file with 32 bytes or more")
 	check(c.GatewayCertificateDir != "", "gateway certificate directory is empty: name the one the control plane writes")
 	check(c.Partitions >= 1 && c.Partitions <= 64, "partitions %d: want 1 to 64", c.Partitions)

@@ -102,7 +102,7 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.openNATS(); err != nil {
 		return err
 	}
-	if err := a.openStore(); err != nil {
+	if err := a.openStore(ctx); err != nil {
 		return err
 	}
 	options := migrations.JetStreamOptions{LogMaxBytes: a.cfg.LogMaxBytes, DeadLetterMaxBytes: a.cfg.DeadLetterMaxBytes, Replicas: a.cfg.Replicas}
@@ -175,7 +175,7 @@ func (a *App) openFeed() error {
 	return nil
 }
 
-func (a *App) openStore() error {
+func (a *App) openStore(ctx context.Context) error {
 	password, err := readSecret(a.cfg.ClickHousePasswordFile)
 	if err != nil {
 		return err
@@ -185,12 +185,17 @@ func (a *App) openStore() error {
 		return err
 	}
 	a.store, err = clickhouse.New(clickhouse.Config{
-		URL: a.cfg.ClickHouseURL, User: a.cfg.ClickHouseUser, Password: password, Secret: []byte(secret),
+		URL: a.cfg.ClickHouseURL, User: a.cfg.ClickHouseUser, Password: password, Secret: []byte(secret), Tier: a.cfg.tier(),
 	})
 	if err != nil {
 		return err
 	}
 	a.closers = append(a.closers, a.store.Close)
+	if err := a.store.CheckTier(ctx); errors.Is(err, clickhouse.ErrNoTier) {
+		return err
+	} else if err != nil { // it may be away: then each tenant's tables are tried until they are as they should be
+		a.log.WarnContext(ctx, "storage policy not looked for", slog.Any("error", err))
+	}
 	return nil
 }
 

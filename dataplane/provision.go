@@ -21,7 +21,7 @@ const provisionRetry = 2 * time.Second
 // storage is what the catalog wants of a tenant's storage.
 type storage struct {
 	removed, barred bool
-	days            int
+	kept            tenancy.Kept
 }
 
 // provisioner brings the storage of tenants to what the catalog says, and tells the control plane. It also ends the live
@@ -50,7 +50,7 @@ func newProvisioner(store *clickhouse.Store, reports *jetstream.Reports, c *cata
 
 func (p *provisioner) wants(id tenancy.ID) (storage, bool) {
 	t, ok := p.catalog.Tenant(id)
-	return storage{removed: t.Removed, barred: t.Refusal() != "", days: t.RetentionDays}, ok
+	return storage{removed: t.Removed, barred: t.Refusal() != "", kept: t.Kept}, ok
 }
 
 // changed queues a tenant whose storage is not what the catalog wants.
@@ -180,7 +180,7 @@ func (p *provisioner) prepare(ctx context.Context, id tenancy.ID, want storage, 
 	if err := p.store.Provision(ctx, id); err != nil {
 		return err
 	}
-	if err := p.store.Retain(ctx, id, want.days); err != nil {
+	if err := p.store.Retain(ctx, id, want.kept); err != nil {
 		return err
 	}
 	if want.barred {

@@ -40,6 +40,8 @@ const (
 	LimitImportRows            = "import_rows"
 	LimitAlertRecipients       = "alert_recipients"
 	LimitRetentionDays         = "retention_days"
+	LimitMinuteRetentionDays   = "minute_retention_days"
+	LimitHourRetentionDays     = "hour_retention_days"
 	LimitLateEventsPerSecond   = "late_events_per_second"
 	LimitDatabases             = "databases"
 	LimitFlags                 = "flags"
@@ -147,7 +149,9 @@ var bounds = []Limit{
 	bound(LimitJobItems, "Items of a job", "items", "job", MaxJobItems, "the job is refused"),
 	bound(LimitImportRows, "Rows of an import", "rows", "file", MaxImportRows, "the file is refused"),
 	bound(LimitAlertRecipients, "Recipients of alerts", "addresses", ScopeTenant, MaxAlertRecipients, "the settings are refused"),
-	{LimitRetentionDays, "Days that telemetry is kept", "days", ScopeTenant, KindSize, "the settings are refused", controlPlane, false, false, 0, "the plan"},
+	{LimitRetentionDays, "Days that events are kept", "days", ScopeTenant, KindSize, "the settings are refused", controlPlane, false, false, 0, "the plan"},
+	{LimitMinuteRetentionDays, "Days that minutes are kept", "days", ScopeTenant, KindSize, "the settings are refused", controlPlane, false, false, 0, "the plan"},
+	{LimitHourRetentionDays, "Days that hours are kept", "days", ScopeTenant, KindSize, "the settings are refused", controlPlane, false, false, 0, "the plan"},
 	{LimitLateEventsPerSecond, "Late events per second", "events/s", ScopeTenant, KindRate, "held back for up to a second, then refused", gateway, false, false, 0, "half of events_per_second"},
 	{LimitDatabases, "Databases of a cell", "databases", "cell", KindCount, "another organisation is not placed there", controlPlane, false, false, 0, "the configuration"},
 	bound(LimitFlags, "Feature flags", "flags", ScopeInstallation, MaxFlags, "another flag is refused"),

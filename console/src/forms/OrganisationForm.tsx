@@ -57,7 +57,7 @@ export function OrganisationForm({ onDone }: { onDone: (tenant: Tenant) => void 
         )}
         <SelectField
           label="Plan"
-          hint={chosen && `${chosen.title} ${formatCount(chosen.limits?.devices ?? 0)} devices, ${formatCount(chosen.limits?.eventsPerDay ?? 0n)} events a day, kept for up to ${chosen.retentionDays} days.`}
+          hint={chosen && `${chosen.title} ${formatCount(chosen.limits?.devices ?? 0)} devices, ${formatCount(chosen.limits?.eventsPerDay ?? 0n)} events a day, kept for up to ${chosen.retentionDays} days, hours made of them for ${chosen.hourRetentionDays}.`}
           value={plan}
           onChange={(e) => setPlan(e.target.value)}
         >

@@ -14,15 +14,23 @@ interface Values {
   timeZone: string;
   units: Units;
   days: string;
+  minutes: string;
+  hours: string;
   recipients: string;
   severity: AlertSeverity;
 }
+
+const written = (days: number | undefined) => (days ? String(days) : "");
+
+const number = (days: string) => (days.trim() === "" ? 0 : Number(days));
 
 const read = (s: Settings | undefined): Values => ({
   name: s?.name ?? "",
   timeZone: s?.timeZone ?? "UTC",
   units: s?.units ?? Units.METRIC,
-  days: s?.retentionDays ? String(s.retentionDays) : "",
+  days: written(s?.retentionDays),
+  minutes: written(s?.minuteRetentionDays),
+  hours: written(s?.hourRetentionDays),
   recipients: s?.alertRecipients.join(", ") ?? "",
   severity: s?.alertSeverity ?? AlertSeverity.WARNING,
 });
@@ -38,7 +46,7 @@ export function SettingsForm({ tenant, refusal }: { tenant: Tenant; refusal: str
   const update = useUpdateSettings();
   const plans = usePlans();
   const toasts = useToasts();
-  const most = plans.data?.plans.find((p) => p.plan === tenant.plan)?.retentionDays;
+  const most = plans.data?.plans.find((p) => p.plan === tenant.plan);
   const conflict = update.isError ? settingsConflict(update.error) : undefined;
   const set = <K extends keyof Values>(name: K, value: Values[K]) => setValues({ ...values, [name]: value });
 
@@ -51,7 +59,9 @@ export function SettingsForm({ tenant, refusal }: { tenant: Tenant; refusal: str
           name: values.name.trim(),
           timeZone: values.timeZone,
           units: values.units,
-          retentionDays: values.days.trim() === "" ? 0 : Number(values.days),
+          retentionDays: number(values.days),
+          minuteRetentionDays: number(values.minutes),
+          hourRetentionDays: number(values.hours),
           alertRecipients: values.recipients.split(",").map((r) => r.trim()).filter((r) => r !== ""),
           alertSeverity: values.severity,
         },
@@ -90,15 +100,11 @@ export function SettingsForm({ tenant, refusal }: { tenant: Tenant; refusal: str
           <option value={Units.IMPERIAL}>imperial (°F, psi, in)</option>
         </SelectField>
       </div>
-      <TextField
-        label="Keep telemetry for (days)"
-        inputMode="numeric"
-        optional
-        hint={most === undefined ? "Empty: as long as the plan allows." : `Empty: as long as the plan allows, ${most} days. What is older is deleted for good.`}
-        value={values.days}
-        error={/^\s*\d*\s*$/.test(values.days) ? undefined : "Enter a number of days."}
-        onChange={(e) => set("days", e.target.value)}
-      />
+      <div className={styles.row}>
+        <DaysField label="Keep events for (days)" most={most?.retentionDays} value={values.days} onChange={(days) => set("days", days)} />
+        <DaysField label="Minutes for (days)" most={most?.minuteRetentionDays} value={values.minutes} onChange={(days) => set("minutes", days)} />
+        <DaysField label="Hours for (days)" most={most?.hourRetentionDays} value={values.hours} onChange={(days) => set("hours", days)} />
+      </div>
       <div className={styles.row}>
         <TextField label="Alerts go to" optional hint="Kept for later: no alerts are sent yet. E-mail addresses, with commas between." value={values.recipients} onChange={(e) => set("recipients", e.target.value)} />
         <SelectField label="By e-mail from" hint="Kept for later, too." value={values.severity} onChange={(e) => set("severity", Number(e.target.value))}>
@@ -116,8 +122,31 @@ export function SettingsForm({ tenant, refusal }: { tenant: Tenant; refusal: str
   );
 }
 
+interface DaysProps {
+  label: string;
+  /** What the plan allows. */
+  most: number | undefined;
+  value: string;
+  onChange: (days: string) => void;
+}
+
+function DaysField({ label, most, value, onChange }: DaysProps) {
+  return (
+    <TextField
+      label={label}
+      inputMode="numeric"
+      optional
+      hint={most === undefined ? "Empty: as long as the plan allows." : `Empty: as long as the plan allows, ${most} days. What is older is deleted for good.`}
+      value={value}
+      error={/^\s*\d*\s*$/.test(value) ? undefined : "Enter a number of days."}
+      onChange={(e) => onChange(e.target.value)}
+    />
+  );
+}
+
 const labels: Record<keyof Values, string> = {
-  name: "Name", timeZone: "Time zone", units: "Units", days: "Days kept", recipients: "Alerts go to", severity: "By e-mail from",
+  name: "Name", timeZone: "Time zone", units: "Units", days: "Events kept (days)", minutes: "Minutes kept (days)", hours: "Hours kept (days)",
+  recipients: "Alerts go to", severity: "By e-mail from",
 };
 
 const shown = (name: keyof Values, values: Values) => {

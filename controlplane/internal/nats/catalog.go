@@ -204,9 +204,11 @@ func verifierToProto(id string, v distribute.Verifier) *catalogv1.Verifier {
 }
 
 func tenantToProto(t tenant.Tenant) *catalogv1.Tenant {
+	kept := t.Kept()
 	m := &catalogv1.Tenant{
 		TenantId: string(t.ID), Name: t.Name, Suspended: t.Refusal() != "", Suspension: t.Refusal(), Removed: t.Removing,
-		IntermediateCa: t.Intermediate, Revision: uint64(t.Revision), RetentionDays: int32(t.Kept()), SecondFactorRequired: t.SecondFactorRequired,
+		IntermediateCa: t.Intermediate, Revision: uint64(t.Revision), SecondFactorRequired: t.SecondFactorRequired,
+		RetentionDays: int32(kept.Events), MinuteRetentionDays: int32(kept.Minutes), HourRetentionDays: int32(kept.Hours),
 		Limits: &catalogv1.Limits{
 			EventsPerSecond: int32(t.Limits.EventsPerSecond), EventsBurst: int32(t.Limits.EventsBurst),
 			PayloadBytes: int32(t.Limits.PayloadBytes), MeasurementsPerDevice: int32(t.Limits.MeasurementsPerDevice),

@@ -14,6 +14,7 @@ import (
 
 const updateSettings = `
 update tenants set name = @name, time_zone = @time_zone, units = @units, retention_days = @retention_days,
+  minute_retention_days = @minute_retention_days, hour_retention_days = @hour_retention_days,
   alert_recipients = @alert_recipients, alert_severity = @alert_severity, settings_version = settings_version + 1, revision = revision + 1
 where id = @id and settings_version = @version`
 
@@ -22,7 +23,8 @@ func (s *Store) UpdateSettings(ctx context.Context, id tenancy.ID, to tenant.Set
 	err := s.inTenant(ctx, id, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, updateSettings, pgx.NamedArgs{
 			"id": id, "version": to.Version, "name": to.Name, "time_zone": to.TimeZone, "units": to.Units,
-			"retention_days": to.RetentionDays, "alert_recipients": texts(to.AlertRecipients), "alert_severity": to.AlertSeverity,
+			"retention_days": to.RetentionDays, "minute_retention_days": to.MinuteRetentionDays, "hour_retention_days": to.HourRetentionDays,
+			"alert_recipients": texts(to.AlertRecipients), "alert_severity": to.AlertSeverity,
 		})
 		if err != nil {
 			return fmt.Errorf("update settings: %w", err)

@@ -66,7 +66,7 @@ const tenantColumns = `
 select t.id, t.name, t.slug, t.status, t.plan, t.cell, t.revision, t.created_at, t.second_factor_required,
   coalesce((select jsonb_object_agg(o.name, o.value) from limit_overrides o
     where o.tenant_id = t.id and (o.expires_at is null or o.expires_at > now())), '{}'),
-  t.time_zone, t.units, t.retention_days, t.alert_recipients, t.alert_severity, t.settings_version,
+  t.time_zone, t.units, t.retention_days, t.minute_retention_days, t.hour_retention_days, t.alert_recipients, t.alert_severity, t.settings_version,
   t.suspended_at, t.suspension, t.delete_requested_at, t.delete_requested_by, t.delete_person, t.delete_due_at, t.removing,
   coalesce((select jsonb_agg(jsonb_build_object('Task', p.task, 'Name', p.name, 'State', p.state, 'Attempts', p.attempts,
     'Detail', p.detail, 'FinishedAt', coalesce(p.finished_at, '0001-01-01 00:00:00+00'::timestamptz)) order by p.task, p.position)
@@ -79,7 +79,8 @@ func (s *Store) scanTenant(row pgx.Row, more ...any) (t tenant.Tenant, err error
 	var suspended, requested, due *time.Time
 	dest := []any{
 		&t.ID, &t.Name, &t.Slug, &t.Status, &t.Plan, &t.Cell, &t.Revision, &t.CreatedAt, &t.SecondFactorRequired, &overrides,
-		&t.Settings.TimeZone, &t.Settings.Units, &t.Settings.RetentionDays, &t.Settings.AlertRecipients, &t.Settings.AlertSeverity, &t.Settings.Version,
+		&t.Settings.TimeZone, &t.Settings.Units, &t.Settings.RetentionDays, &t.Settings.MinuteRetentionDays, &t.Settings.HourRetentionDays,
+		&t.Settings.AlertRecipients, &t.Settings.AlertSeverity, &t.Settings.Version,
 		&suspended, &t.Suspension.Reason, &requested, &t.Deletion.By, &t.Deletion.Person, &due, &t.Removing, &t.Steps,
 	}
 	if err := row.Scan(append(dest, more...)...); err != nil {

@@ -24,7 +24,10 @@ func owner(ctx context.Context) (tenancy.Principal, error) {
 func (s *Tenants) ListPlans(context.Context, *tenantv1.ListPlansRequest) (*tenantv1.ListPlansResponse, error) {
 	res := &tenantv1.ListPlansResponse{}
 	for _, p := range s.Tenants.Plans() {
-		res.Plans = append(res.Plans, &tenantv1.Plan{Plan: p.Name, Title: p.Title, Limits: limitsToProto(p.Limits), RetentionDays: int32(p.RetentionDays)})
+		res.Plans = append(res.Plans, &tenantv1.Plan{
+			Plan: p.Name, Title: p.Title, Limits: limitsToProto(p.Limits),
+			RetentionDays: int32(p.Kept.Events), MinuteRetentionDays: int32(p.Kept.Minutes), HourRetentionDays: int32(p.Kept.Hours),
+		})
 	}
 	return res, nil
 }
@@ -176,14 +179,16 @@ var severities = map[tenant.Severity]tenantv1.AlertSeverity{
 
 func settingsToProto(s tenant.Settings) *tenantv1.Settings {
 	return &tenantv1.Settings{
-		Name: s.Name, TimeZone: s.TimeZone, Units: units[s.Units], RetentionDays: int32(s.RetentionDays),
+		Name: s.Name, TimeZone: s.TimeZone, Units: units[s.Units],
+		RetentionDays: int32(s.RetentionDays), MinuteRetentionDays: int32(s.MinuteRetentionDays), HourRetentionDays: int32(s.HourRetentionDays),
 		AlertRecipients: s.AlertRecipients, AlertSeverity: severities[s.AlertSeverity], Version: s.Version,
 	}
 }
 
 func settingsFromProto(s *tenantv1.Settings) tenant.Settings {
 	out := tenant.Settings{
-		Name: s.GetName(), TimeZone: s.GetTimeZone(), RetentionDays: int(s.GetRetentionDays()), AlertRecipients: s.GetAlertRecipients(),
+		Name: s.GetName(), TimeZone: s.GetTimeZone(), AlertRecipients: s.GetAlertRecipients(), RetentionDays: int(s.GetRetentionDays()),
+		MinuteRetentionDays: int(s.GetMinuteRetentionDays()), HourRetentionDays: int(s.GetHourRetentionDays()),
 	}
 	for k, v := range units {
 		if v == s.GetUnits() {

@@ -35,10 +35,12 @@ type Settings struct {
 	Name     string `json:"name"`
 	TimeZone string `json:"time_zone"`
 	Units    Units  `json:"units"`
-	// RetentionDays is 0 for as long as the plan allows.
-	RetentionDays   int      `json:"retention_days"`
-	AlertRecipients []string `json:"alert_recipients"`
-	AlertSeverity   Severity `json:"alert_severity"`
+	// RetentionDays is how long events are kept, the others how long the minutes and hours made of them are; 0 for as long as the plan allows.
+	RetentionDays       int      `json:"retention_days"`
+	MinuteRetentionDays int      `json:"minute_retention_days"`
+	HourRetentionDays   int      `json:"hour_retention_days"`
+	AlertRecipients     []string `json:"alert_recipients"`
+	AlertSeverity       Severity `json:"alert_severity"`
 	// Version rises with every change.
 	Version int64 `json:"version"`
 }
@@ -69,8 +71,8 @@ func (s Settings) check(plan Plan) (Settings, error) {
 	if _, err := time.LoadLocation(s.TimeZone); err != nil || s.TimeZone == "" || s.TimeZone == "Local" {
 		return s, fmt.Errorf("time_zone %q: want a name of the IANA database, e.g. Europe/Berlin: %w", s.TimeZone, tenancy.ErrInvalid)
 	}
-	if s.RetentionDays < 0 || s.RetentionDays > plan.RetentionDays {
-		return s, &tenancy.LimitError{Limit: tenancy.LimitRetentionDays, Scope: "plan " + plan.Name, Current: int64(s.RetentionDays), Maximum: int64(plan.RetentionDays)}
+	if err := s.checkRetention(plan); err != nil {
+		return s, err
 	}
 	recipients := make([]string, 0, len(s.AlertRecipients))
 	for _, r := range s.AlertRecipients {
@@ -83,6 +85,43 @@ func (s Settings) check(plan Plan) (Settings, error) {
 	}
 	s.AlertRecipients = recipients
 	return s, nil
+}
+
+// checkRetention refuses what the plan does not allow, and windows that would go before what they are made of.
+func (s Settings) checkRetention(plan Plan) error {
+	for _, of := range []struct {
+		limit      string
+		days, most int
+	}{
+		{tenancy.LimitRetentionDays, s.RetentionDays, plan.Kept.Events},
+		{tenancy.LimitMinuteRetentionDays, s.MinuteRetentionDays, plan.Kept.Minutes},
+		{tenancy.LimitHourRetentionDays, s.HourRetentionDays, plan.Kept.Hours},
+	} {
+		if of.days < 0 || of.days > of.most {
+			return &tenancy.LimitError{Limit: of.limit, Scope: "plan " + plan.Name, Current: int64(of.days), Maximum: int64(of.most)}
+		}
+	}
+	kept := s.kept(plan.Kept)
+	if kept.Minutes < kept.Events {
+		return fmt.Errorf("minute_retention_days %d: events are kept for %d days: want as many or more, or keep events for less: %w", kept.Minutes, kept.Events, tenancy.ErrInvalid)
+	}
+	if kept.Hours < kept.Minutes {
+		return fmt.Errorf("hour_retention_days %d: minutes are kept for %d days: want as many or more, or keep minutes for less: %w", kept.Hours, kept.Minutes, tenancy.ErrInvalid)
+	}
+	return nil
+}
+
+// kept is how long telemetry is kept in a plan that allows so much.
+func (s Settings) kept(most tenancy.Kept) tenancy.Kept {
+	of := func(days, most int) int {
+		if days > 0 && days < most {
+			return days
+		}
+		return most
+	}
+	return tenancy.Kept{
+		Events: of(s.RetentionDays, most.Events), Minutes: of(s.MinuteRetentionDays, most.Minutes), Hours: of(s.HourRetentionDays, most.Hours),
+	}
 }
 
 // UpdateSettings replaces the settings that were read as s.Version; a *SettingsConflict when they are no longer those.

@@ -56,12 +56,9 @@ type Tenant struct {
 }
 
 // Kept is how many days the tenant's telemetry is kept.
-func (t Tenant) Kept() int {
+func (t Tenant) Kept() tenancy.Kept {
 	plan, _ := tenancy.PlanNamed(t.Plan)
-	if t.Settings.RetentionDays > 0 && t.Settings.RetentionDays < plan.RetentionDays {
-		return t.Settings.RetentionDays
-	}
-	return plan.RetentionDays
+	return t.Settings.kept(plan.Kept)
 }
 
 // Forgotten: its cell was told to forget it.

@@ -21,8 +21,8 @@ type Tenant struct {
 	SecondFactorRequired bool
 	// Suspension says why.
 	Suspension string
-	// RetentionDays is how long telemetry is kept after it was received; 0: for ever.
-	RetentionDays int
+	// Kept is how long telemetry is kept; 0 days: for ever.
+	Kept tenancy.Kept
 	// Removed: the tenant was deleted, and nothing of it may be stored again.
 	Removed bool
 	Limits  Limits

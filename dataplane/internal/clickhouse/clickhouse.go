@@ -34,6 +34,8 @@ type Config struct {
 	Secret []byte
 	// QueriesPerTenant is how many of a tenant's queries run at once; more of them wait. 0 means 4.
 	QueriesPerTenant int
+	// Tier is where old rows move.
+	Tier Tier
 }
 
 const (

@@ -4,36 +4,105 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/millwright-io/millwright/tenancy"
 )
 
-// received says when the rows of each table came.
-var received = map[string]string{
-	tableEvents: "toDateTime(received)", tableMinutes: "stored", tableDeadLetters: "toDateTime(received)",
+// Tier says when rows move to another volume of the store; the zero value: never.
+type Tier struct {
+	// Policy is a storage policy of the store, which must have all disks that the tables are on now; Volume is one of its volumes.
+	Policy, Volume string
+	AfterDays      int
 }
 
-// Retain has the store remove what was received more than so many days ago; 0 keeps everything. It is idempotent.
-func (s *Store) Retain(ctx context.Context, tenant tenancy.ID, days int) error {
-	database := tenant.Database()
-	for _, table := range []string{tableEvents, tableMinutes, tableDeadLetters} {
-		var engine string
-		err := s.admin.QueryRow(ctx, "select engine_full from system.tables where database = ? and name = ?", database, table).Scan(&engine)
-		if err != nil {
-			return fmt.Errorf("read retention of %s.%s: %w", database, table, err)
+// ErrNoTier is wrapped by errors of a store that does not have what the tier names.
+var ErrNoTier = errors.New("the store does not have it")
+
+// CheckTier looks whether the store has the tier's policy and volume.
+func (s *Store) CheckTier(ctx context.Context) error {
+	t := s.cfg.Tier
+	if t == (Tier{}) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	var volumes []string
+	err := collect(ctx, s.admin, "select volume_name from system.storage_policies where policy_name = ?", []any{t.Policy}, func(rows Rows) error {
+		var volume string
+		err := rows.Scan(&volume)
+		volumes = append(volumes, volume)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case len(volumes) == 0:
+		return fmt.Errorf("storage policy %q: %w: configure it in ClickHouse (the embedded store has only \"default\"), or leave the cell's storage policy empty", t.Policy, ErrNoTier)
+	case !slices.Contains(volumes, t.Volume):
+		return fmt.Errorf("volume %q of storage policy %q: %w: it has %s", t.Volume, t.Policy, ErrNoTier, strings.Join(volumes, ", "))
+	}
+	return nil
+}
+
+// lasting are the tables whose rows go after some time, when their rows came, and whether they are many enough to move.
+var lasting = []struct {
+	table, came string
+	moves       bool
+	days        func(tenancy.Kept) int
+}{
+	{tableEvents, "toDateTime(received)", true, func(k tenancy.Kept) int { return k.Events }},
+	{tableMinutes, "stored", true, func(k tenancy.Kept) int { return k.Minutes }},
+	{tableHours, "stored", true, func(k tenancy.Kept) int { return k.Hours }},
+	{tableDeadLetters, "toDateTime(received)", false, func(k tenancy.Kept) int { return k.Events }},
+}
+
+// Retain has the store remove what came more than so many days ago, 0 keeps everything, and move what is older than the tier says. It
+// is idempotent.
+func (s *Store) Retain(ctx context.Context, tenant tenancy.ID, kept tenancy.Kept) error {
+	if err := s.CheckTier(ctx); err != nil {
+		return err
+	}
+	for _, l := range lasting {
+		if err := s.retain(ctx, tenant.Database()+"."+l.table, l.came, l.days(kept), l.moves); err != nil {
+			return err
 		}
-		has, wants := strings.Contains(engine, " TTL "), days > 0
-		if has == wants && (!wants || strings.Contains(engine, fmt.Sprintf("toIntervalDay(%d)", days))) {
-			continue
+	}
+	return nil
+}
+
+func (s *Store) retain(ctx context.Context, table, came string, days int, moves bool) error {
+	database, name, _ := strings.Cut(table, ".")
+	var engine string
+	err := s.admin.QueryRow(ctx, "select engine_full from system.tables where database = ? and name = ?", database, name).Scan(&engine)
+	if err != nil {
+		return fmt.Errorf("read retention of %s: %w", table, err)
+	}
+	tier := s.cfg.Tier
+	var rules []string
+	if moves && tier.AfterDays > 0 && (days == 0 || tier.AfterDays < days) {
+		if policy := "storage_policy = '" + tier.Policy + "'"; !strings.Contains(engine, policy) && tier.Policy != "default" {
+			if err := s.admin.Exec(ctx, "alter table "+table+" modify setting "+policy); err != nil {
+				return fmt.Errorf("put %s under storage policy %q: %w", table, tier.Policy, err)
+			}
 		}
-		statement := "alter table " + database + "." + table + " remove ttl"
-		if wants {
-			statement = fmt.Sprintf("alter table %s.%s modify ttl %s + toIntervalDay(%d)", database, table, received[table], days)
-		}
-		if err := s.admin.Exec(ctx, statement); err != nil {
-			return fmt.Errorf("set retention of %s.%s to %d days: %w", database, table, days, err)
-		}
+		rules = append(rules, fmt.Sprintf("%s + toIntervalDay(%d) TO VOLUME '%s'", came, tier.AfterDays, tier.Volume))
+	}
+	if days > 0 {
+		rules = append(rules, fmt.Sprintf("%s + toIntervalDay(%d)", came, days))
+	}
+	want := strings.Join(rules, ", ")
+	has := strings.Contains(engine, " TTL ")
+	if has == (want != "") && (!has || strings.Contains(engine, " TTL "+want+" SETTINGS")) {
+		return nil
+	}
+	statement := "alter table " + table + " remove ttl"
+	if want != "" {
+		statement = "alter table " + table + " modify ttl " + want
+	}
+	if err := s.admin.Exec(ctx, statement); err != nil {
+		return fmt.Errorf("set retention of %s to %d days: %w", table, days, err)
 	}
 	return nil
 }

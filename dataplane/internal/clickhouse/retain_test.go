@@ -1,6 +1,8 @@
 package clickhouse
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,7 +40,7 @@ func TestWhatIsOlderThanTheRetentionGoes(t *testing.T) {
 		days int
 		want uint64
 	}{{0, 3}, {400, 3}, {30, 2}, {30, 2}, {2, 1}, {0, 1}} {
-		if err := s.Retain(t.Context(), tenant, c.days); err != nil {
+		if err := s.Retain(t.Context(), tenant, tenancy.Kept{Events: c.days, Minutes: c.days, Hours: 2 * c.days}); err != nil {
 			t.Fatal(err)
 		}
 		for _, table := range []string{"events", "minutes"} {
@@ -51,6 +53,50 @@ func TestWhatIsOlderThanTheRetentionGoes(t *testing.T) {
 		}
 		if n := rowsOf(t, s, "minutes", tenant.Database()); n != 1 {
 			t.Errorf("kept for %d days: %d windows, want 1", c.days, n)
+		}
+	}
+}
+
+func TestEachResolutionIsKeptForItsOwnTime(t *testing.T) {
+	t.Parallel()
+	s, tenant := setup(t)
+	ttl := func(table string) string {
+		t.Helper()
+		var engine string
+		if err := s.admin.QueryRow(t.Context(), "select engine_full from system.tables where database = ? and name = ?", tenant.Database(), table).Scan(&engine); err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(engine, " TTL ")
+		rest, _, _ = strings.Cut(rest, " SETTINGS")
+		return rest
+	}
+	for _, c := range []struct {
+		tier Tier
+		want map[string]string
+	}{
+		{Tier{}, map[string]string{"events": "toDateTime(received) + toIntervalDay(30)", "minutes": "stored + toIntervalDay(90)", "hours": ""}},
+		{Tier{"default", "default", 40}, map[string]string{
+			"events": "toDateTime(received) + toIntervalDay(30)", "dead_letters": "toDateTime(received) + toIntervalDay(30)",
+			"minutes": "stored + toIntervalDay(40) TO VOLUME 'default', stored + toIntervalDay(90)", "hours": "stored + toIntervalDay(40) TO VOLUME 'default'",
+		}},
+		{Tier{}, map[string]string{"minutes": "stored + toIntervalDay(90)", "hours": ""}},
+	} {
+		s.cfg.Tier = c.tier
+		for range 2 {
+			if err := s.Retain(t.Context(), tenant, tenancy.Kept{Events: 30, Minutes: 90}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for table, want := range c.want {
+			if got := ttl(table); got != want {
+				t.Errorf("tier %+v, %s: %q, want %q", c.tier, table, got, want)
+			}
+		}
+	}
+	for words, tier := range map[string]Tier{`storage policy "frosty"`: {"frosty", "cold", 40}, `volume "cold" of storage policy "default"`: {"default", "cold", 40}} {
+		s.cfg.Tier = tier
+		if err := s.Retain(t.Context(), tenant, tenancy.Kept{Events: 30}); !errors.Is(err, ErrNoTier) || !strings.Contains(err.Error(), words) {
+			t.Errorf("%+v: %v", tier, err)
 		}
 	}
 }

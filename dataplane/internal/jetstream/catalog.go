@@ -299,6 +299,15 @@ func (f *Feed) prune(seen map[string]bool) {
 	})
 }
 
+// keptFromProto: a control plane that knows no resolutions kept all for the same time.
+func keptFromProto(t *catalogv1.Tenant) tenancy.Kept {
+	k := tenancy.Kept{Events: int(t.GetRetentionDays()), Minutes: int(t.GetMinuteRetentionDays()), Hours: int(t.GetHourRetentionDays())}
+	if k.Minutes == 0 && k.Hours == 0 {
+		k.Minutes, k.Hours = k.Events, k.Events
+	}
+	return k
+}
+
 func tenantFromProto(id string, t *catalogv1.Tenant) catalog.Tenant {
 	l := t.GetLimits()
 	positive := func(v, otherwise int) int {
@@ -309,8 +318,9 @@ func tenantFromProto(id string, t *catalogv1.Tenant) catalog.Tenant {
 	}
 	out := catalog.Tenant{
 		ID: tenancy.ID(id), Name: t.GetName(), Suspended: t.GetSuspended(), IntermediateCA: t.GetIntermediateCa(),
-		Suspension: t.GetSuspension(), RetentionDays: int(t.GetRetentionDays()), Removed: t.GetRemoved(),
+		Suspension: t.GetSuspension(), Removed: t.GetRemoved(),
 		SecondFactorRequired: t.GetSecondFactorRequired(),
+		Kept:                 keptFromProto(t),
 		Limits: catalog.Limits{
 			EventsPerSecond:       positive(int(l.GetEventsPerSecond()), 1000),
 			EventsBurst:           positive(int(l.GetEventsBurst()), positive(int(l.GetEventsPerSecond()), 1000)),

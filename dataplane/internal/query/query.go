@@ -58,6 +58,8 @@ type Request struct {
 	Limit int
 	// Quantiles that each window carries besides, from 0 to 1.
 	Quantiles []float64
+	// Kept is how long the tenant's telemetry is kept: where what the resolution is made from is gone, a coarser one answers.
+	Kept tenancy.Kept
 }
 
 // Point is one value.
@@ -97,18 +99,24 @@ func (s *Service) Series(ctx context.Context, tenant tenancy.ID, r Request) (Res
 	if r.Resolution == Raw && len(r.Quantiles) > 0 {
 		return Result{}, fmt.Errorf("quantiles: want windows, the resolution is raw: %w", tenancy.ErrInvalid)
 	}
-	if r.Resolution == Raw {
-		return s.raw(ctx, tenant, r)
-	}
 	if r.Resolution == Auto {
-		if len(r.Quantiles) == 0 {
-			if result, ok, err := s.rawIfItFits(ctx, tenant, r); ok || err != nil {
-				return result, err
-			}
+		if result, ok, err := s.rawIfItFits(ctx, tenant, r); ok || err != nil {
+			return result, err
 		}
 		r.Resolution = choose(r)
 	}
+	var err error
+	if r.Resolution, err = s.there(ctx, tenant, r.selection(), r.Resolution, choose(r), r.Kept); err != nil {
+		return Result{}, err
+	}
+	if r.Resolution == Raw {
+		return s.raw(ctx, tenant, r)
+	}
 	return s.windows(ctx, tenant, r)
+}
+
+func (r Request) selection() selection {
+	return selection{r.Start, r.End, []string{r.Device}, r.Measurements}
 }
 
 // choose returns the finest resolution whose windows all fit the limit, or the coarsest.
@@ -126,6 +134,12 @@ const shortRange = 10 * time.Minute
 
 // rawIfItFits asks the windows first how many points there are, so that a long range costs no reading of its events.
 func (s *Service) rawIfItFits(ctx context.Context, tenant tenancy.ID, r Request) (result Result, ok bool, err error) {
+	if len(r.Quantiles) > 0 {
+		return result, false, nil
+	}
+	if at, err := s.there(ctx, tenant, r.selection(), Raw, Minute, r.Kept); err != nil || at != Raw {
+		return result, false, err
+	}
 	if r.End.Sub(r.Start) <= shortRange {
 		result, err = s.raw(ctx, tenant, r)
 		return result, !result.Truncated, err

@@ -26,6 +26,8 @@ type RollupRequest struct {
 	// Resolution is a minute or more; Auto: the finest with at most Limit windows.
 	Resolution Resolution
 	Limit      int
+	// Kept is how long the tenant's telemetry is kept: where minutes are gone, hours answer.
+	Kept tenancy.Kept
 }
 
 // RollupWindow is one measurement's summary of all devices of a place over [Start, Start + the resolution).
@@ -71,8 +73,13 @@ type Rollup struct {
 
 // Rollup answers a request for places from the windows of their devices.
 func (s *Service) Rollup(ctx context.Context, tenant tenancy.ID, r RollupRequest) (Rollup, error) {
+	coarser := choose(Request{Start: r.Start, End: r.End, Limit: r.Limit})
 	if r.Resolution == Auto {
-		r.Resolution = choose(Request{Start: r.Start, End: r.End, Limit: r.Limit})
+		r.Resolution = coarser
+	}
+	var err error
+	if r.Resolution, err = s.there(ctx, tenant, selection{from: r.Start, to: r.End, measurements: r.Measurements}, r.Resolution, coarser, r.Kept); err != nil {
+		return Rollup{}, err
 	}
 	width := time.Duration(r.Resolution)
 	out := Rollup{Resolution: r.Resolution}

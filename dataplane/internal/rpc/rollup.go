@@ -29,6 +29,7 @@ func (s *telemetryService) Rollup(ctx context.Context, req *telemetryv1.RollupRe
 		return nil, err
 	}
 	r := query.RollupRequest{Start: usual.Start, End: usual.End, Resolution: usual.Resolution, Measurements: usual.Measurements, Limit: int(req.GetLimit())}
+	r.Kept = s.deps.kept(p.Tenant)
 	if r.Limit == 0 {
 		r.Limit = defaultWindows
 	}

@@ -61,6 +61,7 @@ func (s *telemetryService) Query(ctx context.Context, req *telemetryv1.QueryRequ
 	if err != nil {
 		return nil, err
 	}
+	r.Kept = s.deps.kept(p.Tenant)
 	release, err := s.deps.query(p.Tenant)
 	if err != nil {
 		return nil, err
@@ -95,6 +96,12 @@ func requestFromProto(req *telemetryv1.QueryRequest, now time.Time) (query.Reque
 		return r, fmt.Errorf("range from %s to %s: want years 1971 to 2100: %w", r.Start.Format(time.RFC3339), r.End.Format(time.RFC3339), tenancy.ErrInvalid)
 	}
 	return r, nil
+}
+
+// kept is how long the tenant's telemetry is kept.
+func (d Deps) kept(tenant tenancy.ID) tenancy.Kept {
+	t, _ := d.Catalog.Tenant(tenant)
+	return t.Kept
 }
 
 func resultToProto(result query.Result) *telemetryv1.QueryResponse {

@@ -44,9 +44,10 @@ func lifeCommands() []command.Command {
 		Prepare: signedIn(func(ctx context.Context, c *call) error {
 			answer, err := c.Tenants.ListPlans(ctx, &tenantv1.ListPlansRequest{})
 			return c.answer(answer, err, func(w io.Writer) {
-				table(w, "PLAN FOR DEVICES EVENTS/DAY KEPT", func(row func(...any)) {
+				table(w, "PLAN FOR DEVICES EVENTS/DAY EVENTS_KEPT MINUTES_KEPT HOURS_KEPT", func(row func(...any)) {
 					for _, p := range answer.GetPlans() {
-						row(p.GetPlan(), p.GetTitle(), p.GetLimits().GetDevices(), p.GetLimits().GetEventsPerDay(), fmt.Sprintf("%d days", p.GetRetentionDays()))
+						row(p.GetPlan(), p.GetTitle(), p.GetLimits().GetDevices(), p.GetLimits().GetEventsPerDay(),
+							kept(p.GetRetentionDays()), kept(p.GetMinuteRetentionDays()), kept(p.GetHourRetentionDays()))
 					}
 				})
 			})
@@ -207,12 +208,17 @@ func suspendTenant(fs *flag.FlagSet) func(context.Context, *call) error {
 func printSettings(row func(...any), s *tenantv1.Settings) {
 	row("time zone", s.GetTimeZone())
 	row("units", word(s.GetUnits(), "UNITS_"))
-	kept := "as long as the plan allows"
-	if s.GetRetentionDays() > 0 {
-		kept = fmt.Sprintf("%d days", s.GetRetentionDays())
-	}
-	row("kept", kept)
+	row("events kept", kept(s.GetRetentionDays()))
+	row("minutes kept", kept(s.GetMinuteRetentionDays()))
+	row("hours kept", kept(s.GetHourRetentionDays()))
 	row("alerts", fmt.Sprintf("from %s to %s", word(s.GetAlertSeverity(), "ALERT_SEVERITY_"), strings.Join(s.GetAlertRecipients(), ", ")))
+}
+
+func kept(days int32) string {
+	if days == 0 {
+		return "as long as the plan allows"
+	}
+	return fmt.Sprintf("%d days", days)
 }
 
 // updateTenant changes what its flags name, on the version that it read a moment before.
@@ -220,7 +226,9 @@ func updateTenant(fs *flag.FlagSet) func(context.Context, *call) error {
 	name := fs.String("name", "", "the organisation's name")
 	zone := fs.String("time-zone", "", "of the IANA database, e.g. Europe/Berlin")
 	units := fs.String("units", "", "of the console's charts: metric or imperial")
-	days := fs.Int("retention-days", -1, "how long telemetry is kept; 0: as long as the plan allows")
+	days := fs.Int("retention-days", -1, "how long events are kept; 0: as long as the plan allows")
+	minutes := fs.Int("minute-retention-days", -1, "how long the minutes made of events are kept, as long as those or longer; 0: as long as the plan allows")
+	hours := fs.Int("hour-retention-days", -1, "how long the hours made of minutes are kept, as long as those or longer; 0: as long as the plan allows")
 	recipients := fs.String("alert-recipients", "-", "e-mail addresses with commas between; empty: nobody")
 	severity := fs.String("alert-severity", "", "the least that is told by e-mail: info, warning or critical")
 	return func(ctx context.Context, c *call) error {
@@ -237,6 +245,12 @@ func updateTenant(fs *flag.FlagSet) func(context.Context, *call) error {
 		}
 		if *days >= 0 {
 			s.RetentionDays = int32(*days)
+		}
+		if *minutes >= 0 {
+			s.MinuteRetentionDays = int32(*minutes)
+		}
+		if *hours >= 0 {
+			s.HourRetentionDays = int32(*hours)
 		}
 		if *recipients != "-" {
 			s.AlertRecipients = words(*recipients)

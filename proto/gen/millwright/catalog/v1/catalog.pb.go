@@ -91,8 +91,10 @@ type Tenant struct {
 	Revision uint64 `protobuf:"varint,6,opt,name=revision,proto3" json:"revision,omitempty"`
 	// Why it is suspended, for those who are refused.
 	Suspension string `protobuf:"bytes,7,opt,name=suspension,proto3" json:"suspension,omitempty"`
-	// Telemetry is kept this many days after it was received; zero: for ever.
-	RetentionDays int32 `protobuf:"varint,8,opt,name=retention_days,json=retentionDays,proto3" json:"retention_days,omitempty"`
+	// Events are kept this many days after they were received, minutes and hours after they were stored; zero: for ever.
+	RetentionDays       int32 `protobuf:"varint,8,opt,name=retention_days,json=retentionDays,proto3" json:"retention_days,omitempty"`
+	MinuteRetentionDays int32 `protobuf:"varint,10,opt,name=minute_retention_days,json=minuteRetentionDays,proto3" json:"minute_retention_days,omitempty"`
+	HourRetentionDays   int32 `protobuf:"varint,11,opt,name=hour_retention_days,json=hourRetentionDays,proto3" json:"hour_retention_days,omitempty"`
 	// The tenant was deleted: its storage is to be removed, and nothing of it may be stored again.
 	Removed bool `protobuf:"varint,9,opt,name=removed,proto3" json:"removed,omitempty"`
 	// Active CAs of the tenant's own.
@@ -185,6 +187,20 @@ func (x *Tenant) GetSuspension() string {
 func (x *Tenant) GetRetentionDays() int32 {
 	if x != nil {
 		return x.RetentionDays
+	}
+	return 0
+}
+
+func (x *Tenant) GetMinuteRetentionDays() int32 {
+	if x != nil {
+		return x.MinuteRetentionDays
+	}
+	return 0
+}
+
+func (x *Tenant) GetHourRetentionDays() int32 {
+	if x != nil {
+		return x.HourRetentionDays
 	}
 	return 0
 }
@@ -1655,7 +1671,7 @@ var File_millwright_catalog_v1_catalog_proto protoreflect.FileDescriptor
 
 const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\n" +
-	"#millwright/catalog/v1/catalog.proto\x12\x15millwright.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xae\x03\n" +
+	"#millwright/catalog/v1/catalog.proto\x12\x15millwright.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x04\n" +
 	"\x06Tenant\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
@@ -1666,7 +1682,10 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\n" +
 	"suspension\x18\a \x01(\tR\n" +
 	"suspension\x12%\n" +
-	"\x0eretention_days\x18\b \x01(\x05R\rretentionDays\x12\x18\n" +
+	"\x0eretention_days\x18\b \x01(\x05R\rretentionDays\x122\n" +
+	"\x15minute_retention_days\x18\n" +
+	" \x01(\x05R\x13minuteRetentionDays\x12.\n" +
+	"\x13hour_retention_days\x18\v \x01(\x05R\x11hourRetentionDays\x12\x18\n" +
 	"\aremoved\x18\t \x01(\bR\aremoved\x12B\n" +
 	"\vauthorities\x18\x14 \x03(\v2 .millwright.catalog.v1.AuthorityR\vauthorities\x124\n" +
 	"\x16second_factor_required\x182 \x01(\bR\x14secondFactorRequired\"\x9c\x01\n" +

@@ -632,8 +632,11 @@ type Settings struct {
 	// Of the IANA database, e.g. Europe/Berlin.
 	TimeZone string `protobuf:"bytes,2,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	Units    Units  `protobuf:"varint,3,opt,name=units,proto3,enum=millwright.tenant.v1.Units" json:"units,omitempty"`
-	// How many days telemetry is kept after it was received, at most the plan's limit. Zero: as long as the plan allows.
+	// How many days events are kept after they were received, at most the plan's limit. Zero: as long as the plan allows.
 	RetentionDays int32 `protobuf:"varint,4,opt,name=retention_days,json=retentionDays,proto3" json:"retention_days,omitempty"`
+	// The same of the minutes made of events, as many days or more, and of the hours made of minutes, as many or more again.
+	MinuteRetentionDays int32 `protobuf:"varint,8,opt,name=minute_retention_days,json=minuteRetentionDays,proto3" json:"minute_retention_days,omitempty"`
+	HourRetentionDays   int32 `protobuf:"varint,9,opt,name=hour_retention_days,json=hourRetentionDays,proto3" json:"hour_retention_days,omitempty"`
 	// Who is told of alerts for which a rule names nobody.
 	AlertRecipients []string `protobuf:"bytes,5,rep,name=alert_recipients,json=alertRecipients,proto3" json:"alert_recipients,omitempty"`
 	// The least severity that is told by e-mail.
@@ -698,6 +701,20 @@ func (x *Settings) GetUnits() Units {
 func (x *Settings) GetRetentionDays() int32 {
 	if x != nil {
 		return x.RetentionDays
+	}
+	return 0
+}
+
+func (x *Settings) GetMinuteRetentionDays() int32 {
+	if x != nil {
+		return x.MinuteRetentionDays
+	}
+	return 0
+}
+
+func (x *Settings) GetHourRetentionDays() int32 {
+	if x != nil {
+		return x.HourRetentionDays
 	}
 	return 0
 }
@@ -1047,10 +1064,12 @@ type Plan struct {
 	// Whom it is for, in a sentence.
 	Title  string  `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
 	Limits *Limits `protobuf:"bytes,3,opt,name=limits,proto3" json:"limits,omitempty"`
-	// The most days that telemetry is kept.
-	RetentionDays int32 `protobuf:"varint,4,opt,name=retention_days,json=retentionDays,proto3" json:"retention_days,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The most days that events, minutes and hours are kept.
+	RetentionDays       int32 `protobuf:"varint,4,opt,name=retention_days,json=retentionDays,proto3" json:"retention_days,omitempty"`
+	MinuteRetentionDays int32 `protobuf:"varint,5,opt,name=minute_retention_days,json=minuteRetentionDays,proto3" json:"minute_retention_days,omitempty"`
+	HourRetentionDays   int32 `protobuf:"varint,6,opt,name=hour_retention_days,json=hourRetentionDays,proto3" json:"hour_retention_days,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Plan) Reset() {
@@ -1107,6 +1126,20 @@ func (x *Plan) GetLimits() *Limits {
 func (x *Plan) GetRetentionDays() int32 {
 	if x != nil {
 		return x.RetentionDays
+	}
+	return 0
+}
+
+func (x *Plan) GetMinuteRetentionDays() int32 {
+	if x != nil {
+		return x.MinuteRetentionDays
+	}
+	return 0
+}
+
+func (x *Plan) GetHourRetentionDays() int32 {
+	if x != nil {
+		return x.HourRetentionDays
 	}
 	return 0
 }
@@ -2655,13 +2688,15 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"suspension\x12:\n" +
 	"\bdeletion\x18\x11 \x01(\v2\x1e.millwright.tenant.v1.DeletionR\bdeletion\x124\n" +
 	"\x16second_factor_required\x182 \x01(\bR\x14secondFactorRequired\x12\x19\n" +
-	"\bnats_url\x183 \x01(\tR\anatsUrl\"\xf6\x02\n" +
+	"\bnats_url\x183 \x01(\tR\anatsUrl\"\xf4\x03\n" +
 	"\bSettings\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18PR\x04name\x12&\n" +
 	"\ttime_zone\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\btimeZone\x12=\n" +
 	"\x05units\x18\x03 \x01(\x0e2\x1b.millwright.tenant.v1.UnitsB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x05units\x122\n" +
-	"\x0eretention_days\x18\x04 \x01(\x05B\v\xbaH\b\x1a\x06\x18\x94\x9d\x02(\x00R\rretentionDays\x12>\n" +
+	"\x0eretention_days\x18\x04 \x01(\x05B\v\xbaH\b\x1a\x06\x18\x94\x9d\x02(\x00R\rretentionDays\x12?\n" +
+	"\x15minute_retention_days\x18\b \x01(\x05B\v\xbaH\b\x1a\x06\x18\x94\x9d\x02(\x00R\x13minuteRetentionDays\x12;\n" +
+	"\x13hour_retention_days\x18\t \x01(\x05B\v\xbaH\b\x1a\x06\x18\x94\x9d\x02(\x00R\x11hourRetentionDays\x12>\n" +
 	"\x10alert_recipients\x18\x05 \x03(\tB\x13\xbaH\x10\x92\x01\r\x10\n" +
 	"\x18\x01\"\ar\x05\x18\xfe\x01`\x01R\x0falertRecipients\x12V\n" +
 	"\x0ealert_severity\x18\x06 \x01(\x0e2#.millwright.tenant.v1.AlertSeverityB\n" +
@@ -2697,12 +2732,14 @@ const file_millwright_tenant_v1_tenant_proto_rawDesc = "" +
 	"\faudit_ndjson\x18\b \x01(\tR\vauditNdjson\x1a9\n" +
 	"\vCountsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\x8d\x01\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xf1\x01\n" +
 	"\x04Plan\x12\x12\n" +
 	"\x04plan\x18\x01 \x01(\tR\x04plan\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x124\n" +
 	"\x06limits\x18\x03 \x01(\v2\x1c.millwright.tenant.v1.LimitsR\x06limits\x12%\n" +
-	"\x0eretention_days\x18\x04 \x01(\x05R\rretentionDays\"\x9b\x02\n" +
+	"\x0eretention_days\x18\x04 \x01(\x05R\rretentionDays\x122\n" +
+	"\x15minute_retention_days\x18\x05 \x01(\x05R\x13minuteRetentionDays\x12.\n" +
+	"\x13hour_retention_days\x18\x06 \x01(\x05R\x11hourRetentionDays\"\x9b\x02\n" +
 	"\n" +
 	"Membership\x124\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x1c.millwright.tenant.v1.TenantR\x06tenant\x12.\n" +
