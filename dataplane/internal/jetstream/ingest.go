@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -73,7 +72,8 @@ type Observer interface {
 }
 
 // Publisher writes frames to the log. A partition has one frame in flight at most; what comes meanwhile is the next
-// frame, so an idle log stores at once and a busy one in large frames. It is safe for concurrent use.
+// frame, so an idle log stores at once and a busy one in large frames. What devices catch up with has frames of its own, which
+// go when none of the others waits, and so seldom that those rarely find one on its way. It is safe for concurrent use.
 type Publisher struct {
 	js    jetstream.JetStream
 	cfg   PublisherConfig
@@ -130,24 +130,29 @@ func (p *Publisher) Run(ctx context.Context) error {
 }
 
 func (p *Publisher) serve(ctx context.Context, q *partition) {
-	tick := time.NewTimer(p.cfg.Tick)
+	tick, turn := time.NewTimer(p.cfg.Tick), time.NewTimer(p.cfg.Tick)
 	defer tick.Stop()
+	defer turn.Stop()
 	for {
 		select {
 		case <-q.wake:
+		case <-turn.C:
 		case <-tick.C:
 			p.publish(ctx, q, q.empty())
 		case <-ctx.Done():
 			q.stop()
-			for b := q.take(); b != nil; b = q.take() {
+			for b := q.take(true); b != nil; b = q.take(true) {
 				p.publish(context.WithoutCancel(ctx), q, b)
 			}
 			return
 		}
-		for b := q.take(); b != nil; b = q.take() {
+		for b := q.take(q.lateDue()); b != nil; b = q.take(q.lateDue()) {
 			p.publish(ctx, q, b)
 		}
 		tick.Reset(p.cfg.Tick)
+		if q.lateWaits() {
+			turn.Reset(q.turn.Sub(p.now()))
+		}
 	}
 }
 
@@ -181,6 +186,10 @@ func (p *Publisher) publish(ctx context.Context, q *partition, b *batch) {
 		if i == 0 || e.receipt != b.entries[i-1].receipt {
 			e.receipt.Flush()
 		}
+	}
+	if b.late {
+		took := p.now().Sub(start)
+		q.turn = start.Add(took + min((lateShare-1)*took, lateGap))
 	}
 	q.recycle(b)
 }
@@ -234,135 +243,3 @@ func full(err error) bool {
 	return false
 }
 
-// batch is a frame that is being filled, and who waits for it.
-type batch struct {
-	frame   frame.Builder
-	entries []entry
-	// opened is when its first event came; followed are the messages in it that are followed.
-	opened   time.Time
-	followed []followedMessage
-}
-
-type entry struct {
-	receipt frame.Receipt
-	token   uint64
-}
-
-// partition is the queue before one subject.
-type partition struct {
-	index   int
-	subject string
-	wake    chan struct{}
-	now     func() time.Time
-	// number and received belong to serve.
-	number   uint64
-	received int64
-
-	mu      sync.Mutex
-	open    *batch
-	closed  []*batch
-	spare   []*batch
-	room    chan struct{}
-	stopped bool
-}
-
-func newPartition(index int, subject string, now func() time.Time) *partition {
-	return &partition{index: index, subject: subject, now: now, wake: make(chan struct{}, 1), open: &batch{}}
-}
-
-// append returns a channel that is closed when there may be room, or nil when the events are in.
-func (q *partition) append(cfg *PublisherConfig, events []telemetry.Event, receipt frame.Receipt, token uint64, span *trace.Span) (<-chan struct{}, error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.stopped {
-		return nil, errStopped
-	}
-	n := q.open.frame.Len()
-	if n > 0 && (n+len(events) > cfg.FrameEvents || q.open.frame.Size() >= cfg.FrameBytes) {
-		if len(q.closed) >= cfg.FramesWaiting {
-			if q.room == nil {
-				q.room = make(chan struct{})
-			}
-			return q.room, nil
-		}
-		q.closed = append(q.closed, q.open)
-		q.open = q.fresh()
-	}
-	if q.open.frame.Len() == 0 {
-		q.open.opened = q.now()
-	}
-	if span != nil {
-		q.open.follow(span, q.now())
-	}
-	for i := range events {
-		q.open.frame.Append(&events[i])
-	}
-	q.open.entries = append(q.open.entries, entry{receipt, token})
-	if n == 0 {
-		select {
-		case q.wake <- struct{}{}:
-		default:
-		}
-	}
-	return nil, nil
-}
-
-// fresh needs the lock.
-func (q *partition) fresh() *batch {
-	if n := len(q.spare); n > 0 {
-		b := q.spare[n-1]
-		q.spare = q.spare[:n-1]
-		return b
-	}
-	return &batch{}
-}
-
-// take removes the oldest batch that has events, nil if there is none.
-func (q *partition) take() *batch {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	var b *batch
-	switch {
-	case len(q.closed) > 0:
-		b = q.closed[0]
-		q.closed = append(q.closed[:0], q.closed[1:]...)
-	case q.open.frame.Len() > 0:
-		b = q.open
-		q.open = q.fresh()
-	default:
-		return nil
-	}
-	if q.room != nil {
-		close(q.room)
-		q.room = nil
-	}
-	return b
-}
-
-// empty returns a batch without events.
-func (q *partition) empty() *batch {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.fresh()
-}
-
-func (q *partition) recycle(b *batch) {
-	b.frame.Reset()
-	clear(b.entries)
-	b.entries = b.entries[:0]
-	clear(b.followed)
-	b.followed = b.followed[:0]
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.spare = append(q.spare, b)
-}
-
-func (q *partition) stop() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.stopped = true
-	if q.room != nil {
-		close(q.room)
-		q.room = nil
-	}
-}

@@ -2,7 +2,11 @@
 // clock and no I/O. The gateway decodes payloads with it and the engine reads its events from frames.
 package telemetry
 
-import "github.com/millwright-io/millwright/tenancy"
+import (
+	"time"
+
+	"github.com/millwright-io/millwright/tenancy"
+)
 
 // Event is one device message. Times are Unix nanoseconds, UTC.
 type Event struct {
@@ -28,4 +32,17 @@ type Event struct {
 	Attributes string
 	// Size is the payload's length in bytes.
 	Size uint32
+}
+
+// LateAfter is how old an event must be for the lane of devices that catch up.
+const LateAfter = 5 * time.Minute
+
+// Late reports whether all that a message brings happened a while ago: its device catches up.
+func Late(events []Event) bool {
+	for i := range events {
+		if events[i].Received-events[i].Time < int64(LateAfter) {
+			return false
+		}
+	}
+	return len(events) > 0
 }
