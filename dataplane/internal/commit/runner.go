@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/millwright-io/millwright/dataplane/internal/engine"
+	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -97,6 +98,9 @@ const (
 	ahead = 32
 	// usageInterval is the least time between two publications of totals.
 	usageInterval = time.Second
+	// lateInterval is the interval of a range that holds nothing but what devices catch up with: an insert costs the store the same
+	// whether it has a hundred rows or a hundred thousand, and nobody waits for these.
+	lateInterval = time.Second
 	// tenantInterval is what a range lasts for each tenant in it: an insert costs the store some 8 ms of processor time and 15
 	// synced files, however few its rows, and each tenant has one of its own.
 	tenantInterval = 50 * time.Millisecond
@@ -123,6 +127,8 @@ type Runner struct {
 	ends []uint64
 	from uint64
 	out  *engine.Outputs
+	// live: the open range has events that are not late.
+	live bool
 	// first is the log's time of the open range's first frame.
 	first     int64
 	lastCut   time.Time
@@ -304,6 +310,9 @@ func (r *Runner) recover(ctx context.Context) error {
 func (r *Runner) wait() time.Duration {
 	stretched := max(3*time.Duration(r.spent.Load()), time.Duration(len(r.out.Tenants))*tenantInterval)
 	interval := max(r.cfg.Interval, min(stretched, maxInterval))
+	if !r.live {
+		interval = max(interval, lateInterval)
+	}
 	return interval - r.deps.Now().Sub(r.lastCut)
 }
 
@@ -322,6 +331,7 @@ func (r *Runner) take(ctx context.Context, f engine.Frame) error {
 		r.firsts = append(r.firsts, f.Time)
 		r.mu.Unlock()
 	}
+	r.live = r.live || len(f.Events) > 0 && !telemetry.Late(f.Events)
 	before := make([]int, len(r.out.Tenants))
 	for i, rows := range r.out.Tenants {
 		before[i] = len(rows.Events)
@@ -375,7 +385,7 @@ func (r *Runner) drain(ctx context.Context) error {
 // cut ends the open range, records its end and hands it to the inserts. The caller took a slot.
 func (r *Runner) cut(ctx context.Context, repeated bool) error {
 	out, through, now := r.out, r.state.Position(), r.deps.Now()
-	r.out, r.lastCut = &engine.Outputs{}, now
+	r.out, r.live, r.lastCut = &engine.Outputs{}, false, now
 	j := &job{out: out, through: through, oldest: time.Unix(0, r.first), repeated: repeated, done: make(chan error, 1), saved: make(chan struct{})}
 	if !repeated && out.Frames > 0 {
 		stored := r.stored.Load()

@@ -38,6 +38,7 @@ func (r *Runner) step(ctx context.Context, frames <-chan engine.Frame) error {
 		case stopped:
 			return ctx.Err()
 		case frameArrived:
+			live := r.live
 			if err := r.take(ctx, f); err != nil {
 				return err
 			}
@@ -45,7 +46,7 @@ func (r *Runner) step(ctx context.Context, frames <-chan engine.Frame) error {
 				due = false
 			} else if wait := r.wait(); wait <= 0 || r.out.Events >= r.cfg.Events {
 				due = len(r.recorded) == 0
-			} else if r.out.Frames == 1 {
+			} else if r.out.Frames == 1 || r.live != live {
 				timer.Reset(wait)
 			}
 		}

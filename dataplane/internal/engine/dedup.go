@@ -16,7 +16,7 @@ const (
 	// no order at all has 2520 at its worst, a quarter of its events. When there are more, the oldest gap is given up: a sequence from before its end is a dead letter from then on, never a lost or
 	// doubled row.
 	maxSpans = 4096
-	// maxRecent is how many messages without a sequence are remembered.
+	// maxRecent is how many messages without a sequence are remembered, besides many more late ones for a while: see lateMessages.
 	maxRecent = 4096
 )
 
@@ -29,16 +29,19 @@ const (
 )
 
 // verdict says whether the device sent e before, and remembers it.
-func (d *device) verdict(e *telemetry.Event, position uint64) verdict {
+func (s *State) verdict(d *device, e *telemetry.Event) verdict {
 	if e.HasSequence {
-		return d.epoch(e.Epoch, position).add(e.Sequence)
+		return d.epoch(e.Epoch, s.position).add(e.Sequence)
 	}
 	key := e.Hash ^ mix(uint64(e.Time))
 	if e.MessageID != "" {
 		key = xxhash.Sum64String(e.MessageID)
 	}
-	if !d.recent.add(key) {
+	if d.late != nil && d.late.has(key) || !d.recent.add(key) {
 		return duplicate
+	}
+	if e.Late() {
+		s.rememberLate(d, key)
 	}
 	return fresh
 }

@@ -33,15 +33,25 @@ type Options struct {
 	// OpenAccumulators is how many (window, measurement) pairs a tenant may hold open in a partition. Beyond it the
 	// tenant's windows are written early, which costs rows but never a value.
 	OpenAccumulators int
+	// OpenWindows is how many windows a device may open between two sweeps, keptWindows at least. What a device that catches up in no
+	// order touches is put out by the sweep then, in few inserts, and a minute that it comes back to meanwhile is one row.
+	OpenWindows int
+	// LateMessages is how many late messages without a sequence are remembered of a device at least, TenantLateMessages of all
+	// devices of a tenant in a partition at most; see lateMessages.
+	LateMessages, TenantLateMessages int
 }
 
-// DefaultOptions fit a cell of some ten thousand devices.
-func DefaultOptions() Options { return Options{Measurements: 512, OpenAccumulators: 500_000} }
+// DefaultOptions fit a cell of some ten thousand devices: open windows of a week's minutes are a few sweeps, and a week of three messages
+// a minute is remembered, 8 bytes each.
+func DefaultOptions() Options {
+	return Options{Measurements: 512, OpenAccumulators: 500_000, OpenWindows: 4096, LateMessages: 32_768, TenantLateMessages: 1 << 20}
+}
 
 // Equal reports whether both enforce the same.
 func (o Options) Equal(other Options) bool {
-	return o.Measurements == other.Measurements && o.OpenAccumulators == other.OpenAccumulators &&
-		maps.Equal(o.TenantMeasurements, other.TenantMeasurements)
+	same := o.Measurements == other.Measurements && o.OpenAccumulators == other.OpenAccumulators && o.OpenWindows == other.OpenWindows &&
+		o.LateMessages == other.LateMessages && o.TenantLateMessages == other.TenantLateMessages
+	return same && maps.Equal(o.TenantMeasurements, other.TenantMeasurements)
 }
 
 // measurements is how many names a device of the tenant may use.
@@ -95,6 +105,8 @@ type tenant struct {
 	// accumulators counts those of the open windows; cursor walks devices to find windows to write early.
 	accumulators int
 	cursor       int
+	// late counts the late messages that are remembered of its devices.
+	late int
 	// rows are the tenant's in State.out, nil while it has none.
 	rows *Rows
 }
@@ -110,8 +122,12 @@ type device struct {
 	// shape says which names the last event had, by place in names.
 	shape   []int32
 	windows []*window
+	// byStart finds windows where there are many; nil until it is needed.
+	byStart map[int64]*window
 	epochs  []*epoch
 	recent  recent
+	// late is nil for a device that has not caught up lately.
+	late *lateMessages
 }
 
 // New returns the state of an empty log.
@@ -164,7 +180,7 @@ func (s *State) event(e *telemetry.Event, index uint32, out *Outputs) {
 	count := d.tenant.hour(s.hourOf(e.Received), out)
 	count.version = s.position
 	out.Events++
-	switch d.verdict(e, s.position) {
+	switch s.verdict(d, e) {
 	case duplicate:
 		count.meters[meterDuplicates]++
 		out.Duplicates++

@@ -17,9 +17,10 @@ import (
 // layout gets a new version, and the old one stays readable for one release.
 const (
 	snapshotMagic   = "MWS"
-	snapshotVersion = 4
-	// In version 3 there is no pulse but the log's time, in version 2 tenants have no limits of their own, in version 1
+	snapshotVersion = 5
+	// In version 4 devices hold few windows and no late messages apart, and a summary of one value is as long as others; in version 3 there is no pulse but the log's time, in version 2 tenants have no limits of their own, in version 1
 	// summaries have no Squares besides.
+	snapshotWithoutLate    = 4
 	snapshotWithoutPulse   = 3
 	snapshotWithoutLimits  = 2
 	snapshotWithoutSquares = 1
@@ -41,6 +42,9 @@ func (s *State) Encode(buf []byte) []byte {
 		w.string(string(id))
 		w.uint(uint64(s.options.TenantMeasurements[id]))
 	}
+	w.uint(uint64(s.options.OpenWindows))
+	w.uint(uint64(s.options.LateMessages))
+	w.uint(uint64(s.options.TenantLateMessages))
 	w.uint(s.position)
 	w.int(s.logTime)
 	w.int(s.lastTime)
@@ -116,9 +120,25 @@ func (w *writer) device(d *device) {
 	for _, key := range d.recent.ring {
 		w.fixed(key)
 	}
+	w.bool(d.late != nil)
+	if d.late != nil {
+		w.int(d.late.seen)
+		w.keys(d.late.young)
+		w.keys(d.late.old)
+	}
 	w.uint(uint64(len(d.windows)))
 	for _, open := range d.windows {
 		w.window(open)
+	}
+}
+
+// keys are sorted, each written as the distance from the one before.
+func (w *writer) keys(keys []uint64) {
+	w.uint(uint64(len(keys)))
+	before := uint64(0)
+	for _, key := range keys {
+		w.uint(key - before)
+		before = key
 	}
 }
 
@@ -135,7 +155,12 @@ func (w *writer) window(open *window) {
 
 func (w *writer) summary(s *Summary, start int64) {
 	w.uint(s.Count)
-	if s.Count == 0 {
+	switch s.Count {
+	case 0:
+		return
+	case 1: // all values are that one
+		w.float(s.First)
+		w.int(s.FirstTime - start*1e9)
 		return
 	}
 	for _, v := range [...]float64{s.Sum, s.Min, s.Max, s.Origin, s.Squares, s.First, s.Last} {
@@ -158,10 +183,13 @@ func Decode(data []byte) (*State, error) {
 	if crc32.Checksum(data[:end], castagnoli) != binary.LittleEndian.Uint32(data[end:]) {
 		return nil, fmt.Errorf("checksum of %d bytes: %w", len(data), ErrSnapshot)
 	}
-	r := reader{data: data[len(snapshotMagic)+1 : end], squares: version != snapshotWithoutSquares}
+	r := reader{data: data[len(snapshotMagic)+1 : end], squares: version != snapshotWithoutSquares, late: version > snapshotWithoutLate}
 	s := New(Options{Measurements: int(r.uint()), OpenAccumulators: int(r.uint())})
 	if version > snapshotWithoutLimits {
 		s.options.TenantMeasurements = r.limits()
+	}
+	if r.late {
+		s.options.OpenWindows, s.options.LateMessages, s.options.TenantLateMessages = int(r.uint()), int(r.uint()), int(r.uint())
 	}
 	s.position, s.logTime = r.uint(), r.int()
 	if s.lastTime, s.pulse = s.logTime, s.logTime; version > snapshotWithoutPulse {
@@ -185,6 +213,9 @@ func Decode(data []byte) (*State, error) {
 		for _, w := range d.windows {
 			d.tenant.accumulators += len(w.summaries)
 		}
+		if d.late != nil {
+			d.tenant.late += d.late.len()
+		}
 		s.devices = append(s.devices, d)
 	}
 	if r.bad || len(r.data) != 0 {
@@ -197,8 +228,8 @@ func Decode(data []byte) (*State, error) {
 type reader struct {
 	data []byte
 	bad  bool
-	// squares: summaries have them.
-	squares bool
+	// squares: summaries have them; late: see snapshotWithoutLate.
+	squares, late bool
 }
 
 func (r *reader) advance(n int) []byte {
@@ -303,6 +334,9 @@ func (r *reader) device(s *State) *device {
 	for range n {
 		d.recent.ring = append(d.recent.ring, r.fixed())
 	}
+	if r.late && r.bool() {
+		d.late = &lateMessages{seen: r.int(), young: r.keys(), old: r.keys()}
+	}
 	for range r.count() {
 		w := r.window()
 		if w.dirty {
@@ -311,6 +345,19 @@ func (r *reader) device(s *State) *device {
 		d.windows = append(d.windows, w)
 	}
 	return d
+}
+
+func (r *reader) keys() []uint64 {
+	n := r.count()
+	if n == 0 {
+		return nil
+	}
+	keys, before := make([]uint64, n), uint64(0)
+	for i := range keys {
+		before += r.uint()
+		keys[i] = before
+	}
+	return keys
 }
 
 func (r *reader) window() *window {
@@ -326,6 +373,12 @@ func (r *reader) window() *window {
 func (r *reader) summary(start int64) Summary {
 	s := Summary{Count: r.uint()}
 	if s.Count == 0 {
+		return s
+	}
+	if s.Count == 1 && r.late {
+		value := r.float()
+		s = Summary{}
+		s.add(value, start*1e9+r.int())
 		return s
 	}
 	s.Sum, s.Min, s.Max, s.Squares = r.float(), r.float(), r.float(), math.NaN()

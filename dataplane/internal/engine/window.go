@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -21,9 +22,11 @@ const (
 	// idleWindow is how long, in the log's time, a window without new values stays open when the device's own time
 	// stands still.
 	idleWindow = 2 * time.Minute
-	// maxOpen is how many windows a device holds open; opening one more closes the one longest without a value. A
-	// device that catches up touches one after the other.
-	maxOpen = 16
+	// keptWindows is how many windows a device keeps over a sweep although they are complete. Older snapshots have a state in which it
+	// holds no more at any time.
+	keptWindows = 16
+	// indexedWindows is how many windows a device has before they are found by a map.
+	indexedWindows = 32
 )
 
 // Summary is what is kept of one measurement's values in a window.
@@ -69,8 +72,10 @@ type window struct {
 	start   int64
 	segment uint64
 	// touched is the pulse at the last value.
-	touched   int64
-	dirty     bool
+	touched int64
+	dirty   bool
+	// closed windows are dropped before anything else is done.
+	closed    bool
 	summaries []Summary
 }
 
@@ -95,24 +100,52 @@ func (s *State) observe(d *device, e *telemetry.Event, index uint32, out *Output
 // open finds or opens the window that holds the time.
 func (s *State) open(d *device, at int64, index uint32, out *Outputs) *window {
 	start := windowStart(at)
-	for i := len(d.windows) - 1; i >= 0; i-- {
-		if d.windows[i].start == start {
-			return d.windows[i]
-		}
+	if w := d.window(start); w != nil {
+		return w
 	}
-	if len(d.windows) == maxOpen {
-		stalest := 0
-		for i, w := range d.windows {
-			if w.touched < d.windows[stalest].touched {
-				stalest = i
-			}
+	if most := max(s.options.OpenWindows, keptWindows); len(d.windows) >= most {
+		n := 1
+		if most > keptWindows {
+			n = most / 2
 		}
-		s.put(d, d.windows[stalest], s.version(index), out)
-		s.close(d, stalest)
+		s.closeStalest(d, n, index, out)
 	}
 	w := &window{start: start, segment: s.version(index)}
 	d.windows = append(d.windows, w)
+	if d.byStart != nil {
+		d.byStart[start] = w
+	}
 	return w
+}
+
+// window returns the open window that starts then, or nil.
+func (d *device) window(start int64) *window {
+	if len(d.windows) < indexedWindows {
+		for i := len(d.windows) - 1; i >= 0; i-- {
+			if d.windows[i].start == start {
+				return d.windows[i]
+			}
+		}
+		return nil
+	}
+	if d.byStart == nil {
+		d.byStart = make(map[int64]*window, 2*len(d.windows))
+		for _, w := range d.windows {
+			d.byStart[w.start] = w
+		}
+	}
+	return d.byStart[start]
+}
+
+// closeStalest puts out and closes the n windows longest without a value, together, so that their rows are.
+func (s *State) closeStalest(d *device, n int, index uint32, out *Outputs) {
+	stalest := slices.Clone(d.windows)
+	slices.SortStableFunc(stalest, func(a, b *window) int { return cmp.Compare(a.touched, b.touched) })
+	for _, w := range stalest[:n] {
+		s.put(d, w, s.version(index), out)
+		w.closed = true
+	}
+	d.dropClosed()
 }
 
 // windowStart floors Unix nanoseconds to the window's start in seconds.
@@ -145,9 +178,15 @@ func (s *State) put(d *device, w *window, version uint64, out *Outputs) {
 	}
 }
 
-func (s *State) close(d *device, i int) {
-	d.tenant.accumulators -= len(d.windows[i].summaries)
-	d.windows = slices.Delete(d.windows, i, i+1)
+// dropClosed forgets the windows that are closed.
+func (d *device) dropClosed() {
+	d.byStart = nil
+	d.windows = slices.DeleteFunc(d.windows, func(w *window) bool {
+		if w.closed {
+			d.tenant.accumulators -= len(w.summaries)
+		}
+		return w.closed
+	})
 }
 
 // reserve counts need more summaries against the tenant's budget, and writes windows of its devices early, one device
@@ -166,9 +205,10 @@ func (s *State) reserve(d *device, keep *window, need int, index uint32, out *Ou
 				continue
 			}
 			s.put(victim, victim.windows[i], s.version(index), out)
-			s.close(victim, i)
+			victim.windows[i].closed = true
 			out.EarlyWindows++
 		}
+		victim.dropClosed()
 	}
 }
 
@@ -199,20 +239,33 @@ func turnAfter(tick int64, tenant int) int {
 	return int((tick%sweepSeconds + sweepSeconds - int64(tenant)%sweepSeconds) % sweepSeconds)
 }
 
+// sweepDevice puts out a device's windows. Beyond those that it keeps, windows that are complete are closed at once, the oldest first.
 func (s *State) sweepDevice(d *device, out *Outputs) {
+	if len(d.windows) == 0 {
+		return
+	}
 	for i := len(d.windows) - 1; i >= 0; i-- {
-		w := d.windows[i]
-		s.put(d, w, s.position<<indexBits, out)
+		s.put(d, d.windows[i], s.position<<indexBits, out)
+	}
+	left := len(d.windows)
+	for _, w := range d.windows {
 		idle := time.Duration(s.pulse - w.touched)
 		complete := w.start+int64((Width+Lateness)/time.Second) <= d.watermark/int64(time.Second)
-		if idle >= idleWindow || complete && idle >= sweepSeconds*time.Second {
-			s.close(d, i)
+		if idle >= idleWindow || complete && (idle >= sweepSeconds*time.Second || left > keptWindows) {
+			w.closed = true
+			left--
 		}
+	}
+	if left < len(d.windows) {
+		d.dropClosed()
 	}
 }
 
-// forget drops devices that were silent for long.
+// forget drops devices that were silent for long, and late messages of those that have caught up.
 func (s *State) forget() {
+	for _, d := range s.devices {
+		s.forgetLate(d)
+	}
 	gone := func(d *device) bool {
 		return len(d.windows) == 0 && s.logTime-d.seen > int64(deviceSilence)
 	}

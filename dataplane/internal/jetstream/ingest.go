@@ -131,6 +131,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 
 func (p *Publisher) serve(ctx context.Context, q *partition) {
 	tick, turn := time.NewTimer(p.cfg.Tick), time.NewTimer(p.cfg.Tick)
+	turn.Stop() // until a late frame waits
 	defer tick.Stop()
 	defer turn.Stop()
 	for {
@@ -242,4 +243,3 @@ func full(err error) bool {
 	}
 	return false
 }
-

@@ -17,7 +17,7 @@ import (
 )
 
 // options of the engine are small, so that their limits are met.
-var options = engine.Options{Measurements: 6, OpenAccumulators: 40}
+var options = engine.Options{Measurements: 6, OpenAccumulators: 40, OpenWindows: 20, LateMessages: 60, TenantLateMessages: 100}
 
 // process is one cell process made of the real parts.
 type process struct {

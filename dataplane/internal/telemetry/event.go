@@ -37,10 +37,13 @@ type Event struct {
 // LateAfter is how old an event must be for the lane of devices that catch up.
 const LateAfter = 5 * time.Minute
 
-// Late reports whether all that a message brings happened a while ago: its device catches up.
+// Late reports whether the event happened a while before it was received: its device catches up.
+func (e *Event) Late() bool { return e.Received-e.Time >= int64(LateAfter) }
+
+// Late reports whether all that a message brings is late.
 func Late(events []Event) bool {
 	for i := range events {
-		if events[i].Received-events[i].Time < int64(LateAfter) {
+		if !events[i].Late() {
 			return false
 		}
 	}
