@@ -29,7 +29,8 @@ const (
 	slower = 1.25
 )
 
-// TestAWeekOfBacklog lets devices send what they recorded in a week, twice and in no order, while another one sends live.
+// TestAWeekOfBacklog lets devices send what they recorded in a week, twice and in no order, while another one sends live. Every second one
+// counts its messages, the others only have ids.
 func TestAWeekOfBacklog(t *testing.T) {
 	s := stack.Start(t, stack.Options{})
 	devices, each, whole := 4, 500, false
@@ -50,7 +51,11 @@ func TestAWeekOfBacklog(t *testing.T) {
 	caughtUp := make(chan struct{})
 	began := time.Now()
 	for i, client := range clients {
-		senders.Go(func() { catchUp(t, client, s.Demo.IngestURL, each, uint64(i)) })
+		identity := `"sequence":%d,"epoch":"boot"`
+		if i%2 == 1 {
+			identity = `"messageId":"m%d"`
+		}
+		senders.Go(func() { catchUp(t, client, s.Demo.IngestURL, identity, each, uint64(i)) })
 	}
 	go func() { senders.Wait(); close(caughtUp) }()
 	before := live.took
@@ -75,7 +80,7 @@ func TestAWeekOfBacklog(t *testing.T) {
 }
 
 // catchUp sends a device's events twice, all batches of both times in no order; what is refused for its rate is sent again when it is told.
-func catchUp(t *testing.T, client *http.Client, url string, events int, seed uint64) {
+func catchUp(t *testing.T, client *http.Client, url, identity string, events int, seed uint64) {
 	end := time.Now().Add(-10 * time.Minute)
 	gap := (backlogAge - time.Hour) / time.Duration(events)
 	var numbers []int
@@ -90,7 +95,7 @@ func catchUp(t *testing.T, client *http.Client, url string, events int, seed uin
 		var body strings.Builder
 		for _, n := range batch {
 			at := end.Add(-time.Duration(events-n) * gap).UTC().Format(time.RFC3339Nano)
-			_, _ = fmt.Fprintf(&body, `{"sequence":%d,"epoch":"boot","timestamp":%q,"measurements":{"temperature":%d,"vibration":{"x":%d}}}`+"\n", n, at, n%90, n%7)
+			_, _ = fmt.Fprintf(&body, `{`+identity+`,"timestamp":%q,"measurements":{"temperature":%d,"vibration":{"x":%d}}}`+"\n", n, at, n%90, n%7)
 		}
 		for {
 			status, retry, err := postOnce(t.Context(), client, url, body.String())

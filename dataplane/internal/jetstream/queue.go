@@ -25,10 +25,10 @@ type entry struct {
 	token   uint64
 }
 
-// Frames of late events take a fiftieth of a partition's time, so that a live one seldom has to wait for one, but none waits longer
+// Frames of late events take half a hundredth of a partition's time, so that a live one seldom has to wait for one, but none waits longer
 // than the gap for its turn: whoever sends it waits for the answer.
 const (
-	lateShare = 50
+	lateShare = 200
 	lateGap   = 400 * time.Millisecond
 )
 

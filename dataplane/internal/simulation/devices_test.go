@@ -92,7 +92,7 @@ func (d *device) event(n int) telemetry.Event {
 		Tenant: d.tenant, Device: d.id, Size: 100, Hash: d.world.plan.number(d.id, n),
 		Time: now - int64(d.random("age", n, int(3*time.Minute))),
 	}
-	if d.random("old", n, 8) == 0 {
+	if d.random("old", n/10, 8) == 0 { // the whole batch: it goes by the lane of devices that catch up
 		e.Time -= int64(d.random("older", n, int(7*24*time.Hour)))
 	}
 	names := []string{"m0", "m1", "m2"}[:1+d.random("names", n, 3)]
