@@ -14,6 +14,7 @@ var passed = map[string]string{
 	"dataplane/internal/admission/slots.go":    "s.limit",
 	"dataplane/internal/admission/pool.go":     "p.limit",
 	"controlplane/internal/postgres/device.go": "limit",
+	"controlplane/internal/tenant/settings.go": "of.limit",
 }
 
 // carriers are the functions that take the name of a limit, and at which place.
