@@ -70,7 +70,7 @@ type Gateway struct {
 	sessions  *sessions
 	announced announced
 	open      atomic.Int64
-	decoders  sync.Pool
+	decoders  *decoders
 
 	// instance is what clients of NATS know this process by.
 	instance string
@@ -96,7 +96,7 @@ func New(deps Deps, cfg Config) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{Deps: deps, cfg: cfg, files: files, sessions: newSessions(), instance: string(tenancy.NewID())}
-	g.decoders.New = func() any { return telemetry.NewDecoder(cfg.limits()) }
+	g.decoders = newDecoders(cfg.limits())
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	for _, l := range []struct {
 		into          *net.Listener

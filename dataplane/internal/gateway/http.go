@@ -119,8 +119,8 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
 	defer func() { span.End(g.Now(), err) }()
 	ctx, cancel := context.WithTimeout(trace.With(r.Context(), span), g.cfg.HTTPWait)
 	defer cancel()
-	decoder := g.decoders.Get().(*telemetry.Decoder) //nolint:forcetypeassert // the pool holds nothing else
-	defer g.decoders.Put(decoder)
+	decoder := g.decoders.take(id.Class)
+	defer g.decoders.give(id.Class, decoder)
 	read := g.Now()
 	got := decoder.Decode(telemetry.Source{
 		Tenant: id.Tenant, Device: id.Device, Received: read.UnixNano(), Horizon: id.Limits.Horizon,

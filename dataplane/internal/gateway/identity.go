@@ -21,6 +21,8 @@ type Identity struct {
 	Serial    string
 	NotAfter  time.Time
 	Partition int
+	// Class is that of its decoders.
+	Class uint8
 	// Authority is the CA of the tenant's own that issued the certificate; empty for the tenant's intermediate.
 	Authority string
 	// Via is the gateway device that sends for Device, if one does.
@@ -159,7 +161,7 @@ func (g *Gateway) admitted(id *Identity) error {
 		return barred("certificate_revoked", "certificate %s of device %s is revoked: issue a new one", id.Serial, id.Device)
 	}
 	id.Limits = tenant.Limits
-	id.Schema = g.Catalog.Schema(id.Tenant, device.Type)
+	id.Schema, id.Class = g.Catalog.Schema(id.Tenant, device.Type), g.decoders.class(device.Type)
 	id.Partition = frame.Partition(id.Tenant, id.Device, g.Publisher.Partitions())
 	return nil
 }

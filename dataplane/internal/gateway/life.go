@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
 	"github.com/millwright-io/millwright/dataplane/internal/timing"
 )
 
@@ -99,11 +98,7 @@ func (s *session) mayRest(err error) bool {
 
 // attend reads until the connection ends or rests.
 func (s *session) attend() {
-	s.decoder = s.g.decoders.Get().(*telemetry.Decoder) //nolint:forcetypeassert // the pool holds nothing else
-	silent := s.read()
-	s.g.decoders.Put(s.decoder)
-	s.decoder = nil
-	if silent {
+	if s.read() {
 		s.g.conns.Go(s.rest)
 		return
 	}

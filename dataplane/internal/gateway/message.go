@@ -99,7 +99,9 @@ func (s *session) take(id *Identity, p *publish) bool {
 	if id.Via != "" {
 		schema = id.Schema
 	}
-	got := s.decoder.Decode(telemetry.Source{
+	decoder := s.g.decoders.take(id.Class)
+	defer s.g.decoders.give(id.Class, decoder)
+	got := decoder.Decode(telemetry.Source{
 		Tenant: id.Tenant, Device: id.Device, Received: now.UnixNano(), Horizon: id.Limits.Horizon,
 		Schema: schema,
 	}, p.payload)

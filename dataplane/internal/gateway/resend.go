@@ -46,8 +46,8 @@ func (r Resender) Decode(tenant tenancy.ID, device string, received int64, paylo
 	if err != nil {
 		return telemetry.Result{}, err
 	}
-	decoder := r.decoders.Get().(*telemetry.Decoder) //nolint:forcetypeassert // the pool holds nothing else
-	defer r.decoders.Put(decoder)
+	decoder := r.decoders.take(0)
+	defer r.decoders.give(0, decoder)
 	return deadletter.Own(decoder.Decode(telemetry.Source{
 		Tenant: tenant, Device: device, Received: received, Horizon: t.Limits.Horizon,
 	}, payload)), nil

@@ -13,7 +13,6 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -34,7 +33,6 @@ type session struct {
 	// raw is the socket below conn; nil over WebSocket.
 	raw       *net.TCPConn
 	in        *packetReader
-	decoder   *telemetry.Decoder
 	topics    topics
 	limit     int
 	sentences bool

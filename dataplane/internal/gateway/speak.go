@@ -32,7 +32,7 @@ func (g *Gateway) speaksFor(id *Identity, other string) (*Identity, *catalog.Pol
 		return nil, nil, barred("device_suspended", "device %s is suspended: resume it to let it send", other)
 	}
 	as := *id
-	as.Schema = g.Catalog.Schema(id.Tenant, device.Type)
+	as.Schema, as.Class = g.Catalog.Schema(id.Tenant, device.Type), g.decoders.class(device.Type)
 	as.Device, as.Via, as.Partition = other, id.Device, frame.Partition(id.Tenant, other, g.Publisher.Partitions())
 	return &as, g.Catalog.Policy(device), nil
 }

@@ -57,7 +57,7 @@ type PublisherConfig struct {
 // DefaultPublisherConfig leaves Cell, Partitions and Instance to the caller.
 func DefaultPublisherConfig() PublisherConfig {
 	return PublisherConfig{
-		FrameEvents: 500, FrameBytes: 256 << 10, FramesWaiting: 4,
+		FrameEvents: 4000, FrameBytes: 512 << 10, FramesWaiting: 4,
 		Timeout: 2 * time.Second, Patience: 30 * time.Second, Tick: 15 * time.Second,
 	}
 }
