@@ -42,6 +42,7 @@ func Commands() []command.Command {
 		isolationCommand(),
 		connectionsCommand(),
 		queryCommand(),
+		memoryCommand(),
 		hostileCommand(),
 		{
 			Name: "bench idle", Summary: "memory of every process of an idle `up` without a demo",
@@ -59,7 +60,9 @@ type target struct {
 	rpc.Options
 	access access
 	root   int
-	stop   func() error
+	// metrics is the address of our own installation's metrics.
+	metrics string
+	stop    func() error
 }
 
 // aim takes the server that was named, or starts one.

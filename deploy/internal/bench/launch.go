@@ -24,6 +24,8 @@ const (
 	stopTimeout  = time.Minute
 	// ports is how many `up` takes from its base on.
 	ports = 9
+	// metricsPort is that of metrics, from the base on.
+	metricsPort = 5
 	// unlimited is for the limits that the measurement must not meet.
 	unlimited = "events_per_second=10000000,events_burst=10000000,requests_per_second=10000,connections=50000"
 )
@@ -37,12 +39,14 @@ type access struct {
 	ClickHouseDatabase string `json:"clickhouse_database"`
 	ClickHouseUsername string `json:"clickhouse_username"`
 	ClickHousePassword string `json:"clickhouse_password"`
+	MQTTAddress        string `json:"mqtt_address"`
+	CAFile             string `json:"ca_file"`
 	// file is demo.json itself.
 	file string
 }
 
-// launch starts `up` of this binary on a new data directory and free ports and waits until it is ready.
-func launch(ctx context.Context, e command.Env, demo string) (*target, error) {
+// launch starts `up` of this binary on a new data directory and free ports, with further arguments, and waits until it is ready.
+func launch(ctx context.Context, e command.Env, demo string, more ...string) (*target, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this binary: %w", err)
@@ -59,7 +63,8 @@ func launch(ctx context.Context, e command.Env, demo string) (*target, error) {
 		return nil, err
 	}
 	// A cancelled context stops `up` in order, see stop; it must not be killed.
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), self, "up", "--data", filepath.Join(data, "data"), "--port-base", fmt.Sprint(base), "--demo", demo, "--plan-limits", unlimited)
+	args := append([]string{"up", "--data", filepath.Join(data, "data"), "--port-base", fmt.Sprint(base), "--demo", demo, "--plan-limits", unlimited}, more...)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), self, args...)
 	cmd.Stderr = e.Err
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := cmd.StdoutPipe()
@@ -69,7 +74,7 @@ func launch(ctx context.Context, e command.Env, demo string) (*target, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start up: %w", err)
 	}
-	t := &target{root: cmd.Process.Pid, stop: func() error { return stop(cmd, data) }}
+	t := &target{root: cmd.Process.Pid, metrics: fmt.Sprintf("http://127.0.0.1:%d/metrics", base+metricsPort), stop: func() error { return stop(cmd, data) }}
 	if err := ready(ctx, out, e.Err); err != nil {
 		return nil, errors.Join(err, t.stop())
 	}

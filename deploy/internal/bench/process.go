@@ -93,6 +93,18 @@ func memory(file string) (resident, proportional uint64) {
 	return resident, proportional
 }
 
+// peak is the most that a process's resident memory was.
+func peak(id int) uint64 {
+	text, _ := os.ReadFile("/proc/" + strconv.Itoa(id) + "/status")
+	for line := range strings.Lines(string(text)) {
+		var kilobytes uint64
+		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &kilobytes); err == nil {
+			return kilobytes << 10
+		}
+	}
+	return 0
+}
+
 // byName adds up processes of the same name, in order of their first.
 func byName(all []Process) []Process {
 	var out []Process

@@ -24,9 +24,10 @@ const (
 	// seedBatch is how many events a request carries; posters send them.
 	seedBatch   = 100
 	seedPosters = 16
-	// probeEvery is how often it is measured when an event can be queried, pollEvery how often that is asked.
+	// probeEvery is how often it is measured when an event can be queried, pollEvery how often that is asked: not so often
+	// that asking becomes a load of its own.
 	probeEvery = 250 * time.Millisecond
-	pollEvery  = 5 * time.Millisecond
+	pollEvery  = 10 * time.Millisecond
 )
 
 // How a way sends, and whether it is measured when events can be queried.
@@ -218,17 +219,17 @@ func (t *target) probe(ctx context.Context, e command.Env, devices *fleet, took 
 			return errors.New("the probe's device was not admitted")
 		}
 		p.client.Flush()
-		if err := t.counted(ctx, s.epoch, n+1); err != nil || ctx.Err() != nil {
+		if err := t.counted(ctx, s.epoch, deviceID(seedConnections), n+1); err != nil || ctx.Err() != nil {
 			return err
 		}
 		took.Add(e.Now().Sub(due))
 	}
 }
 
-// counted waits until a query counts so many events.
-func (t *target) counted(ctx context.Context, epoch string, want uint64) error {
+// counted waits until a query counts so many events of the device.
+func (t *target) counted(ctx context.Context, epoch, device string, want uint64) error {
 	for ctx.Err() == nil {
-		n, err := t.countRows(ctx, epoch)
+		n, err := t.countRows(ctx, epoch, device)
 		if n >= want || err != nil && ctx.Err() == nil {
 			return err
 		}

@@ -26,7 +26,7 @@ func (t *target) awaitRows(ctx context.Context, epoch string, want uint64, now f
 	}
 	deadline := now().Add(queryTimeout)
 	for {
-		n, err := t.countRows(ctx, epoch)
+		n, err := t.countRows(ctx, epoch, "")
 		if err != nil || n >= want || now().After(deadline) {
 			return n, err
 		}
@@ -55,10 +55,15 @@ func (t *target) readAccess(ctx context.Context) error {
 	return nil
 }
 
-func (t *target) countRows(ctx context.Context, epoch string) (uint64, error) {
+// countRows counts those of an epoch, and, unless it is empty, of one device: that reads no more than the device's own.
+func (t *target) countRows(ctx context.Context, epoch, device string) (uint64, error) {
 	q := url.Values{"database": {t.access.ClickHouseDatabase}, "param_epoch": {epoch}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.access.ClickHouseURL+"/?"+q.Encode(),
-		strings.NewReader("select count() from events where epoch = {epoch:String}"))
+	statement := "select count() from events where epoch = {epoch:String}"
+	if device != "" {
+		q.Set("param_device", device)
+		statement += " and device = {device:String}"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.access.ClickHouseURL+"/?"+q.Encode(), strings.NewReader(statement))
 	if err != nil {
 		return 0, fmt.Errorf("count rows: %w", err)
 	}
