@@ -220,3 +220,70 @@ func TestAGatewaySendsForOthersOverNATS(t *testing.T) {
 		t.Errorf("%+v", ev)
 	}
 }
+
+func TestTheOrderOfADevicesMessagesIsKeptWhenOneIsRefused(t *testing.T) {
+	t.Parallel()
+	c := setup(t)
+	js, err := natsjs.New(c.nats(c.cert))
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(id, last, payload string) error {
+		options := []natsjs.PublishOpt{natsjs.WithMsgID(id)}
+		if last != "" {
+			options = append(options, natsjs.WithExpectLastMsgID(last))
+		}
+		_, err := js.Publish(t.Context(), "v1.telemetry", []byte(payload), options...)
+		return err
+	}
+	wrong := func(err error) bool {
+		var api *natsjs.APIError
+		return errors.As(err, &api) && api.ErrorCode == 10070
+	}
+	if err := send("1", "", measured(`{"a":1}`)); err != nil {
+		t.Fatal(err)
+	}
+	if err := send("3", "2", measured(`{"a":3}`)); !wrong(err) {
+		t.Fatalf("without its predecessor: %v", err)
+	}
+	for i, id := range []string{"2", "3"} {
+		if err := send(id, fmt.Sprint(i+1), measured(`{"a":`+id+`}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, ev := range c.stored(3) {
+		if ev.MessageID != fmt.Sprint(i+1) {
+			t.Errorf("event %d is %s", i, ev.MessageID)
+		}
+	}
+}
+
+func TestAMessagesTimeIsThatOfEventsWithoutOne(t *testing.T) {
+	t.Parallel()
+	c := setup(t)
+	nc := c.nats(c.cert)
+	at := time.Now().Add(-time.Hour).UTC().Truncate(time.Millisecond)
+	ask := func(header nats.Header, payload string) string {
+		t.Helper()
+		answer, err := nc.RequestMsg(&nats.Msg{Subject: "v1.telemetry", Header: header, Data: []byte(payload)}, patience)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(answer.Data)
+	}
+	own := at.Add(time.Minute)
+	ask(nats.Header{"Millwright-Time": {at.Format(time.RFC3339Nano)}, "Nats-Msg-Id": {"m"}},
+		"["+measured(`{"a":1}`)+`,{"timestamp":"`+own.Format(time.RFC3339Nano)+`","measurements":{"a":2}}]`)
+	events := c.stored(2)
+	if events[0].Time != at.UnixNano() || events[0].MessageID != "m/0" || events[1].Time != own.UnixNano() || events[1].MessageID != "" {
+		t.Errorf("%+v", events)
+	}
+	for _, header := range []nats.Header{{"Millwright-Time": {"yesterday"}}, {"Nats-Msg-Id": {strings.Repeat("x", 200)}}, {"Millwright-Time": {"0001-01-01T00:00:00Z"}}} {
+		if got := ask(header, measured(`{"a":1}`)); !strings.Contains(got, `"code":400`) {
+			t.Errorf("%v: %s", header, got)
+		}
+	}
+	if got := ask(nats.Header{"Millwright-Time": {"1970-01-02T00:00:00Z"}}, measured(`{"a":1}`)); !strings.Contains(got, "too_old") {
+		t.Errorf("long ago: %s", got)
+	}
+}

@@ -44,12 +44,17 @@ type rejection struct {
 }
 
 type rejectionError struct {
-	Code        int    `json:"code"`
+	Code int `json:"code"`
+	// Number is JetStream's, for the one refusal that clients tell by it.
+	Number      int    `json:"err_code,omitempty"`
 	Description string `json:"description"`
 }
 
-func reject(status int, words refusal) []byte {
-	text, err := json.Marshal(rejection{rejectionError{status, words.Message}, words.Accepted, words.Details, words.Limit})
+// wrongLast is JetStream's number for a message whose predecessor is not the last one.
+const wrongLast = 10070
+
+func reject(number, status int, words refusal) []byte {
+	text, err := json.Marshal(rejection{rejectionError{status, number, words.Message}, words.Accepted, words.Details, words.Limit})
 	if err != nil {
 		panic(err) // strings and numbers
 	}
@@ -133,9 +138,14 @@ func (s *natsSession) deliver(a *natsAnswer) {
 	var text []byte
 	switch {
 	case a.failed != nil:
-		text = reject(judge(a.failed))
+		number := 0
+		if errors.Is(a.failed, errWrongLast) {
+			number = wrongLast
+		}
+		status, words := judge(a.failed)
+		text = reject(number, status, words)
 	case a.refused != nil:
-		text = reject(http.StatusBadRequest, *a.refused)
+		text = reject(0, http.StatusBadRequest, *a.refused)
 	default:
 		s.answered++
 		text, _ = json.Marshal(acknowledgement{streamName, s.answered, a.accepted})

@@ -17,7 +17,12 @@ import (
 // The headers of a message that are heard.
 const (
 	headerMessageID = "Nats-Msg-Id"
-	headerTrace     = "traceparent"
+	// headerExpected names the message that must be the device's last on this connection, so that a sender that has several on their way keeps
+	// their order when one is refused.
+	headerExpected = "Nats-Expected-Last-Msg-Id"
+	// headerTime is when the sender took the message in, in RFC 3339: the time of events that have none.
+	headerTime  = "Millwright-Time"
+	headerTrace = "traceparent"
 )
 
 // subjectOwn is topicOwn with the words of NATS. A subject's dots are a topic's slashes; device ids have neither.
@@ -29,8 +34,10 @@ type natsMessage struct {
 	subject string
 	payload []byte
 	// own is the id that the sender gave the message, or empty.
-	own   string
-	trace string
+	own      string
+	expected string
+	happened time.Time
+	trace    string
 	// token is that of the answer that is due; 0: nobody waits for one.
 	token uint64
 }
@@ -75,15 +82,33 @@ func (s *natsSession) address(m *natsMessage, header []byte) error {
 		}
 		return err
 	}
-	own, ok := natswire.Get(header, headerMessageID)
-	traced, also := natswire.Get(header, headerTrace)
-	if !ok || !also {
-		return fmt.Errorf("the message's header is malformed: want NATS/1.0 and lines of Name: value: %w", tenancy.ErrInvalid)
+	return m.readHeader(header)
+}
+
+func (m *natsMessage) readHeader(header []byte) error {
+	if len(header) == 0 {
+		return nil
 	}
-	if !validMessageID(own) {
-		return fmt.Errorf("%s is %d bytes: send 1 to %d bytes of printable text: %w", headerMessageID, len(own), messageIDBytes, tenancy.ErrInvalid)
+	var found [4]string
+	for i, name := range []string{headerMessageID, headerExpected, headerTime, headerTrace} {
+		value, ok := natswire.Get(header, name)
+		if !ok {
+			return fmt.Errorf("the message's header is malformed: want NATS/1.0 and lines of Name: value: %w", tenancy.ErrInvalid)
+		}
+		if value != nil && !printable(value) {
+			return fmt.Errorf("header %s is %d bytes: send 1 to %d bytes of printable text: %w", name, len(value), messageIDBytes, tenancy.ErrInvalid)
+		}
+		found[i] = string(value)
 	}
-	m.own, m.trace = string(own), string(traced)
+	m.own, m.expected, m.trace = found[0], found[1], found[3]
+	if found[2] == "" {
+		return nil
+	}
+	at, err := time.Parse(time.RFC3339, found[2])
+	if year := at.Year(); err != nil || year < 1970 || year > 2200 {
+		return fmt.Errorf("header %s is %q: send a time like 2024-01-15T10:30:00.000Z: %w", headerTime, clip(found[2]), tenancy.ErrInvalid)
+	}
+	m.happened = at
 	return nil
 }
 
@@ -104,6 +129,9 @@ func (s *natsSession) whose(subject string) (*Identity, *catalog.Policy, error) 
 
 // take decodes, admits and hands on.
 func (s *natsSession) take(m *natsMessage) bool {
+	if m.expected != "" && s.last[m.id.Device] != m.expected {
+		return s.turnDown(m, errWrongLast, 1)
+	}
 	if s.over && m.token != 0 {
 		if err := s.g.Limiter.Look(m.id.Tenant, m.id.Device, s.g.cfg.AdmissionWait); err != nil {
 			return s.turnDown(m, err, 1)
@@ -131,11 +159,17 @@ func (s *natsSession) decode(m *natsMessage, now time.Time) telemetry.Result {
 	if m.id.Via != "" {
 		schema = m.id.Schema
 	}
-	got := s.decoder.Decode(telemetry.Source{
+	source := telemetry.Source{
 		Tenant: m.id.Tenant, Device: m.id.Device, Received: now.UnixNano(), Horizon: m.id.Limits.Horizon, Schema: schema,
-	}, m.payload)
+	}
+	when := source.Received
+	if !m.happened.IsZero() {
+		source.Happened = m.happened.UnixNano()
+		when = source.Happened
+	}
+	got := s.decoder.Decode(source, m.payload)
 	noteGateway(got.Events, m.id.Via)
-	noteMessageID(got.Events, m.own)
+	noteMessageID(got.Events, m.own, when)
 	return got
 }
 
@@ -159,6 +193,19 @@ func (s *natsSession) hand(ctx context.Context, m *natsMessage, got telemetry.Re
 		due--
 	}
 	s.settle(m.token, due, nil)
+	s.remember(m)
+}
+
+// remember notes the last message of a device.
+func (s *natsSession) remember(m *natsMessage) {
+	if _, known := s.last[m.id.Device]; m.own == "" || !known && len(s.last) >= rememberedDevices {
+		delete(s.last, m.id.Device)
+		return
+	}
+	if s.last == nil {
+		s.last = map[string]string{}
+	}
+	s.last[m.id.Device] = m.own
 }
 
 // turnDown refuses a message of n events. Of a client that goes on above a rate nothing is read for a while.
@@ -176,29 +223,32 @@ func (s *natsSession) turnDown(m *natsMessage, err error, n int) bool {
 	return !again || !s.over || pause(s.ctx, wait)
 }
 
+// rememberedDevices bounds of how many devices a connection's last messages are remembered.
+const rememberedDevices = 10_000
+
+// errWrongLast refuses a message whose predecessor was refused.
+var errWrongLast = fmt.Errorf("the message before this one was not taken: send from that one on again: %w", tenancy.ErrInvalid)
+
 // messageIDBytes is what a decoder allows a message's own id.
 var messageIDBytes = telemetry.DefaultLimits().MessageIDBytes
 
-// validMessageID leaves room for the places of events in a message.
-func validMessageID(id []byte) bool {
-	if id == nil {
-		return true
-	}
-	for _, c := range id {
+func printable(text []byte) bool {
+	for _, c := range text {
 		if c < ' ' || c >= 0x7f {
 			return false
 		}
 	}
-	return len(id) > 0 && len(id) <= messageIDBytes
+	return len(text) > 0 && len(text) <= messageIDBytes
 }
 
-// noteMessageID gives events that have no id of their own that of their message, with their place in it when there are several.
-func noteMessageID(events []telemetry.Event, id string) {
+// noteMessageID gives events that have neither an id, nor a sequence, nor a time of their own, so that nothing tells one from its like, the
+// id of their message, with their place in it when there are several. when is the time of those that have none.
+func noteMessageID(events []telemetry.Event, id string, when int64) {
 	if id == "" {
 		return
 	}
 	for i := range events {
-		if ev := &events[i]; ev.MessageID == "" && !ev.HasSequence {
+		if ev := &events[i]; ev.MessageID == "" && !ev.HasSequence && ev.Time == when {
 			ev.MessageID = id
 			if len(events) > 1 {
 				ev.MessageID = fmt.Sprintf("%s/%d", id, i)

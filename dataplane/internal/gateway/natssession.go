@@ -51,6 +51,8 @@ type natsSession struct {
 	deadline time.Time
 	over     bool
 	messages uint
+	// last is the id of each device's last message that was taken.
+	last map[string]string
 	// slots has one for each message that waits for its answer.
 	slots chan struct{}
 

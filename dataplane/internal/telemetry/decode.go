@@ -45,6 +45,9 @@ type Source struct {
 	Device string
 	// Received is in Unix nanoseconds.
 	Received int64
+	// Happened is when the sender took the message in, as it says: the time of events that have none. 0: they happened when
+	// they were received.
+	Happened int64
 	// Horizon is how old an event may be.
 	Horizon time.Duration
 	// Schema is that of the device's type; nil accepts everything.

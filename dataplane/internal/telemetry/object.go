@@ -49,6 +49,11 @@ func (d *Decoder) event(ev *Event) *fault {
 			return f
 		}
 	}
+	if d.source.Happened != 0 && ev.Time == d.source.Received {
+		if f := d.accept(ev, time.Unix(0, d.source.Happened)); f != nil {
+			return f
+		}
+	}
 	if len(d.values) == values {
 		if seen&fieldMeasurements == 0 {
 			return faultf(ReasonMissing, `the event has no "measurements": send an object of named numbers`)
