@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,13 +15,13 @@ import (
 
 // runTheDocumentation runs the commands of the pages that show output, each page in one shell, and compares what they print.
 func runTheDocumentation(t *testing.T, s *stack.Stack) {
-	for _, program := range []string{"curl", "openssl", "psql"} {
+	for _, program := range []string{"curl", "openssl", "psql", "mosquitto_pub"} {
 		need(t, program)
 	}
 	if _, err := os.Stat(filepath.Join(stack.Root(), "proto", "tools", "node_modules", ".bin", "buf")); err != nil {
 		missing(t, "buf: run `make generate` once")
 	}
-	for _, page := range []string{"enrolment.md", "by-hand.md"} {
+	for _, page := range []string{"enrolment.md", "by-hand.md", "edge.md"} {
 		t.Run(page, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join(stack.Root(), "docs", page))
 			if err != nil {
@@ -41,7 +42,20 @@ func here(s *stack.Stack) *strings.Replacer {
 	for i, port := range []int{8080, 8081, 8443, 8883, 8884, 9090, 8123, 8444, 8885} { // the order of docs/operations.md
 		pairs = append(pairs, fmt.Sprintf("127.0.0.1:%d", port), fmt.Sprintf("127.0.0.1:%d", s.PortBase+i))
 	}
+	for _, port := range []int{1883, 9091} { // an edge's
+		pairs = append(pairs, fmt.Sprintf("127.0.0.1:%d", port), freeAddress())
+	}
 	return strings.NewReplacer(pairs...)
+}
+
+// freeAddress is one that nobody listens on now.
+func freeAddress() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "127.0.0.1:0"
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
 }
 
 // block is a fenced block of commands, and the block of output that follows it at once, if one does.

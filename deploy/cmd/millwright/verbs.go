@@ -9,6 +9,7 @@ import (
 	"github.com/millwright-io/millwright/deploy/internal/bench"
 	"github.com/millwright-io/millwright/deploy/internal/client"
 	"github.com/millwright-io/millwright/deploy/internal/command"
+	"github.com/millwright-io/millwright/deploy/internal/edge"
 	"github.com/millwright-io/millwright/deploy/internal/replay"
 	"github.com/millwright-io/millwright/deploy/internal/role"
 	"github.com/millwright-io/millwright/deploy/internal/simulate"
@@ -21,6 +22,7 @@ func verbs() *command.Registry {
 	return command.NewRegistry("millwright", slices.Concat(
 		up.Commands(version),
 		role.Commands(),
+		edge.Commands(),
 		client.Commands(),
 		simulate.Commands(),
 		replay.Commands(),
