@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/millwright-io/millwright/dataplane/internal/natswire"
-	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
 	"github.com/millwright-io/millwright/dataplane/internal/timing"
 	"github.com/millwright-io/millwright/tenancy"
 )
@@ -169,7 +168,6 @@ func (s *natsSession) connect(conn *tls.Conn) (words, reason string, err error) 
 	}
 	s.id = id
 	s.limit = min(s.g.cfg.PayloadBytes, max(id.Limits.PayloadBytes, 1))
-	s.decoder = telemetry.NewDecoder(s.g.cfg.limits())
 	s.accepted = s.g.Metrics.accepted.WithLabelValues(protocolNATS)
 	s.bytes = s.g.Metrics.bytes.WithLabelValues(protocolNATS)
 	s.heard.Store(time.Now().UnixNano())

@@ -161,9 +161,3 @@ func (s *natsSession) deliver(a *natsAnswer) {
 	}
 	s.subscriptions = slices.DeleteFunc(s.subscriptions, func(of subscription) bool { return of.most > 0 && of.got >= of.most })
 }
-
-// isRate reports whether waiting helps against the limit that refused.
-func isRate(err error) bool {
-	var limit *tenancy.LimitError
-	return errors.As(err, &limit) && limit.Limit != tenancy.LimitPayloadBytes
-}

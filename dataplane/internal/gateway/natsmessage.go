@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -142,7 +143,9 @@ func (s *natsSession) take(m *natsMessage) bool {
 	defer func() { span.End(s.g.Now(), nil) }()
 	timed := s.messages%timing.Sample == 0
 	s.messages++
-	got := s.decode(m, now)
+	decoder := s.g.decoders.take(m.id.Class)
+	defer s.g.decoders.give(m.id.Class, decoder)
+	got := s.decode(decoder, m, now)
 	decoded := s.g.lap(timed, span, timing.Decode, now)
 	if err := s.g.reserve(s.ctx, &m.id, got, m.token == 0); err != nil {
 		span.Say("outcome", "over a rate")
@@ -154,7 +157,7 @@ func (s *natsSession) take(m *natsMessage) bool {
 	return true
 }
 
-func (s *natsSession) decode(m *natsMessage, now time.Time) telemetry.Result {
+func (s *natsSession) decode(decoder *telemetry.Decoder, m *natsMessage, now time.Time) telemetry.Result {
 	schema := s.schema.Load()
 	if m.id.Via != "" {
 		schema = m.id.Schema
@@ -167,7 +170,7 @@ func (s *natsSession) decode(m *natsMessage, now time.Time) telemetry.Result {
 		source.Happened = m.happened.UnixNano()
 		when = source.Happened
 	}
-	got := s.decoder.Decode(source, m.payload)
+	got := decoder.Decode(source, m.payload)
 	noteGateway(got.Events, m.id.Via)
 	noteMessageID(got.Events, m.own, when)
 	return got
@@ -210,10 +213,8 @@ func (s *natsSession) remember(m *natsMessage) {
 
 // turnDown refuses a message of n events. Of a client that goes on above a rate nothing is read for a while.
 func (s *natsSession) turnDown(m *natsMessage, err error, n int) bool {
-	wait := unread(err)
-	reason := reasonOf(err)
-	if wait > 0 && isRate(err) {
-		reason = "rate"
+	wait, reason := unread(err), turnedDownFor(err)
+	if reason == "rate" {
 		s.g.overLimit(s.id.Tenant, err, n)
 	}
 	s.g.Metrics.rejected.WithLabelValues(protocolNATS, reason).Add(float64(n))
@@ -221,6 +222,22 @@ func (s *natsSession) turnDown(m *natsMessage, err error, n int) bool {
 	again := s.over
 	s.over = reason == "rate"
 	return !again || !s.over || pause(s.ctx, wait)
+}
+
+// turnedDownFor is the word for the figures.
+func turnedDownFor(err error) string {
+	var limit *tenancy.LimitError
+	switch {
+	case errors.As(err, &limit) && limit.Limit == tenancy.LimitPayloadBytes:
+		return "payload"
+	case errors.As(err, &limit):
+		return "rate"
+	case errors.Is(err, errWrongLast):
+		return "order"
+	case errors.Is(err, tenancy.ErrInvalid):
+		return "malformed"
+	}
+	return reasonOf(err)
 }
 
 // rememberedDevices bounds of how many devices a connection's last messages are remembered.

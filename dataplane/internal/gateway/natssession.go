@@ -16,7 +16,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millwright-io/millwright/dataplane/internal/natswire"
-	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
 )
 
 const (
@@ -38,7 +37,6 @@ type natsSession struct {
 	in       *natswire.Reader
 	log      *slog.Logger
 	options  natswire.Options
-	decoder  *telemetry.Decoder
 	limit    int
 	draining atomic.Bool
 	accepted prometheus.Counter
