@@ -185,16 +185,16 @@ func (a *App) openStore(ctx context.Context) error {
 		return err
 	}
 	a.store, err = clickhouse.New(clickhouse.Config{
-		URL: a.cfg.ClickHouseURL, User: a.cfg.ClickHouseUser, Password: password, Secret: []byte(secret), Tier: a.cfg.tier(),
+		URL: a.cfg.ClickHouseURL, User: a.cfg.ClickHouseUser, Password: password, Secret: []byte(secret), Tier: a.cfg.tier(), CompactValues: a.cfg.CompactValues,
 	})
 	if err != nil {
 		return err
 	}
 	a.closers = append(a.closers, a.store.Close)
-	if err := a.store.CheckTier(ctx); errors.Is(err, clickhouse.ErrNoTier) {
+	if err := a.store.Check(ctx); errors.Is(err, clickhouse.ErrLacks) {
 		return err
 	} else if err != nil { // it may be away: then each tenant's tables are tried until they are as they should be
-		a.log.WarnContext(ctx, "storage policy not looked for", slog.Any("error", err))
+		a.log.WarnContext(ctx, "whether the store has what is configured is not known yet", slog.Any("error", err))
 	}
 	return nil
 }

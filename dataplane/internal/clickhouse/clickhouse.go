@@ -36,6 +36,8 @@ type Config struct {
 	QueriesPerTenant int
 	// Tier is where old rows move.
 	Tier Tier
+	// CompactValues stores the values of events with a codec that ClickHouse calls experimental.
+	CompactValues bool
 }
 
 const (
@@ -140,6 +142,9 @@ func (s *Store) open(user, password, database string, conns int, timeout time.Du
 func (s *Store) Provision(ctx context.Context, tenant tenancy.ID) error {
 	database := tenant.Database()
 	if err := migrations.ClickHouseTenant(ctx, s.patient, database); err != nil {
+		return err
+	}
+	if err := s.encode(ctx, database); err != nil {
 		return err
 	}
 	sum := sha256.Sum256([]byte(s.Password(tenant)))

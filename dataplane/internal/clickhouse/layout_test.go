@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	clickhousego "github.com/ClickHouse/clickhouse-go/v2"
+
 	"github.com/millwright-io/millwright/dataplane/internal/engine"
 	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
 	"github.com/millwright-io/millwright/tenancy"
@@ -82,7 +84,37 @@ func recordedRows(b *testing.B, tenant tenancy.ID, dir string) []engine.EventRow
 	return rows
 }
 
-// BenchmarkLayouts stores the same events as rows with arrays and as a row a measurement: rate and bytes a point.
+// layouts are ways to store the same values: as rows with arrays or as a row a measurement, with a codec of the values; none: that of the product.
+var layouts = []struct{ name, shape, codec string }{
+	{"arrays", "arrays", ""}, {"arrays ZSTD(3)", "arrays", "ZSTD(3)"}, {"arrays ZSTD(6)", "arrays", "ZSTD(6)"}, {"arrays FPC", "arrays", "FPC, ZSTD(1)"},
+	{"arrays Gorilla", "arrays", "Gorilla, ZSTD(1)"}, {"arrays ALP and LZ4", "arrays", "ALP, LZ4"}, {"arrays ALP", "arrays", "ALP, ZSTD(1)"},
+	{"narrow", "narrow", "ZSTD(1)"}, {"narrow ZSTD(3)", "narrow", "ZSTD(3)"}, {"narrow ALP", "narrow", "ALP, ZSTD(1)"}, {"narrow ALP ZSTD(3)", "narrow", "ALP, ZSTD(3)"},
+}
+
+// create makes the table of a layout anew and returns its name.
+func create(b *testing.B, s *Store, tenant tenancy.ID, shape, codec string) string {
+	if codec == "" {
+		return tableEvents
+	}
+	table := tenant.Database() + ".layout"
+	statements := []string{"drop table if exists " + table + " sync"}
+	if shape == "arrays" {
+		statements = append(statements, "create table "+table+" as "+tenant.Database()+".events",
+			"alter table "+table+" modify column values Array(Float64) codec("+codec+")")
+	} else {
+		statements = append(statements, "create table "+table+" (device LowCardinality(String), measurement LowCardinality(String),"+
+			" time DateTime64(9, 'UTC') codec(DoubleDelta, ZSTD(1)), value Float64 codec("+codec+")) engine = MergeTree order by (device, measurement, time)")
+	}
+	ctx := clickhousego.Context(b.Context(), clickhousego.WithSettings(clickhousego.Settings{"allow_experimental_codecs": 1}))
+	for _, statement := range statements {
+		if err := s.admin.Exec(ctx, statement); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return "layout"
+}
+
+// BenchmarkLayouts stores the same events in each layout: rate and bytes a point.
 func BenchmarkLayouts(b *testing.B) {
 	for _, data := range []string{"sample", "recording"} {
 		path := os.Getenv(recording)
@@ -90,28 +122,23 @@ func BenchmarkLayouts(b *testing.B) {
 			continue
 		}
 		s, tenant := setup(b)
-		narrow := "create table " + tenant.Database() + ".narrow (device LowCardinality(String), measurement LowCardinality(String)," +
-			" time DateTime64(9, 'UTC') codec(DoubleDelta, ZSTD(1)), value Float64 codec(ZSTD(1))) engine = MergeTree order by (device, measurement, time)"
-		if err := s.admin.Exec(b.Context(), narrow); err != nil {
-			b.Fatal(err)
-		}
 		rows := sampleRows(tenant, 100_000)
 		if data == "recording" {
 			rows = recordedRows(b, tenant, path)
 		}
-		for _, layout := range []string{"arrays", "narrow"} {
-			b.Run(data+"/"+layout, func(b *testing.B) {
-				table := map[string]string{"arrays": tableEvents, "narrow": "narrow"}[layout]
+		for _, layout := range layouts {
+			b.Run(data+"/"+layout.name, func(b *testing.B) {
+				table := create(b, s, tenant, layout.shape, layout.codec)
 				number := 0
 				insert := func() {
 					for from := 0; from < len(rows); from += 20_000 {
 						number++
 						chunk := rows[from:min(from+20_000, len(rows))]
 						fill := func(bl *block) { bl.events(0, chunk) }
-						if layout == "narrow" {
+						if layout.shape == "narrow" {
 							fill = func(bl *block) { bl.narrow(chunk) }
 						}
-						if err := s.insert(b.Context(), tenant, table, fmt.Sprintf("%s/%d", layout, number), fill); err != nil {
+						if err := s.insert(b.Context(), tenant, table, fmt.Sprintf("%s/%d", layout.name, number), fill); err != nil {
 							b.Fatal(err)
 						}
 					}

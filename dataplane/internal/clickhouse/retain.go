@@ -17,11 +17,19 @@ type Tier struct {
 	AfterDays      int
 }
 
-// ErrNoTier is wrapped by errors of a store that does not have what the tier names.
-var ErrNoTier = errors.New("the store does not have it")
+// ErrLacks is wrapped by errors of a store that does not have what the configuration names.
+var ErrLacks = errors.New("the store does not have it")
 
-// CheckTier looks whether the store has the tier's policy and volume.
-func (s *Store) CheckTier(ctx context.Context) error {
+// Check looks whether the store has what the configuration names.
+func (s *Store) Check(ctx context.Context) error {
+	if err := s.checkTier(ctx); err != nil {
+		return err
+	}
+	return s.checkCompact(ctx)
+}
+
+// checkTier looks whether the store has the tier's policy and volume.
+func (s *Store) checkTier(ctx context.Context) error {
 	t := s.cfg.Tier
 	if t == (Tier{}) {
 		return nil
@@ -39,9 +47,9 @@ func (s *Store) CheckTier(ctx context.Context) error {
 	case err != nil:
 		return err
 	case len(volumes) == 0:
-		return fmt.Errorf("storage policy %q: %w: configure it in ClickHouse (the embedded store has only \"default\"), or leave the cell's storage policy empty", t.Policy, ErrNoTier)
+		return fmt.Errorf("storage policy %q: %w: configure it in ClickHouse (the embedded store has only \"default\"), or leave the cell's storage policy empty", t.Policy, ErrLacks)
 	case !slices.Contains(volumes, t.Volume):
-		return fmt.Errorf("volume %q of storage policy %q: %w: it has %s", t.Volume, t.Policy, ErrNoTier, strings.Join(volumes, ", "))
+		return fmt.Errorf("volume %q of storage policy %q: %w: it has %s", t.Volume, t.Policy, ErrLacks, strings.Join(volumes, ", "))
 	}
 	return nil
 }
@@ -61,7 +69,7 @@ var lasting = []struct {
 // Retain has the store remove what came more than so many days ago, 0 keeps everything, and move what is older than the tier says. It
 // is idempotent.
 func (s *Store) Retain(ctx context.Context, tenant tenancy.ID, kept tenancy.Kept) error {
-	if err := s.CheckTier(ctx); err != nil {
+	if err := s.checkTier(ctx); err != nil {
 		return err
 	}
 	for _, l := range lasting {

@@ -95,7 +95,7 @@ func TestEachResolutionIsKeptForItsOwnTime(t *testing.T) {
 	}
 	for words, tier := range map[string]Tier{`storage policy "frosty"`: {"frosty", "cold", 40}, `volume "cold" of storage policy "default"`: {"default", "cold", 40}} {
 		s.cfg.Tier = tier
-		if err := s.Retain(t.Context(), tenant, tenancy.Kept{Events: 30}); !errors.Is(err, ErrNoTier) || !strings.Contains(err.Error(), words) {
+		if err := s.Retain(t.Context(), tenant, tenancy.Kept{Events: 30}); !errors.Is(err, ErrLacks) || !strings.Contains(err.Error(), words) {
 			t.Errorf("%+v: %v", tier, err)
 		}
 	}
