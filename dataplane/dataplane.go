@@ -231,10 +231,10 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 	a.gauge = newGauge(a)
 	a.watch = &observer{
 		hub: a.relay, metrics: a.metrics, progress: newProgress(&a.partitions), journeys: journeys, gauge: a.gauge,
-		trimmer: commit.NewTrimmer(keptTail, lowest, log.Trim), refused: a.overMeasurements, log: a.log, now: a.now,
+		trimmer: commit.NewTrimmer(keptTail, lowest, log.Trim), refused: a.overNames, log: a.log, now: a.now,
 	}
 	a.metrics.watchProgress(a.watch.progress, a.hub)
-	options := newEngineOptions(a.catalog, a.cfg.MeasurementsPerDevice)
+	options := newEngineOptions(a.catalog, a.cfg.MeasurementsPerDevice, a.cfg.Partitions)
 	a.rerun = rerun.New(quietReader{reader{store: a.store}}, options.now)
 	source := jetstream.NewSource(log, objects, a.log)
 	source.Taken = func(partition int, m jetstream.Message, events []telemetry.Event) {

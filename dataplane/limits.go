@@ -97,16 +97,20 @@ func (a *App) use(tenant tenancy.ID, limit string, used int64) {
 	a.tally.Use(tenant, limit, used, maximum)
 }
 
-// overMeasurements notes the events that the engine refused for bringing too many names.
-func (a *App) overMeasurements(out *engine.Outputs) {
+// overNames notes the events that the engine refused for bringing too many names.
+func (a *App) overNames(out *engine.Outputs) {
 	for _, rows := range out.Tenants {
 		for _, letter := range rows.DeadLetters {
-			if letter.Reason == engine.ReasonMeasurementLimit {
-				a.tally.Refuse(rows.Tenant, &tenancy.LimitError{
-					Limit: tenancy.LimitMeasurementsPerDevice, Scope: "device " + letter.Event.Device,
-					Current: int64(letter.Current), Maximum: int64(letter.Maximum),
-				}, 1)
+			refusal := tenancy.LimitError{Current: int64(letter.Current), Maximum: int64(letter.Maximum)}
+			switch letter.Reason {
+			case engine.ReasonMeasurementLimit:
+				refusal.Limit, refusal.Scope = tenancy.LimitMeasurementsPerDevice, "device "+letter.Event.Device
+			case engine.ReasonSeriesLimit:
+				refusal.Limit, refusal.Scope = tenancy.LimitSeries, tenancy.ScopeTenant
+			default:
+				continue
 			}
+			a.tally.Refuse(rows.Tenant, &refusal, 1)
 		}
 	}
 }
@@ -114,19 +118,20 @@ func (a *App) overMeasurements(out *engine.Outputs) {
 // defaultMeasurements is the limit of tenants that the catalog does not know yet: that of every plan.
 const defaultMeasurements = 512
 
-// engineOptions are what the engine should enforce now: each tenant's own limit of measurements, at most the cell's. They are
-// worked out again when a tenant changed.
+// engineOptions are what the engine should enforce now: each tenant's own limits of names, those of a device at most the cell's.
+// They are worked out again when a tenant changed.
 type engineOptions struct {
-	catalog *catalog.Catalog
-	most    int
-	stale   atomic.Bool
+	catalog    *catalog.Catalog
+	most       int
+	partitions int
+	stale      atomic.Bool
 
 	mu   sync.Mutex
 	last engine.Options
 }
 
-func newEngineOptions(c *catalog.Catalog, most int) *engineOptions {
-	o := &engineOptions{catalog: c, most: most}
+func newEngineOptions(c *catalog.Catalog, most, partitions int) *engineOptions {
+	o := &engineOptions{catalog: c, most: most, partitions: partitions}
 	o.stale.Store(true)
 	c.OnChange(func(change catalog.Change) {
 		if change.Device == "" && change.Group == "" && change.Type == "" {
@@ -151,7 +156,20 @@ func (o *engineOptions) now() engine.Options {
 			}
 			options.TenantMeasurements[t.ID] = own
 		}
+		if t.Limits.Series > 0 {
+			if options.TenantSeries == nil {
+				options.TenantSeries = map[tenancy.ID]int{}
+			}
+			options.TenantSeries[t.ID] = o.share(t.Limits)
+		}
 	}
 	o.last = options
 	return options
+}
+
+// share is how much of a tenant's series one partition may have: twice an equal part, for devices do not divide evenly, and room
+// for one device in any case. So a tenant can have up to twice its limit.
+func (o *engineOptions) share(l catalog.Limits) int {
+	equal := (int(l.Series) + o.partitions - 1) / o.partitions
+	return min(int(l.Series), max(2*equal, min(l.MeasurementsPerDevice, o.most)))
 }

@@ -18,6 +18,7 @@ const (
 	LimitGroupEventsPerSecond  = "group_events_per_second"
 	LimitPayloadBytes          = "payload_bytes"
 	LimitMeasurementsPerDevice = "measurements_per_device"
+	LimitSeries                = "series"
 	LimitConnections           = "connections"
 	LimitRequestsPerSecond     = "requests_per_second"
 	LimitLiveSessions          = "live_sessions"
@@ -129,6 +130,7 @@ var limits = []Limit{
 	{LimitGroupEventsPerSecond, "Events per second of a group", "events/s", "group", KindRate, "held back for up to a second, then refused", gateway, true, false, 0, ""},
 	{LimitPayloadBytes, "Size of a message", "bytes", ScopeTenant, KindSize, "the message is refused", gateway, false, false, 0, ""},
 	{LimitMeasurementsPerDevice, "Measurements of a device", "names", "device", KindCount, "events with further names become dead letters", "stream engine", false, false, 0, ""},
+	{LimitSeries, "Measurements of all devices", "series", ScopeTenant, KindCount, "events with further names of a device become dead letters", "stream engine, by partition", false, false, 0, ""},
 	{LimitConnections, "Device connections", "connections", ScopeTenant, KindConcurrency, "another connection is refused", "gateway, at CONNECT", false, true, 0, ""},
 	{LimitRequestsPerSecond, "API requests per second", "requests/s", ScopeTenant, KindRate, "refused until the second is over", "both APIs, each for itself", false, true, 0, ""},
 	{LimitLiveSessions, "Live sessions", "sessions", ScopeTenant, KindConcurrency, "another session is refused", cellAPI, false, true, 0, ""},

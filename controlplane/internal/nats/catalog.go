@@ -211,7 +211,7 @@ func tenantToProto(t tenant.Tenant) *catalogv1.Tenant {
 		RetentionDays: int32(kept.Events), MinuteRetentionDays: int32(kept.Minutes), HourRetentionDays: int32(kept.Hours),
 		Limits: &catalogv1.Limits{
 			EventsPerSecond: int32(t.Limits.EventsPerSecond), EventsBurst: int32(t.Limits.EventsBurst),
-			PayloadBytes: int32(t.Limits.PayloadBytes), MeasurementsPerDevice: int32(t.Limits.MeasurementsPerDevice),
+			PayloadBytes: int32(t.Limits.PayloadBytes), MeasurementsPerDevice: int32(t.Limits.MeasurementsPerDevice), Series: t.Limits.Series,
 			HorizonSeconds: int64(horizon / time.Second), RequestsPerSecond: int32(t.Limits.RequestsPerSecond),
 			EventsPerDay: t.Limits.EventsPerDay, RefuseOverDay: t.Limits.RefuseOverDay,
 			DeviceEventsPerSecond: int32(t.Limits.DeviceEventsPerSecond), DeviceEventsBurst: int32(t.Limits.DeviceEventsBurst),

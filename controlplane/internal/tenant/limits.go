@@ -22,6 +22,7 @@ type Limits struct {
 	DeviceEventsBurst     int64 `json:"device_events_burst"`
 	PayloadBytes          int64 `json:"payload_bytes"`
 	MeasurementsPerDevice int64 `json:"measurements_per_device"`
+	Series                int64 `json:"series"`
 	Connections           int64 `json:"connections"`
 	RequestsPerSecond     int64 `json:"requests_per_second"`
 	LiveSessions          int64 `json:"live_sessions"`
@@ -66,6 +67,7 @@ func (l *Limits) fields() map[string]*int64 {
 		tenancy.LimitEventsBurst: &l.EventsBurst, tenancy.LimitEventsPerDay: &l.EventsPerDay,
 		tenancy.LimitDeviceEventsPerSecond: &l.DeviceEventsPerSecond, tenancy.LimitDeviceEventsBurst: &l.DeviceEventsBurst,
 		tenancy.LimitPayloadBytes: &l.PayloadBytes, tenancy.LimitMeasurementsPerDevice: &l.MeasurementsPerDevice,
+		tenancy.LimitSeries: &l.Series,
 		tenancy.LimitConnections: &l.Connections, tenancy.LimitRequestsPerSecond: &l.RequestsPerSecond,
 		tenancy.LimitLiveSessions: &l.LiveSessions, tenancy.LimitQueryConcurrency: &l.QueryConcurrency,
 	}

@@ -50,6 +50,8 @@ type Limits struct {
 	EventsBurst           int
 	PayloadBytes          int
 	MeasurementsPerDevice int
+	// Series is how many measurements all devices have, a device and name each; 0: the cell is not told.
+	Series int64
 	// Horizon is how old an event may be when it is received.
 	Horizon           time.Duration
 	RequestsPerSecond int

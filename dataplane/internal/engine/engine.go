@@ -30,6 +30,9 @@ type Options struct {
 	Measurements int
 	// TenantMeasurements are other limits of single tenants. The map does not change once it is in Options.
 	TenantMeasurements map[tenancy.ID]int
+	// TenantSeries is how many measurements all devices of a tenant may have in a partition, a device and name each; a tenant that
+	// is not there has no such limit. The map does not change once it is in Options.
+	TenantSeries map[tenancy.ID]int
 	// OpenAccumulators is how many (window, measurement) pairs a tenant may hold open in a partition. Beyond it the
 	// tenant's windows are written early, which costs rows but never a value.
 	OpenAccumulators int
@@ -51,7 +54,7 @@ func DefaultOptions() Options {
 func (o Options) Equal(other Options) bool {
 	same := o.Measurements == other.Measurements && o.OpenAccumulators == other.OpenAccumulators && o.OpenWindows == other.OpenWindows &&
 		o.LateMessages == other.LateMessages && o.TenantLateMessages == other.TenantLateMessages
-	return same && maps.Equal(o.TenantMeasurements, other.TenantMeasurements)
+	return same && maps.Equal(o.TenantMeasurements, other.TenantMeasurements) && maps.Equal(o.TenantSeries, other.TenantSeries)
 }
 
 // measurements is how many names a device of the tenant may use.
@@ -102,6 +105,8 @@ type tenant struct {
 	devices  []*device
 	hours    []hour
 	byDevice map[string]*device
+	// series counts the names of all devices.
+	series int
 	// accumulators counts those of the open windows; cursor walks devices to find windows to write early.
 	accumulators int
 	cursor       int
@@ -189,8 +194,8 @@ func (s *State) event(e *telemetry.Event, index uint32, out *Outputs) {
 		s.refuse(e, index, rows, count, out, DeadLetterRow{Reason: ReasonSequenceExpired, Detail: detailSequenceExpired})
 		return
 	}
-	if !s.learn(d, e.Names) {
-		s.refuse(e, index, rows, count, out, s.overMeasurements(d))
+	if reason := s.learn(d, e.Names); reason != "" {
+		s.refuse(e, index, rows, count, out, s.overNames(d, reason))
 		return
 	}
 	count.meters[meterEvents]++
@@ -235,6 +240,7 @@ func newTenant(id string) *tenant {
 
 func (t *tenant) add(d *device) {
 	t.devices = append(t.devices, d)
+	t.series += len(d.names)
 	t.byDevice[d.id] = d
 }
 
@@ -265,9 +271,9 @@ func (s *State) intern(name string) string {
 
 // learn sets the device's shape to the places of names, adding those that are new. It reports false, and adds none,
 // when the device would then have too many.
-func (s *State) learn(d *device, names []string) bool {
+func (s *State) learn(d *device, names []string) (refusal string) {
 	if d.hasShape(names) {
-		return true
+		return ""
 	}
 	unknown := 0
 	for _, name := range names {
@@ -275,10 +281,15 @@ func (s *State) learn(d *device, names []string) bool {
 			unknown++
 		}
 	}
-	if unknown > 0 && len(d.names)+unknown > s.options.measurements(d.tenant.id) {
-		return false // a limit that was lowered takes no name away
-	}
 	if unknown > 0 {
+		// A limit that was lowered takes no name away.
+		if len(d.names)+unknown > s.options.measurements(d.tenant.id) {
+			return ReasonMeasurementLimit
+		}
+		if most, ok := s.options.TenantSeries[d.tenant.id]; ok && d.tenant.series+unknown > most {
+			return ReasonSeriesLimit
+		}
+		d.tenant.series += unknown
 		// Exactly as many as there are: most devices have few names, and they never change.
 		d.names = append(make([]string, 0, len(d.names)+unknown), d.names...)
 	}
@@ -297,7 +308,7 @@ func (s *State) learn(d *device, names []string) bool {
 		}
 		d.shape = append(d.shape, at)
 	}
-	return true
+	return ""
 }
 
 // indexedFrom is how many names a device has before they are found by a map, which takes more memory than the names.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
 	"github.com/millwright-io/millwright/tenancy"
@@ -60,5 +61,46 @@ func TestATenantsOwnLimitOfMeasurementsHolds(t *testing.T) {
 	}
 	if set(nil); take(own, "f") == nil {
 		t.Error("taken after the override ended")
+	}
+}
+
+// TestATenantsSeriesAreBounded counts the names of all its devices, across a snapshot and after devices are forgotten.
+func TestATenantsSeriesAreBounded(t *testing.T) {
+	t.Parallel()
+	const id = tenancy.ID("own")
+	state, sequence, now := New(Options{Measurements: 10, OpenAccumulators: 1000, TenantSeries: map[tenancy.ID]int{id: 4}}), uint64(0), start
+	take := func(tenant tenancy.ID, device string, names ...string) *DeadLetterRow {
+		t.Helper()
+		again, err := Decode(state.Encode(nil))
+		if err != nil || !bytes.Equal(again.Encode(nil), state.Encode(nil)) || !again.Options().Equal(state.Options()) {
+			t.Fatalf("the snapshot is another state: %v", err)
+		}
+		state = again
+		sequence++
+		e := telemetry.Event{Tenant: tenant, Device: device, Names: names, Values: make([]float64, len(names)), Time: now, Received: now, HasSequence: true, Sequence: sequence}
+		var out Outputs
+		state.Step(Frame{Sequence: sequence, Time: now, Events: []telemetry.Event{e}}, &out)
+		if out.DeadLetters == 0 {
+			return nil
+		}
+		return &out.Tenants[0].DeadLetters[0]
+	}
+	if take(id, "press", "a", "b") != nil || take(id, "oven", "a", "b") != nil || take("other", "saw", "a", "b", "c", "d", "e") != nil {
+		t.Error("within the limit is refused")
+	}
+	letter := take(id, "oven", "a", "c")
+	if letter == nil || letter.Reason != ReasonSeriesLimit || letter.Current != 4 || letter.Maximum != 4 || !strings.HasPrefix(letter.Detail, "series: the devices") {
+		t.Errorf("one name more: %+v", letter)
+	}
+	if take(id, "oven", "b") != nil || take(id, "press", "b", "a") != nil {
+		t.Error("names that are known are refused")
+	}
+	now += int64(deviceSilence) + 1
+	for range 2 * sweepSeconds { // windows are closed, then devices forgotten
+		now += int64(time.Second)
+		take("other", "saw", "a")
+	}
+	if letter := take(id, "lathe", "x", "y", "z"); letter != nil {
+		t.Errorf("after the devices were forgotten: %+v", letter)
 	}
 }

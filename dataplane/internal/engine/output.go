@@ -10,14 +10,23 @@ import (
 // The reasons of dead letters that the engine finds.
 const (
 	ReasonMeasurementLimit = "measurement_limit"
+	ReasonSeriesLimit      = "series_limit"
 	ReasonSequenceExpired  = "sequence_expired"
 )
 
 const detailSequenceExpired = "the sequence is older than the gaps that are remembered for this device, so whether it is a " +
 	"duplicate cannot be told; send with a new epoch"
 
-// overMeasurements is the refusal of an event that brings too many names.
-func (s *State) overMeasurements(d *device) DeadLetterRow {
+// overNames is the refusal of an event that brings too many names: of its device, or of all devices of the tenant.
+func (s *State) overNames(d *device, reason string) DeadLetterRow {
+	if reason == ReasonSeriesLimit {
+		current, maximum := d.tenant.series, s.options.TenantSeries[d.tenant.id]
+		return DeadLetterRow{
+			Reason: reason, Current: current, Maximum: maximum,
+			Detail: fmt.Sprintf("%s: the devices of this partition have %d measurements together and this message brings more, the limit is %d; "+
+				"send values under fixed names, or ask for a higher limit", tenancy.LimitSeries, current, maximum),
+		}
+	}
 	current, maximum := len(d.names), s.options.measurements(d.tenant.id)
 	return DeadLetterRow{
 		Reason: ReasonMeasurementLimit, Current: current, Maximum: maximum,

@@ -17,9 +17,11 @@ import (
 // layout gets a new version, and the old one stays readable for one release.
 const (
 	snapshotMagic   = "MWS"
-	snapshotVersion = 5
-	// In version 4 devices hold few windows and no late messages apart, and a summary of one value is as long as others; in version 3 there is no pulse but the log's time, in version 2 tenants have no limits of their own, in version 1
-	// summaries have no Squares besides.
+	snapshotVersion = 6
+	// In version 5 tenants have no limits of all their devices' names; in version 4 devices hold few windows and no late messages
+	// apart, and a summary of one value is as long as others; in version 3 there is no pulse but the log's time, in version 2
+	// tenants have no limits of their own, in version 1 summaries have no Squares besides.
+	snapshotWithoutSeries  = 5
 	snapshotWithoutLate    = 4
 	snapshotWithoutPulse   = 3
 	snapshotWithoutLimits  = 2
@@ -37,14 +39,11 @@ func (s *State) Encode(buf []byte) []byte {
 	w := writer{append(append(buf, snapshotMagic...), snapshotVersion)}
 	w.uint(uint64(s.options.Measurements))
 	w.uint(uint64(s.options.OpenAccumulators))
-	w.uint(uint64(len(s.options.TenantMeasurements)))
-	for _, id := range slices.Sorted(maps.Keys(s.options.TenantMeasurements)) {
-		w.string(string(id))
-		w.uint(uint64(s.options.TenantMeasurements[id]))
-	}
+	w.limits(s.options.TenantMeasurements)
 	w.uint(uint64(s.options.OpenWindows))
 	w.uint(uint64(s.options.LateMessages))
 	w.uint(uint64(s.options.TenantLateMessages))
+	w.limits(s.options.TenantSeries)
 	w.uint(s.position)
 	w.int(s.logTime)
 	w.int(s.lastTime)
@@ -191,6 +190,9 @@ func Decode(data []byte) (*State, error) {
 	if r.late {
 		s.options.OpenWindows, s.options.LateMessages, s.options.TenantLateMessages = int(r.uint()), int(r.uint()), int(r.uint())
 	}
+	if version > snapshotWithoutSeries {
+		s.options.TenantSeries = r.limits()
+	}
 	s.position, s.logTime = r.uint(), r.int()
 	if s.lastTime, s.pulse = s.logTime, s.logTime; version > snapshotWithoutPulse {
 		s.lastTime, s.pulse = r.int(), r.int()
@@ -287,6 +289,14 @@ func (r *reader) bool() bool {
 }
 
 // limits are those of single tenants; nil when there are none.
+func (w *writer) limits(limits map[tenancy.ID]int) {
+	w.uint(uint64(len(limits)))
+	for _, id := range slices.Sorted(maps.Keys(limits)) {
+		w.string(string(id))
+		w.uint(uint64(limits[id]))
+	}
+}
+
 func (r *reader) limits() map[tenancy.ID]int {
 	n := r.count()
 	if n == 0 {

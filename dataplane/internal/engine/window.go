@@ -276,6 +276,7 @@ func (s *State) forget() {
 		t.devices = slices.DeleteFunc(t.devices, func(d *device) bool {
 			if gone(d) {
 				delete(t.byDevice, d.id)
+				t.series -= len(d.names)
 			}
 			return gone(d)
 		})

@@ -326,6 +326,7 @@ func tenantFromProto(id string, t *catalogv1.Tenant) catalog.Tenant {
 			EventsBurst:           positive(int(l.GetEventsBurst()), positive(int(l.GetEventsPerSecond()), 1000)),
 			PayloadBytes:          positive(int(l.GetPayloadBytes()), 256<<10),
 			MeasurementsPerDevice: positive(int(l.GetMeasurementsPerDevice()), 512),
+			Series:                l.GetSeries(),
 			Horizon:               time.Duration(positive(int(l.GetHorizonSeconds()), 10*365*24*3600)) * time.Second,
 			RequestsPerSecond:     positive(int(l.GetRequestsPerSecond()), 100),
 			EventsPerDay:          l.GetEventsPerDay(),

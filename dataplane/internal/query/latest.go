@@ -27,36 +27,15 @@ type Latest struct {
 	Sparkline            []float64
 }
 
-// Latest returns the devices that were ever heard, by id; no devices means all.
+// Latest returns the devices that were ever heard, by id; no devices means all. What the windows say of them is up to some seconds
+// old; what was stored since is added.
 func (s *Service) Latest(ctx context.Context, tenant tenancy.ID, devices []string) ([]Latest, error) {
-	found := map[string]*Latest{}
-	of := func(device string) *Latest {
-		if found[device] == nil {
-			found[device] = &Latest{Device: device, Values: map[string]float64{}}
-		}
-		return found[device]
-	}
-	text, args := newestSQL(devices)
-	if err := s.store.Query(ctx, tenant, text, args, func(row Row) error {
-		var device, name string
-		var value float64
-		var at int64
-		if err := row.Scan(&device, &name, &value, &at); err != nil {
-			return err
-		}
-		l := of(device)
-		l.Values[name] = value
-		if t := time.Unix(0, at).UTC(); t.After(l.Time) {
-			l.Time, l.Received = t, t
-		}
-		return nil
-	}); err != nil {
+	stored, err := s.overview(ctx, tenant, devices)
+	if err != nil {
 		return nil, err
 	}
-	if err := s.heard(ctx, tenant, devices, of); err != nil {
-		return nil, err
-	}
-	if err := s.sparklines(ctx, tenant, devices, found); err != nil {
+	found := stored.copy()
+	if err := s.recent(ctx, tenant, devices, stored.at.Add(-unswept), found); err != nil {
 		return nil, err
 	}
 	out := make([]Latest, 0, len(found))
@@ -65,6 +44,33 @@ func (s *Service) Latest(ctx context.Context, tenant tenancy.ID, devices []strin
 	}
 	slices.SortFunc(out, func(a, b Latest) int { return cmp.Compare(a.Device, b.Device) })
 	return out[:min(len(out), 1000)], nil
+}
+
+// of returns a device's entry, a new one if it has none.
+func of(found map[string]*Latest, device string) *Latest {
+	if found[device] == nil {
+		found[device] = &Latest{Device: device, Values: map[string]float64{}}
+	}
+	return found[device]
+}
+
+// newest adds the newest value of each measurement.
+func (s *Service) newest(ctx context.Context, tenant tenancy.ID, devices []string, found map[string]*Latest) error {
+	text, args := newestSQL(devices)
+	return s.store.Query(ctx, tenant, text, args, func(row Row) error {
+		var device, name string
+		var value float64
+		var at int64
+		if err := row.Scan(&device, &name, &value, &at); err != nil {
+			return err
+		}
+		l := of(found, device)
+		l.Values[name] = value
+		if t := time.Unix(0, at).UTC(); t.After(l.Time) {
+			l.Time, l.Received = t, t
+		}
+		return nil
+	})
 }
 
 // MostTimes is how many devices Times answers with.
@@ -90,19 +96,21 @@ func (s *Service) Times(ctx context.Context, tenant tenancy.ID, devices []string
 	return out, false, err
 }
 
-// heard adds receive times, and events that are not in a window yet.
-func (s *Service) heard(ctx context.Context, tenant tenancy.ID, devices []string, of func(string) *Latest) error {
+// heard adds receive times.
+func (s *Service) heard(ctx context.Context, tenant tenancy.ID, devices []string, found map[string]*Latest) error {
 	text, args := heardSQL(devices)
-	if err := s.store.Query(ctx, tenant, text, args, func(row Row) error {
+	return s.store.Query(ctx, tenant, text, args, func(row Row) error {
 		var device string
 		var heard int64
 		err := row.Scan(&device, &heard)
-		of(device).Received = time.Unix(0, heard).UTC()
+		of(found, device).Received = time.Unix(0, heard).UTC()
 		return err
-	}); err != nil {
-		return err
-	}
-	text, args = recentSQL(devices, s.now().Add(-unswept))
+	})
+}
+
+// recent adds events that are not in a window yet.
+func (s *Service) recent(ctx context.Context, tenant tenancy.ID, devices []string, since time.Time, found map[string]*Latest) error {
+	text, args := recentSQL(devices, since)
 	return s.store.Query(ctx, tenant, text, args, func(row Row) error {
 		var device string
 		var at, heard int64
@@ -111,7 +119,7 @@ func (s *Service) heard(ctx context.Context, tenant tenancy.ID, devices []string
 		if err := row.Scan(&device, &at, &heard, &names, &values); err != nil {
 			return err
 		}
-		l := of(device)
+		l := of(found, device)
 		if t := time.Unix(0, heard).UTC(); t.After(l.Received) {
 			l.Received = t
 		}

@@ -21,12 +21,13 @@ type Store interface {
 
 // Service answers queries. It is safe for concurrent use.
 type Service struct {
-	store Store
-	now   func() time.Time
+	store     Store
+	now       func() time.Time
+	overviews overviews
 }
 
 // New returns a service over a store.
-func New(store Store, now func() time.Time) *Service { return &Service{store, now} }
+func New(store Store, now func() time.Time) *Service { return &Service{store: store, now: now} }
 
 // Resolution is the width of the windows that a query is answered with.
 type Resolution time.Duration

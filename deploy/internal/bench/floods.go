@@ -74,7 +74,7 @@ func (a *assault) post(ctx context.Context, client *http.Client, body []byte, n 
 	a.try(client, req, n)
 }
 
-// floodNames uses as many different names as the quota's devices may have.
+// floodNames offers a hundred times the series of the quota: every device has names that no other has.
 func floodNames(ctx context.Context, a *assault) {
 	parts := make([][]byte, cardinalityDevices)
 	for d := range parts {

@@ -11,9 +11,9 @@ import (
 const (
 	// fading is how fast it is forgotten what a user's statements took: half of it after this time.
 	fading = 10 * time.Second
-	// modest is the share of one statement at a time up to which a user stands before all others; each doubling of it is a
-	// step behind, of lowest steps at most.
-	modest, lowest = 1.0 / 8, 7
+	// modest is the share of one statement at a time up to which a user stands before all others, or usual times what the middle
+	// one of the others takes, for all take longer while the machine is busy; each doubling is a step behind, of lowest at most.
+	modest, usual, lowest = 1.0 / 8, 2, 7
 	// heavy is the priority from which on a user rests after a statement, resting times as long as it took and longestRest at
 	// most, while others have statements within the second: what one takes all the time leaves the machine no room for their
 	// inserts and devices.
@@ -88,7 +88,7 @@ func (t *turns) take(ctx context.Context, name string, timeout time.Duration) (p
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err == nil {
-		return u.priority(t.now()), sync.OnceFunc(func() { t.end(u, w.begun) }), nil
+		return t.priority(u, t.now()), sync.OnceFunc(func() { t.end(u, w.begun) }), nil
 	}
 	if !u.leave(w) { // the turn came at the same moment
 		t.ended(u, w.begun)
@@ -132,7 +132,7 @@ func (t *turns) ended(u *usage, begun time.Time) {
 	u.ran = now
 	at := slices.IndexFunc(u.begun, begun.Equal)
 	u.begun = slices.Delete(u.begun, at, at+1)
-	if u.priority(now) >= heavy {
+	if t.priority(u, now) >= heavy {
 		rest := min(resting*now.Sub(begun), longestRest)
 		u.rest = now.Add(rest)
 		time.AfterFunc(rest, t.look)
@@ -147,7 +147,7 @@ func (t *turns) rests(u *usage, now time.Time) bool {
 		return false
 	}
 	for _, other := range t.users {
-		if other != u && (len(other.begun)+len(other.queue) > 0 || now.Sub(other.ran) < lately) {
+		if other != u && other.active(now) {
 			return true
 		}
 	}
@@ -196,11 +196,32 @@ func (u *usage) taken(now time.Time) time.Duration {
 }
 
 // priority is 1 for who takes little, and more the more the user takes: the engine lets a statement wait while one before
-// it runs.
-func (u *usage) priority(now time.Time) int {
-	share := float64(u.taken(now)) * math.Ln2 / float64(fading)
-	if share <= modest {
+// it runs. It needs the lock.
+func (t *turns) priority(u *usage, now time.Time) int {
+	most := max(modest*float64(fading)/math.Ln2, usual*float64(t.middle(u, now)))
+	taken := float64(u.taken(now))
+	if taken <= most {
 		return 1
 	}
-	return min(lowest, 2+int(math.Log2(share/modest)))
+	return min(lowest, 2+int(math.Log2(taken/most)))
+}
+
+// middle is what the middle one of the others took who have statements now or had some lately. It needs the lock.
+func (t *turns) middle(u *usage, now time.Time) time.Duration {
+	var took []time.Duration
+	for _, other := range t.users {
+		if other != u && other.active(now) {
+			took = append(took, other.taken(now))
+		}
+	}
+	if len(took) == 0 {
+		return 0
+	}
+	slices.Sort(took)
+	return took[(len(took)-1)/2]
+}
+
+// active says whether the user has statements, or had some lately.
+func (u *usage) active(now time.Time) bool {
+	return len(u.begun)+len(u.queue) > 0 || now.Sub(u.ran) < lately
 }

@@ -125,6 +125,36 @@ func TestPriorityFollowsWhatWasTakenLately(t *testing.T) {
 	}
 }
 
+// TestOnlyWhoTakesMoreThanTheOthersStandsBehind has everybody's statements take long, as on a busy machine.
+func TestOnlyWhoTakesMoreThanTheOthersStandsBehind(t *testing.T) {
+	t.Parallel()
+	turns, clock := newTestTurns(4, 1, 8)
+	run := func(name string, took time.Duration) (priority int) {
+		priority, done := mustTake(t, turns, name)
+		clock.pass(took)
+		done()
+		return priority
+	}
+	others := []string{"a", "b", "c"}
+	for _, name := range others {
+		run(name, 3*time.Second)
+	}
+	run("greedy", 12*time.Second)
+	for _, name := range others {
+		run(name, 100*time.Millisecond) // they have statements now
+	}
+	for _, name := range others {
+		if p := run(name, 0); p != 1 {
+			t.Errorf("%s, who takes what most take, has priority %d, want 1", name, p)
+		}
+	}
+	turns.mu.Lock()
+	defer turns.mu.Unlock()
+	if p := turns.priority(turns.users["greedy"], clock.now()); p < heavy {
+		t.Errorf("who takes four times as much has priority %d, want %d or more", p, heavy)
+	}
+}
+
 func TestAHeavyUserRestsWhileOthersHaveStatements(t *testing.T) {
 	t.Parallel()
 	turns, clock := newTestTurns(2, 1, 8)

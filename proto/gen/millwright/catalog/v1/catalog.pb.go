@@ -320,8 +320,10 @@ type Limits struct {
 	// Live sessions and queries at the cell's API at once.
 	LiveSessions     int32 `protobuf:"varint,12,opt,name=live_sessions,json=liveSessions,proto3" json:"live_sessions,omitempty"`
 	QueryConcurrency int32 `protobuf:"varint,13,opt,name=query_concurrency,json=queryConcurrency,proto3" json:"query_concurrency,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Measurements of all its devices, a device and name each.
+	Series        int64 `protobuf:"varint,14,opt,name=series,proto3" json:"series,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Limits) Reset() {
@@ -441,6 +443,13 @@ func (x *Limits) GetLiveSessions() int32 {
 func (x *Limits) GetQueryConcurrency() int32 {
 	if x != nil {
 		return x.QueryConcurrency
+	}
+	return 0
+}
+
+func (x *Limits) GetSeries() int64 {
+	if x != nil {
+		return x.Series
 	}
 	return 0
 }
@@ -1695,7 +1704,7 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\x11identity_from_uri\x18\x03 \x01(\bR\x0fidentityFromUri\x12\x1e\n" +
 	"\n" +
 	"provisions\x18\x04 \x01(\bR\n" +
-	"provisions\"\xb8\x04\n" +
+	"provisions\"\xd0\x04\n" +
 	"\x06Limits\x12*\n" +
 	"\x11events_per_second\x18\x01 \x01(\x05R\x0feventsPerSecond\x12!\n" +
 	"\fevents_burst\x18\x02 \x01(\x05R\veventsBurst\x12#\n" +
@@ -1710,7 +1719,8 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	" \x01(\x05R\x11deviceEventsBurst\x12 \n" +
 	"\vconnections\x18\v \x01(\x05R\vconnections\x12#\n" +
 	"\rlive_sessions\x18\f \x01(\x05R\fliveSessions\x12+\n" +
-	"\x11query_concurrency\x18\r \x01(\x05R\x10queryConcurrency\"\x9f\x03\n" +
+	"\x11query_concurrency\x18\r \x01(\x05R\x10queryConcurrency\x12\x16\n" +
+	"\x06series\x18\x0e \x01(\x03R\x06series\"\x9f\x03\n" +
 	"\x06Device\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1b\n" +
 	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\x12\x1f\n" +
