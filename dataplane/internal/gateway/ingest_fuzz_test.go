@@ -47,6 +47,9 @@ func (d letterDrain) Append(_ context.Context, letter telemetry.DeadLetter, r fr
 	return nil
 }
 
+// chainOf is what the cell's own device shows.
+func chainOf(c *cell) []*x509.Certificate { return []*x509.Certificate{c.cert.Leaf, c.ca[acme].cert} }
+
 // FuzzIngest posts whatever bytes, plain, packed and falsely called packed, for its own device and for others. Every answer is JSON with a
 // status that the documentation has, and what is answered is what went on.
 func FuzzIngest(f *testing.F) {
@@ -54,8 +57,7 @@ func FuzzIngest(f *testing.F) {
 	d := &drain{}
 	c.Publisher, c.DeadLetters = d, letterDrain{d}
 	handler := c.httpServer().Handler
-	chain := []*x509.Certificate{c.cert.Leaf, c.ca[acme].cert}
-	id, err := c.verify(chain)
+	id, err := c.verify(chainOf(c))
 	if err != nil {
 		f.Fatal(err)
 	}
