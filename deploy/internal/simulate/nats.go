@@ -162,7 +162,9 @@ func (s *natsSender) serve(ctx context.Context) (served bool, err error) {
 	s.conn, s.inbox, s.stats.LastError = nc, inbox, ""
 	s.stats.Connects++
 	for _, token := range slices.Sorted(maps.Keys(s.pending)) {
-		s.stats.Resent++
+		if s.stats.Connects > 1 {
+			s.stats.Resent++
+		}
 		s.send(token)
 	}
 	s.mu.Unlock()
