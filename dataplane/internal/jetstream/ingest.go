@@ -40,7 +40,9 @@ type PublisherConfig struct {
 	Partitions int
 	// Instance names this run of the gateway: message ids begin with it, so no two runs may share it.
 	Instance string
-	// FrameEvents and FrameBytes close a frame. One payload never spans frames, so a frame may be larger by one payload.
+	// FrameEvents and FrameBytes close a frame. One payload never spans frames, so a frame may be larger by one payload. Large
+	// frames are rare, but what a slow sync left behind goes with the next one; the engine has room for 65 535 events in one,
+	// and NATS takes 1 MiB as it comes.
 	FrameEvents int
 	FrameBytes  int
 	// FramesWaiting is how many closed frames of a partition wait before senders are held.
