@@ -36,14 +36,9 @@ func BenchmarkIdle(b *testing.B) {
 		heap, stacks := inUse()
 		begun := runtime.NumGoroutine()
 		files := c.idlers(certs)
-		per := func() (int64, int64) {
-			h, s := inUse()
-			return (h - heap) / idleConnections, (s - stacks) / idleConnections
-		}
-		h, s := per()
-		for end := time.Now().Add(patience); h+s > idleMost && time.Now().Before(end); h, s = per() {
-			time.Sleep(100 * time.Millisecond)
-		}
+		c.resting(idleConnections)
+		h, s := inUse()
+		h, s = (h-heap)/idleConnections, (s-stacks)/idleConnections
 		b.ReportMetric(float64(h), "heap-B/conn")
 		b.ReportMetric(float64(s), "stack-B/conn")
 		b.ReportMetric(float64(runtime.NumGoroutine()-begun)/idleConnections, "goroutines/conn")

@@ -18,13 +18,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	natsgo "github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/millwright-io/millwright/deploy/internal/command"
 	"github.com/millwright-io/millwright/deploy/internal/mqttclient"
+	"github.com/millwright-io/millwright/deploy/internal/nats"
 	catalogv1 "github.com/millwright-io/millwright/proto/gen/millwright/catalog/v1"
 	"github.com/millwright-io/millwright/proto/subject"
 	"github.com/millwright-io/millwright/tenancy"
@@ -34,8 +33,6 @@ const (
 	benchCell    = "local"
 	benchGateway = "gateway"
 	benchGroup   = "fleet"
-	// unacknowledged is how many catalog entries may be under way at once.
-	unacknowledged = 4000
 	// sendersAtOnce is how many tenants' gateways send at a time.
 	sendersAtOnce = 20
 )
@@ -124,40 +121,21 @@ func (f *tenantFleet) entries(put func(key string, m proto.Message) error) error
 
 // fillCatalog writes every entry and waits until all are there.
 func fillCatalog(ctx context.Context, url string, fleets []*tenantFleet) error {
-	nc, err := natsgo.Connect(url)
-	if err != nil {
-		return fmt.Errorf("connect to nats: %w", err)
-	}
-	defer nc.Close()
-	var failed atomic.Pointer[error]
-	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(unacknowledged), jetstream.WithPublishAsyncErrHandler(func(_ jetstream.JetStream, _ *natsgo.Msg, err error) {
-		failed.CompareAndSwap(nil, &err)
-	}))
-	if err != nil {
-		return fmt.Errorf("use jetstream: %w", err)
-	}
-	put := func(key string, m proto.Message) error {
-		value, err := proto.Marshal(m)
-		if err != nil {
-			return err
+	return nats.Fill(ctx, url, subject.CatalogBucket(benchCell), func(put func(key string, value []byte) error) error {
+		for _, f := range fleets {
+			err := f.entries(func(key string, m proto.Message) error {
+				value, err := proto.Marshal(m)
+				if err != nil {
+					return err
+				}
+				return put(key, value)
+			})
+			if err != nil {
+				return err
+			}
 		}
-		_, err = js.PublishAsync("$KV."+subject.CatalogBucket(benchCell)+"."+key, value)
-		return err
-	}
-	for _, f := range fleets {
-		if err := f.entries(put); err != nil {
-			return fmt.Errorf("write the catalog of %s: %w", f.id, err)
-		}
-	}
-	select {
-	case <-js.PublishAsyncComplete():
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if err := failed.Load(); err != nil {
-		return fmt.Errorf("write the catalog: %w", *err)
-	}
-	return nil
+		return nil
+	})
 }
 
 // sendAll has every tenant's gateway send two events a device, on either side of the turn of a minute.
