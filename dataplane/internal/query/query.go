@@ -24,10 +24,14 @@ type Service struct {
 	store     Store
 	now       func() time.Time
 	overviews overviews
+	// together is comparedTogether, or fewer in tests.
+	together uint64
 }
 
 // New returns a service over a store.
-func New(store Store, now func() time.Time) *Service { return &Service{store: store, now: now} }
+func New(store Store, now func() time.Time) *Service {
+	return &Service{store: store, now: now, together: comparedTogether}
+}
 
 // Resolution is the width of the windows that a query is answered with.
 type Resolution time.Duration

@@ -270,6 +270,10 @@ func TestARecountAgreesWithTheEngine(t *testing.T) {
 	if want := []query.Count{{Start: start, Events: events, Points: 2 * events, Bytes: 100 * events}}; !cmp.Equal(want, got.Counts) {
 		t.Errorf("counts %+v, want %+v", got.Counts, want)
 	}
+	b.service.Together(3)
+	if parted, err := b.service.Recount(t.Context(), b.tenant, from, to); err != nil || parted.Windows != got.Windows || parted.Different != 0 {
+		t.Errorf("a few devices at a time: %d windows, %d different, %v; want %d", parted.Windows, parted.Different, err, got.Windows)
+	}
 	if empty, err := b.service.Recount(t.Context(), b.tenant, to, to.Add(time.Hour)); err != nil || empty.Windows != 0 || len(empty.Counts) != 0 {
 		t.Errorf("an hour without events: %+v, error %v", empty, err)
 	}

@@ -7,6 +7,10 @@ import (
 	"github.com/millwright-io/millwright/tenancy"
 )
 
+// comparedTogether is how many windows a statement compares at most, about: each takes it a kilobyte. Devices that catch up may have
+// brought a million within an hour.
+const comparedTogether = 200_000
+
 // Summary is what is known of one measurement in one window; the zero value: nothing.
 type Summary struct {
 	Count                      uint64
@@ -41,26 +45,44 @@ type Recounted struct {
 // engine has still in its hands differs for some seconds: ask again before believing a difference.
 func (s *Service) Recount(ctx context.Context, tenant tenancy.ID, from, to time.Time) (Recounted, error) {
 	var r Recounted
-	text, args := recountWindowsSQL(from, to)
+	var windows uint64
+	text, args := recountSizeSQL(from, to)
+	if err := s.store.Query(ctx, tenant, text, args, func(row Row) error { return row.Scan(&windows) }); err != nil {
+		return r, err
+	}
+	parts := windows/s.together + 1
+	for part := range parts {
+		if err := s.recount(ctx, tenant, from, to, part, parts, &r); err != nil {
+			return r, err
+		}
+	}
+	var err error
+	r.Counts, err = s.Counts(ctx, tenant, from, to)
+	return r, err
+}
+
+// recount adds the windows of one part of the devices.
+func (s *Service) recount(ctx context.Context, tenant tenancy.ID, from, to time.Time, part, parts uint64, r *Recounted) error {
+	var windows, different uint64
+	text, args := recountWindowsSQL(from, to, part, parts)
 	if err := s.store.Query(ctx, tenant, text, args, func(row Row) error {
 		var d Difference
 		var differs bool
-		if err := row.Scan(&r.Windows, &r.Different, &differs, &d.Device, &d.Measurement, &d.Start,
+		if err := row.Scan(&windows, &different, &differs, &d.Device, &d.Measurement, &d.Start,
 			&d.Stored.Count, &d.Stored.Sum, &d.Stored.Min, &d.Stored.Max, &d.Stored.First, &d.Stored.Last,
 			&d.Recounted.Count, &d.Recounted.Sum, &d.Recounted.Min, &d.Recounted.Max, &d.Recounted.First, &d.Recounted.Last); err != nil {
 			return err
 		}
 		d.Start = d.Start.UTC()
-		if differs {
+		if differs && len(r.Examples) < examples {
 			r.Examples = append(r.Examples, d)
 		}
 		return nil
 	}); err != nil {
-		return r, err
+		return err
 	}
-	var err error
-	r.Counts, err = s.Counts(ctx, tenant, from, to)
-	return r, err
+	r.Windows, r.Different = r.Windows+windows, r.Different+different
+	return nil
 }
 
 // PartitionCounts says how many events that were received in [from, to) are stored of some partitions of the log.

@@ -16,12 +16,12 @@ const squareError = 1.0 / (1 << 30)
 // of their events, how many there are, how many differ from the stored ones, and some that do. Without any window it
 // selects nothing. The bounds of the time have its own precision: against one in whole seconds, the store's index leaves
 // out the last second of the range. Equal times are ordered by the place in the log, as the engine does; a later segment
-// of a window comes later in the log.
-func recountWindowsSQL(from, to time.Time) (string, []any) {
+// of a window comes later in the log. Of all devices it looks at one part of so many.
+func recountWindowsSQL(from, to time.Time, part, parts uint64) (string, []any) {
 	return fmt.Sprintf(`with
 touched as (
     select distinct device, toDateTime(toStartOfMinute(time), 'UTC') as start from events
-    where received >= fromUnixTimestamp64Nano(?, 'UTC') and received < fromUnixTimestamp64Nano(?, 'UTC')),
+    where received >= fromUnixTimestamp64Nano(?, 'UTC') and received < fromUnixTimestamp64Nano(?, 'UTC') and cityHash64(device) %% ? = ?),
 recounted as (
     select device, measurement, start, count() as n, sum(value) as total, sum(abs(value)) as size, min(value) as lowest, max(value) as highest,
         varPopStable(value) * n as deviation, sum(value * value) as square,
@@ -56,7 +56,13 @@ compared as (
     from sides group by device, measurement, start)
 select count() over () as windows, countIf(differs) over () as different, differs,
     device, measurement, start, sn, st, sl, sh, so, sc, rn, rt, rl, rh, ro, rc
-from compared order by differs desc, start, device, measurement limit %d`, sumError, squareError, examples), []any{from.UnixNano(), to.UnixNano()}
+from compared order by differs desc, start, device, measurement limit %d`, sumError, squareError, examples), []any{from.UnixNano(), to.UnixNano(), parts, part}
+}
+
+// recountSizeSQL selects about how many windows a recount of the range has to compare, or more.
+func recountSizeSQL(from, to time.Time) (string, []any) {
+	return `select uniq(device, toStartOfMinute(time)) * max(length(names)) from events
+where received >= fromUnixTimestamp64Nano(?, 'UTC') and received < fromUnixTimestamp64Nano(?, 'UTC')`, []any{from.UnixNano(), to.UnixNano()}
 }
 
 // recountPartitionsSQL counts what is stored of the events of some partitions.
