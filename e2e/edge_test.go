@@ -43,8 +43,10 @@ func newAgent(t *testing.T, s *stack.Stack, devices []string, flags ...string) *
 	}
 	s.Run(t, "device", "gateway", "edge_01", "--devices", strings.Join(devices, ","))
 	a := &agent{s: s, address: freeAddress()}
-	a.args = append([]string{"edge", "--data", filepath.Join(t.TempDir(), "edge"), "--credentials", credentials, "--uplink", s.Demo.NATSURL,
-		"--mqtt-address", a.address, "--metrics-address", "127.0.0.1:0"}, flags...)
+	a.args = append([]string{
+		"edge", "--data", filepath.Join(t.TempDir(), "edge"), "--credentials", credentials, "--uplink", s.Demo.NATSURL,
+		"--mqtt-address", a.address, "--metrics-address", "127.0.0.1:0",
+	}, flags...)
 	a.start(t)
 	t.Cleanup(func() {
 		_ = a.cmd.Process.Kill() // it may have ended

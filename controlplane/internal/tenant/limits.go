@@ -67,7 +67,7 @@ func (l *Limits) fields() map[string]*int64 {
 		tenancy.LimitEventsBurst: &l.EventsBurst, tenancy.LimitEventsPerDay: &l.EventsPerDay,
 		tenancy.LimitDeviceEventsPerSecond: &l.DeviceEventsPerSecond, tenancy.LimitDeviceEventsBurst: &l.DeviceEventsBurst,
 		tenancy.LimitPayloadBytes: &l.PayloadBytes, tenancy.LimitMeasurementsPerDevice: &l.MeasurementsPerDevice,
-		tenancy.LimitSeries: &l.Series,
+		tenancy.LimitSeries:      &l.Series,
 		tenancy.LimitConnections: &l.Connections, tenancy.LimitRequestsPerSecond: &l.RequestsPerSecond,
 		tenancy.LimitLiveSessions: &l.LiveSessions, tenancy.LimitQueryConcurrency: &l.QueryConcurrency,
 	}

@@ -86,9 +86,17 @@ func recordedRows(b *testing.B, tenant tenancy.ID, dir string) []engine.EventRow
 
 // layouts are ways to store the same values: as rows with arrays or as a row a measurement, with a codec of the values; none: that of the product.
 var layouts = []struct{ name, shape, codec string }{
-	{"arrays", "arrays", ""}, {"arrays ZSTD(3)", "arrays", "ZSTD(3)"}, {"arrays ZSTD(6)", "arrays", "ZSTD(6)"}, {"arrays FPC", "arrays", "FPC, ZSTD(1)"},
-	{"arrays Gorilla", "arrays", "Gorilla, ZSTD(1)"}, {"arrays ALP and LZ4", "arrays", "ALP, LZ4"}, {"arrays ALP", "arrays", "ALP, ZSTD(1)"},
-	{"narrow", "narrow", "ZSTD(1)"}, {"narrow ZSTD(3)", "narrow", "ZSTD(3)"}, {"narrow ALP", "narrow", "ALP, ZSTD(1)"}, {"narrow ALP ZSTD(3)", "narrow", "ALP, ZSTD(3)"},
+	{"arrays", "arrays", ""},
+	{"arrays ZSTD(3)", "arrays", "ZSTD(3)"},
+	{"arrays ZSTD(6)", "arrays", "ZSTD(6)"},
+	{"arrays FPC", "arrays", "FPC, ZSTD(1)"},
+	{"arrays Gorilla", "arrays", "Gorilla, ZSTD(1)"},
+	{"arrays ALP and LZ4", "arrays", "ALP, LZ4"},
+	{"arrays ALP", "arrays", "ALP, ZSTD(1)"},
+	{"narrow", "narrow", "ZSTD(1)"},
+	{"narrow ZSTD(3)", "narrow", "ZSTD(3)"},
+	{"narrow ALP", "narrow", "ALP, ZSTD(1)"},
+	{"narrow ALP ZSTD(3)", "narrow", "ALP, ZSTD(3)"},
 }
 
 // create makes the table of a layout anew and returns its name.

@@ -23,7 +23,7 @@ const (
 
 // paced reads data chunk by chunk, with a pause before each but the first.
 type paced struct {
-	ctx   context.Context
+	stop  <-chan struct{}
 	data  []byte
 	begun bool
 }
@@ -35,8 +35,8 @@ func (p *paced) Read(into []byte) (int, error) {
 	if p.begun {
 		select {
 		case <-time.After(checkpointPause):
-		case <-p.ctx.Done():
-			return 0, p.ctx.Err()
+		case <-p.stop:
+			return 0, context.Canceled
 		}
 	}
 	p.begun = true
@@ -76,7 +76,7 @@ func (o *Objects) LoadCheckpoint(ctx context.Context, partition int, position ui
 // SaveCheckpoint stores a partition's checkpoint of a position beside the others.
 func (o *Objects) SaveCheckpoint(ctx context.Context, partition int, position uint64, data []byte) error {
 	meta := jetstream.ObjectMeta{Name: checkpointName(partition, position), Opts: &jetstream.ObjectMetaOptions{ChunkSize: checkpointChunk}}
-	if _, err := o.store.Put(ctx, meta, &paced{ctx: ctx, data: data}); err != nil {
+	if _, err := o.store.Put(ctx, meta, &paced{stop: ctx.Done(), data: data}); err != nil {
 		return fmt.Errorf("save checkpoint of partition %d: %w", partition, err)
 	}
 	return nil

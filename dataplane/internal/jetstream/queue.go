@@ -134,10 +134,10 @@ func (q *partition) take(late bool) *batch {
 		from = &q.late
 	}
 	b := from.next()
-	switch {
-	case b == nil:
+	switch b {
+	case nil:
 		return nil
-	case b == from.open:
+	case from.open:
 		from.open = q.fresh(b.late)
 	default:
 		from.closed = append(from.closed[:0], from.closed[1:]...)

@@ -118,7 +118,8 @@ func (r *Reader) publish(line []byte, header bool, limit int) (Command, error) {
 	// The words are in the buffer that the body is read through: they move into the body's.
 	names := len(list[0])
 	r.grow(total + 2 + LineBytes)
-	words := append(r.body[:0], list[0]...)
+	words := r.body[:0]
+	words = append(words, list[0]...)
 	if n == 2+sizes {
 		words = append(words, list[1]...)
 	}

@@ -76,8 +76,10 @@ from numbers(%[3]d)`, bundle.tenant.Database(), devices, devices*minutes, m)
 		span   time.Duration
 		width  query.Resolution
 	}{
-		{"hour by facility in minutes", places, time.Hour, query.Minute}, {"day by facility in 5 minutes", places, 24 * time.Hour, query.FiveMinutes},
-		{"day by facility in hours", places, 24 * time.Hour, query.Hour}, {"day of all in 5 minutes", nil, 24 * time.Hour, query.FiveMinutes},
+		{"hour by facility in minutes", places, time.Hour, query.Minute},
+		{"day by facility in 5 minutes", places, 24 * time.Hour, query.FiveMinutes},
+		{"day by facility in hours", places, 24 * time.Hour, query.Hour},
+		{"day of all in 5 minutes", nil, 24 * time.Hour, query.FiveMinutes},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {

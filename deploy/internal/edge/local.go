@@ -1,13 +1,13 @@
 package edge
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -75,7 +75,7 @@ func (*intake) ID() string { return "intake" }
 
 // Provides implements mqtt.Hook.
 func (*intake) Provides(b byte) bool {
-	return bytes.Contains([]byte{mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnPublish, mqtt.OnWill}, []byte{b})
+	return slices.Contains([]byte{mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnPublish, mqtt.OnWill}, b)
 }
 
 // OnConnectAuthenticate implements mqtt.Hook: whoever reaches the listener is the plant's. The cell decides whom the edge speaks for.
@@ -143,8 +143,9 @@ func (i *intake) take(client, topic string, payload []byte) (packets.Code, error
 func deviceOf(client, topic string) (string, error) {
 	device := client
 	if topic != topicOwn {
-		rest, ok := strings.CutPrefix(topic, topicBase)
-		if device, ok = strings.CutSuffix(rest, topicBehind); !ok {
+		rest, begins := strings.CutPrefix(topic, topicBase)
+		ends := false
+		if device, ends = strings.CutSuffix(rest, topicBehind); !begins || !ends {
 			return "", fmt.Errorf("topic %.60q is not known: publish to %s<device id>%s, or to %s with the device's id as client id", topic, topicBase, topicBehind, topicOwn)
 		}
 	}

@@ -79,7 +79,8 @@ func (u *uplink) run(ctx context.Context) error {
 			l.conn.Close()
 		}
 		if ctx.Err() != nil {
-			break
+			u.set(nil, errors.New("stopped"))
+			return nil //nolint:nilerr // the connection ends because it is told to
 		}
 		u.set(nil, err)
 		u.log.WarnContext(ctx, "no connection to the cell, messages wait on the disk", slog.Any("error", err), slog.Duration("again_in", pause))
