@@ -37,6 +37,9 @@ type world struct {
 	parked  map[string][]byte
 	totals  map[int64]engine.Total
 	broken  map[tenancy.ID]bool
+
+	lives  sync.RWMutex
+	living int
 }
 
 var (
@@ -70,6 +73,22 @@ func (w *world) end() {
 		w.dead = true
 		w.crash()
 	}
+}
+
+// connection is the store as one run reaches it. What a dead run still has under way does not arrive: this store forgets tokens
+// only when it starts again, which cuts every connection. (That late requests change nothing else is the simulation's to show.)
+type connection struct {
+	*world
+	life int
+}
+
+func (c connection) InsertEvents(ctx context.Context, tenant tenancy.ID, partition uint16, rows []engine.EventRow, token string) error {
+	c.lives.RLock()
+	defer c.lives.RUnlock()
+	if c.life != c.living {
+		return errAway
+	}
+	return c.world.InsertEvents(ctx, tenant, partition, rows, token)
 }
 
 func (w *world) ID() string { return "log1" }
@@ -239,7 +258,11 @@ func (w *world) run(t *testing.T) (whole bool) {
 	w.crash, w.dead = cancel, false
 	w.mu.Unlock()
 	log := slog.New(slog.DiscardHandler)
-	inserter := NewInserter(w, w, 4, log)
+	w.lives.Lock()
+	w.living++
+	store := connection{w, w.living}
+	w.lives.Unlock()
+	inserter := NewInserter(store, w, 4, log)
 	inserter.backoff = 100 * time.Microsecond
 	runner := New(Config{
 		Cell: "cell", Events: 20, Interval: time.Millisecond, CheckpointInterval: 5 * time.Millisecond, Drain: time.Millisecond,
