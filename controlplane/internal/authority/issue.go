@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -135,15 +134,13 @@ func encode(kind string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }
 
-var deviceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
-
 // DeviceOf reads whom a certificate that IssueDevice made names. It verifies nothing.
 func DeviceOf(leaf *x509.Certificate) (tenancy.ID, string, bool) {
 	if len(leaf.URIs) != 1 {
 		return "", "", false
 	}
 	parts := strings.Split(leaf.URIs[0].String(), "/")
-	if len(parts) != 7 || strings.Join(parts[:4], "/") != "spiffe://"+TrustDomain+"/tenant" || parts[5] != "device" || !deviceName.MatchString(parts[6]) {
+	if len(parts) != 7 || strings.Join(parts[:4], "/") != "spiffe://"+TrustDomain+"/tenant" || parts[5] != "device" || !tenancy.IsName(parts[6]) {
 		return "", "", false
 	}
 	id, err := tenancy.ParseID(parts[4])

@@ -22,10 +22,7 @@ const (
 	maxCell    = 16 << 10
 )
 
-var (
-	identifier = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
-	labelKey   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,62}$`)
-)
+var labelKey = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,62}$`)
 
 const labelColumn = "label:"
 
@@ -183,9 +180,9 @@ func read(columns, fields []string) (r row, err error) {
 func check(r row) error {
 	const want = "want letters, digits, _ and -, 63 at most, a letter or digit first"
 	switch {
-	case !identifier.MatchString(r.ID):
+	case !tenancy.IsName(r.ID):
 		return fmt.Errorf("device_id %q: %s", clip(r.ID), want)
-	case !identifier.MatchString(r.Type):
+	case !tenancy.IsName(r.Type):
 		return fmt.Errorf("device_type %q: %s", clip(r.Type), want)
 	case len(r.Labels) > maxLabels:
 		return fmt.Errorf("it has %d labels and %d are allowed", len(r.Labels), maxLabels)

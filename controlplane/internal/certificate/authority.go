@@ -258,7 +258,7 @@ func (s *Service) owned(id tenancy.ID, a Authority, der []byte) (*x509.Certifica
 		path := leaf.URIs[0].Path
 		name = path[strings.LastIndexByte(path, '/')+1:]
 	}
-	if !deviceID.MatchString(name) {
+	if !tenancy.IsName(name) {
 		return nil, "", fmt.Errorf("the certificate's device id %q: want 1 to 63 letters, digits, _ or -: %w", short(name), tenancy.ErrInvalid)
 	}
 	return leaf, name, nil

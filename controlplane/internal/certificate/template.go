@@ -35,8 +35,6 @@ const (
 	maxAuthorities = tenancy.MaxAuthorities
 )
 
-var deviceID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
-
 // pattern makes the whole id match.
 func pattern(text string) (*regexp.Regexp, error) {
 	re, err := regexp.Compile(`^(?:` + text + `)$`)
@@ -52,7 +50,7 @@ func (t Template) device(id string, now time.Time) (device.Device, error) {
 	if err != nil {
 		return device.Device{}, err
 	}
-	if !deviceID.MatchString(id) {
+	if !tenancy.IsName(id) {
 		return device.Device{}, fmt.Errorf("device id %q: want 1 to 63 letters, digits, _ or -, beginning with a letter or digit: %w", short(id), tenancy.ErrInvalid)
 	}
 	if !re.MatchString(id) {

@@ -169,6 +169,15 @@ func (w *writer) summary(s *Summary, start int64) {
 	w.int(s.LastTime - s.FirstTime)
 }
 
+// limits writes those of single tenants.
+func (w *writer) limits(limits map[tenancy.ID]int) {
+	w.uint(uint64(len(limits)))
+	for _, id := range slices.Sorted(maps.Keys(limits)) {
+		w.string(string(id))
+		w.uint(uint64(limits[id]))
+	}
+}
+
 // Decode returns the state of a snapshot.
 func Decode(data []byte) (*State, error) {
 	end := len(data) - 4
@@ -289,14 +298,6 @@ func (r *reader) bool() bool {
 }
 
 // limits are those of single tenants; nil when there are none.
-func (w *writer) limits(limits map[tenancy.ID]int) {
-	w.uint(uint64(len(limits)))
-	for _, id := range slices.Sorted(maps.Keys(limits)) {
-		w.string(string(id))
-		w.uint(uint64(limits[id]))
-	}
-}
-
 func (r *reader) limits() map[tenancy.ID]int {
 	n := r.count()
 	if n == 0 {

@@ -164,7 +164,7 @@ func (g *Gateway) refuseRate(w http.ResponseWriter, r *http.Request, id *Identit
 func (g *Gateway) whose(id *Identity, r *http.Request) (*catalog.Policy, error) {
 	var policy *catalog.Policy
 	if other := r.PathValue("device"); other != "" && other != id.Device {
-		if !deviceID.MatchString(other) {
+		if !tenancy.IsName(other) {
 			return nil, barred("unknown_device", "the path names no device: post to %s or to /v1/devices/<device id>/telemetry", httpPath)
 		}
 		as, of, err := g.speaksFor(id, other)

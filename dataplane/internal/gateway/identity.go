@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -54,8 +53,6 @@ func barred(reason, format string, args ...any) error {
 	return &IdentityError{reason, fmt.Sprintf(format, args...), tenancy.ErrForbidden}
 }
 
-var deviceID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
-
 // verify decides who holds a certificate: the chain must lead over the tenant's own intermediate to the platform's root,
 // and the catalog must know tenant, device and serial.
 func (g *Gateway) verify(chain []*x509.Certificate) (Identity, error) {
@@ -93,7 +90,7 @@ func claimed(leaf *x509.Certificate) (Identity, error) {
 		parts := strings.Split(leaf.URIs[0].String(), "/")
 		if len(parts) == 7 && strings.Join(parts[:4], "/") == "spiffe://millwright/tenant" && parts[5] == "device" {
 			tenant, err := tenancy.ParseID(parts[4])
-			if err == nil && deviceID.MatchString(parts[6]) {
+			if err == nil && tenancy.IsName(parts[6]) {
 				id.Tenant, id.Device = tenant, parts[6]
 				return id, nil
 			}

@@ -119,7 +119,7 @@ func (s *natsSession) whose(subject string) (*Identity, *catalog.Policy, error) 
 		return &s.id, s.policy.Load(), nil
 	}
 	words := strings.Split(subject, ".")
-	if len(words) != 4 || words[0] != "v1" || words[1] != "devices" || words[3] != "telemetry" || !deviceID.MatchString(words[2]) {
+	if len(words) != 4 || words[0] != "v1" || words[1] != "devices" || words[3] != "telemetry" || !tenancy.IsName(words[2]) {
 		return nil, nil, barred("subject", "subject %s is not one of telemetry: publish to %s", clip(subject), subjectOwn)
 	}
 	if words[2] == s.id.Device {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/millwright-io/millwright/dataplane/internal/catalog"
+	"github.com/millwright-io/millwright/tenancy"
 )
 
 const (
@@ -40,7 +41,7 @@ func (g *Gateway) verifyOwn(leaf *x509.Certificate, o catalog.Owner, now time.Ti
 			name = leaf.URIs[0].Path[strings.LastIndexByte(leaf.URIs[0].Path, '/')+1:]
 		}
 	}
-	if !deviceID.MatchString(name) {
+	if !tenancy.IsName(name) {
 		return Identity{}, stranger("not_a_device", "the certificate %q has no device id where its authority %s puts it: want 1 to 63 letters, digits, _ or -", clip(leaf.Subject.CommonName), o.ID)
 	}
 	if claims, err := claimed(leaf); err == nil && claims.Tenant != o.Tenant {

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/mochi-mqtt/server/v2/packets"
+
+	"github.com/millwright-io/millwright/tenancy"
 )
 
 const (
@@ -141,7 +143,7 @@ func (t *topics) of(topic, device string) (string, string, packets.Code, string)
 		return topic, device, packets.CodeSuccess, ""
 	}
 	if other, ok := strings.CutPrefix(topic, topicBase); ok {
-		if other, ok = strings.CutSuffix(other, topicTail); ok && deviceID.MatchString(other) {
+		if other, ok = strings.CutSuffix(other, topicTail); ok && tenancy.IsName(other) {
 			return topic, other, packets.CodeSuccess, ""
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +13,8 @@ import (
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/listeners"
 	"github.com/mochi-mqtt/server/v2/packets"
+
+	"github.com/millwright-io/millwright/tenancy"
 )
 
 const (
@@ -22,8 +23,6 @@ const (
 	// headerBytes is what a PUBLISH may have beside its payload.
 	headerBytes = 4 << 10
 )
-
-var deviceID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
 
 // local is the MQTT server of the plant's devices.
 type local struct {
@@ -149,7 +148,7 @@ func deviceOf(client, topic string) (string, error) {
 			return "", fmt.Errorf("topic %.60q is not known: publish to %s<device id>%s, or to %s with the device's id as client id", topic, topicBase, topicBehind, topicOwn)
 		}
 	}
-	if !deviceID.MatchString(device) {
+	if !tenancy.IsName(device) {
 		return "", fmt.Errorf("%.60q is no device id: want 1 to 63 letters, digits, _ or -", device)
 	}
 	return device, nil

@@ -67,7 +67,10 @@ function Access() {
                 ].join("\n")}
               />
             </div>
-            <Notice>Tables: events (one row an event), points (one row a measurement), windows (one-minute summaries), dead_letters.</Notice>
+            <Notice>
+              Tables: events (one row an event), points (one row a measurement), minutes and hours (summaries: read them with FINAL; a minute that
+              late data came to has several rows), dead_letters.
+            </Notice>
           </div>
         </>
       )}
