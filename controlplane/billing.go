@@ -21,7 +21,7 @@ func (a *App) billing(c *chain.Chain, cells map[string]rpc.Cell, tenants *tenant
 	usagePath, usageHandler := usagev1connect.NewUsageServiceHandler(billingrpc.New(ledger, plans{tenants}, a.now), c.Options()...)
 	invoices := invoice.NewService(a.books, subscriptions{tenants, cells}, ledger, a.now)
 	invoicePath, invoiceHandler := invoicev1connect.NewInvoiceServiceHandler(&billingrpc.Invoices{Invoices: invoices}, c.Options()...)
-	return []chain.Service{{Path: usagePath, Handler: usageHandler}, {Path: invoicePath, Handler: invoiceHandler}}
+	return []chain.Service{{Path: usagePath, Handler: usageHandler}, {Path: invoicePath, Handler: invoiceHandler}, a.payments(c)}
 }
 
 // plans tells the ledger's API what a tenant's plan includes.

@@ -25,7 +25,7 @@ import (
 
 // filler fills a field of a request by its name, with what is not there or is refused: who is let in changes nothing with it.
 var filler = map[string]any{
-	"placeId": strings.Repeat("a", 16), "parentId": strings.Repeat("b", 16), "deviceId": "nothing", "serial": "00", "serials": []string{"00"}, "keyId": "nothing", "memberId": "nothing",
+	"placeId": strings.Repeat("a", 16), "parentId": strings.Repeat("b", 16), "deviceId": "nothing", "serial": "00", "serials": []string{"00"}, "keyId": "nothing", "memberId": "nothing", "entryId": "nothing",
 	"invitationId": "nothing", "jobId": "nothing", "groupId": "nothing", "deviceIds": []string{"nothing"}, "query": "(((", "csv": "rubbish", "tenantId": strings.Repeat("a", 16),
 	"token": strings.Repeat("a", 48), "name": " ", "slug": "ada-works", "deviceType": "nothing_yet", "validateOnly": true, "version": 1, "firmware": "1", "csrPem": "rubbish", "role": "ROLE_CUSTOM",
 	"templateId": "nothing", "claimTokenId": "nothing", "authorityId": "nothing", "certificatePem": "rubbish", "idPattern": "(", "maxDevices": 1,
@@ -221,7 +221,7 @@ func (s *stack) keyParty(t *testing.T, e estate, name string, req *keyv1.CreateR
 var unfilled = map[string]bool{
 	"actor": true, "after": true, "coordinates": true, "description": true, "devicePrefix": true, "descending": true, "deviceTypes": true, "dryRun": true, "endsAt": true, "expiresAt": true,
 	"exceptDeviceIds": true, "expiresBefore": true, "facilities": true, "facility": true, "groupIds": true, "identity": true, "labels": true, "lifeSeconds": true, "line": true, "maxUses": true,
-	"measurements": true, "metadata": true, "object": true, "order": true, "outcome": true, "overlap": true, "pageSize": true, "pageToken": true, "percent": true, "plan": true, "policy": true,
+	"measurements": true, "metadata": true, "object": true, "order": true, "outcome": true, "overlap": true, "parked": true, "pageSize": true, "pageToken": true, "percent": true, "plan": true, "policy": true,
 	"region": true, "removeLabels": true, "required": true, "revision": true, "scopes": true, "setLabels": true, "station": true, "status": true, "statuses": true,
-	"supersededOnly": true, "tenantIds": true, "title": true, "unknownMeasurements": true, "updateMask": true,
+	"supersededOnly": true, "tenantIds": true, "title": true, "unknown": true, "unknownMeasurements": true, "updateMask": true,
 }

@@ -51,6 +51,12 @@ var reaches = map[string]reach{
 	"platform.v1.PlatformService/ListTokenKeys": platformWide, "platform.v1.PlatformService/RetireTokenKey": platformWide, "platform.v1.PlatformService/ListAudit": platformWide, "limit.v1.LimitService/ListTenant": platformWide, "limit.v1.LimitService/SetOverride": platformWide,
 	"limit.v1.LimitService/RemoveOverride": platformWide,
 
+	"payment.v1.PaymentService/ListFailed": platformWide, "payment.v1.PaymentService/ListOutbox": platformWide, "payment.v1.PaymentService/RetryEntry": platformWide,
+	"payment.v1.PaymentService/ListEvents": platformWide,
+
+	"payment.v1.PaymentService/GetStatus": whole, "payment.v1.PaymentService/GetPaymentMethod": whole, "payment.v1.PaymentService/ListPayments": whole,
+	"payment.v1.PaymentService/CreateCheckout": whole, "payment.v1.PaymentService/CreatePortal": whole,
+
 	"invoice.v1.InvoiceService/GetDraft": whole, "tenant.v1.TenantService/UpdateSettings": whole, "tenant.v1.TenantService/TransferOwnership": whole, "tenant.v1.TenantService/Delete": whole,
 	"tenant.v1.TenantService/CancelDeletion": whole, "tenant.v1.TenantService/RequireSecondFactor": whole,
 	"key.v1.KeyService/Create": whole, "key.v1.KeyService/List": whole, "key.v1.KeyService/Rotate": whole, "key.v1.KeyService/Revoke": whole,

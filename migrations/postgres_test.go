@@ -23,7 +23,7 @@ const (
 
 // platformTables hold no tenant's data and have no row-level security.
 var platformTables = map[string]bool{
-	"placements": true, "outbox": true, "mail_outbox": true, "job_queue": true, "platform_keys": true, "token_keys": true,
+	"placements": true, "payment_work": true, "payment_collection": true, "outbox": true, "mail_outbox": true, "job_queue": true, "platform_keys": true, "token_keys": true,
 	"cells": true, "flags": true, "announcements": true, "platform_audit": true, "platform_audit_head": true, "tenant_work": true, "removed_work": true, "schema_versions": true,
 }
 

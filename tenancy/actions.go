@@ -58,13 +58,14 @@ const (
 	ActionStoreRead        Action = "store.read"
 	ActionUsageRead        Action = "usage.read"
 	ActionInvoicesRead     Action = "invoices.read"
+	ActionBillingWrite     Action = "billing.write"
 )
 
 // wholeTenant are the actions that a caller who is confined to facilities may not do, whatever the role.
 var wholeTenant = []Action{
 	ActionTenantWrite, ActionTenantOwn, ActionMembersRead, ActionMembersWrite, ActionRolesWrite, ActionKeysRead, ActionKeysWrite, ActionAuditRead, ActionStoreRead,
 	ActionDeviceTypesWrite, ActionFacilitiesWrite, ActionGroupsWrite,
-	ActionProvisioningRead, ActionProvisioningWrite, ActionInvoicesRead,
+	ActionProvisioningRead, ActionProvisioningWrite, ActionInvoicesRead, ActionBillingWrite,
 }
 
 // account are what every signed-in person may do, in no tenant.
@@ -229,6 +230,16 @@ var procedures = map[string]Action{
 	"/millwright.usage.v1.UsageService/Get": ActionUsageRead,
 
 	"/millwright.invoice.v1.InvoiceService/GetDraft": ActionInvoicesRead,
+
+	"/millwright.payment.v1.PaymentService/GetStatus":        ActionInvoicesRead,
+	"/millwright.payment.v1.PaymentService/GetPaymentMethod": ActionInvoicesRead,
+	"/millwright.payment.v1.PaymentService/ListPayments":     ActionInvoicesRead,
+	"/millwright.payment.v1.PaymentService/CreateCheckout":   ActionBillingWrite,
+	"/millwright.payment.v1.PaymentService/CreatePortal":     ActionBillingWrite,
+	"/millwright.payment.v1.PaymentService/ListFailed":       ActionPlatformRead,
+	"/millwright.payment.v1.PaymentService/ListOutbox":       ActionPlatformRead,
+	"/millwright.payment.v1.PaymentService/RetryEntry":       ActionPlatformTenants,
+	"/millwright.payment.v1.PaymentService/ListEvents":       ActionPlatformRead,
 
 	"/millwright.limit.v1.LimitService/List":           ActionUsageRead,
 	"/millwright.limit.v1.LimitService/History":        ActionUsageRead,

@@ -60,7 +60,7 @@ var (
 	viewing   = []Action{ActionTenantRead, ActionCellEnter, ActionDevicesRead, ActionTelemetryRead, ActionUsageRead, ActionGroupsRead}
 	operating = append(slices.Clone(viewing), ActionDevicesOperate, ActionDeadLettersRead, ActionDeadLettersWrite, ActionJobsRead, ActionJobsWrite)
 	managing  = append(slices.Clone(operating), ActionTenantWrite, ActionDevicesWrite, ActionGroupsWrite, ActionDeviceTypesWrite, ActionFacilitiesWrite, ActionCertificatesWrite, ActionMembersRead,
-		ActionMembersWrite, ActionRolesWrite, ActionKeysRead, ActionKeysWrite, ActionAuditRead, ActionStoreRead, ActionProvisioningRead, ActionProvisioningWrite, ActionInvoicesRead)
+		ActionMembersWrite, ActionRolesWrite, ActionKeysRead, ActionKeysWrite, ActionAuditRead, ActionStoreRead, ActionProvisioningRead, ActionProvisioningWrite, ActionInvoicesRead, ActionBillingWrite)
 )
 
 // templates is the one table of what roles may do. The authorizer enforces it, and the console shows it.
@@ -70,7 +70,7 @@ var templates = []RoleTemplate{
 	{RoleOperator, "Runs the line: suspends and resumes devices, puts refused messages right.", operating},
 	{RoleMaintenance, "Services machines: as an operator, and gives devices new certificates.", append(slices.Clone(operating), ActionCertificatesWrite)},
 	{RoleQuality, "Examines what was measured: reads everything stored, and the audit log.", append(slices.Clone(viewing), ActionDeadLettersRead, ActionStoreRead, ActionAuditRead)},
-	{RoleFinance, "Reads usage and invoices; sees no machine.", []Action{ActionTenantRead, ActionUsageRead, ActionInvoicesRead}},
+	{RoleFinance, "Reads usage and invoices and changes the plan; sees no machine.", []Action{ActionTenantRead, ActionUsageRead, ActionInvoicesRead, ActionBillingWrite}},
 	{RoleViewer, "Reads devices, telemetry and usage.", viewing},
 }
 

@@ -25,6 +25,7 @@ var matrix = map[tenancy.Action][]tenancy.Role{
 	tenancy.ActionGroupsRead: {owner, admin, operator, maintenance, quality, viewer}, tenancy.ActionGroupsWrite: {owner, admin},
 	tenancy.ActionTenantOwn: {owner}, tenancy.ActionDeviceTypesWrite: {owner, admin}, tenancy.ActionFacilitiesWrite: {owner, admin},
 	tenancy.ActionInvoicesRead:     {owner, admin, finance},
+	tenancy.ActionBillingWrite:     {owner, admin, finance},
 	tenancy.ActionProvisioningRead: {owner, admin}, tenancy.ActionProvisioningWrite: {owner, admin},
 }
 

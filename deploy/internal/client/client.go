@@ -27,7 +27,7 @@ func Commands() []command.Command {
 		deviceCommands(), deviceTypeCommands(), facilityCommands(), groupCommands(), jobCommands(),
 		certificateCommands(), inventoryCommands(),
 		telemetryCommands(), deadLetterCommands(),
-		usageCommands(), invoiceCommands(), quotaCommands(),
+		usageCommands(), invoiceCommands(), paymentCommands(), quotaCommands(),
 		cellCommands(), pipelineCommands(), platformCommands(), operatorCommands(), tokenKeyCommands(),
 	)
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/key/v1/keyv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/limit/v1/limitv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/payment/v1/paymentv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/platform/v1/platformv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/role/v1/rolev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
@@ -93,6 +94,7 @@ type Client struct {
 	Jobs     jobv1connect.JobServiceClient
 	Usage    usagev1connect.UsageServiceClient
 	Invoices invoicev1connect.InvoiceServiceClient
+	Payments paymentv1connect.PaymentServiceClient
 	Audit    auditv1connect.AuditServiceClient
 	Members  memberv1connect.MemberServiceClient
 	Cells    cellv1connect.CellServiceClient
@@ -159,6 +161,7 @@ func dial(server string, auth header) (*Client, error) {
 		Jobs:         jobv1connect.NewJobServiceClient(client, server, option),
 		Usage:        usagev1connect.NewUsageServiceClient(client, server, option),
 		Invoices:     invoicev1connect.NewInvoiceServiceClient(client, server, option),
+		Payments:     paymentv1connect.NewPaymentServiceClient(client, server, option),
 		Audit:        auditv1connect.NewAuditServiceClient(client, server, option),
 		Members:      memberv1connect.NewMemberServiceClient(client, server, option),
 		Cells:        cellv1connect.NewCellServiceClient(client, server, option),
