@@ -3,31 +3,10 @@
 package billing
 
 import (
-	"slices"
 	"time"
 
 	"github.com/millwright-io/millwright/tenancy"
 )
-
-// Meter is what is counted.
-type Meter string
-
-// The meters.
-const (
-	MeterEvents      Meter = "events"
-	MeterPoints      Meter = "points"
-	MeterDuplicates  Meter = "duplicates"
-	MeterDeadLetters Meter = "dead_letters"
-	MeterBytes       Meter = "bytes"
-)
-
-// Meters are all of them.
-func Meters() []Meter {
-	return []Meter{MeterEvents, MeterPoints, MeterDuplicates, MeterDeadLetters, MeterBytes}
-}
-
-// Valid reports whether m is one of the meters.
-func (m Meter) Valid() bool { return slices.Contains(Meters(), m) }
 
 // Total is an absolute count. A higher version of the same tenant, cell, partition, hour and meter replaces a lower one.
 type Total struct {
@@ -41,44 +20,35 @@ type Total struct {
 	Version uint64
 }
 
+// Used is a value by meter; what is not there is zero.
+type Used map[Meter]uint64
+
 // Hour is a tenant's usage of an hour, or of any span, over all cells and partitions.
 type Hour struct {
-	Start                                          time.Time
-	Events, Points, Duplicates, DeadLetters, Bytes uint64
+	Start time.Time
+	Used  Used
 }
 
 // Add counts a value of a meter.
 func (h *Hour) Add(m Meter, value uint64) {
-	switch m {
-	case MeterEvents:
-		h.Events += value
-	case MeterPoints:
-		h.Points += value
-	case MeterDuplicates:
-		h.Duplicates += value
-	case MeterDeadLetters:
-		h.DeadLetters += value
-	case MeterBytes:
-		h.Bytes += value
+	if h.Used == nil {
+		h.Used = Used{}
 	}
+	h.Used[m] += value
 }
 
 // Of is the value of a meter.
-func (h Hour) Of(m Meter) uint64 {
-	switch m {
-	case MeterEvents:
-		return h.Events
-	case MeterPoints:
-		return h.Points
-	case MeterDuplicates:
-		return h.Duplicates
-	case MeterDeadLetters:
-		return h.DeadLetters
-	case MeterBytes:
-		return h.Bytes
-	default:
-		return 0
+func (h Hour) Of(m Meter) uint64 { return h.Used[m] }
+
+// Sum is the usage of all hours together, from start.
+func Sum(hours []Hour, start time.Time) Hour {
+	total := Hour{Start: start}
+	for _, h := range hours {
+		for m, value := range h.Used {
+			total.Add(m, value)
+		}
 	}
+	return total
 }
 
 // Fill returns every hour of [start, end), oldest first, with zeros where nothing was counted. start is on the hour.

@@ -41,9 +41,12 @@ func New(ledger Ledger, log *slog.Logger) *Collector { return &Collector{ledger:
 
 // Take records one message of a cell; the cell is that of the subject it came on, and no total may name another.
 func (c *Collector) Take(ctx context.Context, cell string, data []byte) error {
-	totals, err := totalsFromProto(cell, data)
+	totals, unknown, err := totalsFromProto(cell, data)
 	if err != nil {
 		return err
+	}
+	for meter, n := range unknown {
+		c.log.ErrorContext(ctx, "left out totals of a meter that this program does not know: the cell is newer", slog.String("cell", cell), slog.String("meter", meter), slog.Int("totals", n))
 	}
 	refused, err := c.ledger.Record(ctx, cell, totals)
 	for _, r := range refused {
@@ -52,35 +55,47 @@ func (c *Collector) Take(ctx context.Context, cell string, data []byte) error {
 	return err
 }
 
-func totalsFromProto(cell string, data []byte) ([]billing.Total, error) {
+// totalsFromProto reads a message. What names a meter that is not known is left out and counted by that name: the other totals of the message
+// are no worse for it.
+func totalsFromProto(cell string, data []byte) (totals []billing.Total, unknown map[string]int, err error) {
 	var m usagev1.Totals
 	if err := proto.Unmarshal(data, &m); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	if len(m.GetTotals()) > maxTotals {
-		return nil, fmt.Errorf("%w: %d totals in one message", ErrUnreadable, len(m.GetTotals()))
+		return nil, nil, fmt.Errorf("%w: %d totals in one message", ErrUnreadable, len(m.GetTotals()))
 	}
-	totals := make([]billing.Total, 0, len(m.GetTotals()))
+	unknown = map[string]int{}
+	totals = make([]billing.Total, 0, len(m.GetTotals()))
 	for i, t := range m.GetTotals() {
-		id, err := tenancy.ParseID(t.GetTenantId())
+		total, err := totalFromProto(cell, t)
 		if err != nil {
-			return nil, fmt.Errorf("%w: total %d: %w", ErrUnreadable, i, err)
+			return nil, nil, fmt.Errorf("%w: total %d: %w", ErrUnreadable, i, err)
 		}
-		hour := t.GetHour().AsTime()
-		meter := billing.Meter(t.GetMeter())
-		switch {
-		case t.GetCell() != cell:
-			return nil, fmt.Errorf("%w: total %d is of cell %q, came from %q", ErrUnreadable, i, t.GetCell(), cell)
-		case !meter.Valid():
-			return nil, fmt.Errorf("%w: total %d has the unknown meter %q", ErrUnreadable, i, meter)
-		case t.GetHour() == nil || !hour.Equal(hour.Truncate(time.Hour)):
-			return nil, fmt.Errorf("%w: total %d: %s is not the start of an hour", ErrUnreadable, i, hour)
-		case t.GetValue() > math.MaxInt64 || t.GetVersion() > math.MaxInt64 || t.GetPartition() > math.MaxInt32:
-			return nil, fmt.Errorf("%w: total %d is out of range", ErrUnreadable, i)
+		if !total.Meter.Valid() {
+			unknown[t.GetMeter()]++
+			continue
 		}
-		totals = append(totals, billing.Total{
-			Tenant: id, Cell: cell, Partition: t.GetPartition(), Hour: hour, Meter: meter, Value: t.GetValue(), Version: t.GetVersion(),
-		})
+		totals = append(totals, total)
 	}
-	return totals, nil
+	return totals, unknown, nil
+}
+
+func totalFromProto(cell string, t *usagev1.Total) (total billing.Total, err error) {
+	id, err := tenancy.ParseID(t.GetTenantId())
+	if err != nil {
+		return total, err
+	}
+	hour := t.GetHour().AsTime()
+	switch {
+	case t.GetCell() != cell:
+		return total, fmt.Errorf("it is of cell %q, came from %q", t.GetCell(), cell)
+	case t.GetHour() == nil || !hour.Equal(hour.Truncate(time.Hour)):
+		return total, fmt.Errorf("%s is not the start of an hour", hour)
+	case t.GetValue() > math.MaxInt64 || t.GetVersion() > math.MaxInt64 || t.GetPartition() > math.MaxInt32:
+		return total, errors.New("a number is out of range")
+	}
+	return billing.Total{
+		Tenant: id, Cell: cell, Partition: t.GetPartition(), Hour: hour, Meter: billing.Meter(t.GetMeter()), Value: t.GetValue(), Version: t.GetVersion(),
+	}, nil
 }

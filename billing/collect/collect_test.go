@@ -46,7 +46,6 @@ func TestTakeRefusesWhatCannotBeRightAndKeepsTheRest(t *testing.T) {
 		"rubbish":           []byte("rubbish"),
 		"another cell":      good(func(m *usagev1.Total) { m.Cell = "us" }),
 		"no tenant":         good(func(m *usagev1.Total) { m.TenantId = "" }),
-		"an unknown meter":  good(func(m *usagev1.Total) { m.Meter = "dollars" }),
 		"no hour":           good(func(m *usagev1.Total) { m.Hour = nil }),
 		"half an hour":      good(func(m *usagev1.Total) { m.Hour = timestamppb.New(hour.Add(30 * time.Minute)) }),
 		"an absurd value":   good(func(m *usagev1.Total) { m.Value = math.MaxUint64 }),
@@ -56,6 +55,10 @@ func TestTakeRefusesWhatCannotBeRightAndKeepsTheRest(t *testing.T) {
 		if err := c.Take(t.Context(), "eu", data); !errors.Is(err, collect.ErrUnreadable) || got != nil {
 			t.Errorf("%s: %v, recorded %v", name, err, got)
 		}
+	}
+	got = nil
+	if err := c.Take(t.Context(), "eu", append(good(func(m *usagev1.Total) { m.Meter = "dollars" }), good(func(*usagev1.Total) {})...)); err != nil || len(got) != 1 || got[0].Meter != billing.MeterEvents {
+		t.Errorf("a total of an unknown meter beside a good one: %v, recorded %v", err, got)
 	}
 	away := errors.New("away")
 	c = collect.New(ledger(func([]billing.Total) error { return away }), slog.New(slog.DiscardHandler))

@@ -119,8 +119,8 @@ func usage(hours []billing.Hour, from, to time.Time) map[billing.Meter]uint64 {
 		if h.Start.Before(from) || !h.Start.Before(to) {
 			continue
 		}
-		for _, m := range billing.Meters() {
-			sum[m] += h.Of(m)
+		for m, value := range h.Used {
+			sum[m] += value
 		}
 	}
 	return sum

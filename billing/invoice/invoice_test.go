@@ -62,9 +62,9 @@ func TestADraftCountsThisMonthOnly(t *testing.T) {
 	d := draft(t, one{
 		invoice.Subscription{Since: at(1, 0).AddDate(0, -6, 0), Plan: "team", Region: "eu-1", Currency: "EUR"},
 		[]billing.Hour{
-			{Start: at(1, 0).Add(-time.Hour), Events: 1 << 40},
-			{Start: at(1, 0), Events: 150_000_000},
-			{Start: at(15, 23), Events: 150_000_000},
+			{Start: at(1, 0).Add(-time.Hour), Used: billing.Used{billing.MeterEvents: 1 << 40}},
+			{Start: at(1, 0), Used: billing.Used{billing.MeterEvents: 150_000_000}},
+			{Start: at(15, 23), Used: billing.Used{billing.MeterEvents: 150_000_000}},
 		},
 	}, at(15, 23).Add(10*time.Minute))
 	// 90 for the plan; 200 of 300 million events above the included 100, at 0.20 a million.
@@ -81,7 +81,7 @@ func TestADraftBeginsWithTheTenantAndItsTrial(t *testing.T) {
 	t.Parallel()
 	o := one{
 		invoice.Subscription{Since: at(10, 7).AddDate(0, -1, 0).Add(20 * time.Minute), Plan: "team", Region: "eu-1", Currency: "EUR"},
-		[]billing.Hour{{Start: at(9, 6), Points: 5_000_000_000}, {Start: at(9, 7), Points: 3_000_000_000}},
+		[]billing.Hour{{Start: at(9, 6), Used: billing.Used{billing.MeterPoints: 5_000_000_000}}, {Start: at(9, 7), Used: billing.Used{billing.MeterPoints: 3_000_000_000}}},
 	}
 	// Founded on 10 October, so that the trial ends on 9 November at 7: of 720 hours 521 are left, and as much of what is included.
 	d := draft(t, o, at(9, 8))

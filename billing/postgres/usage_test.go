@@ -86,11 +86,11 @@ func TestTheNewestVersionOfEveryTotalCounts(t *testing.T) {
 		t.Fatalf("%d hours, %v", len(hours), err)
 	}
 	for _, h := range hours {
-		if h.Events != 2*1000 || h.Bytes != 0 {
-			t.Errorf("%s: %d events, %d bytes; want 2000, 0", h.Start, h.Events, h.Bytes)
+		if h.Of(billing.MeterEvents) != 2*1000 || h.Of(billing.MeterBytes) != 0 {
+			t.Errorf("%s: %d events, %d bytes; want 2000, 0", h.Start, h.Of(billing.MeterEvents), h.Of(billing.MeterBytes))
 		}
 	}
-	if hours, err := store.Usage(t.Context(), b, hour, hour.Add(time.Hour)); err != nil || len(hours) != 1 || hours[0].Bytes != 10 {
+	if hours, err := store.Usage(t.Context(), b, hour, hour.Add(time.Hour)); err != nil || len(hours) != 1 || hours[0].Of(billing.MeterBytes) != 10 {
 		t.Errorf("tenant B: %v, %v", hours, err)
 	}
 }

@@ -65,7 +65,7 @@ func (s *Server) Get(ctx context.Context, req *usagev1.GetRequest) (*usagev1.Get
 	if err != nil {
 		return nil, err
 	}
-	res := &usagev1.GetResponse{Today: hourToProto(sum(today, midnight)), EventsPerDay: perDay, Plan: plan}
+	res := &usagev1.GetResponse{Today: hourToProto(billing.Sum(today, midnight)), EventsPerDay: perDay, Plan: plan, Meters: metersToProto()}
 	for _, h := range billing.Fill(hours, start, end) {
 		res.Hours = append(res.Hours, hourToProto(h))
 	}
@@ -97,21 +97,25 @@ func span(req *usagev1.GetRequest, now time.Time) (start, end time.Time, err err
 	return start.Truncate(time.Hour), end, nil
 }
 
-func sum(hours []billing.Hour, start time.Time) billing.Hour {
-	total := billing.Hour{Start: start}
-	for _, h := range hours {
-		total.Events += h.Events
-		total.Points += h.Points
-		total.Duplicates += h.Duplicates
-		total.DeadLetters += h.DeadLetters
-		total.Bytes += h.Bytes
+func hourToProto(h billing.Hour) *usagev1.Hour {
+	out := &usagev1.Hour{
+		Start: timestamppb.New(h.Start), Events: h.Of(billing.MeterEvents), Points: h.Of(billing.MeterPoints),
+		Duplicates: h.Of(billing.MeterDuplicates), DeadLetters: h.Of(billing.MeterDeadLetters), Bytes: h.Of(billing.MeterBytes),
+		Meters: make(map[string]uint64, len(h.Used)),
 	}
-	return total
+	for m, value := range h.Used {
+		if d, _ := m.Definition(); !d.Internal && value > 0 {
+			out.Meters[string(m)] = value
+		}
+	}
+	return out
 }
 
-func hourToProto(h billing.Hour) *usagev1.Hour {
-	return &usagev1.Hour{
-		Start: timestamppb.New(h.Start), Events: h.Events, Points: h.Points, Duplicates: h.Duplicates,
-		DeadLetters: h.DeadLetters, Bytes: h.Bytes,
+func metersToProto() (list []*usagev1.Meter) {
+	for _, d := range billing.Definitions() {
+		if !d.Internal {
+			list = append(list, &usagev1.Meter{Name: string(d.Meter), What: d.What, Where: d.Where, Unit: d.Unit, Per: d.Per, Rounding: d.Rounding, Proof: string(d.Proof)})
+		}
 	}
+	return list
 }

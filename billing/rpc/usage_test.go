@@ -20,7 +20,7 @@ type ledger struct{ tenant tenancy.ID }
 
 func (l ledger) Usage(_ context.Context, id tenancy.ID, start, end time.Time) (hours []billing.Hour, err error) {
 	for at := start.Truncate(time.Hour); id == l.tenant && at.Before(end); at = at.Add(time.Hour) {
-		hours = append(hours, billing.Hour{Start: at, Events: 1})
+		hours = append(hours, billing.Hour{Start: at, Used: billing.Used{billing.MeterEvents: 1}})
 	}
 	return hours, nil
 }

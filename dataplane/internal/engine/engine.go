@@ -122,6 +122,7 @@ type device struct {
 	// seen is the log's time of the last event; watermark is the newest event time.
 	seen      int64
 	watermark int64
+	active    activity
 	names     []string
 	index     map[string]int32
 	// shape says which names the last event had, by place in names.
@@ -184,6 +185,7 @@ func (s *State) event(e *telemetry.Event, index uint32, out *Outputs) {
 	rows := s.rowsIn(d.tenant, out)
 	count := d.tenant.hour(s.hourOf(e.Received), out)
 	count.version = s.position
+	count.meters[meterAccepted]++
 	out.Events++
 	switch s.verdict(d, e) {
 	case duplicate:
@@ -201,6 +203,9 @@ func (s *State) event(e *telemetry.Event, index uint32, out *Outputs) {
 	count.meters[meterEvents]++
 	count.meters[meterPoints] += uint64(len(e.Values))
 	count.meters[meterBytes] += uint64(e.Size)
+	if d.active.newest != count.start && d.active.note(count.start) && !count.partial {
+		count.meters[meterDeviceHours]++
+	}
 	rows.Events = append(rows.Events, EventRow{Event: e, Sequence: s.position, Index: index})
 	rows.Points += len(e.Values)
 	s.observe(d, e, index, out)

@@ -17,15 +17,16 @@ import (
 // layout gets a new version, and the old one stays readable for one release.
 const (
 	snapshotMagic   = "MWS"
-	snapshotVersion = 6
-	// In version 5 tenants have no limits of all their devices' names; in version 4 devices hold few windows and no late messages
+	snapshotVersion = 7
+	// In version 6 nobody knows in which hours a device was active; in version 5 tenants have no limits of all their devices' names; in version 4 devices hold few windows and no late messages
 	// apart, and a summary of one value is as long as others; in version 3 there is no pulse but the log's time, in version 2
 	// tenants have no limits of their own, in version 1 summaries have no Squares besides.
-	snapshotWithoutSeries  = 5
-	snapshotWithoutLate    = 4
-	snapshotWithoutPulse   = 3
-	snapshotWithoutLimits  = 2
-	snapshotWithoutSquares = 1
+	snapshotWithoutActivity = 6
+	snapshotWithoutSeries   = 5
+	snapshotWithoutLate     = 4
+	snapshotWithoutPulse    = 3
+	snapshotWithoutLimits   = 2
+	snapshotWithoutSquares  = 1
 )
 
 // ErrSnapshot is wrapped by every error of Decode.
@@ -90,6 +91,7 @@ func (w *writer) tenant(t *tenant) {
 		for _, m := range h.meters {
 			w.uint(m)
 		}
+		w.bool(h.partial)
 	}
 }
 
@@ -97,6 +99,8 @@ func (w *writer) device(d *device) {
 	w.string(d.id)
 	w.int(d.seen)
 	w.int(d.watermark)
+	w.int(d.active.newest)
+	w.uint(d.active.hours)
 	w.uint(uint64(len(d.names)))
 	for _, name := range d.names {
 		w.string(name)
@@ -191,7 +195,7 @@ func Decode(data []byte) (*State, error) {
 	if crc32.Checksum(data[:end], castagnoli) != binary.LittleEndian.Uint32(data[end:]) {
 		return nil, fmt.Errorf("checksum of %d bytes: %w", len(data), ErrSnapshot)
 	}
-	r := reader{data: data[len(snapshotMagic)+1 : end], squares: version != snapshotWithoutSquares, late: version > snapshotWithoutLate}
+	r := reader{data: data[len(snapshotMagic)+1 : end], squares: version != snapshotWithoutSquares, late: version > snapshotWithoutLate, activity: version > snapshotWithoutActivity}
 	s := New(Options{Measurements: int(r.uint()), OpenAccumulators: int(r.uint())})
 	if version > snapshotWithoutLimits {
 		s.options.TenantMeasurements = r.limits()
@@ -239,8 +243,8 @@ func Decode(data []byte) (*State, error) {
 type reader struct {
 	data []byte
 	bad  bool
-	// squares: summaries have them; late: see snapshotWithoutLate.
-	squares, late bool
+	// squares: summaries have them; late: see snapshotWithoutLate; activity: see snapshotWithoutActivity.
+	squares, late, activity bool
 }
 
 func (r *reader) advance(n int) []byte {
@@ -316,17 +320,33 @@ func (r *reader) tenant(s *State) *tenant {
 	t := newTenant(id)
 	t.cursor = int(r.uint())
 	for range r.count() {
-		h := hour{start: r.int(), version: r.uint()}
-		for i := range h.meters {
-			h.meters[i] = r.uint()
-		}
-		t.hours = append(t.hours, h)
+		t.hours = append(t.hours, r.hour())
 	}
 	return t
 }
 
+func (r *reader) hour() hour {
+	h := hour{start: r.int(), version: r.uint()}
+	if r.activity {
+		for i := range h.meters {
+			h.meters[i] = r.uint()
+		}
+		h.partial = r.bool()
+		return h
+	}
+	for i := range olderMeters {
+		h.meters[i] = r.uint()
+	}
+	h.meters[meterAccepted] = h.meters[meterEvents] + h.meters[meterDuplicates] + h.meters[meterDeadLetters]
+	h.partial = true
+	return h
+}
+
 func (r *reader) device(s *State) *device {
 	d := &device{id: s.intern(r.string()), seen: r.int(), watermark: r.int()}
+	if r.activity {
+		d.active = activity{newest: r.int(), hours: r.uint()}
+	}
 	for range r.count() {
 		d.names = append(d.names, s.intern(r.string()))
 	}

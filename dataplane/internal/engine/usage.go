@@ -13,11 +13,16 @@ const (
 	meterDuplicates
 	meterDeadLetters
 	meterBytes
+	meterAccepted
+	meterDeviceHours
 	meters
 )
 
+// olderMeters is how many of them the snapshots before version 7 have.
+const olderMeters = meterAccepted
+
 // Meters are the names of the meters, in the order of Total.Values.
-var Meters = [meters]string{"events", "points", "duplicates", "dead_letters", "bytes"}
+var Meters = [meters]string{"events", "points", "duplicates", "dead_letters", "bytes", "accepted", "device_hours"}
 
 // keepHours is how long an hour's totals are kept: an absolute total can only be raised while it is known.
 const keepHours = 48 * time.Hour
@@ -29,6 +34,8 @@ type hour struct {
 	// version is the position at the last change.
 	version uint64
 	meters  [meters]uint64
+	// partial: a program that did not count device hours began it. It has none then, rather than too few.
+	partial bool
 }
 
 // Total is an absolute count: it replaces any other of the same tenant and hour with a lower version.
@@ -41,11 +48,13 @@ type Total struct {
 }
 
 // Stored are the meters of what is stored as events.
-type Stored struct{ Events, Points, Bytes uint64 }
+type Stored struct{ Events, Points, Bytes, DeviceHours uint64 }
 
 // Stored returns what the total says of events.
 func (t Total) Stored() Stored {
-	return Stored{Events: t.Values[meterEvents], Points: t.Values[meterPoints], Bytes: t.Values[meterBytes]}
+	return Stored{
+		Events: t.Values[meterEvents], Points: t.Values[meterPoints], Bytes: t.Values[meterBytes], DeviceHours: t.Values[meterDeviceHours],
+	}
 }
 
 // DeadLetterTotal is the count of an hour in which nothing but dead letters was seen.
@@ -98,4 +107,26 @@ func (s *State) Usage(since uint64) []Total {
 
 func (t *tenant) total(h hour) Total {
 	return Total{Tenant: t.id, Hour: h.start, Version: h.version, Values: h.meters}
+}
+
+const hourSeconds = int64(time.Hour / time.Second)
+
+// activity is in which hours a device had an event stored: the newest, and a bit for each of the 64 before and with it. hourOf keeps what it
+// is asked for within 49 hours.
+type activity struct {
+	newest int64
+	hours  uint64
+}
+
+// note adds an hour other than the newest, by its start in Unix seconds, and reports whether it is new.
+func (a *activity) note(hour int64) bool {
+	if hour > a.newest {
+		a.hours = a.hours<<uint64((hour-a.newest)/hourSeconds) | 1
+		a.newest = hour
+		return true
+	}
+	bit := uint64(1) << uint64((a.newest-hour)/hourSeconds)
+	fresh := bit&^a.hours != 0
+	a.hours |= bit
+	return fresh
 }

@@ -31,6 +31,9 @@ func (u *Usage) Publish(ctx context.Context, partition int, totals []engine.Tota
 	message := &usagev1.Totals{}
 	for _, t := range totals {
 		for i, meter := range engine.Meters {
+			if t.Values[i] == 0 {
+				continue // totals only grow
+			}
 			message.Totals = append(message.Totals, &usagev1.Total{
 				TenantId: string(t.Tenant), Cell: u.cell, Partition: uint32(partition), Hour: timestamppb.New(time.Unix(t.Hour, 0)),
 				Meter: meter, Value: t.Values[i], Version: t.Version,

@@ -117,7 +117,7 @@ func TestHoursOfUsageAreComparedOnceEveryPartitionSpoke(t *testing.T) {
 		totals.Begin(1)
 		hour := time.Now().Add(-time.Hour).Unix()
 		speak := func(partition int, events uint64) {
-			if err := totals.Publish(t.Context(), partition, []engine.Total{{Tenant: tenant, Hour: hour, Values: [5]uint64{events}}}); err != nil {
+			if err := totals.Publish(t.Context(), partition, []engine.Total{{Tenant: tenant, Hour: hour, Values: [7]uint64{events}}}); err != nil {
 				t.Fatal(err)
 			}
 		}

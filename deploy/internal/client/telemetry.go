@@ -49,9 +49,9 @@ func period(fs *flag.FlagSet) (start, end *moment) {
 
 func printUsage(w io.Writer, answer *usagev1.GetResponse) {
 	row := func(name string, h *usagev1.Hour) []any {
-		return []any{name, h.GetEvents(), h.GetPoints(), h.GetDuplicates(), h.GetDeadLetters(), h.GetBytes()}
+		return []any{name, h.GetEvents(), h.GetPoints(), h.GetDuplicates(), h.GetDeadLetters(), h.GetBytes(), h.GetMeters()["device_hours"]}
 	}
-	table(w, "HOUR EVENTS POINTS DUPLICATES DEAD_LETTERS BYTES", func(print func(...any)) {
+	table(w, "HOUR EVENTS POINTS DUPLICATES DEAD_LETTERS BYTES DEVICE_HOURS", func(print func(...any)) {
 		for _, h := range answer.GetHours() {
 			if h.GetEvents()+h.GetDuplicates()+h.GetDeadLetters() > 0 {
 				print(row(at(h.GetStart()), h)...)
@@ -59,7 +59,20 @@ func printUsage(w io.Writer, answer *usagev1.GetResponse) {
 		}
 		print(row("today", answer.GetToday())...)
 	})
+	table(w, "TODAY VALUE UNIT WHAT", func(print func(...any)) {
+		for _, m := range answer.GetMeters() {
+			print(m.GetName(), inUnits(answer.GetToday().GetMeters()[m.GetName()], m.GetPer()), m.GetUnit(), m.GetWhat())
+		}
+	})
 	_, _ = fmt.Fprintf(w, "plan %s: %d events a day\n", answer.GetPlan(), answer.GetEventsPerDay())
+}
+
+// inUnits is a counted value in what people read, down to a thousandth.
+func inUnits(value, per uint64) string {
+	if per <= 1 {
+		return strconv.FormatUint(value, 10)
+	}
+	return strconv.FormatFloat(float64(value)/float64(per), 'f', 3, 64)
 }
 
 func telemetryCommands() []command.Command {

@@ -37,7 +37,9 @@ type Hour struct {
 	// Events refused as dead letters.
 	DeadLetters uint64 `protobuf:"varint,5,opt,name=dead_letters,json=deadLetters,proto3" json:"dead_letters,omitempty"`
 	// Bytes of the messages that were stored.
-	Bytes         uint64 `protobuf:"varint,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Bytes uint64 `protobuf:"varint,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// Every meter by name, in the counted unit; what is not there is zero. GetResponse.meters says what each is.
+	Meters        map[string]uint64 `protobuf:"bytes,7,rep,name=meters,proto3" json:"meters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -114,6 +116,13 @@ func (x *Hour) GetBytes() uint64 {
 	return 0
 }
 
+func (x *Hour) GetMeters() map[string]uint64 {
+	if x != nil {
+		return x.Meters
+	}
+	return nil
+}
+
 // GetRequest says when.
 type GetRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -176,8 +185,10 @@ type GetResponse struct {
 	// The UTC day so far.
 	Today *Hour `protobuf:"bytes,2,opt,name=today,proto3" json:"today,omitempty"`
 	// Events a day that the plan includes.
-	EventsPerDay  int64  `protobuf:"varint,3,opt,name=events_per_day,json=eventsPerDay,proto3" json:"events_per_day,omitempty"`
-	Plan          string `protobuf:"bytes,4,opt,name=plan,proto3" json:"plan,omitempty"`
+	EventsPerDay int64  `protobuf:"varint,3,opt,name=events_per_day,json=eventsPerDay,proto3" json:"events_per_day,omitempty"`
+	Plan         string `protobuf:"bytes,4,opt,name=plan,proto3" json:"plan,omitempty"`
+	// What is counted, in the order in which people read it.
+	Meters        []*Meter `protobuf:"bytes,5,rep,name=meters,proto3" json:"meters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -240,6 +251,109 @@ func (x *GetResponse) GetPlan() string {
 	return ""
 }
 
+func (x *GetResponse) GetMeters() []*Meter {
+	if x != nil {
+		return x.Meters
+	}
+	return nil
+}
+
+// Meter says what is counted.
+type Meter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	What  string                 `protobuf:"bytes,2,opt,name=what,proto3" json:"what,omitempty"`
+	Where string                 `protobuf:"bytes,3,opt,name=where,proto3" json:"where,omitempty"`
+	// What people read: `per` counted units make one.
+	Unit string `protobuf:"bytes,4,opt,name=unit,proto3" json:"unit,omitempty"`
+	Per  uint64 `protobuf:"varint,5,opt,name=per,proto3" json:"per,omitempty"`
+	// How a total becomes whole, and by how much it may fall short.
+	Rounding string `protobuf:"bytes,6,opt,name=rounding,proto3" json:"rounding,omitempty"`
+	// What a total can be counted again from: rows, dead letters, sum (other meters) or none.
+	Proof         string `protobuf:"bytes,7,opt,name=proof,proto3" json:"proof,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Meter) Reset() {
+	*x = Meter{}
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Meter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Meter) ProtoMessage() {}
+
+func (x *Meter) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Meter.ProtoReflect.Descriptor instead.
+func (*Meter) Descriptor() ([]byte, []int) {
+	return file_millwright_usage_v1_usage_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Meter) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Meter) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *Meter) GetWhere() string {
+	if x != nil {
+		return x.Where
+	}
+	return ""
+}
+
+func (x *Meter) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *Meter) GetPer() uint64 {
+	if x != nil {
+		return x.Per
+	}
+	return 0
+}
+
+func (x *Meter) GetRounding() string {
+	if x != nil {
+		return x.Rounding
+	}
+	return ""
+}
+
+func (x *Meter) GetProof() string {
+	if x != nil {
+		return x.Proof
+	}
+	return ""
+}
+
 // Total travels from a cell to the ledger: an absolute count that replaces any older version of itself.
 type Total struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -248,7 +362,7 @@ type Total struct {
 	Partition uint32                 `protobuf:"varint,3,opt,name=partition,proto3" json:"partition,omitempty"`
 	// Start of the UTC hour, by the gateway's clock.
 	Hour *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=hour,proto3" json:"hour,omitempty"`
-	// events, points, duplicates, dead_letters or bytes.
+	// The name of a meter (docs/billing.md).
 	Meter string `protobuf:"bytes,5,opt,name=meter,proto3" json:"meter,omitempty"`
 	Value uint64 `protobuf:"varint,6,opt,name=value,proto3" json:"value,omitempty"`
 	// Sequence of the partition's log up to which it was counted; a higher version replaces a lower one.
@@ -259,7 +373,7 @@ type Total struct {
 
 func (x *Total) Reset() {
 	*x = Total{}
-	mi := &file_millwright_usage_v1_usage_proto_msgTypes[3]
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -271,7 +385,7 @@ func (x *Total) String() string {
 func (*Total) ProtoMessage() {}
 
 func (x *Total) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_usage_v1_usage_proto_msgTypes[3]
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -284,7 +398,7 @@ func (x *Total) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Total.ProtoReflect.Descriptor instead.
 func (*Total) Descriptor() ([]byte, []int) {
-	return file_millwright_usage_v1_usage_proto_rawDescGZIP(), []int{3}
+	return file_millwright_usage_v1_usage_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Total) GetTenantId() string {
@@ -346,7 +460,7 @@ type Totals struct {
 
 func (x *Totals) Reset() {
 	*x = Totals{}
-	mi := &file_millwright_usage_v1_usage_proto_msgTypes[4]
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -358,7 +472,7 @@ func (x *Totals) String() string {
 func (*Totals) ProtoMessage() {}
 
 func (x *Totals) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_usage_v1_usage_proto_msgTypes[4]
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -371,7 +485,7 @@ func (x *Totals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Totals.ProtoReflect.Descriptor instead.
 func (*Totals) Descriptor() ([]byte, []int) {
-	return file_millwright_usage_v1_usage_proto_rawDescGZIP(), []int{4}
+	return file_millwright_usage_v1_usage_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Totals) GetTotals() []*Total {
@@ -385,7 +499,7 @@ var File_millwright_usage_v1_usage_proto protoreflect.FileDescriptor
 
 const file_millwright_usage_v1_usage_proto_rawDesc = "" +
 	"\n" +
-	"\x1fmillwright/usage/v1/usage.proto\x12\x13millwright.usage.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x01\n" +
+	"\x1fmillwright/usage/v1/usage.proto\x12\x13millwright.usage.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\x02\n" +
 	"\x04Hour\x120\n" +
 	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12\x16\n" +
 	"\x06events\x18\x02 \x01(\x04R\x06events\x12\x16\n" +
@@ -394,16 +508,29 @@ const file_millwright_usage_v1_usage_proto_rawDesc = "" +
 	"duplicates\x18\x04 \x01(\x04R\n" +
 	"duplicates\x12!\n" +
 	"\fdead_letters\x18\x05 \x01(\x04R\vdeadLetters\x12\x14\n" +
-	"\x05bytes\x18\x06 \x01(\x04R\x05bytes\"l\n" +
+	"\x05bytes\x18\x06 \x01(\x04R\x05bytes\x12=\n" +
+	"\x06meters\x18\a \x03(\v2%.millwright.usage.v1.Hour.MetersEntryR\x06meters\x1a9\n" +
+	"\vMetersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"l\n" +
 	"\n" +
 	"GetRequest\x120\n" +
 	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
-	"\x03end\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x03end\"\xa9\x01\n" +
+	"\x03end\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x03end\"\xdd\x01\n" +
 	"\vGetResponse\x12/\n" +
 	"\x05hours\x18\x01 \x03(\v2\x19.millwright.usage.v1.HourR\x05hours\x12/\n" +
 	"\x05today\x18\x02 \x01(\v2\x19.millwright.usage.v1.HourR\x05today\x12$\n" +
 	"\x0eevents_per_day\x18\x03 \x01(\x03R\feventsPerDay\x12\x12\n" +
-	"\x04plan\x18\x04 \x01(\tR\x04plan\"\xd5\x01\n" +
+	"\x04plan\x18\x04 \x01(\tR\x04plan\x122\n" +
+	"\x06meters\x18\x05 \x03(\v2\x1a.millwright.usage.v1.MeterR\x06meters\"\x9d\x01\n" +
+	"\x05Meter\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04what\x18\x02 \x01(\tR\x04what\x12\x14\n" +
+	"\x05where\x18\x03 \x01(\tR\x05where\x12\x12\n" +
+	"\x04unit\x18\x04 \x01(\tR\x04unit\x12\x10\n" +
+	"\x03per\x18\x05 \x01(\x04R\x03per\x12\x1a\n" +
+	"\brounding\x18\x06 \x01(\tR\brounding\x12\x14\n" +
+	"\x05proof\x18\a \x01(\tR\x05proof\"\xd5\x01\n" +
 	"\x05Total\x12$\n" +
 	"\ttenant_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\btenantId\x12\x12\n" +
 	"\x04cell\x18\x02 \x01(\tR\x04cell\x12\x1c\n" +
@@ -429,30 +556,34 @@ func file_millwright_usage_v1_usage_proto_rawDescGZIP() []byte {
 	return file_millwright_usage_v1_usage_proto_rawDescData
 }
 
-var file_millwright_usage_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_millwright_usage_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_millwright_usage_v1_usage_proto_goTypes = []any{
 	(*Hour)(nil),                  // 0: millwright.usage.v1.Hour
 	(*GetRequest)(nil),            // 1: millwright.usage.v1.GetRequest
 	(*GetResponse)(nil),           // 2: millwright.usage.v1.GetResponse
-	(*Total)(nil),                 // 3: millwright.usage.v1.Total
-	(*Totals)(nil),                // 4: millwright.usage.v1.Totals
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*Meter)(nil),                 // 3: millwright.usage.v1.Meter
+	(*Total)(nil),                 // 4: millwright.usage.v1.Total
+	(*Totals)(nil),                // 5: millwright.usage.v1.Totals
+	nil,                           // 6: millwright.usage.v1.Hour.MetersEntry
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
 }
 var file_millwright_usage_v1_usage_proto_depIdxs = []int32{
-	5, // 0: millwright.usage.v1.Hour.start:type_name -> google.protobuf.Timestamp
-	5, // 1: millwright.usage.v1.GetRequest.start:type_name -> google.protobuf.Timestamp
-	5, // 2: millwright.usage.v1.GetRequest.end:type_name -> google.protobuf.Timestamp
-	0, // 3: millwright.usage.v1.GetResponse.hours:type_name -> millwright.usage.v1.Hour
-	0, // 4: millwright.usage.v1.GetResponse.today:type_name -> millwright.usage.v1.Hour
-	5, // 5: millwright.usage.v1.Total.hour:type_name -> google.protobuf.Timestamp
-	3, // 6: millwright.usage.v1.Totals.totals:type_name -> millwright.usage.v1.Total
-	1, // 7: millwright.usage.v1.UsageService.Get:input_type -> millwright.usage.v1.GetRequest
-	2, // 8: millwright.usage.v1.UsageService.Get:output_type -> millwright.usage.v1.GetResponse
-	8, // [8:9] is the sub-list for method output_type
-	7, // [7:8] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	7,  // 0: millwright.usage.v1.Hour.start:type_name -> google.protobuf.Timestamp
+	6,  // 1: millwright.usage.v1.Hour.meters:type_name -> millwright.usage.v1.Hour.MetersEntry
+	7,  // 2: millwright.usage.v1.GetRequest.start:type_name -> google.protobuf.Timestamp
+	7,  // 3: millwright.usage.v1.GetRequest.end:type_name -> google.protobuf.Timestamp
+	0,  // 4: millwright.usage.v1.GetResponse.hours:type_name -> millwright.usage.v1.Hour
+	0,  // 5: millwright.usage.v1.GetResponse.today:type_name -> millwright.usage.v1.Hour
+	3,  // 6: millwright.usage.v1.GetResponse.meters:type_name -> millwright.usage.v1.Meter
+	7,  // 7: millwright.usage.v1.Total.hour:type_name -> google.protobuf.Timestamp
+	4,  // 8: millwright.usage.v1.Totals.totals:type_name -> millwright.usage.v1.Total
+	1,  // 9: millwright.usage.v1.UsageService.Get:input_type -> millwright.usage.v1.GetRequest
+	2,  // 10: millwright.usage.v1.UsageService.Get:output_type -> millwright.usage.v1.GetResponse
+	10, // [10:11] is the sub-list for method output_type
+	9,  // [9:10] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_millwright_usage_v1_usage_proto_init() }
@@ -466,7 +597,7 @@ func file_millwright_usage_v1_usage_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_usage_v1_usage_proto_rawDesc), len(file_millwright_usage_v1_usage_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/usage/v1/usage.proto.
  */
 export const file_millwright_usage_v1_usage: GenFile = /*@__PURE__*/
-  fileDesc("Ch9taWxsd3JpZ2h0L3VzYWdlL3YxL3VzYWdlLnByb3RvEhNtaWxsd3JpZ2h0LnVzYWdlLnYxIooBCgRIb3VyEikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZldmVudHMYAiABKAQSDgoGcG9pbnRzGAMgASgEEhIKCmR1cGxpY2F0ZXMYBCABKAQSFAoMZGVhZF9sZXR0ZXJzGAUgASgEEg0KBWJ5dGVzGAYgASgEImAKCkdldFJlcXVlc3QSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2VuZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAihwEKC0dldFJlc3BvbnNlEigKBWhvdXJzGAEgAygLMhkubWlsbHdyaWdodC51c2FnZS52MS5Ib3VyEigKBXRvZGF5GAIgASgLMhkubWlsbHdyaWdodC51c2FnZS52MS5Ib3VyEhYKDmV2ZW50c19wZXJfZGF5GAMgASgDEgwKBHBsYW4YBCABKAkinQEKBVRvdGFsEhoKCXRlbmFudF9pZBgBIAEoCUIHukgEcgIQARIMCgRjZWxsGAIgASgJEhEKCXBhcnRpdGlvbhgDIAEoDRIoCgRob3VyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVtZXRlchgFIAEoCRINCgV2YWx1ZRgGIAEoBBIPCgd2ZXJzaW9uGAcgASgEIjQKBlRvdGFscxIqCgZ0b3RhbHMYASADKAsyGi5taWxsd3JpZ2h0LnVzYWdlLnYxLlRvdGFsMnIKDFVzYWdlU2VydmljZRJiCgNHZXQSHy5taWxsd3JpZ2h0LnVzYWdlLnYxLkdldFJlcXVlc3QaIC5taWxsd3JpZ2h0LnVzYWdlLnYxLkdldFJlc3BvbnNlIhiQAgGC0+STAg8SDS9hcGkvdjEvdXNhZ2VCS1pJZ2l0aHViLmNvbS9taWxsd3JpZ2h0LWlvL21pbGx3cmlnaHQvcHJvdG8vZ2VuL21pbGx3cmlnaHQvdXNhZ2UvdjE7dXNhZ2V2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("Ch9taWxsd3JpZ2h0L3VzYWdlL3YxL3VzYWdlLnByb3RvEhNtaWxsd3JpZ2h0LnVzYWdlLnYxIvABCgRIb3VyEikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZldmVudHMYAiABKAQSDgoGcG9pbnRzGAMgASgEEhIKCmR1cGxpY2F0ZXMYBCABKAQSFAoMZGVhZF9sZXR0ZXJzGAUgASgEEg0KBWJ5dGVzGAYgASgEEjUKBm1ldGVycxgHIAMoCzIlLm1pbGx3cmlnaHQudXNhZ2UudjEuSG91ci5NZXRlcnNFbnRyeRotCgtNZXRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBImAKCkdldFJlcXVlc3QSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2VuZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiswEKC0dldFJlc3BvbnNlEigKBWhvdXJzGAEgAygLMhkubWlsbHdyaWdodC51c2FnZS52MS5Ib3VyEigKBXRvZGF5GAIgASgLMhkubWlsbHdyaWdodC51c2FnZS52MS5Ib3VyEhYKDmV2ZW50c19wZXJfZGF5GAMgASgDEgwKBHBsYW4YBCABKAkSKgoGbWV0ZXJzGAUgAygLMhoubWlsbHdyaWdodC51c2FnZS52MS5NZXRlciJuCgVNZXRlchIMCgRuYW1lGAEgASgJEgwKBHdoYXQYAiABKAkSDQoFd2hlcmUYAyABKAkSDAoEdW5pdBgEIAEoCRILCgNwZXIYBSABKAQSEAoIcm91bmRpbmcYBiABKAkSDQoFcHJvb2YYByABKAkinQEKBVRvdGFsEhoKCXRlbmFudF9pZBgBIAEoCUIHukgEcgIQARIMCgRjZWxsGAIgASgJEhEKCXBhcnRpdGlvbhgDIAEoDRIoCgRob3VyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVtZXRlchgFIAEoCRINCgV2YWx1ZRgGIAEoBBIPCgd2ZXJzaW9uGAcgASgEIjQKBlRvdGFscxIqCgZ0b3RhbHMYASADKAsyGi5taWxsd3JpZ2h0LnVzYWdlLnYxLlRvdGFsMnIKDFVzYWdlU2VydmljZRJiCgNHZXQSHy5taWxsd3JpZ2h0LnVzYWdlLnYxLkdldFJlcXVlc3QaIC5taWxsd3JpZ2h0LnVzYWdlLnYxLkdldFJlc3BvbnNlIhiQAgGC0+STAg8SDS9hcGkvdjEvdXNhZ2VCS1pJZ2l0aHViLmNvbS9taWxsd3JpZ2h0LWlvL21pbGx3cmlnaHQvcHJvdG8vZ2VuL21pbGx3cmlnaHQvdXNhZ2UvdjE7dXNhZ2V2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * Hour is the usage of one UTC hour.
@@ -61,6 +61,13 @@ export type Hour = Message<"millwright.usage.v1.Hour"> & {
    * @generated from field: uint64 bytes = 6;
    */
   bytes: bigint;
+
+  /**
+   * Every meter by name, in the counted unit; what is not there is zero. GetResponse.meters says what each is.
+   *
+   * @generated from field: map<string, uint64> meters = 7;
+   */
+  meters: { [key: string]: bigint };
 };
 
 /**
@@ -127,6 +134,13 @@ export type GetResponse = Message<"millwright.usage.v1.GetResponse"> & {
    * @generated from field: string plan = 4;
    */
   plan: string;
+
+  /**
+   * What is counted, in the order in which people read it.
+   *
+   * @generated from field: repeated millwright.usage.v1.Meter meters = 5;
+   */
+  meters: Meter[];
 };
 
 /**
@@ -135,6 +149,61 @@ export type GetResponse = Message<"millwright.usage.v1.GetResponse"> & {
  */
 export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/
   messageDesc(file_millwright_usage_v1_usage, 2);
+
+/**
+ * Meter says what is counted.
+ *
+ * @generated from message millwright.usage.v1.Meter
+ */
+export type Meter = Message<"millwright.usage.v1.Meter"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string what = 2;
+   */
+  what: string;
+
+  /**
+   * @generated from field: string where = 3;
+   */
+  where: string;
+
+  /**
+   * What people read: `per` counted units make one.
+   *
+   * @generated from field: string unit = 4;
+   */
+  unit: string;
+
+  /**
+   * @generated from field: uint64 per = 5;
+   */
+  per: bigint;
+
+  /**
+   * How a total becomes whole, and by how much it may fall short.
+   *
+   * @generated from field: string rounding = 6;
+   */
+  rounding: string;
+
+  /**
+   * What a total can be counted again from: rows, dead letters, sum (other meters) or none.
+   *
+   * @generated from field: string proof = 7;
+   */
+  proof: string;
+};
+
+/**
+ * Describes the message millwright.usage.v1.Meter.
+ * Use `create(MeterSchema)` to create a new message.
+ */
+export const MeterSchema: GenMessage<Meter> = /*@__PURE__*/
+  messageDesc(file_millwright_usage_v1_usage, 3);
 
 /**
  * Total travels from a cell to the ledger: an absolute count that replaces any older version of itself.
@@ -165,7 +234,7 @@ export type Total = Message<"millwright.usage.v1.Total"> & {
   hour?: Timestamp | undefined;
 
   /**
-   * events, points, duplicates, dead_letters or bytes.
+   * The name of a meter (docs/billing.md).
    *
    * @generated from field: string meter = 5;
    */
@@ -189,7 +258,7 @@ export type Total = Message<"millwright.usage.v1.Total"> & {
  * Use `create(TotalSchema)` to create a new message.
  */
 export const TotalSchema: GenMessage<Total> = /*@__PURE__*/
-  messageDesc(file_millwright_usage_v1_usage, 3);
+  messageDesc(file_millwright_usage_v1_usage, 4);
 
 /**
  * Totals is one message on the usage stream.
@@ -208,7 +277,7 @@ export type Totals = Message<"millwright.usage.v1.Totals"> & {
  * Use `create(TotalsSchema)` to create a new message.
  */
 export const TotalsSchema: GenMessage<Totals> = /*@__PURE__*/
-  messageDesc(file_millwright_usage_v1_usage, 4);
+  messageDesc(file_millwright_usage_v1_usage, 5);
 
 /**
  * UsageService reads the usage ledger.
