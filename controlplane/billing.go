@@ -2,13 +2,16 @@ package controlplane
 
 import (
 	"context"
+	"strings"
 
+	"github.com/millwright-io/millwright/billing/budget"
 	"github.com/millwright-io/millwright/billing/invoice"
 	"github.com/millwright-io/millwright/billing/money"
 	billingpostgres "github.com/millwright-io/millwright/billing/postgres"
 	billingrpc "github.com/millwright-io/millwright/billing/rpc"
 	"github.com/millwright-io/millwright/controlplane/internal/rpc"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
+	"github.com/millwright-io/millwright/proto/gen/millwright/budget/v1/budgetv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/invoice/v1/invoicev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/usage/v1/usagev1connect"
 	"github.com/millwright-io/millwright/tenancy"
@@ -21,7 +24,11 @@ func (a *App) billing(c *chain.Chain, cells map[string]rpc.Cell, tenants *tenant
 	usagePath, usageHandler := usagev1connect.NewUsageServiceHandler(billingrpc.New(ledger, plans{tenants}, a.now), c.Options()...)
 	invoices := invoice.NewService(a.books, subscriptions{tenants, cells}, ledger, a.now)
 	invoicePath, invoiceHandler := invoicev1connect.NewInvoiceServiceHandler(&billingrpc.Invoices{Invoices: invoices}, c.Options()...)
-	return []chain.Service{{Path: usagePath, Handler: usageHandler}, {Path: invoicePath, Handler: invoiceHandler}, a.payments(c)}
+	a.budgets = budget.NewService(ledger, invoices, strings.TrimRight(a.cfg.PublicURL, "/"), a.log, a.now)
+	budgetPath, budgetHandler := budgetv1connect.NewBudgetServiceHandler(&billingrpc.Budgets{Budgets: a.budgets}, c.Options()...)
+	return []chain.Service{
+		{Path: usagePath, Handler: usageHandler}, {Path: invoicePath, Handler: invoiceHandler}, a.payments(c), {Path: budgetPath, Handler: budgetHandler},
+	}
 }
 
 // plans tells the ledger's API what a tenant's plan includes.

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/millwright-io/millwright/billing/budget"
 	"github.com/millwright-io/millwright/billing/collect"
 	billingnats "github.com/millwright-io/millwright/billing/nats"
 	billingpostgres "github.com/millwright-io/millwright/billing/postgres"
@@ -83,6 +84,7 @@ type App struct {
 	reports     *nats.Reports
 	heartbeats  *nats.Heartbeats
 	collector   *collect.Collector
+	budgets     *budget.Service
 
 	certificates *certificate.Service
 
@@ -275,6 +277,7 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.uses.Run(ctx) })
 	g.Go(func() error { return a.watcher.Run(ctx) })
 	g.Go(func() error { return a.recordUses(ctx) })
+	g.Go(func() error { return a.budgets.Run(ctx) })
 	g.Go(func() error { return a.worker.Run(ctx) })
 	g.Go(func() error { return billingnats.Consume(ctx, a.nats.JetStream(), a.collector, a.log) })
 	if dir := a.cfg.GatewayCertificateDir; dir != "" {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/millwright-io/millwright/controlplane"
 	auditv1 "github.com/millwright-io/millwright/proto/gen/millwright/audit/v1"
+	budgetv1 "github.com/millwright-io/millwright/proto/gen/millwright/budget/v1"
 	cellv1 "github.com/millwright-io/millwright/proto/gen/millwright/cell/v1"
 	certificatev1 "github.com/millwright-io/millwright/proto/gen/millwright/certificate/v1"
 	devicev1 "github.com/millwright-io/millwright/proto/gen/millwright/device/v1"
@@ -211,7 +212,7 @@ func check(t *testing.T, what string, who as, status int, answer string) {
 func methods() (list []protoreflect.MethodDescriptor) {
 	for _, f := range []protoreflect.FileDescriptor{
 		auditv1.File_millwright_audit_v1_audit_proto, cellv1.File_millwright_cell_v1_cell_proto, platformv1.File_millwright_platform_v1_platform_proto, tenantv1.File_millwright_tenant_v1_tenant_proto,
-		memberv1.File_millwright_member_v1_member_proto, devicev1.File_millwright_device_v1_device_proto, devicetypev1.File_millwright_devicetype_v1_devicetype_proto, facilityv1.File_millwright_facility_v1_facility_proto, usagev1.File_millwright_usage_v1_usage_proto,
+		memberv1.File_millwright_member_v1_member_proto, devicev1.File_millwright_device_v1_device_proto, devicetypev1.File_millwright_devicetype_v1_devicetype_proto, facilityv1.File_millwright_facility_v1_facility_proto, usagev1.File_millwright_usage_v1_usage_proto, budgetv1.File_millwright_budget_v1_budget_proto,
 		keyv1.File_millwright_key_v1_key_proto, rolev1.File_millwright_role_v1_role_proto,
 		jobv1.File_millwright_job_v1_job_proto, groupv1.File_millwright_group_v1_group_proto, devicev1.File_millwright_device_v1_gateway_proto, devicev1.File_millwright_device_v1_bulk_proto,
 		limitv1.File_millwright_limit_v1_limit_proto, invoicev1.File_millwright_invoice_v1_invoice_proto, paymentv1.File_millwright_payment_v1_payment_proto,

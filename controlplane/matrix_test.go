@@ -57,6 +57,7 @@ var reaches = map[string]reach{
 	"payment.v1.PaymentService/GetStatus": whole, "payment.v1.PaymentService/GetPaymentMethod": whole, "payment.v1.PaymentService/ListPayments": whole,
 	"payment.v1.PaymentService/CreateCheckout": whole, "payment.v1.PaymentService/CreatePortal": whole,
 
+	"budget.v1.BudgetService/Get": whole, "budget.v1.BudgetService/Set": whole, "budget.v1.BudgetService/Remove": whole, "budget.v1.BudgetService/ListNotices": whole,
 	"invoice.v1.InvoiceService/GetDraft": whole, "tenant.v1.TenantService/UpdateSettings": whole, "tenant.v1.TenantService/TransferOwnership": whole, "tenant.v1.TenantService/Delete": whole,
 	"tenant.v1.TenantService/CancelDeletion": whole, "tenant.v1.TenantService/RequireSecondFactor": whole,
 	"key.v1.KeyService/Create": whole, "key.v1.KeyService/List": whole, "key.v1.KeyService/Rotate": whole, "key.v1.KeyService/Revoke": whole,

@@ -24,7 +24,7 @@ const (
 // platformTables hold no tenant's data and have no row-level security.
 var platformTables = map[string]bool{
 	"placements": true, "payment_work": true, "payment_collection": true, "outbox": true, "mail_outbox": true, "job_queue": true, "platform_keys": true, "token_keys": true,
-	"cells": true, "flags": true, "announcements": true, "platform_audit": true, "platform_audit_head": true, "tenant_work": true, "removed_work": true, "schema_versions": true,
+	"cells": true, "flags": true, "announcements": true, "platform_audit": true, "platform_audit_head": true, "tenant_work": true, "removed_work": true, "budget_work": true, "schema_versions": true,
 }
 
 func TestPostgresIsIdempotentAndSafeAtOnce(t *testing.T) {

@@ -241,6 +241,11 @@ var procedures = map[string]Action{
 	"/millwright.payment.v1.PaymentService/RetryEntry":       ActionPlatformTenants,
 	"/millwright.payment.v1.PaymentService/ListEvents":       ActionPlatformRead,
 
+	"/millwright.budget.v1.BudgetService/Get":         ActionInvoicesRead,
+	"/millwright.budget.v1.BudgetService/Set":         ActionBillingWrite,
+	"/millwright.budget.v1.BudgetService/Remove":      ActionBillingWrite,
+	"/millwright.budget.v1.BudgetService/ListNotices": ActionInvoicesRead,
+
 	"/millwright.limit.v1.LimitService/List":           ActionUsageRead,
 	"/millwright.limit.v1.LimitService/History":        ActionUsageRead,
 	"/millwright.limit.v1.LimitService/ListRefusals":   ActionUsageRead,

@@ -31,7 +31,8 @@ func (e *LimitError) MarshalJSON() ([]byte, error) {
 		Current           int64   `json:"current"`
 		Maximum           int64   `json:"maximum"`
 		RetryAfterSeconds float64 `json:"retry_after_seconds,omitempty"`
-	}{e.Limit, e.Scope, e.Current, e.Maximum, e.RetryAfter.Seconds()})
+		Reason            string  `json:"reason,omitempty"`
+	}{e.Limit, e.Scope, e.Current, e.Maximum, e.RetryAfter.Seconds(), e.Reason})
 }
 
 // LimitError says which limit refused, so that every refusal explains itself. It is an ErrOverLimit.
@@ -42,10 +43,15 @@ type LimitError struct {
 	Maximum int64
 	// RetryAfter is how long to wait; 0 when waiting does not help.
 	RetryAfter time.Duration
+	// Reason says why the limit is what it is, when it is not the plan's.
+	Reason string
 }
 
 func (e *LimitError) Error() string {
 	s := fmt.Sprintf("limit %s of %s: %d of %d in use", e.Limit, e.Scope, e.Current, e.Maximum)
+	if e.Reason != "" {
+		s += " (" + e.Reason + ")"
+	}
 	if e.RetryAfter > 0 {
 		return fmt.Sprintf("%s, retry in %s", s, e.RetryAfter.Round(time.Millisecond))
 	}

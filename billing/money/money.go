@@ -132,3 +132,8 @@ func (p Price) Less(q Price) bool { return p.d.LessThan(q.d) }
 
 // SumOf is an amount as a sum.
 func SumOf(a Amount, c Currency) Sum { return Sum{decimal.New(int64(a), -digits[c])} }
+
+// In writes an amount for people: EUR 12.50, JPY 1250.
+func (a Amount) In(c Currency) string {
+	return string(c) + " " + decimal.New(int64(a), -digits[c]).StringFixed(digits[c])
+}

@@ -63,7 +63,7 @@ export const actionWords = {
   "store.read": "Query the ClickHouse database",
   "usage.read": "See usage",
   "invoices.read": "See bills",
-  "billing.write": "Change the plan and the card",
+  "billing.write": "Change the plan, the card and the budget",
 } as const;
 
 export type Action = keyof typeof actionWords;

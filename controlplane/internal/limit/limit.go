@@ -107,9 +107,27 @@ func Of(state State) []Limit {
 				l.Override = &state.Overrides[i]
 			}
 		}
+		if h := state.Tenant.Hold; l.Name == tenancy.LimitEventsPerSecond {
+			l = l.held(h)
+		}
 		list = append(list, l)
 	}
 	return list
+}
+
+// byBudget is who set what a spent budget holds back.
+const byBudget = "budget"
+
+// held shows what a spent budget holds back as an override, unless a limit is lower than that anyway.
+func (l Limit) held(h tenant.Hold) Limit {
+	if h.Reason == "" || !h.Refused && l.Maximum < h.EventsPerSecond {
+		return l
+	}
+	if h.Refused {
+		l.Maximum = 0
+	}
+	l.Override = &tenant.Override{Limit: l.Name, Maximum: l.Maximum, ExpiresAt: h.Until, Reason: h.Reason, SetBy: byBudget, SetAt: h.Since}
+	return l
 }
 
 const (

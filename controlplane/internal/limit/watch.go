@@ -105,7 +105,7 @@ func (l Limit) withinBurst() bool {
 // Due returns the notices that a state calls for: the highest share that each limit has reached.
 func Due(state State, now time.Time) (list []Notice) {
 	for _, l := range Of(state) {
-		if !l.Notices || !l.Counted || l.Unlimited() || l.withinBurst() {
+		if !l.Notices || !l.Counted || l.Unlimited() || l.withinBurst() || l.Override != nil && l.Override.SetBy == byBudget {
 			continue
 		}
 		for _, percent := range []int{100, 80} {

@@ -70,7 +70,9 @@ select t.id, t.name, t.slug, t.status, t.plan, t.cell, t.revision, t.created_at,
   t.suspended_at, t.suspension, t.delete_requested_at, t.delete_requested_by, t.delete_person, t.delete_due_at, t.removing,
   coalesce((select jsonb_agg(jsonb_build_object('Task', p.task, 'Name', p.name, 'State', p.state, 'Attempts', p.attempts,
     'Detail', p.detail, 'FinishedAt', coalesce(p.finished_at, '0001-01-01 00:00:00+00'::timestamptz)) order by p.task, p.position)
-    from tenant_steps p where p.tenant_id = t.id), '[]')`
+    from tenant_steps p where p.tenant_id = t.id), '[]'),
+  coalesce((select jsonb_build_object('Refused', h.action = 'block', 'EventsPerSecond', h.events_per_second, 'Reason', h.reason,
+    'Since', h.since, 'Until', h.until) from budget_holds h where h.tenant_id = t.id), '{}')`
 
 const selectTenant = tenantColumns + " from tenants t"
 
@@ -81,7 +83,7 @@ func (s *Store) scanTenant(row pgx.Row, more ...any) (t tenant.Tenant, err error
 		&t.ID, &t.Name, &t.Slug, &t.Status, &t.Plan, &t.Cell, &t.Revision, &t.CreatedAt, &t.SecondFactorRequired, &overrides,
 		&t.Settings.TimeZone, &t.Settings.Units, &t.Settings.RetentionDays, &t.Settings.MinuteRetentionDays, &t.Settings.HourRetentionDays,
 		&t.Settings.AlertRecipients, &t.Settings.AlertSeverity, &t.Settings.Version,
-		&suspended, &t.Suspension.Reason, &requested, &t.Deletion.By, &t.Deletion.Person, &due, &t.Removing, &t.Steps,
+		&suspended, &t.Suspension.Reason, &requested, &t.Deletion.By, &t.Deletion.Person, &due, &t.Removing, &t.Steps, &t.Hold,
 	}
 	if err := row.Scan(append(dest, more...)...); err != nil {
 		return tenant.Tenant{}, err
@@ -96,6 +98,7 @@ func (s *Store) scanTenant(row pgx.Row, more ...any) (t tenant.Tenant, err error
 		t.Status = tenant.StatusDeleting
 	}
 	t.Limits, err = s.plans[t.Plan].With(overrides)
+	t.Limits = t.Limits.Held(t.Hold)
 	return t, err
 }
 

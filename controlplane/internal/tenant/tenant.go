@@ -36,6 +36,8 @@ type Tenant struct {
 	Plan   string `json:"plan"`
 	Limits Limits `json:"limits"`
 	Cell   string `json:"cell"`
+	// Hold is in Limits already, but for a refusal of everything.
+	Hold Hold `json:"-"`
 	// Settings are what its admins decided; their name is Name.
 	Settings Settings `json:"settings"`
 	// Suspension and Deletion have zero times while there is none.

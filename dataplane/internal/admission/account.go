@@ -49,8 +49,8 @@ func newAccount(now time.Time, cat *catalog.Catalog, t catalog.Tenant) *account 
 func (a *account) reserve(now time.Time, device string, n int64, most time.Duration) (time.Duration, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.gone {
-		return 0, unknown(n)
+	if err := a.closed(n); err != nil {
+		return 0, err
 	}
 	m := a.levels(now, device)
 	m.last, a.last = n, n
@@ -64,7 +64,7 @@ func (a *account) reserve(now time.Time, device string, n int64, most time.Durat
 	}
 	wait = look(a.tenant, now, n, wait, &tightest)
 	if wait > most {
-		return 0, tightest.refusal(wait - most)
+		return 0, a.explained(tightest.refusal(wait - most))
 	}
 	if err := a.day.take(now, n, a.limits); err != nil {
 		return 0, err
@@ -88,14 +88,14 @@ func late(l catalog.Limits) size {
 func (a *account) reserveLate(now time.Time, n int64, most time.Duration) (time.Duration, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.gone {
-		return 0, unknown(n)
+	if err := a.closed(n); err != nil {
+		return 0, err
 	}
 	a.late.refill(now)
 	a.late.count(now, n)
 	wait := a.late.wait(now, n)
 	if wait > most {
-		return 0, a.late.refusal(wait - most)
+		return 0, a.explained(a.late.refusal(wait - most))
 	}
 	if err := a.day.take(now, n, a.limits); err != nil {
 		return 0, err
@@ -109,8 +109,8 @@ func (a *account) reserveLate(now time.Time, n int64, most time.Duration) (time.
 func (a *account) look(now time.Time, device string, most time.Duration) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.gone {
-		return unknown(1)
+	if err := a.closed(1); err != nil {
+		return err
 	}
 	m := a.levels(now, device)
 	n := max(m.last, 1)
@@ -118,7 +118,7 @@ func (a *account) look(now time.Time, device string, most time.Duration) error {
 		n = max(a.last, 1)
 	}
 	if err := a.tenant.look(now, n, most); err != nil {
-		return err
+		return a.explained(err)
 	}
 	if err := m.own.look(now, n, most); err != nil {
 		return err

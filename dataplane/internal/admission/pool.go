@@ -97,7 +97,7 @@ func (p *pool) wait(now time.Time, n int64) time.Duration {
 }
 
 // look refuses one event that would wait longer than most, and counts n.
-func (p *pool) look(now time.Time, n int64, most time.Duration) error {
+func (p *pool) look(now time.Time, n int64, most time.Duration) *tenancy.LimitError {
 	p.refill(now)
 	wait := p.wait(now, 1)
 	if wait <= most {

@@ -63,6 +63,9 @@ type Limits struct {
 	Connections                              int
 	LiveSessions                             int
 	QueryConcurrency                         int
+	// EventsReason says why EventsPerSecond is not the plan's; EventsRefused: no event is taken.
+	EventsReason  string
+	EventsRefused bool
 }
 
 // Device is one that may connect.

@@ -18,6 +18,7 @@ import (
 	"github.com/millwright-io/millwright/deploy/internal/command"
 	"github.com/millwright-io/millwright/deploy/internal/session"
 	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/budget/v1/budgetv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/cell/v1/cellv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/certificate/v1/certificatev1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/device/v1/devicev1connect"
@@ -95,6 +96,7 @@ type Client struct {
 	Usage    usagev1connect.UsageServiceClient
 	Invoices invoicev1connect.InvoiceServiceClient
 	Payments paymentv1connect.PaymentServiceClient
+	Budgets  budgetv1connect.BudgetServiceClient
 	Audit    auditv1connect.AuditServiceClient
 	Members  memberv1connect.MemberServiceClient
 	Cells    cellv1connect.CellServiceClient
@@ -162,6 +164,7 @@ func dial(server string, auth header) (*Client, error) {
 		Usage:        usagev1connect.NewUsageServiceClient(client, server, option),
 		Invoices:     invoicev1connect.NewInvoiceServiceClient(client, server, option),
 		Payments:     paymentv1connect.NewPaymentServiceClient(client, server, option),
+		Budgets:      budgetv1connect.NewBudgetServiceClient(client, server, option),
 		Audit:        auditv1connect.NewAuditServiceClient(client, server, option),
 		Members:      memberv1connect.NewMemberServiceClient(client, server, option),
 		Cells:        cellv1connect.NewCellServiceClient(client, server, option),

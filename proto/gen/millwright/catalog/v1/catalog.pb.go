@@ -321,7 +321,11 @@ type Limits struct {
 	LiveSessions     int32 `protobuf:"varint,12,opt,name=live_sessions,json=liveSessions,proto3" json:"live_sessions,omitempty"`
 	QueryConcurrency int32 `protobuf:"varint,13,opt,name=query_concurrency,json=queryConcurrency,proto3" json:"query_concurrency,omitempty"`
 	// Measurements of all its devices, a device and name each.
-	Series        int64 `protobuf:"varint,14,opt,name=series,proto3" json:"series,omitempty"`
+	Series int64 `protobuf:"varint,14,opt,name=series,proto3" json:"series,omitempty"`
+	// Why events_per_second is not what the plan says, for those who are refused.
+	EventsReason string `protobuf:"bytes,30,opt,name=events_reason,json=eventsReason,proto3" json:"events_reason,omitempty"`
+	// No event is taken; events_reason says why.
+	EventsRefused bool `protobuf:"varint,31,opt,name=events_refused,json=eventsRefused,proto3" json:"events_refused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -452,6 +456,20 @@ func (x *Limits) GetSeries() int64 {
 		return x.Series
 	}
 	return 0
+}
+
+func (x *Limits) GetEventsReason() string {
+	if x != nil {
+		return x.EventsReason
+	}
+	return ""
+}
+
+func (x *Limits) GetEventsRefused() bool {
+	if x != nil {
+		return x.EventsRefused
+	}
+	return false
 }
 
 // Device is an entry at `device.<tenant id>.<device id>`.
@@ -1704,7 +1722,7 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\x11identity_from_uri\x18\x03 \x01(\bR\x0fidentityFromUri\x12\x1e\n" +
 	"\n" +
 	"provisions\x18\x04 \x01(\bR\n" +
-	"provisions\"\xd0\x04\n" +
+	"provisions\"\x9c\x05\n" +
 	"\x06Limits\x12*\n" +
 	"\x11events_per_second\x18\x01 \x01(\x05R\x0feventsPerSecond\x12!\n" +
 	"\fevents_burst\x18\x02 \x01(\x05R\veventsBurst\x12#\n" +
@@ -1720,7 +1738,9 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\vconnections\x18\v \x01(\x05R\vconnections\x12#\n" +
 	"\rlive_sessions\x18\f \x01(\x05R\fliveSessions\x12+\n" +
 	"\x11query_concurrency\x18\r \x01(\x05R\x10queryConcurrency\x12\x16\n" +
-	"\x06series\x18\x0e \x01(\x03R\x06series\"\x9f\x03\n" +
+	"\x06series\x18\x0e \x01(\x03R\x06series\x12#\n" +
+	"\revents_reason\x18\x1e \x01(\tR\feventsReason\x12%\n" +
+	"\x0eevents_refused\x18\x1f \x01(\bR\reventsRefused\"\x9f\x03\n" +
 	"\x06Device\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1b\n" +
 	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\x12\x1f\n" +
