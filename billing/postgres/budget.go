@@ -139,13 +139,3 @@ func (s *Store) DueBudgets(ctx context.Context, now time.Time, most int) ([]tena
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[tenancy.ID])
 }
-
-// inTenant runs f in a transaction that sees one tenant's rows.
-func (s *Store) inTenant(ctx context.Context, id tenancy.ID, f func(tx pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if err := become(ctx, tx, id); err != nil {
-			return err
-		}
-		return f(tx)
-	})
-}

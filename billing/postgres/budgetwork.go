@@ -56,8 +56,8 @@ func tellOfBudget(ctx context.Context, tx pgx.Tx, id tenancy.ID, st budget.Settl
 	if len(fresh) == 0 {
 		return nil
 	}
-	var name string
-	if err := tx.QueryRow(ctx, "select name from tenants where id = $1", id).Scan(&name); err != nil {
+	var organisation string
+	if err := tx.QueryRow(ctx, "select name from tenants where id = $1", id).Scan(&organisation); err != nil {
 		return fmt.Errorf("read organisation's name: %w", err)
 	}
 	const query = "select email from members where tenant_id = $1 and role in ('owner', 'admin', 'finance') order by email limit 100"
@@ -71,23 +71,18 @@ func tellOfBudget(ctx context.Context, tx pgx.Tx, id tenancy.ID, st budget.Settl
 	}
 	b := &pgx.Batch{}
 	for _, n := range fresh {
-		l := st.Write(name, n)
+		l := st.Write(organisation, n)
 		for _, to := range readers {
-			queueLetter(b, id, to, l, n.CreatedAt)
+			name := string(tenancy.NewID())
+			b.Queue(insertLetter, name, id, to, l.Subject, l.Text, n.CreatedAt)
+			// The courier goes by the time of day, not by the billing clock.
+			b.Queue(queueLetter, id, name, time.Now())
 		}
 	}
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return fmt.Errorf("queue e-mails: %w", err)
 	}
 	return nil
-}
-
-// queueLetter leaves an e-mail to the control plane's courier, which goes by the time of day and not by the billing clock.
-func queueLetter(b *pgx.Batch, id tenancy.ID, to string, l budget.Letter, at time.Time) {
-	name := string(tenancy.NewID())
-	b.Queue("insert into letters (id, tenant_id, recipient, subject, body, created_at) values ($1, $2, $3, $4, $5, $6)",
-		name, id, to, l.Subject, l.Text, at)
-	b.Queue("insert into mail_outbox (tenant_id, kind, object_id, due_at) values ($1, 'letter', $2, now())", id, name)
 }
 
 const upsertHold = `
