@@ -1,13 +1,14 @@
 /** The whole site map. Pages load when they are first visited. */
-import { createBrowserRouter, Navigate, type RouteObject } from "react-router";
+import { createBrowserRouter, type RouteObject } from "react-router";
 import type { ComponentType } from "react";
 import { AppLayout } from "./layouts/AppLayout";
 import { AuthLayout } from "./layouts/AuthLayout";
+import { BillingLayout } from "./layouts/BillingLayout";
+import { Home } from "./layouts/Home";
 import { OperatorLayout } from "./layouts/OperatorLayout";
 import { RootLayout } from "./layouts/RootLayout";
 import { SettingsLayout } from "./layouts/SettingsLayout";
 import { RouteError } from "./layouts/RouteError";
-import { paths } from "./paths";
 
 type PageModule = { default: ComponentType };
 const page = (load: () => Promise<PageModule>) => async () => ({ Component: (await load()).default });
@@ -39,6 +40,7 @@ export const routes: RouteObject[] = [
           { path: "organisations", lazy: page(() => import("./pages/operator/TenantsPage")) },
           { path: "flags", lazy: page(() => import("./pages/operator/FlagsPage")) },
           { path: "announcements", lazy: page(() => import("./pages/operator/AnnouncementsPage")) },
+          { path: "payments", lazy: page(() => import("./pages/operator/PaymentsPage")) },
           { path: "audit", lazy: page(() => import("./pages/operator/PlatformAuditPage")) },
         ],
       },
@@ -46,7 +48,7 @@ export const routes: RouteObject[] = [
       {
         element: <AppLayout />,
         children: [
-          { path: "/", element: <Navigate to={paths.fleet()} replace /> },
+          { path: "/", element: <Home /> },
           { path: "/fleet", lazy: page(() => import("./pages/FleetPage")) },
           { path: "/add-device", lazy: page(() => import("./pages/AddDevicePage")) },
           { path: "/devices/:device", lazy: page(() => import("./pages/DevicePage")) },
@@ -61,7 +63,14 @@ export const routes: RouteObject[] = [
           { path: "/device-types/:type", lazy: page(() => import("./pages/DeviceTypePage")) },
           { path: "/facilities", lazy: page(() => import("./pages/FacilitiesPage")) },
           { path: "/usage", lazy: page(() => import("./pages/UsagePage")) },
-          { path: "/bill", lazy: page(() => import("./pages/BillPage")) },
+          {
+            path: "/bill",
+            element: <BillingLayout />,
+            children: [
+              { index: true, lazy: page(() => import("./pages/BillPage")) },
+              { path: "budget", lazy: page(() => import("./pages/BudgetPage")) },
+            ],
+          },
           {
             path: "/settings",
             element: <SettingsLayout />,

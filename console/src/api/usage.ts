@@ -7,7 +7,7 @@ import { UsageService, type Hour } from "../gen/millwright/usage/v1/usage_pb";
 export type { Hour };
 
 /** Usage by hour over a range, and the UTC day so far. */
-export function useUsage(start: number, end: number) {
+export function useUsage(start: number, end: number, every = 10_000) {
   const input = { start: timestampFromMs(start), end: timestampFromMs(end) };
-  return useQuery(UsageService.method.get, input, { refetchInterval: 10_000, placeholderData: keepPreviousData });
+  return useQuery(UsageService.method.get, input, { refetchInterval: every, placeholderData: keepPreviousData });
 }

@@ -1,28 +1,43 @@
 /** The main navigation: a rail on a desk, a dock on a phone. */
 import { Link, NavLink } from "react-router";
+import { useSession, type Action } from "../hooks/useSession";
 import { paths } from "../paths";
 import { Icon, type IconName } from "../ui/Icon";
 import { LogoMark } from "../ui/Logo";
 import { AccountMenu } from "./AccountMenu";
 import styles from "./Nav.module.css";
 
-const items: ReadonlyArray<{ to: string; icon: IconName; label: string }> = [
-  { to: paths.fleet(), icon: "fleet", label: "Fleet" },
-  { to: paths.addDevice(), icon: "plus", label: "Add device" },
-  { to: paths.groups(), icon: "store", label: "Groups" },
-  { to: paths.deadLetters(), icon: "letter", label: "Dead letters" },
-  { to: paths.usage(), icon: "usage", label: "Usage" },
+interface Entry {
+  to: string;
+  icon: IconName;
+  label: string;
+  /** Who may not do this sees no entry: the page would have nothing for them. */
+  needs?: Action;
+}
+
+const items: readonly Entry[] = [
+  { to: paths.fleet(), icon: "fleet", label: "Fleet", needs: "devices.read" },
+  { to: paths.addDevice(), icon: "plus", label: "Add device", needs: "devices.read" },
+  { to: paths.groups(), icon: "store", label: "Groups", needs: "groups.read" },
+  { to: paths.deadLetters(), icon: "letter", label: "Dead letters", needs: "devices.read" },
+  { to: paths.usage(), icon: "usage", label: "Usage", needs: "usage.read" },
+  { to: paths.bill(), icon: "bill", label: "Billing", needs: "invoices.read" },
   { to: paths.settings(), icon: "settings", label: "Settings" },
 ];
+
+function useItems() {
+  const { actions } = useSession();
+  return items.filter(({ needs }) => needs === undefined || actions.has(needs));
+}
 
 export function Rail() {
   return (
     <div className={styles.rail}>
-      <Link to={paths.fleet()} className={styles.brand}>
+      <Link to={paths.home()} className={styles.brand}>
         <LogoMark size={28} /> Millwright
       </Link>
       <nav className={styles.items} aria-label="Main">
-        {items.map((item) => (
+        {useItems().map((item) => (
           <Item key={item.to} {...item} />
         ))}
       </nav>
@@ -36,14 +51,14 @@ export function Rail() {
 export function Dock() {
   return (
     <nav className={styles.dock} aria-label="Main">
-      {items.map((item) => (
+      {useItems().map((item) => (
         <Item key={item.to} {...item} />
       ))}
     </nav>
   );
 }
 
-function Item({ to, icon, label }: { to: string; icon: IconName; label: string }) {
+function Item({ to, icon, label }: Entry) {
   return (
     <NavLink to={to} className={styles.item}>
       <Icon name={icon} />

@@ -19,6 +19,7 @@ const tabs: ReadonlyArray<{ to: string; icon: IconName; label: string }> = [
   { to: paths.operatorCells(), icon: "store", label: "Cells" },
   { to: paths.operatorPipeline(), icon: "usage", label: "Pipeline" },
   { to: paths.operatorTenants(), icon: "building", label: "Organisations" },
+  { to: paths.operatorPayments(), icon: "bill", label: "Payments" },
   { to: paths.operatorFlags(), icon: "check", label: "Feature flags" },
   { to: paths.operatorAnnouncements(), icon: "info", label: "Announcements" },
   { to: paths.operatorAudit(), icon: "list", label: "Audit log" },

@@ -1,26 +1,27 @@
 /** The frame of the settings: one heading, a tab for each part. */
 import { useEffect, useRef } from "react";
 import { NavLink, Outlet, useLocation } from "react-router";
-import { useSession } from "../hooks/useSession";
+import { useSession, type Action } from "../hooks/useSession";
 import { useTitle } from "../hooks/useTitle";
 import { paths } from "../paths";
 import { Icon, type IconName } from "../ui/Icon";
 import { Page } from "../ui/Page";
 import styles from "./SettingsLayout.module.css";
 
-const tabs: ReadonlyArray<{ to: string; icon: IconName; label: string }> = [
+/** Who sees no machine is here for money: of what they may not read there is no tab for them. */
+const tabs: ReadonlyArray<{ to: string; icon: IconName; label: string; needs?: Action }> = [
   { to: paths.settings(), icon: "building", label: "Organisation" },
-  { to: paths.settingsMembers(), icon: "people", label: "Members" },
+  { to: paths.settingsMembers(), icon: "people", label: "Members", needs: "members.read" },
   { to: paths.settingsRoles(), icon: "check", label: "Roles" },
-  { to: paths.settingsKeys(), icon: "key", label: "API keys" },
-  { to: paths.settingsCertificates(), icon: "certificate", label: "Certificates" },
-  { to: paths.settingsAudit(), icon: "list", label: "Audit log" },
+  { to: paths.settingsKeys(), icon: "key", label: "API keys", needs: "keys.read" },
+  { to: paths.settingsCertificates(), icon: "certificate", label: "Certificates", needs: "provisioning.read" },
+  { to: paths.settingsAudit(), icon: "list", label: "Audit log", needs: "audit.read" },
   { to: paths.settingsLimits(), icon: "usage", label: "Limits" },
-  { to: paths.settingsStore(), icon: "store", label: "Data access" },
+  { to: paths.settingsStore(), icon: "store", label: "Data access", needs: "store.read" },
 ];
 
 export function SettingsLayout() {
-  const { tenant } = useSession();
+  const { tenant, actions } = useSession();
   const { pathname } = useLocation();
   const nav = useRef<HTMLElement>(null);
   useTitle("Settings");
@@ -33,7 +34,7 @@ export function SettingsLayout() {
   return (
     <Page title="Settings" note={tenant.name}>
       <nav ref={nav} className={styles.tabs} aria-label="Settings">
-        {tabs.map((tab) => (
+        {tabs.filter(({ needs }) => needs === undefined || actions.has("devices.read") || actions.has(needs)).map((tab) => (
           <NavLink key={tab.to} to={tab.to} end className={styles.tab}>
             <Icon name={tab.icon} size={18} />
             {tab.label}

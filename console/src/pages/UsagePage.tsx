@@ -46,7 +46,7 @@ export default function UsagePage() {
       actions={
         actions.has("invoices.read") && (
           <Link to={paths.bill()} className={buttonClass()}>
-            This month's bill
+            What it costs
           </Link>
         )
       }

@@ -1,26 +1,31 @@
 /** The lines of a bill as a table that adds up. */
+import type { ReactNode } from "react";
 import { LineKind, type Bill, type Line, type Part } from "../../api/invoice";
-import { formatMoney } from "../../format/money";
-import { formatCount } from "../../format/number";
+import { formatPer, formatQuantity, meterName } from "../../format/meter";
+import { formatMoney, formatPrice } from "../../format/money";
 import { millis } from "../../format/time";
 import { Badge } from "../../ui/Badge";
 import table from "../../ui/Table.module.css";
+import { spanName } from "./span";
 import styles from "./Bill.module.css";
 
-const dayName = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
-
-const meters: Record<string, string> = { events: "Events", points: "Points", duplicates: "Duplicates", dead_letters: "Dead letters", bytes: "Bytes stored" };
-
-export function BillLines({ bill }: { bill: Bill }) {
+/** `name` may make a link of a line's name. */
+export function BillLines({ bill, name = nameOf }: { bill: Bill; name?: (line: Line) => ReactNode }) {
   const money = (minor: bigint) => formatMoney(minor, bill.currency, bill.currencyDigits);
   return (
     <table className={table.table}>
       <thead>
         <tr>
           <th scope="col">For</th>
-          <th scope="col">Quantity</th>
-          <th scope="col">Included</th>
-          <th scope="col">Price</th>
+          <th scope="col" className={table.number}>
+            Quantity
+          </th>
+          <th scope="col" className={table.number}>
+            Included
+          </th>
+          <th scope="col" className={table.number}>
+            Price
+          </th>
           <th scope="col" className={table.number}>
             Amount
           </th>
@@ -31,47 +36,59 @@ export function BillLines({ bill }: { bill: Bill }) {
           // Lines have no id and keep their order.
           <tr key={i}>
             <td data-lead>
-              {nameOf(line)} {line.trial && <Badge>trial</Badge>}
-              <span className={styles.span}>{spanOf(line)}</span>
+              {name(line)} {line.trial && <Badge>trial</Badge>}
+              <span className={styles.span}>{spanName(millis(line.start), millis(line.end))}</span>
             </td>
-            <td data-label="Quantity">{line.meter ? formatCount(line.quantity) : "–"}</td>
-            <td data-label="Included">{line.meter ? formatCount(line.included) : "–"}</td>
-            <td data-label="Price">
-              {line.parts.length === 0 ? "–" : line.parts.map((part) => <PriceOf key={`${part.price} ${part.per}`} part={part} currency={bill.currency} />)}
+            <td data-label="Quantity" className={table.number}>
+              {line.meter ? formatQuantity(line.quantity, line.meter) : "–"}
+            </td>
+            <td data-label="Included" className={table.number}>
+              {line.meter && line.included > 0n ? formatQuantity(line.included, line.meter) : "–"}
+            </td>
+            <td data-label="Price" className={table.number}>
+              {line.parts.length === 0 ? "–" : line.parts.map((part) => <PriceOf key={`${part.price} ${part.per}`} part={part} meter={line.meter} currency={bill.currency} />)}
             </td>
             <td data-label="Amount" className={table.number}>
               {money(line.amountMinor)}
             </td>
           </tr>
         ))}
-        <tr className={styles.total}>
-          <td colSpan={4} data-lead>
-            To pay
-          </td>
-          <td data-label="Amount" className={table.number}>
-            {money(bill.totalMinor)}
-          </td>
-        </tr>
       </tbody>
+      <tfoot>
+        {bill.taxMinor !== 0n && <Sum label="Before tax and credits" amount={money(bill.subtotalMinor)} />}
+        <Sum label="To pay" amount={money(bill.totalMinor)} strong />
+      </tfoot>
     </table>
   );
 }
 
-function PriceOf({ part, currency }: { part: Part; currency: string }) {
+function Sum({ label, amount, strong }: { label: string; amount: string; strong?: boolean }) {
+  return (
+    <tr className={strong ? styles.total : styles.sum}>
+      <td colSpan={4} data-lead>
+        {label}
+      </td>
+      <td data-label="Amount" className={table.number}>
+        {amount}
+      </td>
+    </tr>
+  );
+}
+
+function PriceOf({ part, meter, currency }: { part: Part; meter: string; currency: string }) {
   return (
     <span className={styles.price}>
-      {formatCount(part.quantity)} × {part.price} {currency}
-      {part.per > 1n && ` / ${formatCount(part.per)}`}
+      {formatQuantity(part.quantity, meter)} × {formatPrice(part.price, currency)} / {formatPer(part.per, meter)}
     </span>
   );
 }
 
-function nameOf(line: Line): string {
+export function nameOf(line: Line): string {
   switch (line.kind) {
     case LineKind.FLAT:
       return `Plan ${line.plan}`;
     case LineKind.USAGE:
-      return meters[line.meter] ?? line.meter;
+      return meterName(line.meter);
     case LineKind.MINIMUM:
       return `Minimum of plan ${line.plan}`;
     case LineKind.MAXIMUM:
@@ -89,11 +106,4 @@ function nameOf(line: Line): string {
     default:
       return "Other";
   }
-}
-
-/** "1 Nov – 30 Nov": the last day that a line covers, not the first after it. */
-function spanOf(line: Line): string {
-  const start = millis(line.start);
-  const end = millis(line.end);
-  return start === undefined || end === undefined ? "" : `${dayName.format(start)} – ${dayName.format(end - 1)}`;
 }
