@@ -17,6 +17,7 @@ step := deploy/tools/step.sh
 npm := npm ci --no-audit --no-fund --loglevel=error
 golangci_version := v2.12.2
 kratos_version := v1.3.1
+stripe_mock_version := v0.185.0
 
 .PHONY: help
 help:
@@ -107,13 +108,20 @@ test: build
 vet: | prerequisites
 	@$(step) vet 'vetting' go vet $(packages)
 
+# The payment provider's own check of requests; tests start it. Its version is the one that knows all that stripe-go v76 asks.
+stripe_mock := .tools/stripe-mock-$(stripe_mock_version)
+$(stripe_mock): | prerequisites
+	@$(step) stripe-mock 'building stripe-mock (once)' \
+		env GOWORK=off GOBIN=$(CURDIR)/.tools/bin go install github.com/stripe/stripe-mock@$(stripe_mock_version)
+	@touch $@
+
 # In a workspace a requirement missing from a go.mod goes unnoticed; without it, it does not.
 .PHONY: check-modules
 check-modules: | prerequisites
 	@for m in $(modules); do (cd $$m && GOWORK=off go list -deps -test ./... >/dev/null) || { echo "$$m/go.mod lacks a requirement: run make tidy" >&2; exit 1; }; done
 
 .PHONY: test-go
-test-go: .tools/engine .tools/postgres .tools/kratos
+test-go: .tools/engine .tools/postgres .tools/kratos $(stripe_mock)
 	go test -count=1 -timeout 10m $(filter-out ./e2e/...,$(packages))
 
 .PHONY: test-e2e

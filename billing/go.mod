@@ -9,6 +9,7 @@ require (
 	github.com/millwright-io/millwright/tenancy v0.0.0
 	github.com/nats-io/nats.go v1.55.0
 	github.com/shopspring/decimal v1.5.0
+	github.com/stripe/stripe-go/v76 v76.25.0
 	google.golang.org/protobuf v1.36.12
 )
 

@@ -137,6 +137,16 @@ type Config struct {
 	PlanLimits []string
 	// LimitsEvery is how often every tenant's use is held against its limits.
 	LimitsEvery time.Duration
+	// StripeKeyFile holds Stripe's secret key in its first line; empty: invoices are not collected. Those that were issued before it was first
+	// named are not collected either.
+	StripeKeyFile string
+	// StripeWebhookSecretFile holds the signing secret of the endpoint /webhooks/stripe, one a line while a new one is introduced; it is read anew
+	// for every event.
+	StripeWebhookSecretFile string
+	// StripeURL is Stripe's API; empty: Stripe's own. To try payments without an account, see billing/cmd/stripe-fake.
+	StripeURL string
+	// PaymentGrace is how long a tenant is served whose payment failed.
+	PaymentGrace time.Duration
 	// OverDay is what happens above events_per_day: refuse, or take; empty: as the plan says.
 	OverDay string
 }
@@ -152,6 +162,7 @@ func DefaultConfig() Config {
 		TokenKeyPeriod:        tokenkey.DefaultPeriod,
 		TokenKeyAhead:         tokenkey.DefaultAhead,
 		LastUseInterval:       lastuse.Interval,
+		PaymentGrace:          14 * 24 * time.Hour,
 	}
 }
 
@@ -159,6 +170,8 @@ const (
 	overDayRefuse = "refuse"
 	overDayTake   = "take"
 )
+
+const mostPaymentGrace = 366 * 24 * time.Hour
 
 const minCertificateLife, maxCertificateLife = time.Minute, 825 * 24 * time.Hour
 
@@ -226,6 +239,9 @@ func (c Config) Validate() error {
 	}
 	check(c.LimitsEvery > 0, "limits every %s: want above 0", c.LimitsEvery)
 	check(c.OverDay == "" || c.OverDay == overDayRefuse || c.OverDay == overDayTake, "over day %q: want refuse or take, or nothing", c.OverDay)
+	check((c.StripeKeyFile == "") == (c.StripeWebhookSecretFile == ""), "stripe key file and stripe webhook secret file: name both or none: without webhooks nobody hears of payments")
+	check(c.StripeURL == "" || isURL(c.StripeURL), "stripe url %q: want an http or https URL", c.StripeURL)
+	check(c.PaymentGrace >= 0 && c.PaymentGrace <= mostPaymentGrace, "payment grace %s: want 0 to %s", c.PaymentGrace, mostPaymentGrace)
 	check(c.DeletionGrace >= 0, "deletion grace %s: want 0 or more", c.DeletionGrace)
 	_, err = c.plans()
 	check(err == nil, "%w", err)

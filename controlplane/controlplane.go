@@ -19,8 +19,10 @@ import (
 	"github.com/millwright-io/millwright/billing/budget"
 	"github.com/millwright-io/millwright/billing/collect"
 	billingnats "github.com/millwright-io/millwright/billing/nats"
+	"github.com/millwright-io/millwright/billing/outbox"
 	billingpostgres "github.com/millwright-io/millwright/billing/postgres"
 	"github.com/millwright-io/millwright/billing/price"
+	"github.com/millwright-io/millwright/billing/stripe"
 	"github.com/millwright-io/millwright/controlplane/internal/authority"
 	"github.com/millwright-io/millwright/controlplane/internal/bulk"
 	"github.com/millwright-io/millwright/controlplane/internal/caller"
@@ -85,6 +87,13 @@ type App struct {
 	heartbeats  *nats.Heartbeats
 	collector   *collect.Collector
 	budgets     *budget.Service
+
+	// stripe and payer are nil where invoices are not collected.
+	stripe *stripe.Client
+	payer  *outbox.Worker
+
+	ledger     *billingpostgres.Store
+	billingNow func() time.Time
 
 	certificates *certificate.Service
 
@@ -153,6 +162,10 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	a.requests, a.tally = limit.NewRequests(a.store, a.now), tally.New(a.now)
 	a.watcher, a.uses = limit.NewWatcher(a.store, a.cfg.LimitsEvery, log, a.now), nats.NewUses(a.nats, a.store, log)
 	a.collector = collect.New(billingpostgres.New(a.store.Pool()), a.log)
+	a.ledger, a.billingNow = billingpostgres.New(a.store.Pool()), a.now
+	if err := a.openPayments(ctx, tenants); err != nil {
+		return nil, err
+	}
 	handler, err := a.handler(cells, tenants)
 	if err != nil {
 		return nil, err
@@ -279,6 +292,9 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.recordUses(ctx) })
 	g.Go(func() error { return a.budgets.Run(ctx) })
 	g.Go(func() error { return a.worker.Run(ctx) })
+	if a.payer != nil {
+		g.Go(func() error { return a.payer.Run(ctx) })
+	}
 	g.Go(func() error { return billingnats.Consume(ctx, a.nats.JetStream(), a.collector, a.log) })
 	if dir := a.cfg.GatewayCertificateDir; dir != "" {
 		g.Go(func() error { return a.keys.KeepServerCertificate(ctx, dir, a.cfg.GatewayHosts, a.log) })

@@ -71,6 +71,7 @@ func (a *App) handler(cells []Cell, tenants *tenant.Service) (http.Handler, erro
 	mux.Handle("GET /api/v1/audit/export", c.HTTP("export audit", tenancy.ActionAuditRead, rpc.ExportAudit(a.store, a.log)))
 	mux.Handle("GET /api/v1/platform/audit/export", c.HTTP("export platform audit", tenancy.ActionPlatformRead, rpc.ExportPlatformAudit(a.store, a.log)))
 	a.mountJobs(mux, guard, c)
+	a.webhooks(mux)
 	mux.Handle("/identity/", guard.Handler(proxy))
 	if a.cfg.MailboxURL != "" {
 		mailbox, err := web.Mailbox(a.cfg.MailboxURL)

@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -41,26 +40,13 @@ func (w *Worker) look(ctx context.Context, work Work) error {
 	return w.dun(ctx, work)
 }
 
-// card reads the card, and has what failed charged to one that was entered just now.
+// card reads the card, and makes one that was entered just now the one that is charged.
 func (w *Worker) card(ctx context.Context, work Work, a payment.Account) error {
 	c, err := w.provider.Card(ctx, a.Customer, a.Adopt)
 	if err != nil {
 		return err
 	}
-	if a.Adopt && c.Last4 != "" {
-		unpaid, err := w.store.Unpaid(ctx, work.Tenant)
-		if err != nil {
-			return err
-		}
-		for _, e := range unpaid {
-			// The key differs from card to card; an invoice that is paid is not paid again whatever the key.
-			key := fmt.Sprintf("millwright/%s/pay/%d/%s", e.ID, e.Charges, c.Last4)
-			if err := w.provider.Pay(ctx, key, e.Reference); err != nil {
-				w.log.WarnContext(ctx, "a payment with a new card failed", slog.String("entry", e.ID), slog.Any("error", err))
-			}
-		}
-	}
-	return w.store.SetCard(ctx, work.Tenant, c)
+	return w.store.SetCard(ctx, work.Tenant, c, a.Adopt && c.Last4 != "", w.now())
 }
 
 // dun does what an overdue payment asks for at this time on the clock of billing, one change at a time. A change of whether the tenant is served

@@ -50,6 +50,8 @@ type Entry struct {
 	Payment   payment.State
 	Charges   int
 	Decline   string
+	// CardTried is the number of the card that it was tried with.
+	CardTried int
 	CreatedAt time.Time
 	PaidAt    time.Time
 	// DueAt is when the step is tried next.
@@ -114,11 +116,10 @@ type Accounts interface {
 	// CustomerAgain records that it is asked for under another key.
 	CustomerAgain(ctx context.Context, id tenancy.ID, now time.Time) (payment.Account, error)
 	SetCustomer(ctx context.Context, id tenancy.ID, customer string) error
-	SetCard(ctx context.Context, id tenancy.ID, c payment.Card) error
+	// SetCard notes the card; one that was adopted makes every entry due that is not done, so that what failed is tried with it.
+	SetCard(ctx context.Context, id tenancy.ID, c payment.Card, adopted bool, now time.Time) error
 	// Dun writes what has become of an account and leaves the letters to those who look after the tenant's money, in one transaction.
 	Dun(ctx context.Context, w Work, a payment.Account, l payment.Letter, at time.Time) error
-	// Unpaid returns the tenant's entries whose payment failed.
-	Unpaid(ctx context.Context, id tenancy.ID) ([]Entry, error)
 	// SettleAccount gives the work at an account up until due; a zero time: for good.
 	SettleAccount(ctx context.Context, w Work, due time.Time) error
 	// Sweep makes due whatever the clock of billing has made so, and returns how much that is.

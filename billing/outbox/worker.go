@@ -152,7 +152,9 @@ func (w *Worker) step(ctx context.Context, work Work, e *Entry) (Step, error) {
 	}
 	switch e.Step {
 	case StepCustomer:
-		return StepInvoice, nil
+		a, err := w.store.Account(ctx, e.Tenant)
+		e.CardTried = a.Cards
+		return StepInvoice, err
 	case StepInvoice:
 		e.Reference, err = w.once(ctx, work, request{
 			name: "invoice",
@@ -213,6 +215,11 @@ func (w *Worker) read(ctx context.Context, work Work, e Entry) error {
 	if err != nil {
 		return w.failed(ctx, work, e, err)
 	}
+	if r.State == payment.Failed {
+		if r, err = w.payAgain(ctx, work, &e, r); err != nil {
+			return w.failed(ctx, work, e, err)
+		}
+	}
 	e.State, e.Payment, e.Charges, e.Decline, e.Failure = Awaiting, r.State, r.Charges, clip(r.Decline), ""
 	switch r.State {
 	case payment.Paid, payment.Void:
@@ -225,6 +232,22 @@ func (w *Worker) read(ctx context.Context, work Work, e Entry) error {
 	}
 	e.Attempts++
 	return w.store.Settle(ctx, work, e, w.now().Add(backoff(firstRead, lastRead, e.Attempts)))
+}
+
+// payAgain tries a payment that failed with a card that was entered since, once for each card: an invoice is paid once at most, whoever asks.
+func (w *Worker) payAgain(ctx context.Context, work Work, e *Entry, r Reading) (Reading, error) {
+	a, err := w.store.Account(ctx, e.Tenant)
+	if err != nil || a.Cards <= e.CardTried {
+		return r, err
+	}
+	if err := w.provider.Pay(ctx, key(e.ID, fmt.Sprintf("pay/%d", a.Cards), 1), e.Reference); err != nil {
+		return r, err
+	}
+	e.CardTried = a.Cards
+	if err := w.store.Keep(ctx, work, *e); err != nil {
+		return r, err
+	}
+	return w.provider.Read(ctx, e.Reference)
 }
 
 // failed notes a failure: one that may pass is tried again, one that will not waits for an operator.

@@ -46,7 +46,9 @@ type Account struct {
 	IntendedAt time.Time
 	Card       Card
 	// Adopt: a card was entered just now and becomes the one that is charged.
-	Adopt    bool
+	Adopt bool
+	// Cards counts the cards that were adopted.
+	Cards    int
 	Standing Standing
 	// PastDueSince and GraceEnds are on the clock of billing.
 	PastDueSince, GraceEnds time.Time

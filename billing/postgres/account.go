@@ -13,13 +13,13 @@ import (
 	"github.com/millwright-io/millwright/tenancy"
 )
 
-const accountColumns = `tenant_id, customer, customer_name, generation, intended_at, card_brand, card_last4, card_month, card_year, adopt_card, standing,
+const accountColumns = `tenant_id, customer, customer_name, generation, intended_at, card_brand, card_last4, card_month, card_year, adopt_card, cards, standing,
 past_due_since, grace_ends, noticed`
 
 func scanAccount(row pgx.Row, further ...any) (a payment.Account, err error) {
 	var since, ends *time.Time
 	err = row.Scan(append([]any{
-		&a.Tenant, &a.Customer, &a.Name, &a.Generation, &a.IntendedAt, &a.Card.Brand, &a.Card.Last4, &a.Card.Month, &a.Card.Year, &a.Adopt, &a.Standing, &since, &ends,
+		&a.Tenant, &a.Customer, &a.Name, &a.Generation, &a.IntendedAt, &a.Card.Brand, &a.Card.Last4, &a.Card.Month, &a.Card.Year, &a.Adopt, &a.Cards, &a.Standing, &since, &ends,
 		&a.Noticed,
 	}, further...)...)
 	a.IntendedAt, a.PastDueSince, a.GraceEnds = a.IntendedAt.UTC(), time0(since), time0(ends)
@@ -82,11 +82,32 @@ func (s *Store) SetCustomer(ctx context.Context, id tenancy.ID, customer string)
 }
 
 // SetCard implements outbox.Accounts.
-func (s *Store) SetCard(ctx context.Context, id tenancy.ID, c payment.Card) error {
-	return s.execAccount(ctx, id, "note card",
-		"update payment_accounts set card_brand = $2, card_last4 = $3, card_month = $4, card_year = $5, adopt_card = false where tenant_id = $1",
-		c.Brand, c.Last4, c.Month, c.Year)
+func (s *Store) SetCard(ctx context.Context, id tenancy.ID, c payment.Card, adopted bool, now time.Time) error {
+	return s.inTenant(ctx, id, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, setCard, pgx.NamedArgs{"id": id, "brand": c.Brand, "last4": c.Last4, "month": c.Month, "year": c.Year, "adopted": adopted})
+		if err != nil {
+			return fmt.Errorf("note card of tenant %s: %w", id, err)
+		}
+		if !adopted {
+			return nil
+		}
+		if _, err := tx.Exec(ctx, queueUnpaid, pgx.NamedArgs{"id": id, "now": now}); err != nil {
+			return fmt.Errorf("queue what tenant %s has not paid: %w", id, err)
+		}
+		return nil
+	})
 }
+
+const (
+	setCard = `
+update payment_accounts set card_brand = @brand, card_last4 = @last4, card_month = @month, card_year = @year,
+  cards = cards + case when @adopted then 1 else 0 end, adopt_card = adopt_card and not @adopted
+where tenant_id = @id`
+	queueUnpaid = `
+insert into payment_work (object_id, tenant_id, kind, due_at)
+select id, tenant_id, 'entry', @now from payment_entries where tenant_id = @id and state in ('working', 'awaiting') order by id
+` + ifQueued
+)
 
 func (s *Store) execAccount(ctx context.Context, id tenancy.ID, what, statement string, args ...any) error {
 	return s.inTenant(ctx, id, func(tx pgx.Tx) error {

@@ -13,12 +13,12 @@ import (
 	"github.com/millwright-io/millwright/tenancy"
 )
 
-const entryColumns = `e.id, e.tenant_id, e.bill, e.state, e.step, e.attempts, e.failure, e.reference, e.payment, e.charges, e.decline, e.created_at, e.paid_at,
+const entryColumns = `e.id, e.tenant_id, e.bill, e.state, e.step, e.attempts, e.failure, e.reference, e.payment, e.charges, e.decline, e.card, e.created_at, e.paid_at,
 (select w.due_at from payment_work w where w.object_id = e.id)`
 
 func scanEntry(row pgx.CollectableRow) (e outbox.Entry, err error) {
 	var paid, due *time.Time
-	err = row.Scan(&e.ID, &e.Tenant, &e.Bill, &e.State, &e.Step, &e.Attempts, &e.Failure, &e.Reference, &e.Payment, &e.Charges, &e.Decline, &e.CreatedAt, &paid, &due)
+	err = row.Scan(&e.ID, &e.Tenant, &e.Bill, &e.State, &e.Step, &e.Attempts, &e.Failure, &e.Reference, &e.Payment, &e.Charges, &e.Decline, &e.CardTried, &e.CreatedAt, &paid, &due)
 	e.CreatedAt, e.PaidAt, e.DueAt = e.CreatedAt.UTC(), time0(paid), time0(due)
 	return e, err
 }
@@ -50,8 +50,8 @@ func (s *Store) Entry(ctx context.Context, id tenancy.ID, entry string) (e outbo
 	return e, err
 }
 
-// Unpaid implements outbox.Accounts.
-func (s *Store) Unpaid(ctx context.Context, id tenancy.ID) (list []outbox.Entry, err error) {
+// unpaid returns the tenant's entries whose payment failed.
+func (s *Store) unpaid(ctx context.Context, id tenancy.ID) (list []outbox.Entry, err error) {
 	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {
 		list, err = entries(ctx, tx, "where e.tenant_id = $1 and e.payment = 'failed' order by e.created_at limit 100", id)
 		return err
@@ -61,7 +61,7 @@ func (s *Store) Unpaid(ctx context.Context, id tenancy.ID) (list []outbox.Entry,
 
 const keepEntry = `
 update payment_entries set state = @state, step = @step, attempts = @attempts, failure = @failure, reference = @reference,
-  payment = case when payment = 'paid' then payment else @payment end, charges = @charges, decline = @decline, paid_at = @paid
+  payment = case when payment = 'paid' then payment else @payment end, charges = @charges, decline = @decline, card = @card, paid_at = @paid
 where id = @id and tenant_id = @tenant`
 
 // Keep implements outbox.Store.
@@ -93,7 +93,7 @@ where id = @invoice and tenant_id = @tenant`
 func keep(ctx context.Context, tx pgx.Tx, e outbox.Entry) error {
 	_, err := tx.Exec(ctx, keepEntry, pgx.NamedArgs{
 		"id": e.ID, "tenant": e.Tenant, "state": e.State, "step": e.Step, "attempts": e.Attempts, "failure": e.Failure, "reference": e.Reference,
-		"payment": e.Payment, "charges": e.Charges, "decline": e.Decline, "paid": timeN(e.PaidAt),
+		"payment": e.Payment, "charges": e.Charges, "decline": e.Decline, "card": e.CardTried, "paid": timeN(e.PaidAt),
 	})
 	if err != nil {
 		return fmt.Errorf("keep payment %s: %w", e.ID, err)

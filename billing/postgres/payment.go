@@ -14,7 +14,7 @@ import (
 
 // Due implements payment.Store: what is owed in the currency of the oldest.
 func (s *Store) Due(ctx context.Context, id tenancy.ID) (payment.Due, error) {
-	list, err := s.Unpaid(ctx, id)
+	list, err := s.unpaid(ctx, id)
 	return dueOf(list), err
 }
 

@@ -64,6 +64,9 @@ func release(ctx context.Context, tx pgx.Tx, w outbox.Work, due time.Time) error
 // queueWork makes work due; who is at it will find that it is due again.
 const queueWork = `
 insert into payment_work (object_id, tenant_id, kind, due_at) values (@object, @tenant, @kind, @now)
+` + ifQueued
+
+const ifQueued = `
 on conflict (object_id) do update set again = payment_work.lease <> '',
   due_at = case when payment_work.lease = '' then least(payment_work.due_at, excluded.due_at) else payment_work.due_at end`
 

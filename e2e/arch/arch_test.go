@@ -39,6 +39,7 @@ var homes = map[string][]string{
 	"github.com/sethvargo/go-limiter":         {"ratelimit"},
 	"github.com/nats-io/nats-server":          {"nats", "natstest"},
 	"github.com/ebitengine/purego":            {"chdb"},
+	"github.com/stripe/stripe-go":             {"stripe"},
 	"github.com/golang-jwt/jwt":               {"token"},
 	"github.com/prometheus/client_golang/api": {},
 	"go.opentelemetry.io":                     {"trace"},

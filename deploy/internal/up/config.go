@@ -53,6 +53,11 @@ type Config struct {
 	// DeletionGrace is how long the deletion of an organisation can be cancelled.
 	DeletionGrace time.Duration
 
+	// StripeKeyFile and StripeWebhookSecretFile hold Stripe's secrets; empty: invoices are not collected. StripeURL is Stripe's API, empty for Stripe's own.
+	StripeKeyFile, StripeWebhookSecretFile, StripeURL string
+	// PaymentGrace is how long an organisation is served whose payment failed.
+	PaymentGrace time.Duration
+
 	// PlanLimits replaces limits of every tenant's plan, each as name=value; see the control plane's configuration.
 	PlanLimits []string
 
@@ -177,6 +182,16 @@ func (c *Config) completePaths(executable string) error {
 			executable = real
 		}
 		c.Home = filepath.Dir(filepath.Dir(executable))
+	}
+	for _, p := range []*string{&c.StripeKeyFile, &c.StripeWebhookSecretFile} {
+		if *p == "" {
+			continue
+		}
+		absolute, err := filepath.Abs(*p)
+		if err != nil {
+			return fmt.Errorf("find the file %s: %w", *p, err)
+		}
+		*p = absolute
 	}
 	for _, p := range []*string{&c.Data, &c.Home} {
 		absolute, err := filepath.Abs(*p)
