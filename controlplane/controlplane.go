@@ -22,6 +22,7 @@ import (
 	"github.com/millwright-io/millwright/billing/outbox"
 	billingpostgres "github.com/millwright-io/millwright/billing/postgres"
 	"github.com/millwright-io/millwright/billing/price"
+	"github.com/millwright-io/millwright/billing/reconciliation"
 	"github.com/millwright-io/millwright/billing/stripe"
 	"github.com/millwright-io/millwright/controlplane/internal/authority"
 	"github.com/millwright-io/millwright/controlplane/internal/bulk"
@@ -95,6 +96,8 @@ type App struct {
 	ledger     *billingpostgres.Store
 	billingNow func() time.Time
 
+	reconciliation *reconciliation.Job
+
 	certificates *certificate.Service
 
 	api, metrics, est                 *http.Server
@@ -166,6 +169,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	if err := a.openPayments(ctx, tenants); err != nil {
 		return nil, err
 	}
+	a.openReconciliation()
 	handler, err := a.handler(cells, tenants)
 	if err != nil {
 		return nil, err
@@ -296,6 +300,7 @@ func (a *App) Run(ctx context.Context) error {
 		g.Go(func() error { return a.payer.Run(ctx) })
 	}
 	g.Go(func() error { return billingnats.Consume(ctx, a.nats.JetStream(), a.collector, a.log) })
+	g.Go(func() error { return a.reconciliation.Run(ctx) })
 	if dir := a.cfg.GatewayCertificateDir; dir != "" {
 		g.Go(func() error { return a.keys.KeepServerCertificate(ctx, dir, a.cfg.GatewayHosts, a.log) })
 	}

@@ -52,7 +52,7 @@ var reaches = map[string]reach{
 	"limit.v1.LimitService/RemoveOverride": platformWide,
 
 	"payment.v1.PaymentService/ListFailed": platformWide, "payment.v1.PaymentService/ListOutbox": platformWide, "payment.v1.PaymentService/RetryEntry": platformWide,
-	"payment.v1.PaymentService/ListEvents": platformWide,
+	"payment.v1.PaymentService/ListEvents": platformWide, "usage.v1.UsageService/ListAllMismatches": platformWide,
 
 	"payment.v1.PaymentService/GetStatus": whole, "payment.v1.PaymentService/GetPaymentMethod": whole, "payment.v1.PaymentService/ListPayments": whole,
 	"payment.v1.PaymentService/CreateCheckout": whole, "payment.v1.PaymentService/CreatePortal": whole,
@@ -75,7 +75,7 @@ var reaches = map[string]reach{
 	"certificate.v1.CertificateService/RevokeAuthority": whole,
 
 	"tenant.v1.TenantService/Get": ofTenant, "tenant.v1.TenantService/IssueCellToken": ofTenant, "role.v1.RoleService/List": ofTenant, "group.v1.GroupService/Get": ofTenant,
-	"group.v1.GroupService/List": ofTenant, "devicetype.v1.DeviceTypeService/Get": ofTenant, "devicetype.v1.DeviceTypeService/List": ofTenant, "usage.v1.UsageService/Get": ofTenant,
+	"group.v1.GroupService/List": ofTenant, "devicetype.v1.DeviceTypeService/Get": ofTenant, "devicetype.v1.DeviceTypeService/List": ofTenant, "usage.v1.UsageService/Get": ofTenant, "usage.v1.UsageService/ListTotals": ofTenant, "usage.v1.UsageService/ListMismatches": ofTenant,
 	"limit.v1.LimitService/List": ofTenant, "limit.v1.LimitService/History": ofTenant, "limit.v1.LimitService/ListNotices": ofTenant,
 
 	"device.v1.DeviceService/List": listed, "facility.v1.FacilityService/List": listed, "group.v1.GroupService/ListMembers": listed, "job.v1.JobService/List": listed,

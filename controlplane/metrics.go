@@ -25,6 +25,7 @@ func (a *App) metricsHandler() http.Handler {
 			}
 			return 0
 		}),
+		reconciled{a.reconciliation},
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "millwright_controlplane_cells_lagging", Help: "Cells whose catalog could not be brought up to date.",
 		}, func() float64 { return float64(a.distributor.Lagging()) }),

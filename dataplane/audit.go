@@ -2,11 +2,13 @@ package dataplane
 
 import (
 	"context"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/clickhouse"
+	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
 	"github.com/millwright-io/millwright/dataplane/internal/query"
 	"github.com/millwright-io/millwright/dataplane/internal/selfaudit"
 	"github.com/millwright-io/millwright/tenancy"
@@ -32,9 +34,42 @@ func (a *App) openAudit() {
 	}
 	a.auditor = selfaudit.New(selfaudit.Deps{
 		Recounter: query.New(quietReader{reader{store: a.store}}, a.now), Tenants: tenantList{a.catalog}, Totals: a.totals, Observer: observer,
+		Notes: usageNotes{a.store, jetstream.NewUsage(a.nats, a.cfg.Cell)}, Whole: a.whole,
 		Leads: func() bool { return a.partitions.has(firstPartition) },
 		Log:   a.log, Now: a.now,
 	})
+}
+
+// whole is from when on no event of the tenant was removed for its age.
+func (a *App) whole(tenant tenancy.ID) time.Time {
+	t, _ := a.catalog.Tenant(tenant)
+	if t.Kept.Events == 0 {
+		return time.Time{}
+	}
+	return a.now().AddDate(0, 0, -t.Kept.Events)
+}
+
+// usageNotes keeps what an audit found of usage beside the rows, then tells the ledger.
+type usageNotes struct {
+	store  *clickhouse.Store
+	ledger *jetstream.Usage
+}
+
+// Note implements selfaudit.Notes.
+func (u usageNotes) Note(ctx context.Context, tenant tenancy.ID, notes []selfaudit.Note) error {
+	var rows []clickhouse.UsageHour
+	for _, n := range notes {
+		for _, c := range n.Counts {
+			rows = append(rows, clickhouse.UsageHour{
+				Hour: n.Hour.Unix(), Noted: n.At.UnixMilli(), Partition: uint32(n.Partition), Meter: c.Meter, //nolint:gosec // a partition's number
+				Version: n.Version, Counted: c.Counted, Stored: c.Stored,
+			})
+		}
+	}
+	if err := u.store.NoteUsage(ctx, tenant, rows); err != nil {
+		return err
+	}
+	return u.ledger.Notes(ctx, tenant, notes)
 }
 
 type auditMetrics struct {

@@ -220,12 +220,12 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 	journeys := newJourneys(a.tracer, a.now)
 	rows := store{a.store, a.catalog, a.metrics.times, journeys}
 	a.inserts = commit.NewInserter(rows, objects, a.cfg.InsertConcurrency, a.log)
-	a.counted = &letterUsage{store: a.store, usage: jetstream.NewUsage(js, a.cfg.Cell), log: a.log, now: a.now, dirty: map[tenancy.ID]bool{}, rest: map[tenancy.ID]time.Time{}}
+	a.totals = selfaudit.NewTotals(jetstream.NewUsage(js, a.cfg.Cell))
+	a.counted = &letterUsage{store: a.store, usage: a.totals, log: a.log, now: a.now, dirty: map[tenancy.ID]bool{}, rest: map[tenancy.ID]time.Time{}}
 	a.catalog.OnChange(a.counted.changed)
 	a.letters = jetstream.NewLetterMover(js, a.cfg.Cell, letters{rows, a.cfg.Cell, log, a.counted}, a.log)
 	a.keeper = &letterKeeper{store: a.store, catalog: a.catalog, limits: deadletter.DefaultLimits(), log: a.log, now: a.now}
 	a.hours = &hourMaker{store: a.store, catalog: a.catalog, log: a.log}
-	a.totals = selfaudit.NewTotals(jetstream.NewUsage(js, a.cfg.Cell))
 	a.relay = live.NewRelay(a.hub, jetstream.NewLive(js, a.cfg.Cell, a.log), a.instance, a.log, a.now)
 	lowest := func(ctx context.Context) (uint64, error) { return commits.Lowest(ctx, a.cfg.Partitions) }
 	a.gauge = newGauge(a)

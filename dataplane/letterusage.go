@@ -3,19 +3,17 @@ package dataplane
 import (
 	"context"
 	"log/slog"
-	"math"
 	"sync"
 	"time"
 
 	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/clickhouse"
 	"github.com/millwright-io/millwright/dataplane/internal/engine"
+	"github.com/millwright-io/millwright/dataplane/internal/query"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
 const (
-	// letterPartition stands for the gateway in the totals of usage: its dead letters pass no partition of the log.
-	letterPartition = math.MaxUint16
 	// letterInterval is the least time between two counts of a tenant's letters.
 	letterInterval = time.Second
 	// restTimes is how much longer than a count the rest after it is.
@@ -109,5 +107,5 @@ func (l *letterUsage) send(ctx context.Context, tenant tenancy.ID) error {
 	for _, c := range counts {
 		totals = append(totals, engine.Total{Tenant: tenant, Hour: c.Hour, Version: c.Sequence, Values: engine.DeadLetterTotal(c.Count)})
 	}
-	return l.usage.Publish(ctx, letterPartition, totals)
+	return l.usage.Publish(ctx, query.LetterPartition, totals)
 }

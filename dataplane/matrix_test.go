@@ -82,6 +82,13 @@ var cellRPCs = map[string]cellRPC{
 		},
 		whole: true,
 	},
+	"TelemetryService/CountUsage": {
+		about: func(place) object {
+			now := time.Now().UTC()
+			return object{"start": now.Add(-time.Hour).Format(time.RFC3339), "end": now.Format(time.RFC3339)}
+		},
+		finds: func(place) string { return `"events"` }, other: `"events"`,
+	},
 	"TelemetryService/Rerun": {
 		about: func(place) object {
 			now := time.Now().UTC()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/millwright-io/millwright/dataplane/internal/commit"
 	"github.com/millwright-io/millwright/dataplane/internal/ownership"
+	"github.com/millwright-io/millwright/dataplane/internal/query"
 )
 
 const (
@@ -139,6 +140,8 @@ func (a *App) workOnce(ctx context.Context, partition int) error {
 	group, gctx := errgroup.WithContext(ctx)
 	parts := []func(context.Context) error{runner.Run}
 	if partition == firstPartition {
+		a.totals.Begin(query.LetterPartition)
+		defer a.totals.End(query.LetterPartition)
 		parts = append(parts, a.forAll()...)
 	}
 	for _, part := range parts {

@@ -130,7 +130,7 @@ func TestATenantSeesItsOwnRowsOnly(t *testing.T) {
 	exec(t, conn, "set role "+migrations.AppRole)
 	columns := map[string]string{"tenants": "id"}
 	for _, table := range []string{
-		"tenants", "limit_overrides", "members", "session_tenants", "roles", "service_accounts", "keys", "key_secrets", "authorities", "invitations", "device_types", "devices", "device_labels", "places", "certificates", "audit_entries", "audit_heads", "usage_totals", "jobs", "job_items", "job_results",
+		"tenants", "limit_overrides", "members", "session_tenants", "roles", "service_accounts", "keys", "key_secrets", "authorities", "invitations", "device_types", "devices", "device_labels", "places", "certificates", "audit_entries", "audit_heads", "usage_totals", "usage_notes", "usage_mismatches", "jobs", "job_items", "job_results",
 		"groups", "group_members", "gateway_devices", "gateway_groups", "limit_uses", "limit_notices",
 	} {
 		if n := countOf(t, conn, "select count(*) from "+table); n != 0 {
@@ -178,6 +178,8 @@ func TestTheApplicationMayDoLittle(t *testing.T) {
 		"insert into limit_overrides (tenant_id, name, value) values ('" + tenantA + "', 'keys', 1)",
 		"delete from tenants",
 		"delete from usage_totals",
+		"delete from usage_notes",
+		"delete from usage_mismatches",
 		"update authorities set sealed_key = ''",
 		"update placements set cell = 'x'",
 		"delete from cells",
@@ -263,6 +265,8 @@ func fill(t *testing.T, conn *pgx.Conn, id string) {
 		"insert into job_items values ('ID', 'j', 1, 'n', '', 'pending')",
 		"insert into job_results values ('ID', 'j', 1, '')",
 		"insert into usage_totals values ('ID', now(), 'c', 0, 'events', 1, 1)",
+		"insert into usage_notes values ('ID', now(), 'c', 0, 'events', 1, 1, 1, now())",
+		"insert into usage_mismatches values ('ID', now(), 'c', 0, 'events', 'rows', 1, 1, 0, now())",
 	} {
 		exec(t, conn, strings.ReplaceAll(statement, "ID", id))
 	}

@@ -219,6 +219,7 @@ var procedures = map[string]Action{
 	"/millwright.telemetry.v1.TelemetryService/GetStoreAccess": ActionStoreRead,
 	"/millwright.telemetry.v1.TelemetryService/VerifyEvents":   ActionTelemetryRead,
 	"/millwright.telemetry.v1.TelemetryService/Recount":        ActionStoreRead,
+	"/millwright.telemetry.v1.TelemetryService/CountUsage":     ActionUsageRead,
 
 	"/millwright.deadletter.v1.DeadLetterService/ListGroups": ActionDeadLettersRead,
 	"/millwright.deadletter.v1.DeadLetterService/List":       ActionDeadLettersRead,
@@ -227,7 +228,10 @@ var procedures = map[string]Action{
 	"/millwright.deadletter.v1.DeadLetterService/Replay":     ActionDeadLettersWrite,
 	"/millwright.deadletter.v1.DeadLetterService/Discard":    ActionDeadLettersWrite,
 
-	"/millwright.usage.v1.UsageService/Get": ActionUsageRead,
+	"/millwright.usage.v1.UsageService/Get":               ActionUsageRead,
+	"/millwright.usage.v1.UsageService/ListTotals":        ActionUsageRead,
+	"/millwright.usage.v1.UsageService/ListMismatches":    ActionUsageRead,
+	"/millwright.usage.v1.UsageService/ListAllMismatches": ActionPlatformRead,
 
 	"/millwright.invoice.v1.InvoiceService/GetDraft": ActionInvoicesRead,
 

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/millwright-io/millwright/billing"
+	"github.com/millwright-io/millwright/billing/reconciliation"
 	usagev1 "github.com/millwright-io/millwright/proto/gen/millwright/usage/v1"
 	"github.com/millwright-io/millwright/tenancy"
 )
@@ -21,14 +22,17 @@ var ErrUnreadable = errors.New("unreadable usage message")
 
 // Ledger keeps totals.
 type Ledger interface {
-	// Record writes the totals of one cell and returns when they are durable. Older versions change nothing. The totals of
+	// Record writes the totals of one cell, and what it noted of hours that it counted again, and returns when they are durable. Older versions change nothing. The totals of
 	// a tenant that does not exist, or does not live in that cell, are left out; refused says which and why, in order of
 	// tenants. With an error, nothing is written.
-	Record(ctx context.Context, cell string, totals []billing.Total) (refused []error, err error)
+	Record(ctx context.Context, cell string, totals []billing.Total, notes []reconciliation.Note) (refused []error, err error)
 }
 
 // maxTotals bounds one message.
 const maxTotals = 100_000
+
+// maxCounts bounds one note.
+const maxCounts = 100
 
 // Collector takes messages. Taking one twice is the same as once.
 type Collector struct {
@@ -41,14 +45,22 @@ func New(ledger Ledger, log *slog.Logger) *Collector { return &Collector{ledger:
 
 // Take records one message of a cell; the cell is that of the subject it came on, and no total may name another.
 func (c *Collector) Take(ctx context.Context, cell string, data []byte) error {
-	totals, unknown, err := totalsFromProto(cell, data)
+	var m usagev1.Totals
+	if err := proto.Unmarshal(data, &m); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnreadable, err)
+	}
+	totals, unknown, err := totalsFromProto(cell, &m)
+	if err != nil {
+		return err
+	}
+	notes, err := notesFromProto(cell, &m)
 	if err != nil {
 		return err
 	}
 	for meter, n := range unknown {
 		c.log.ErrorContext(ctx, "left out totals of a meter that this program does not know: the cell is newer", slog.String("cell", cell), slog.String("meter", meter), slog.Int("totals", n))
 	}
-	refused, err := c.ledger.Record(ctx, cell, totals)
+	refused, err := c.ledger.Record(ctx, cell, totals, notes)
 	for _, r := range refused {
 		c.log.WarnContext(ctx, "left out a tenant's usage", slog.String("cell", cell), slog.Any("error", r))
 	}
@@ -57,11 +69,7 @@ func (c *Collector) Take(ctx context.Context, cell string, data []byte) error {
 
 // totalsFromProto reads a message. What names a meter that is not known is left out and counted by that name: the other totals of the message
 // are no worse for it.
-func totalsFromProto(cell string, data []byte) (totals []billing.Total, unknown map[string]int, err error) {
-	var m usagev1.Totals
-	if err := proto.Unmarshal(data, &m); err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
-	}
+func totalsFromProto(cell string, m *usagev1.Totals) (totals []billing.Total, unknown map[string]int, err error) {
 	if len(m.GetTotals()) > maxTotals {
 		return nil, nil, fmt.Errorf("%w: %d totals in one message", ErrUnreadable, len(m.GetTotals()))
 	}
@@ -98,4 +106,30 @@ func totalFromProto(cell string, t *usagev1.Total) (total billing.Total, err err
 	return billing.Total{
 		Tenant: id, Cell: cell, Partition: t.GetPartition(), Hour: hour, Meter: billing.Meter(t.GetMeter()), Value: t.GetValue(), Version: t.GetVersion(),
 	}, nil
+}
+
+// notesFromProto reads what the cell found when it counted hours again.
+func notesFromProto(cell string, m *usagev1.Totals) (notes []reconciliation.Note, err error) {
+	if len(m.GetNotes()) > maxTotals {
+		return nil, fmt.Errorf("%w: %d notes in one message", ErrUnreadable, len(m.GetNotes()))
+	}
+	for i, n := range m.GetNotes() {
+		for _, c := range n.GetCounts() {
+			total, err := totalFromProto(cell, &usagev1.Total{
+				TenantId: n.GetTenantId(), Cell: n.GetCell(), Partition: n.GetPartition(), Hour: n.GetHour(), Meter: c.GetMeter(), Value: c.GetCounted(), Version: n.GetVersion(),
+			})
+			switch {
+			case err != nil:
+				return nil, fmt.Errorf("%w: note %d: %w", ErrUnreadable, i, err)
+			case c.GetStored() > math.MaxInt64 || n.GetNotedAt().CheckValid() != nil || len(n.GetCounts()) > maxCounts:
+				return nil, fmt.Errorf("%w: note %d is out of range", ErrUnreadable, i)
+			case total.Meter.Valid():
+				notes = append(notes, reconciliation.Note{
+					Tenant: total.Tenant, Cell: cell, Partition: total.Partition, Hour: total.Hour, Meter: total.Meter,
+					Version: total.Version, Counted: total.Value, Stored: c.GetStored(), At: n.GetNotedAt().AsTime(),
+				})
+			}
+		}
+	}
+	return notes, nil
 }

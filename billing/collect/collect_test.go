@@ -13,13 +13,14 @@ import (
 
 	"github.com/millwright-io/millwright/billing"
 	"github.com/millwright-io/millwright/billing/collect"
+	"github.com/millwright-io/millwright/billing/reconciliation"
 	usagev1 "github.com/millwright-io/millwright/proto/gen/millwright/usage/v1"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
 type ledger func([]billing.Total) error
 
-func (l ledger) Record(_ context.Context, _ string, totals []billing.Total) ([]error, error) {
+func (l ledger) Record(_ context.Context, _ string, totals []billing.Total, _ []reconciliation.Note) ([]error, error) {
 	return nil, l(totals)
 }
 

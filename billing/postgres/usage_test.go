@@ -42,6 +42,16 @@ func setup(t *testing.T) (*postgres.Store, tenancy.ID, tenancy.ID) {
 	if err := owner.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	return storeAt(t, cfg.ConnString()), a, b
+}
+
+// storeAt is a ledger in a database, with the application's role.
+func storeAt(t testing.TB, dsn string) *postgres.Store {
+	t.Helper()
+	cfg, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
 	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, "set role "+migrations.AppRole)
 		return err
@@ -51,7 +61,7 @@ func setup(t *testing.T) (*postgres.Store, tenancy.ID, tenancy.ID) {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	return postgres.New(pool), a, b
+	return postgres.New(pool)
 }
 
 var hour = time.Date(2026, 3, 4, 5, 0, 0, 0, time.UTC)
@@ -76,7 +86,7 @@ func TestTheNewestVersionOfEveryTotalCounts(t *testing.T) {
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	for len(all) > 0 {
 		n := min(len(all), 7)
-		if refused, err := store.Record(t.Context(), "eu", all[:n]); err != nil || refused != nil {
+		if refused, err := store.Record(t.Context(), "eu", all[:n], nil); err != nil || refused != nil {
 			t.Fatal(refused, err)
 		}
 		all = all[n:]
@@ -102,11 +112,11 @@ func TestATenantThatDoesNotLiveInTheCellIsLeftOut(t *testing.T) {
 		return billing.Total{Tenant: id, Cell: cell, Hour: hour, Meter: billing.MeterEvents, Value: 1, Version: 1}
 	}
 	stranger := tenancy.NewID()
-	refused, err := store.Record(t.Context(), "eu", []billing.Total{total(stranger, "eu"), total(a, "eu")})
+	refused, err := store.Record(t.Context(), "eu", []billing.Total{total(stranger, "eu"), total(a, "eu")}, nil)
 	if err != nil || len(refused) != 1 || !errors.Is(refused[0], tenancy.ErrInvalid) || !strings.Contains(refused[0].Error(), string(stranger)) {
 		t.Errorf("an unknown tenant: refused %v, %v", refused, err)
 	}
-	refused, err = store.Record(t.Context(), "us", []billing.Total{total(b, "us")})
+	refused, err = store.Record(t.Context(), "us", []billing.Total{total(b, "us")}, nil)
 	if err != nil || len(refused) != 1 || !strings.Contains(refused[0].Error(), "lives in cell eu, not in us") {
 		t.Errorf("another cell: refused %v, %v", refused, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/millwright-io/millwright/billing"
+	"github.com/millwright-io/millwright/billing/reconciliation"
 	usagev1 "github.com/millwright-io/millwright/proto/gen/millwright/usage/v1"
 	"github.com/millwright-io/millwright/tenancy"
 )
@@ -17,6 +18,11 @@ import (
 type Ledger interface {
 	// Usage returns the hours of [start, end) in which something was counted.
 	Usage(ctx context.Context, id tenancy.ID, start, end time.Time) ([]billing.Hour, error)
+	// Totals returns the rows of the hours that begin in [start, end).
+	Totals(ctx context.Context, id tenancy.ID, start, end time.Time) ([]billing.Total, error)
+	// Mismatches are a tenant's, AllMismatches those of a tenant or, without one, of all; open ones first.
+	Mismatches(ctx context.Context, id tenancy.ID, resolved bool, limit int) ([]reconciliation.Mismatch, error)
+	AllMismatches(ctx context.Context, id tenancy.ID, resolved bool, limit int) ([]reconciliation.Mismatch, error)
 }
 
 // Plans knows what a tenant's plan includes.

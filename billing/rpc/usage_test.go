@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/millwright-io/millwright/billing"
+	"github.com/millwright-io/millwright/billing/reconciliation"
 	"github.com/millwright-io/millwright/billing/rpc"
 	usagev1 "github.com/millwright-io/millwright/proto/gen/millwright/usage/v1"
 	"github.com/millwright-io/millwright/tenancy"
@@ -23,6 +24,25 @@ func (l ledger) Usage(_ context.Context, id tenancy.ID, start, end time.Time) (h
 		hours = append(hours, billing.Hour{Start: at, Used: billing.Used{billing.MeterEvents: 1}})
 	}
 	return hours, nil
+}
+
+func (l ledger) Totals(_ context.Context, id tenancy.ID, start, end time.Time) (list []billing.Total, err error) {
+	for at := start; id == l.tenant && at.Before(end); at = at.Add(time.Hour) {
+		list = append(list, billing.Total{Tenant: id, Cell: "eu", Hour: at, Meter: billing.MeterEvents, Value: 1, Version: 2},
+			billing.Total{Tenant: id, Cell: "eu", Hour: at, Meter: billing.MeterEngineSeconds, Value: 9, Version: 2})
+	}
+	return list, nil
+}
+
+func (l ledger) Mismatches(_ context.Context, id tenancy.ID, _ bool, _ int) (list []reconciliation.Mismatch, err error) {
+	if id == l.tenant {
+		list = append(list, reconciliation.Mismatch{Tenant: id, Kind: reconciliation.Ledger, Ledger: 3})
+	}
+	return list, nil
+}
+
+func (l ledger) AllMismatches(ctx context.Context, id tenancy.ID, resolved bool, limit int) ([]reconciliation.Mismatch, error) {
+	return l.Mismatches(ctx, id, resolved, limit)
 }
 
 type plans struct{}
@@ -76,6 +96,26 @@ func TestTheRangeIsLimited(t *testing.T) {
 			t.Errorf("%s: %d hours, %v; want %d", name, len(res.GetHours()), err, c.hours)
 		case c.refusal != "" && (!errors.Is(err, tenancy.ErrInvalid) || !strings.Contains(err.Error(), c.refusal)):
 			t.Errorf("%s: %v, want %q", name, err, c.refusal)
+		}
+	}
+}
+
+func TestTotalsAndMismatchesAreTheCallersOwn(t *testing.T) {
+	t.Parallel()
+	s := rpc.New(ledger{"a"}, plans{}, func() time.Time { return now })
+	for tenant, want := range map[tenancy.ID]int{"a": 2, "b": 0} {
+		ctx := tenancy.WithPrincipal(t.Context(), tenancy.Principal{Tenant: tenant, Subject: "s"})
+		// From half past to half past touches two whole hours; our own cost is nobody else's business.
+		totals, err := s.ListTotals(ctx, &usagev1.ListTotalsRequest{Start: timestamppb.New(now.Add(-time.Hour)), End: timestamppb.New(now)})
+		if err != nil || len(totals.GetTotals()) != want {
+			t.Errorf("tenant %s: %v, %v; want %d", tenant, totals, err, want)
+		}
+		differences, err := s.ListMismatches(ctx, &usagev1.ListMismatchesRequest{})
+		if err != nil || len(differences.GetMismatches()) != want/2 {
+			t.Errorf("tenant %s: %v, %v; want %d", tenant, differences, err, want/2)
+		}
+		if _, err := s.ListTotals(ctx, &usagev1.ListTotalsRequest{Start: timestamppb.New(now.Add(-25 * time.Hour)), End: timestamppb.New(now)}); !errors.Is(err, tenancy.ErrInvalid) {
+			t.Errorf("more than a day: %v", err)
 		}
 	}
 }

@@ -25,6 +25,7 @@ const (
 	tableDeadLetters  = "dead_letters"
 	tableLetterStates = "dead_letter_states"
 	tableLettersGone  = "dead_letters_gone"
+	tableUsageHours   = "usage_hours"
 )
 
 // The sources of dead letters.

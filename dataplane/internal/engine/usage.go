@@ -47,13 +47,14 @@ type Total struct {
 	Values  [meters]uint64
 }
 
-// Stored are the meters of what is stored as events.
-type Stored struct{ Events, Points, Bytes, DeviceHours uint64 }
+// Stored are the meters of what is stored.
+type Stored struct{ Events, Points, Bytes, DeviceHours, DeadLetters uint64 }
 
-// Stored returns what the total says of events.
+// Stored returns what the total says of that.
 func (t Total) Stored() Stored {
 	return Stored{
 		Events: t.Values[meterEvents], Points: t.Values[meterPoints], Bytes: t.Values[meterBytes], DeviceHours: t.Values[meterDeviceHours],
+		DeadLetters: t.Values[meterDeadLetters],
 	}
 }
 

@@ -10,8 +10,10 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/millwright-io/millwright/dataplane/internal/engine"
+	"github.com/millwright-io/millwright/dataplane/internal/selfaudit"
 	usagev1 "github.com/millwright-io/millwright/proto/gen/millwright/usage/v1"
 	"github.com/millwright-io/millwright/proto/subject"
+	"github.com/millwright-io/millwright/tenancy"
 )
 
 // totalsPerMessage bounds one message on the usage stream.
@@ -47,6 +49,25 @@ func (u *Usage) Publish(ctx context.Context, partition int, totals []engine.Tota
 		}
 	}
 	if len(message.Totals) == 0 {
+		return nil
+	}
+	return u.send(ctx, message)
+}
+
+// Notes sends what was found when a tenant's hours were counted again; sending it again changes nothing.
+func (u *Usage) Notes(ctx context.Context, tenant tenancy.ID, notes []selfaudit.Note) error {
+	message := &usagev1.Totals{}
+	for _, n := range notes {
+		note := &usagev1.Note{
+			TenantId: string(tenant), Cell: u.cell, Partition: uint32(n.Partition), Hour: timestamppb.New(n.Hour), //nolint:gosec // a partition's number
+			Version: n.Version, NotedAt: timestamppb.New(n.At),
+		}
+		for _, c := range n.Counts {
+			note.Counts = append(note.Counts, &usagev1.Note_Count{Meter: c.Meter, Counted: c.Counted, Stored: c.Stored})
+		}
+		message.Notes = append(message.Notes, note)
+	}
+	if len(message.GetNotes()) == 0 {
 		return nil
 	}
 	return u.send(ctx, message)

@@ -85,14 +85,6 @@ func (s *Service) recount(ctx context.Context, tenant tenancy.ID, from, to time.
 	return nil
 }
 
-// PartitionCounts says how many events that were received in [from, to) are stored of some partitions of the log.
-func (s *Service) PartitionCounts(ctx context.Context, tenant tenancy.ID, partitions []int, from, to time.Time) (Count, error) {
-	c := Count{Start: from}
-	text, args := recountPartitionsSQL(partitions, from, to)
-	err := s.store.Query(ctx, tenant, text, args, func(row Row) error { return row.Scan(&c.Events, &c.Points, &c.Bytes) })
-	return c, err
-}
-
 // Counts says what is stored of the events and dead letters that were received in [from, to), by UTC hour.
 func (s *Service) Counts(ctx context.Context, tenant tenancy.ID, from, to time.Time) ([]Count, error) {
 	var counts []Count

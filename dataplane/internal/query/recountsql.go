@@ -65,17 +65,6 @@ func recountSizeSQL(from, to time.Time) (string, []any) {
 where received >= fromUnixTimestamp64Nano(?, 'UTC') and received < fromUnixTimestamp64Nano(?, 'UTC')`, []any{from.UnixNano(), to.UnixNano()}
 }
 
-// recountPartitionsSQL counts what is stored of the events of some partitions.
-func recountPartitionsSQL(partitions []int, from, to time.Time) (string, []any) {
-	list := make([]uint16, len(partitions))
-	for i, p := range partitions {
-		list[i] = uint16(p) //nolint:gosec // a partition's number
-	}
-	return `select count(), sum(length(names)), sum(size) from events
-where received >= fromUnixTimestamp64Nano(?, 'UTC') and received < fromUnixTimestamp64Nano(?, 'UTC') and has(?, log_partition)`,
-		[]any{from.UnixNano(), to.UnixNano(), list}
-}
-
 // recountHoursSQL counts what is stored of the events and dead letters that were received in [from, to), by UTC hour. A
 // dead letter that was removed meanwhile counts too.
 func recountHoursSQL(from, to time.Time) (string, []any) {

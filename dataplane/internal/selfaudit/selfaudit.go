@@ -28,8 +28,8 @@ const (
 // Recounter computes again what is stored.
 type Recounter interface {
 	Recount(ctx context.Context, tenant tenancy.ID, from, to time.Time) (query.Recounted, error)
-	// PartitionCounts counts only the events that came through the given partitions of the log.
-	PartitionCounts(ctx context.Context, tenant tenancy.ID, partitions []int, from, to time.Time) (query.Count, error)
+	// HourCounts counts only what came through the given partitions of the log.
+	HourCounts(ctx context.Context, tenant tenancy.ID, partitions []int, from, to time.Time) ([]query.HourCount, error)
 }
 
 // Tenants lists those that the cell serves.
@@ -48,6 +48,9 @@ type Deps struct {
 	Recounter Recounter
 	Tenants   Tenants
 	Totals    *Totals
+	Notes     Notes
+	// Whole is from when on nothing that the tenant sent was removed for its age.
+	Whole func(tenancy.ID) time.Time
 	// Leads reports whether this process compares the windows, as one of a cell's does; each compares the usage of its own partitions.
 	Leads    func() bool
 	Observer Observer
@@ -58,8 +61,8 @@ type Deps struct {
 // Auditor goes through the tenants in turn. Run it once.
 type Auditor struct {
 	deps Deps
-	// through is up to when a tenant's windows were compared, hours up to when its usage was.
-	through, hours map[tenancy.ID]time.Time
+	// through is up to when a tenant's windows were compared.
+	through map[tenancy.ID]time.Time
 	// led: this process compared windows before. Since is from when on it does.
 	led   bool
 	since time.Time
@@ -71,16 +74,15 @@ type Auditor struct {
 
 // New returns an auditor, which does nothing before Run.
 func New(deps Deps) *Auditor {
-	return &Auditor{deps: deps, through: map[tenancy.ID]time.Time{}, hours: map[tenancy.ID]time.Time{}, failing: map[tenancy.ID]bool{}}
+	return &Auditor{deps: deps, through: map[tenancy.ID]time.Time{}, failing: map[tenancy.ID]bool{}}
 }
 
 // Run compares until ctx is done.
 func (a *Auditor) Run(ctx context.Context) error {
-	begun := a.deps.Now()
 	for wait(ctx, pause) {
 		for _, tenant := range a.deps.Tenants.Tenants() {
 			a.spent = 0
-			err := a.audit(ctx, tenant, begun)
+			err := a.audit(ctx, tenant)
 			if err != nil && ctx.Err() == nil {
 				a.deps.Observer.Failed()
 				if !a.failing[tenant] { // once for each outage
@@ -96,23 +98,13 @@ func (a *Auditor) Run(ctx context.Context) error {
 	return nil
 }
 
-// audit compares the tenant's next chunk, and the next whole hour, when they are settled.
-func (a *Auditor) audit(ctx context.Context, tenant tenancy.ID, begun time.Time) error {
+// audit compares the tenant's next chunk, and the hours whose usage changed, when they are settled.
+func (a *Auditor) audit(ctx context.Context, tenant tenancy.ID) error {
 	settled := a.deps.Now().Add(-settle)
 	if err := a.auditWindows(ctx, tenant, settled); err != nil {
 		return err
 	}
-	hour, ok := a.hours[tenant]
-	if !ok {
-		hour = begun.Add(-history).Truncate(time.Hour)
-	}
-	if end := hour.Add(time.Hour); !end.After(settled) {
-		if err := a.usage(ctx, tenant, hour, end); err != nil {
-			return err
-		}
-		a.hours[tenant] = end
-	}
-	return nil
+	return a.auditUsage(ctx, tenant, settled)
 }
 
 // auditWindows compares the next chunk while this process leads; who begins to lead begins an hour back.
@@ -162,26 +154,6 @@ func (a *Auditor) recount(ctx context.Context, tenant tenancy.ID, from, to time.
 	start := a.deps.Now()
 	defer func() { a.spent += a.deps.Now().Sub(start) }()
 	return a.deps.Recounter.Recount(ctx, tenant, from, to)
-}
-
-func (a *Auditor) usage(ctx context.Context, tenant tenancy.ID, from, to time.Time) error {
-	counted, partitions := a.deps.Totals.Hour(tenant, from)
-	if len(partitions) == 0 {
-		return nil
-	}
-	stored, err := a.deps.Recounter.PartitionCounts(ctx, tenant, partitions, from, to)
-	if err != nil {
-		return err
-	}
-	different := uint64(0)
-	if counted.Events != stored.Events || counted.Points != stored.Points || counted.Bytes != stored.Bytes {
-		different = 1
-		a.deps.Log.ErrorContext(ctx, "usage totals differ from stored rows", slog.String("tenant", string(tenant)), slog.Time("hour", from),
-			slog.Uint64("counted_events", counted.Events), slog.Uint64("stored_events", stored.Events),
-			slog.Uint64("counted_points", counted.Points), slog.Uint64("stored_points", stored.Points))
-	}
-	a.deps.Observer.Hours(1, different)
-	return nil
 }
 
 // wait reports whether d passed before ctx was done.

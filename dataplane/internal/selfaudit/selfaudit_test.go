@@ -20,9 +20,11 @@ type cell struct {
 	// different is how many windows the first recounts find different, one entry each.
 	different []uint64
 	away      bool
+	whole     time.Time
 	ranges    []string
-	// events are those stored of so many partitions.
+	// events are those stored by partition.
 	events map[int]uint64
+	notes  []Note
 	// follows: another process of the cell leads.
 	follows bool
 
@@ -42,8 +44,21 @@ func (c *cell) Recount(_ context.Context, _ tenancy.ID, from, to time.Time) (que
 	return r, nil
 }
 
-func (c *cell) PartitionCounts(_ context.Context, _ tenancy.ID, partitions []int, _, _ time.Time) (query.Count, error) {
-	return query.Count{Events: c.events[len(partitions)]}, nil
+func (c *cell) HourCounts(_ context.Context, _ tenancy.ID, partitions []int, from, _ time.Time) (counts []query.HourCount, err error) {
+	if c.away {
+		return nil, errors.New("away")
+	}
+	for _, p := range partitions {
+		if n := c.events[p]; n > 0 {
+			counts = append(counts, query.HourCount{Start: from, Partition: p, Events: n, DeviceHours: 1})
+		}
+	}
+	return counts, nil
+}
+
+func (c *cell) Note(_ context.Context, _ tenancy.ID, notes []Note) error {
+	c.notes = append(c.notes, notes...)
+	return nil
 }
 
 func (c *cell) Tenants() []tenancy.ID { return []tenancy.ID{tenant} }
@@ -65,7 +80,7 @@ func run(t *testing.T, c *cell, totals *Totals, d time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
-	a := New(Deps{Recounter: c, Tenants: c, Totals: totals, Observer: c, Leads: func() bool { return !c.follows }, Log: slog.New(slog.DiscardHandler), Now: time.Now})
+	a := New(Deps{Recounter: c, Tenants: c, Totals: totals, Notes: c, Whole: func(tenancy.ID) time.Time { return c.whole }, Observer: c, Leads: func() bool { return !c.follows }, Log: slog.New(slog.DiscardHandler), Now: time.Now})
 	if err := a.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -108,43 +123,74 @@ func TestWhatCannotBeComparedNowIsComparedLater(t *testing.T) {
 	})
 }
 
-func TestHoursOfUsageAreComparedOnceEveryPartitionSpoke(t *testing.T) {
+// speak publishes a partition's total of the hour before the bubble's time began.
+func speak(t *testing.T, totals *Totals, partition int, version, events, devices uint64) {
+	t.Helper()
+	total := engine.Total{Tenant: tenant, Hour: time.Date(1999, 12, 31, 23, 0, 0, 0, time.UTC).Unix(), Version: version, Values: [7]uint64{0: events, 6: devices}}
+	if err := totals.Publish(t.Context(), partition, []engine.Total{total}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAnHourOfUsageIsComparedWheneverItChanged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := &cell{events: map[int]uint64{1: 4, 2: 7}}
+		c := &cell{events: map[int]uint64{0: 4, 1: 3}}
 		totals := NewTotals(c)
 		totals.Begin(0)
 		totals.Begin(1)
-		hour := time.Now().Add(-time.Hour).Unix()
-		speak := func(partition int, events uint64) {
-			if err := totals.Publish(t.Context(), partition, []engine.Total{{Tenant: tenant, Hour: hour, Values: [7]uint64{events}}}); err != nil {
-				t.Fatal(err)
+		expect := func(hours, different uint64, notes int) {
+			t.Helper()
+			run(t, c, totals, 5*time.Minute)
+			if c.hours != hours || c.hoursDifferent != different || len(c.notes) != notes {
+				t.Fatalf("%d hours compared, %d different, %d notes; want %d, %d, %d", c.hours, c.hoursDifferent, len(c.notes), hours, different, notes)
 			}
 		}
-		speak(0, 4)
-		if _, known := totals.Hour(tenant, time.Unix(hour, 0)); known != nil {
-			t.Error("an hour is known before the second partition spoke")
+		speak(t, totals, 0, 10, 4, 1)
+		expect(1, 0, 1) // partition 1 has not spoken: nobody knows what it counted
+		expect(1, 0, 1) // nothing changed
+		speak(t, totals, 1, 20, 3, 1)
+		expect(2, 0, 3)
+		if n := c.notes[2]; n.Partition != 1 || n.Version != 20 || n.Counts[0] != (Count{"events", 3, 3}) {
+			t.Errorf("noted %+v", n)
 		}
-		speak(1, 3)
+		speak(t, totals, 1, 21, 4, 1) // one more than is stored
+		expect(3, 1, 5)
+		speak(t, totals, 1, 22, 3, 0) // devices were not counted when the hour began
+		expect(4, 1, 7)
+		totals.End(1) // another process has it now
+		speak(t, totals, 1, 23, 9, 1)
+		expect(4, 1, 7)
+		c.events[0] = 0 // all rows are gone
+		speak(t, totals, 0, 11, 4, 1)
+		expect(5, 2, 8)
+		totals.End(0)
+		speak(t, totals, 0, 12, 4, 1)
+		expect(5, 2, 8)
+	})
+}
+
+func TestAnHourThatCouldNotBeComparedOrIsTooOld(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := &cell{events: map[int]uint64{0: 4}, away: true, follows: true}
+		totals := NewTotals(c)
+		totals.Begin(0)
+		speak(t, totals, 0, 10, 4, 1)
+		run(t, c, totals, 5*time.Minute)
+		if c.hours != 0 || c.failed == 0 {
+			t.Fatalf("%d hours compared while the store was away, %d failures", c.hours, c.failed)
+		}
+		c.away = false
 		run(t, c, totals, 5*time.Minute)
 		if c.hours != 1 || c.hoursDifferent != 0 {
-			t.Errorf("%d hours compared, %d different, want 1 and 0", c.hours, c.hoursDifferent)
+			t.Fatalf("%d hours compared, %d different", c.hours, c.hoursDifferent)
 		}
-		speak(1, 4) // the ledger has one more than the store
+		c.whole = time.Now()
+		speak(t, totals, 0, 11, 9, 1)
 		run(t, c, totals, 5*time.Minute)
-		if c.hours != 2 || c.hoursDifferent != 1 {
-			t.Errorf("%d hours compared, %d different, want 2 and 1", c.hours, c.hoursDifferent)
-		}
-		totals.End(1) // another process has it now
-		speak(1, 9)
-		run(t, c, totals, 5*time.Minute)
-		if c.hours != 3 || c.hoursDifferent != 1 {
-			t.Errorf("%d hours compared, %d different, want 3 and 1", c.hours, c.hoursDifferent)
-		}
-		totals.End(0)
-		run(t, c, totals, 5*time.Minute)
-		if c.hours != 3 {
-			t.Errorf("an hour is compared by a process without partitions")
+		if c.hours != 1 {
+			t.Error("an hour was compared of which retention may have removed rows")
 		}
 	})
 }

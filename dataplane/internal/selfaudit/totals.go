@@ -2,6 +2,7 @@ package selfaudit
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,6 +27,8 @@ type Totals struct {
 	// hour that it knows.
 	spoke map[int]bool
 	hours map[hourKey]map[int]engine.Total
+	// changed are the hours of a tenant, by their start in Unix seconds, that changed since they were last asked for.
+	changed map[tenancy.ID]map[int64]bool
 }
 
 type hourKey struct {
@@ -35,7 +38,7 @@ type hourKey struct {
 
 // NewTotals returns a publisher over another one.
 func NewTotals(publisher Publisher) *Totals {
-	return &Totals{publisher: publisher, spoke: map[int]bool{}, hours: map[hourKey]map[int]engine.Total{}}
+	return &Totals{publisher: publisher, spoke: map[int]bool{}, hours: map[hourKey]map[int]engine.Total{}, changed: map[tenancy.ID]map[int64]bool{}}
 }
 
 // Begin says that this process works on a partition from now on.
@@ -74,29 +77,59 @@ func (t *Totals) Publish(ctx context.Context, partition int, totals []engine.Tot
 			t.hours[key] = map[int]engine.Total{}
 		}
 		t.hours[key][partition] = total
+		t.mark(total.Tenant, total.Hour)
 		newest = max(newest, total.Hour)
 	}
 	for key := range t.hours {
 		if key.hour < newest-int64(kept/time.Second) {
 			delete(t.hours, key)
+			delete(t.changed[key.tenant], key.hour)
 		}
 	}
 	return nil
 }
 
-// Hour returns what was counted of the tenant's hour in the partitions that this process works on: none until each of them has spoken.
-func (t *Totals) Hour(tenant tenancy.ID, hour time.Time) (c engine.Stored, partitions []int) {
+func (t *Totals) mark(tenant tenancy.ID, hour int64) {
+	if t.changed[tenant] == nil {
+		t.changed[tenant] = map[int64]bool{}
+	}
+	t.changed[tenant][hour] = true
+}
+
+// Settled returns the tenant's hours that ended by a time and changed since they were last returned, oldest first. Hand back with Again
+// what could not be compared.
+func (t *Totals) Settled(tenant tenancy.ID, by time.Time) (hours []time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for partition, spoke := range t.spoke {
-		if !spoke {
-			return c, nil
+	for hour := range t.changed[tenant] {
+		if start := time.Unix(hour, 0).UTC(); !start.Add(time.Hour).After(by) {
+			hours = append(hours, start)
+			delete(t.changed[tenant], hour)
 		}
-		partitions = append(partitions, partition)
 	}
-	for _, total := range t.hours[hourKey{tenant, hour.Unix()}] {
-		v := total.Stored()
-		c.Events, c.Points, c.Bytes = c.Events+v.Events, c.Points+v.Points, c.Bytes+v.Bytes
+	slices.SortFunc(hours, time.Time.Compare)
+	return hours
+}
+
+// Again has Settled return hours once more.
+func (t *Totals) Again(tenant tenancy.ID, hours []time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, hour := range hours {
+		t.mark(tenant, hour.Unix())
 	}
-	return c, partitions
+}
+
+// Hour returns what was counted of the tenant's hour, by partition that this process works on and that has spoken.
+func (t *Totals) Hour(tenant tenancy.ID, hour time.Time) map[int]engine.Total {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	known := t.hours[hourKey{tenant, hour.Unix()}]
+	counted := map[int]engine.Total{}
+	for partition, spoke := range t.spoke {
+		if spoke {
+			counted[partition] = known[partition]
+		}
+	}
+	return counted
 }

@@ -48,7 +48,7 @@ func Commands() []command.Command {
 				return Acks(ctx, cell, args[0], *wait, e.Out, e.Now)
 			}
 		},
-	}, auditCommand(), platformAuditCommand(), cellCommand()}
+	}, auditCommand(), platformAuditCommand(), cellCommand(), invoiceCommand()}
 }
 
 // Events is what is needed of the TelemetryService.

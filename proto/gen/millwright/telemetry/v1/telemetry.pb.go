@@ -2122,6 +2122,218 @@ func (x *RecountResponse) GetHours() []*HourCount {
 	return nil
 }
 
+// CountUsageRequest is a range of whole UTC hours, at most 24.
+type CountUsageRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Start         *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
+	End           *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end,proto3" json:"end,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountUsageRequest) Reset() {
+	*x = CountUsageRequest{}
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountUsageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountUsageRequest) ProtoMessage() {}
+
+func (x *CountUsageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountUsageRequest.ProtoReflect.Descriptor instead.
+func (*CountUsageRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *CountUsageRequest) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *CountUsageRequest) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+// UsageCount is of one hour, partition of the log and meter.
+type UsageCount struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Hour      *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=hour,proto3" json:"hour,omitempty"`
+	Partition uint32                 `protobuf:"varint,2,opt,name=partition,proto3" json:"partition,omitempty"`
+	Meter     string                 `protobuf:"bytes,3,opt,name=meter,proto3" json:"meter,omitempty"`
+	// Version of the total and the total as the cell knew it then; of a count from the rows unset.
+	Version uint64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	Counted uint64 `protobuf:"varint,5,opt,name=counted,proto3" json:"counted,omitempty"`
+	// What is, or was then, stored.
+	Stored        uint64                 `protobuf:"varint,6,opt,name=stored,proto3" json:"stored,omitempty"`
+	NotedAt       *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=noted_at,json=notedAt,proto3" json:"noted_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UsageCount) Reset() {
+	*x = UsageCount{}
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UsageCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UsageCount) ProtoMessage() {}
+
+func (x *UsageCount) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UsageCount.ProtoReflect.Descriptor instead.
+func (*UsageCount) Descriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *UsageCount) GetHour() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Hour
+	}
+	return nil
+}
+
+func (x *UsageCount) GetPartition() uint32 {
+	if x != nil {
+		return x.Partition
+	}
+	return 0
+}
+
+func (x *UsageCount) GetMeter() string {
+	if x != nil {
+		return x.Meter
+	}
+	return ""
+}
+
+func (x *UsageCount) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *UsageCount) GetCounted() uint64 {
+	if x != nil {
+		return x.Counted
+	}
+	return 0
+}
+
+func (x *UsageCount) GetStored() uint64 {
+	if x != nil {
+		return x.Stored
+	}
+	return 0
+}
+
+func (x *UsageCount) GetNotedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NotedAt
+	}
+	return nil
+}
+
+// CountUsageResponse has both, in order of hours, partitions and meters.
+type CountUsageResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From the rows, now.
+	Rows []*UsageCount `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
+	// What the cell noted.
+	Notes []*UsageCount `protobuf:"bytes,2,rep,name=notes,proto3" json:"notes,omitempty"`
+	// What was received before may have been removed by retention; unset: nothing was.
+	RowsSince     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=rows_since,json=rowsSince,proto3" json:"rows_since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountUsageResponse) Reset() {
+	*x = CountUsageResponse{}
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountUsageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountUsageResponse) ProtoMessage() {}
+
+func (x *CountUsageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountUsageResponse.ProtoReflect.Descriptor instead.
+func (*CountUsageResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *CountUsageResponse) GetRows() []*UsageCount {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+func (x *CountUsageResponse) GetNotes() []*UsageCount {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+func (x *CountUsageResponse) GetRowsSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RowsSince
+	}
+	return nil
+}
+
 var File_millwright_telemetry_v1_telemetry_proto protoreflect.FileDescriptor
 
 const file_millwright_telemetry_v1_telemetry_proto_rawDesc = "" +
@@ -2301,7 +2513,24 @@ const file_millwright_telemetry_v1_telemetry_proto_rawDesc = "" +
 	"\awindows\x18\x01 \x01(\x04R\awindows\x12\x1c\n" +
 	"\tdifferent\x18\x02 \x01(\x04R\tdifferent\x12E\n" +
 	"\bexamples\x18\x03 \x03(\v2).millwright.telemetry.v1.WindowDifferenceR\bexamples\x128\n" +
-	"\x05hours\x18\x04 \x03(\v2\".millwright.telemetry.v1.HourCountR\x05hours*\xcd\x01\n" +
+	"\x05hours\x18\x04 \x03(\v2\".millwright.telemetry.v1.HourCountR\x05hours\"\x83\x01\n" +
+	"\x11CountUsageRequest\x128\n" +
+	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05start\x124\n" +
+	"\x03end\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x03end\"\xf3\x01\n" +
+	"\n" +
+	"UsageCount\x12.\n" +
+	"\x04hour\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04hour\x12\x1c\n" +
+	"\tpartition\x18\x02 \x01(\rR\tpartition\x12\x14\n" +
+	"\x05meter\x18\x03 \x01(\tR\x05meter\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\x04R\aversion\x12\x18\n" +
+	"\acounted\x18\x05 \x01(\x04R\acounted\x12\x16\n" +
+	"\x06stored\x18\x06 \x01(\x04R\x06stored\x125\n" +
+	"\bnoted_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\anotedAt\"\xc3\x01\n" +
+	"\x12CountUsageResponse\x127\n" +
+	"\x04rows\x18\x01 \x03(\v2#.millwright.telemetry.v1.UsageCountR\x04rows\x129\n" +
+	"\x05notes\x18\x02 \x03(\v2#.millwright.telemetry.v1.UsageCountR\x05notes\x129\n" +
+	"\n" +
+	"rows_since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\trowsSince*\xcd\x01\n" +
 	"\n" +
 	"Resolution\x12\x1a\n" +
 	"\x16RESOLUTION_UNSPECIFIED\x10\x00\x12\x12\n" +
@@ -2317,7 +2546,7 @@ const file_millwright_telemetry_v1_telemetry_proto_rawDesc = "" +
 	"\x17PLACE_LEVEL_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14PLACE_LEVEL_FACILITY\x10\x01\x12\x14\n" +
 	"\x10PLACE_LEVEL_LINE\x10\x02\x12\x17\n" +
-	"\x13PLACE_LEVEL_STATION\x10\x032\xf0\a\n" +
+	"\x13PLACE_LEVEL_STATION\x10\x032\xf9\b\n" +
 	"\x10TelemetryService\x12\x86\x01\n" +
 	"\x05Query\x12%.millwright.telemetry.v1.QueryRequest\x1a&.millwright.telemetry.v1.QueryResponse\".\x82\xd3\xe4\x93\x02%\x12#/api/v1/devices/{device_id}/metrics\x90\x02\x01\x12u\n" +
 	"\x06Rollup\x12&.millwright.telemetry.v1.RollupRequest\x1a'.millwright.telemetry.v1.RollupResponse\"\x1a\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/rollups\x90\x02\x01\x12p\n" +
@@ -2326,7 +2555,9 @@ const file_millwright_telemetry_v1_telemetry_proto_rawDesc = "" +
 	"\x05Watch\x12%.millwright.telemetry.v1.WatchRequest\x1a&.millwright.telemetry.v1.WatchResponse0\x01\x12\x8f\x01\n" +
 	"\x0eGetStoreAccess\x12..millwright.telemetry.v1.GetStoreAccessRequest\x1a/.millwright.telemetry.v1.GetStoreAccessResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/store-access\x12\x8d\x01\n" +
 	"\fVerifyEvents\x12,.millwright.telemetry.v1.VerifyEventsRequest\x1a-.millwright.telemetry.v1.VerifyEventsResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/api/v1/events:verify\x12x\n" +
-	"\aRecount\x12'.millwright.telemetry.v1.RecountRequest\x1a(.millwright.telemetry.v1.RecountResponse\"\x1a\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/recount\x90\x02\x01BSZQgithub.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1;telemetryv1b\x06proto3"
+	"\aRecount\x12'.millwright.telemetry.v1.RecountRequest\x1a(.millwright.telemetry.v1.RecountResponse\"\x1a\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/recount\x90\x02\x01\x12\x86\x01\n" +
+	"\n" +
+	"CountUsage\x12*.millwright.telemetry.v1.CountUsageRequest\x1a+.millwright.telemetry.v1.CountUsageResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/usage-counts\x90\x02\x01BSZQgithub.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1;telemetryv1b\x06proto3"
 
 var (
 	file_millwright_telemetry_v1_telemetry_proto_rawDescOnce sync.Once
@@ -2341,7 +2572,7 @@ func file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP() []byte {
 }
 
 var file_millwright_telemetry_v1_telemetry_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_millwright_telemetry_v1_telemetry_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_millwright_telemetry_v1_telemetry_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_millwright_telemetry_v1_telemetry_proto_goTypes = []any{
 	(Resolution)(0),                // 0: millwright.telemetry.v1.Resolution
 	(PlaceLevel)(0),                // 1: millwright.telemetry.v1.PlaceLevel
@@ -2372,74 +2603,86 @@ var file_millwright_telemetry_v1_telemetry_proto_goTypes = []any{
 	(*WindowDifference)(nil),       // 26: millwright.telemetry.v1.WindowDifference
 	(*HourCount)(nil),              // 27: millwright.telemetry.v1.HourCount
 	(*RecountResponse)(nil),        // 28: millwright.telemetry.v1.RecountResponse
-	nil,                            // 29: millwright.telemetry.v1.DeviceLatest.ValuesEntry
-	nil,                            // 30: millwright.telemetry.v1.WatchResponse.ValuesEntry
-	(*timestamppb.Timestamp)(nil),  // 31: google.protobuf.Timestamp
+	(*CountUsageRequest)(nil),      // 29: millwright.telemetry.v1.CountUsageRequest
+	(*UsageCount)(nil),             // 30: millwright.telemetry.v1.UsageCount
+	(*CountUsageResponse)(nil),     // 31: millwright.telemetry.v1.CountUsageResponse
+	nil,                            // 32: millwright.telemetry.v1.DeviceLatest.ValuesEntry
+	nil,                            // 33: millwright.telemetry.v1.WatchResponse.ValuesEntry
+	(*timestamppb.Timestamp)(nil),  // 34: google.protobuf.Timestamp
 }
 var file_millwright_telemetry_v1_telemetry_proto_depIdxs = []int32{
-	31, // 0: millwright.telemetry.v1.Point.time:type_name -> google.protobuf.Timestamp
-	31, // 1: millwright.telemetry.v1.Window.start:type_name -> google.protobuf.Timestamp
+	34, // 0: millwright.telemetry.v1.Point.time:type_name -> google.protobuf.Timestamp
+	34, // 1: millwright.telemetry.v1.Window.start:type_name -> google.protobuf.Timestamp
 	2,  // 2: millwright.telemetry.v1.Series.points:type_name -> millwright.telemetry.v1.Point
 	3,  // 3: millwright.telemetry.v1.Series.windows:type_name -> millwright.telemetry.v1.Window
-	31, // 4: millwright.telemetry.v1.QueryRequest.start:type_name -> google.protobuf.Timestamp
-	31, // 5: millwright.telemetry.v1.QueryRequest.end:type_name -> google.protobuf.Timestamp
+	34, // 4: millwright.telemetry.v1.QueryRequest.start:type_name -> google.protobuf.Timestamp
+	34, // 5: millwright.telemetry.v1.QueryRequest.end:type_name -> google.protobuf.Timestamp
 	0,  // 6: millwright.telemetry.v1.QueryRequest.resolution:type_name -> millwright.telemetry.v1.Resolution
 	4,  // 7: millwright.telemetry.v1.QueryResponse.series:type_name -> millwright.telemetry.v1.Series
 	0,  // 8: millwright.telemetry.v1.QueryResponse.resolution:type_name -> millwright.telemetry.v1.Resolution
 	1,  // 9: millwright.telemetry.v1.RollupRequest.by:type_name -> millwright.telemetry.v1.PlaceLevel
-	31, // 10: millwright.telemetry.v1.RollupRequest.start:type_name -> google.protobuf.Timestamp
-	31, // 11: millwright.telemetry.v1.RollupRequest.end:type_name -> google.protobuf.Timestamp
+	34, // 10: millwright.telemetry.v1.RollupRequest.start:type_name -> google.protobuf.Timestamp
+	34, // 11: millwright.telemetry.v1.RollupRequest.end:type_name -> google.protobuf.Timestamp
 	0,  // 12: millwright.telemetry.v1.RollupRequest.resolution:type_name -> millwright.telemetry.v1.Resolution
-	31, // 13: millwright.telemetry.v1.RollupWindow.start:type_name -> google.protobuf.Timestamp
+	34, // 13: millwright.telemetry.v1.RollupWindow.start:type_name -> google.protobuf.Timestamp
 	8,  // 14: millwright.telemetry.v1.PlaceSeries.windows:type_name -> millwright.telemetry.v1.RollupWindow
 	9,  // 15: millwright.telemetry.v1.RollupResponse.series:type_name -> millwright.telemetry.v1.PlaceSeries
 	0,  // 16: millwright.telemetry.v1.RollupResponse.resolution:type_name -> millwright.telemetry.v1.Resolution
-	31, // 17: millwright.telemetry.v1.RerunRequest.start:type_name -> google.protobuf.Timestamp
-	31, // 18: millwright.telemetry.v1.RerunRequest.end:type_name -> google.protobuf.Timestamp
-	31, // 19: millwright.telemetry.v1.RerunHour.start:type_name -> google.protobuf.Timestamp
+	34, // 17: millwright.telemetry.v1.RerunRequest.start:type_name -> google.protobuf.Timestamp
+	34, // 18: millwright.telemetry.v1.RerunRequest.end:type_name -> google.protobuf.Timestamp
+	34, // 19: millwright.telemetry.v1.RerunHour.start:type_name -> google.protobuf.Timestamp
 	26, // 20: millwright.telemetry.v1.RerunResponse.examples:type_name -> millwright.telemetry.v1.WindowDifference
 	12, // 21: millwright.telemetry.v1.RerunResponse.hours:type_name -> millwright.telemetry.v1.RerunHour
-	31, // 22: millwright.telemetry.v1.LatestRequest.heard_since:type_name -> google.protobuf.Timestamp
-	31, // 23: millwright.telemetry.v1.DeviceLatest.event_time:type_name -> google.protobuf.Timestamp
-	31, // 24: millwright.telemetry.v1.DeviceLatest.received_at:type_name -> google.protobuf.Timestamp
-	29, // 25: millwright.telemetry.v1.DeviceLatest.values:type_name -> millwright.telemetry.v1.DeviceLatest.ValuesEntry
+	34, // 22: millwright.telemetry.v1.LatestRequest.heard_since:type_name -> google.protobuf.Timestamp
+	34, // 23: millwright.telemetry.v1.DeviceLatest.event_time:type_name -> google.protobuf.Timestamp
+	34, // 24: millwright.telemetry.v1.DeviceLatest.received_at:type_name -> google.protobuf.Timestamp
+	32, // 25: millwright.telemetry.v1.DeviceLatest.values:type_name -> millwright.telemetry.v1.DeviceLatest.ValuesEntry
 	15, // 26: millwright.telemetry.v1.LatestResponse.devices:type_name -> millwright.telemetry.v1.DeviceLatest
-	31, // 27: millwright.telemetry.v1.WatchResponse.event_time:type_name -> google.protobuf.Timestamp
-	31, // 28: millwright.telemetry.v1.WatchResponse.received_at:type_name -> google.protobuf.Timestamp
-	30, // 29: millwright.telemetry.v1.WatchResponse.values:type_name -> millwright.telemetry.v1.WatchResponse.ValuesEntry
-	31, // 30: millwright.telemetry.v1.EventKey.event_time:type_name -> google.protobuf.Timestamp
+	34, // 27: millwright.telemetry.v1.WatchResponse.event_time:type_name -> google.protobuf.Timestamp
+	34, // 28: millwright.telemetry.v1.WatchResponse.received_at:type_name -> google.protobuf.Timestamp
+	33, // 29: millwright.telemetry.v1.WatchResponse.values:type_name -> millwright.telemetry.v1.WatchResponse.ValuesEntry
+	34, // 30: millwright.telemetry.v1.EventKey.event_time:type_name -> google.protobuf.Timestamp
 	21, // 31: millwright.telemetry.v1.VerifyEventsRequest.events:type_name -> millwright.telemetry.v1.EventKey
 	21, // 32: millwright.telemetry.v1.VerifyEventsResponse.missing_examples:type_name -> millwright.telemetry.v1.EventKey
 	21, // 33: millwright.telemetry.v1.VerifyEventsResponse.duplicate_examples:type_name -> millwright.telemetry.v1.EventKey
-	31, // 34: millwright.telemetry.v1.RecountRequest.start:type_name -> google.protobuf.Timestamp
-	31, // 35: millwright.telemetry.v1.RecountRequest.end:type_name -> google.protobuf.Timestamp
-	31, // 36: millwright.telemetry.v1.WindowDifference.start:type_name -> google.protobuf.Timestamp
+	34, // 34: millwright.telemetry.v1.RecountRequest.start:type_name -> google.protobuf.Timestamp
+	34, // 35: millwright.telemetry.v1.RecountRequest.end:type_name -> google.protobuf.Timestamp
+	34, // 36: millwright.telemetry.v1.WindowDifference.start:type_name -> google.protobuf.Timestamp
 	25, // 37: millwright.telemetry.v1.WindowDifference.stored:type_name -> millwright.telemetry.v1.WindowSummary
 	25, // 38: millwright.telemetry.v1.WindowDifference.recounted:type_name -> millwright.telemetry.v1.WindowSummary
-	31, // 39: millwright.telemetry.v1.HourCount.start:type_name -> google.protobuf.Timestamp
+	34, // 39: millwright.telemetry.v1.HourCount.start:type_name -> google.protobuf.Timestamp
 	26, // 40: millwright.telemetry.v1.RecountResponse.examples:type_name -> millwright.telemetry.v1.WindowDifference
 	27, // 41: millwright.telemetry.v1.RecountResponse.hours:type_name -> millwright.telemetry.v1.HourCount
-	5,  // 42: millwright.telemetry.v1.TelemetryService.Query:input_type -> millwright.telemetry.v1.QueryRequest
-	7,  // 43: millwright.telemetry.v1.TelemetryService.Rollup:input_type -> millwright.telemetry.v1.RollupRequest
-	11, // 44: millwright.telemetry.v1.TelemetryService.Rerun:input_type -> millwright.telemetry.v1.RerunRequest
-	14, // 45: millwright.telemetry.v1.TelemetryService.Latest:input_type -> millwright.telemetry.v1.LatestRequest
-	17, // 46: millwright.telemetry.v1.TelemetryService.Watch:input_type -> millwright.telemetry.v1.WatchRequest
-	19, // 47: millwright.telemetry.v1.TelemetryService.GetStoreAccess:input_type -> millwright.telemetry.v1.GetStoreAccessRequest
-	22, // 48: millwright.telemetry.v1.TelemetryService.VerifyEvents:input_type -> millwright.telemetry.v1.VerifyEventsRequest
-	24, // 49: millwright.telemetry.v1.TelemetryService.Recount:input_type -> millwright.telemetry.v1.RecountRequest
-	6,  // 50: millwright.telemetry.v1.TelemetryService.Query:output_type -> millwright.telemetry.v1.QueryResponse
-	10, // 51: millwright.telemetry.v1.TelemetryService.Rollup:output_type -> millwright.telemetry.v1.RollupResponse
-	13, // 52: millwright.telemetry.v1.TelemetryService.Rerun:output_type -> millwright.telemetry.v1.RerunResponse
-	16, // 53: millwright.telemetry.v1.TelemetryService.Latest:output_type -> millwright.telemetry.v1.LatestResponse
-	18, // 54: millwright.telemetry.v1.TelemetryService.Watch:output_type -> millwright.telemetry.v1.WatchResponse
-	20, // 55: millwright.telemetry.v1.TelemetryService.GetStoreAccess:output_type -> millwright.telemetry.v1.GetStoreAccessResponse
-	23, // 56: millwright.telemetry.v1.TelemetryService.VerifyEvents:output_type -> millwright.telemetry.v1.VerifyEventsResponse
-	28, // 57: millwright.telemetry.v1.TelemetryService.Recount:output_type -> millwright.telemetry.v1.RecountResponse
-	50, // [50:58] is the sub-list for method output_type
-	42, // [42:50] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	34, // 42: millwright.telemetry.v1.CountUsageRequest.start:type_name -> google.protobuf.Timestamp
+	34, // 43: millwright.telemetry.v1.CountUsageRequest.end:type_name -> google.protobuf.Timestamp
+	34, // 44: millwright.telemetry.v1.UsageCount.hour:type_name -> google.protobuf.Timestamp
+	34, // 45: millwright.telemetry.v1.UsageCount.noted_at:type_name -> google.protobuf.Timestamp
+	30, // 46: millwright.telemetry.v1.CountUsageResponse.rows:type_name -> millwright.telemetry.v1.UsageCount
+	30, // 47: millwright.telemetry.v1.CountUsageResponse.notes:type_name -> millwright.telemetry.v1.UsageCount
+	34, // 48: millwright.telemetry.v1.CountUsageResponse.rows_since:type_name -> google.protobuf.Timestamp
+	5,  // 49: millwright.telemetry.v1.TelemetryService.Query:input_type -> millwright.telemetry.v1.QueryRequest
+	7,  // 50: millwright.telemetry.v1.TelemetryService.Rollup:input_type -> millwright.telemetry.v1.RollupRequest
+	11, // 51: millwright.telemetry.v1.TelemetryService.Rerun:input_type -> millwright.telemetry.v1.RerunRequest
+	14, // 52: millwright.telemetry.v1.TelemetryService.Latest:input_type -> millwright.telemetry.v1.LatestRequest
+	17, // 53: millwright.telemetry.v1.TelemetryService.Watch:input_type -> millwright.telemetry.v1.WatchRequest
+	19, // 54: millwright.telemetry.v1.TelemetryService.GetStoreAccess:input_type -> millwright.telemetry.v1.GetStoreAccessRequest
+	22, // 55: millwright.telemetry.v1.TelemetryService.VerifyEvents:input_type -> millwright.telemetry.v1.VerifyEventsRequest
+	24, // 56: millwright.telemetry.v1.TelemetryService.Recount:input_type -> millwright.telemetry.v1.RecountRequest
+	29, // 57: millwright.telemetry.v1.TelemetryService.CountUsage:input_type -> millwright.telemetry.v1.CountUsageRequest
+	6,  // 58: millwright.telemetry.v1.TelemetryService.Query:output_type -> millwright.telemetry.v1.QueryResponse
+	10, // 59: millwright.telemetry.v1.TelemetryService.Rollup:output_type -> millwright.telemetry.v1.RollupResponse
+	13, // 60: millwright.telemetry.v1.TelemetryService.Rerun:output_type -> millwright.telemetry.v1.RerunResponse
+	16, // 61: millwright.telemetry.v1.TelemetryService.Latest:output_type -> millwright.telemetry.v1.LatestResponse
+	18, // 62: millwright.telemetry.v1.TelemetryService.Watch:output_type -> millwright.telemetry.v1.WatchResponse
+	20, // 63: millwright.telemetry.v1.TelemetryService.GetStoreAccess:output_type -> millwright.telemetry.v1.GetStoreAccessResponse
+	23, // 64: millwright.telemetry.v1.TelemetryService.VerifyEvents:output_type -> millwright.telemetry.v1.VerifyEventsResponse
+	28, // 65: millwright.telemetry.v1.TelemetryService.Recount:output_type -> millwright.telemetry.v1.RecountResponse
+	31, // 66: millwright.telemetry.v1.TelemetryService.CountUsage:output_type -> millwright.telemetry.v1.CountUsageResponse
+	58, // [58:67] is the sub-list for method output_type
+	49, // [49:58] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_millwright_telemetry_v1_telemetry_proto_init() }
@@ -2455,7 +2698,7 @@ func file_millwright_telemetry_v1_telemetry_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_telemetry_v1_telemetry_proto_rawDesc), len(file_millwright_telemetry_v1_telemetry_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   29,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,66 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// MismatchKind says what is not the same.
+type MismatchKind int32
+
+const (
+	MismatchKind_MISMATCH_KIND_UNSPECIFIED MismatchKind = 0
+	// The cell counted otherwise than it stored.
+	MismatchKind_MISMATCH_KIND_ROWS MismatchKind = 1
+	// The ledger has another total than the cell counted.
+	MismatchKind_MISMATCH_KIND_LEDGER MismatchKind = 2
+	// The ledger has a total of which the cell knows nothing.
+	MismatchKind_MISMATCH_KIND_UNNOTED MismatchKind = 3
+	// Accepted is not events, duplicates and dead letters together.
+	MismatchKind_MISMATCH_KIND_SUM MismatchKind = 4
+)
+
+// Enum value maps for MismatchKind.
+var (
+	MismatchKind_name = map[int32]string{
+		0: "MISMATCH_KIND_UNSPECIFIED",
+		1: "MISMATCH_KIND_ROWS",
+		2: "MISMATCH_KIND_LEDGER",
+		3: "MISMATCH_KIND_UNNOTED",
+		4: "MISMATCH_KIND_SUM",
+	}
+	MismatchKind_value = map[string]int32{
+		"MISMATCH_KIND_UNSPECIFIED": 0,
+		"MISMATCH_KIND_ROWS":        1,
+		"MISMATCH_KIND_LEDGER":      2,
+		"MISMATCH_KIND_UNNOTED":     3,
+		"MISMATCH_KIND_SUM":         4,
+	}
+)
+
+func (x MismatchKind) Enum() *MismatchKind {
+	p := new(MismatchKind)
+	*p = x
+	return p
+}
+
+func (x MismatchKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MismatchKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_millwright_usage_v1_usage_proto_enumTypes[0].Descriptor()
+}
+
+func (MismatchKind) Type() protoreflect.EnumType {
+	return &file_millwright_usage_v1_usage_proto_enumTypes[0]
+}
+
+func (x MismatchKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MismatchKind.Descriptor instead.
+func (MismatchKind) EnumDescriptor() ([]byte, []int) {
+	return file_millwright_usage_v1_usage_proto_rawDescGZIP(), []int{0}
+}
+
 // Hour is the usage of one UTC hour.
 type Hour struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -454,6 +514,7 @@ func (x *Total) GetVersion() uint64 {
 type Totals struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Totals        []*Total               `protobuf:"bytes,1,rep,name=totals,proto3" json:"totals,omitempty"`
+	Notes         []*Note                `protobuf:"bytes,2,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -493,6 +554,588 @@ func (x *Totals) GetTotals() []*Total {
 		return x.Totals
 	}
 	return nil
+}
+
+func (x *Totals) GetNotes() []*Note {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+// Note travels from a cell to the ledger: what the cell found when it counted a partition's hour again from what is stored.
+type Note struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	TenantId  string                 `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	Cell      string                 `protobuf:"bytes,2,opt,name=cell,proto3" json:"cell,omitempty"`
+	Partition uint32                 `protobuf:"varint,3,opt,name=partition,proto3" json:"partition,omitempty"`
+	Hour      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=hour,proto3" json:"hour,omitempty"`
+	// That of the totals which were compared; 0: there were none.
+	Version       uint64                 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`
+	Counts        []*Note_Count          `protobuf:"bytes,6,rep,name=counts,proto3" json:"counts,omitempty"`
+	NotedAt       *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=noted_at,json=notedAt,proto3" json:"noted_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Note) Reset() {
+	*x = Note{}
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Note) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Note) ProtoMessage() {}
+
+func (x *Note) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Note.ProtoReflect.Descriptor instead.
+func (*Note) Descriptor() ([]byte, []int) {
+	return file_millwright_usage_v1_usage_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Note) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *Note) GetCell() string {
+	if x != nil {
+		return x.Cell
+	}
+	return ""
+}
+
+func (x *Note) GetPartition() uint32 {
+	if x != nil {
+		return x.Partition
+	}
+	return 0
+}
+
+func (x *Note) GetHour() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Hour
+	}
+	return nil
+}
+
+func (x *Note) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Note) GetCounts() []*Note_Count {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+func (x *Note) GetNotedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NotedAt
+	}
+	return nil
+}
+
+// ListTotalsRequest says when.
+type ListTotalsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Inclusive, rounded down to the hour.
+	Start *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
+	// Exclusive; at most a day after start.
+	End           *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end,proto3" json:"end,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTotalsRequest) Reset() {
+	*x = ListTotalsRequest{}
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTotalsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTotalsRequest) ProtoMessage() {}
+
+func (x *ListTotalsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTotalsRequest.ProtoReflect.Descriptor instead.
+func (*ListTotalsRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_usage_v1_usage_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListTotalsRequest) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *ListTotalsRequest) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+// ListTotalsResponse carries them in order of hours, cells, partitions and meters.
+type ListTotalsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Totals        []*Total               `protobuf:"bytes,1,rep,name=totals,proto3" json:"totals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTotalsResponse) Reset() {
+	*x = ListTotalsResponse{}
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTotalsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTotalsResponse) ProtoMessage() {}
+
+func (x *ListTotalsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTotalsResponse.ProtoReflect.Descriptor instead.
+func (*ListTotalsResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_usage_v1_usage_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListTotalsResponse) GetTotals() []*Total {
+	if x != nil {
+		return x.Totals
+	}
+	return nil
+}
+
+// Mismatch is a difference in one hour, partition and meter.
+type Mismatch struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	TenantId  string                 `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	Cell      string                 `protobuf:"bytes,2,opt,name=cell,proto3" json:"cell,omitempty"`
+	Partition uint32                 `protobuf:"varint,3,opt,name=partition,proto3" json:"partition,omitempty"`
+	Hour      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=hour,proto3" json:"hour,omitempty"`
+	Meter     string                 `protobuf:"bytes,5,opt,name=meter,proto3" json:"meter,omitempty"`
+	Kind      MismatchKind           `protobuf:"varint,6,opt,name=kind,proto3,enum=millwright.usage.v1.MismatchKind" json:"kind,omitempty"`
+	// What the ledger has; of a sum, what events, duplicates and dead letters come to.
+	Ledger uint64 `protobuf:"varint,7,opt,name=ledger,proto3" json:"ledger,omitempty"`
+	// What the cell counted; of a sum, what was accepted.
+	Counted uint64 `protobuf:"varint,8,opt,name=counted,proto3" json:"counted,omitempty"`
+	// What is stored.
+	Stored  uint64                 `protobuf:"varint,9,opt,name=stored,proto3" json:"stored,omitempty"`
+	FoundAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=found_at,json=foundAt,proto3" json:"found_at,omitempty"`
+	// Unset while it is open.
+	ResolvedAt    *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=resolved_at,json=resolvedAt,proto3" json:"resolved_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Mismatch) Reset() {
+	*x = Mismatch{}
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Mismatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Mismatch) ProtoMessage() {}
+
+func (x *Mismatch) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Mismatch.ProtoReflect.Descriptor instead.
+func (*Mismatch) Descriptor() ([]byte, []int) {
+	return file_millwright_usage_v1_usage_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Mismatch) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *Mismatch) GetCell() string {
+	if x != nil {
+		return x.Cell
+	}
+	return ""
+}
+
+func (x *Mismatch) GetPartition() uint32 {
+	if x != nil {
+		return x.Partition
+	}
+	return 0
+}
+
+func (x *Mismatch) GetHour() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Hour
+	}
+	return nil
+}
+
+func (x *Mismatch) GetMeter() string {
+	if x != nil {
+		return x.Meter
+	}
+	return ""
+}
+
+func (x *Mismatch) GetKind() MismatchKind {
+	if x != nil {
+		return x.Kind
+	}
+	return MismatchKind_MISMATCH_KIND_UNSPECIFIED
+}
+
+func (x *Mismatch) GetLedger() uint64 {
+	if x != nil {
+		return x.Ledger
+	}
+	return 0
+}
+
+func (x *Mismatch) GetCounted() uint64 {
+	if x != nil {
+		return x.Counted
+	}
+	return 0
+}
+
+func (x *Mismatch) GetStored() uint64 {
+	if x != nil {
+		return x.Stored
+	}
+	return 0
+}
+
+func (x *Mismatch) GetFoundAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FoundAt
+	}
+	return nil
+}
+
+func (x *Mismatch) GetResolvedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ResolvedAt
+	}
+	return nil
+}
+
+// ListMismatchesRequest says which.
+type ListMismatchesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Also those that a later look found equal.
+	Resolved      bool `protobuf:"varint,1,opt,name=resolved,proto3" json:"resolved,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMismatchesRequest) Reset() {
+	*x = ListMismatchesRequest{}
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMismatchesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMismatchesRequest) ProtoMessage() {}
+
+func (x *ListMismatchesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMismatchesRequest.ProtoReflect.Descriptor instead.
+func (*ListMismatchesRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_usage_v1_usage_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ListMismatchesRequest) GetResolved() bool {
+	if x != nil {
+		return x.Resolved
+	}
+	return false
+}
+
+// ListMismatchesResponse carries at most 1000.
+type ListMismatchesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Mismatches    []*Mismatch            `protobuf:"bytes,1,rep,name=mismatches,proto3" json:"mismatches,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMismatchesResponse) Reset() {
+	*x = ListMismatchesResponse{}
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMismatchesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMismatchesResponse) ProtoMessage() {}
+
+func (x *ListMismatchesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMismatchesResponse.ProtoReflect.Descriptor instead.
+func (*ListMismatchesResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_usage_v1_usage_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ListMismatchesResponse) GetMismatches() []*Mismatch {
+	if x != nil {
+		return x.Mismatches
+	}
+	return nil
+}
+
+// ListAllMismatchesRequest says which.
+type ListAllMismatchesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: of all organisations.
+	TenantId string `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// Also those that a later look found equal.
+	Resolved      bool `protobuf:"varint,2,opt,name=resolved,proto3" json:"resolved,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAllMismatchesRequest) Reset() {
+	*x = ListAllMismatchesRequest{}
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAllMismatchesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAllMismatchesRequest) ProtoMessage() {}
+
+func (x *ListAllMismatchesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAllMismatchesRequest.ProtoReflect.Descriptor instead.
+func (*ListAllMismatchesRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_usage_v1_usage_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListAllMismatchesRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *ListAllMismatchesRequest) GetResolved() bool {
+	if x != nil {
+		return x.Resolved
+	}
+	return false
+}
+
+// ListAllMismatchesResponse carries at most 1000.
+type ListAllMismatchesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Mismatches    []*Mismatch            `protobuf:"bytes,1,rep,name=mismatches,proto3" json:"mismatches,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAllMismatchesResponse) Reset() {
+	*x = ListAllMismatchesResponse{}
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAllMismatchesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAllMismatchesResponse) ProtoMessage() {}
+
+func (x *ListAllMismatchesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAllMismatchesResponse.ProtoReflect.Descriptor instead.
+func (*ListAllMismatchesResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_usage_v1_usage_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ListAllMismatchesResponse) GetMismatches() []*Mismatch {
+	if x != nil {
+		return x.Mismatches
+	}
+	return nil
+}
+
+// Count is of one meter.
+type Note_Count struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Meter         string                 `protobuf:"bytes,1,opt,name=meter,proto3" json:"meter,omitempty"`
+	Counted       uint64                 `protobuf:"varint,2,opt,name=counted,proto3" json:"counted,omitempty"`
+	Stored        uint64                 `protobuf:"varint,3,opt,name=stored,proto3" json:"stored,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Note_Count) Reset() {
+	*x = Note_Count{}
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Note_Count) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Note_Count) ProtoMessage() {}
+
+func (x *Note_Count) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Note_Count.ProtoReflect.Descriptor instead.
+func (*Note_Count) Descriptor() ([]byte, []int) {
+	return file_millwright_usage_v1_usage_proto_rawDescGZIP(), []int{6, 0}
+}
+
+func (x *Note_Count) GetMeter() string {
+	if x != nil {
+		return x.Meter
+	}
+	return ""
+}
+
+func (x *Note_Count) GetCounted() uint64 {
+	if x != nil {
+		return x.Counted
+	}
+	return 0
+}
+
+func (x *Note_Count) GetStored() uint64 {
+	if x != nil {
+		return x.Stored
+	}
+	return 0
 }
 
 var File_millwright_usage_v1_usage_proto protoreflect.FileDescriptor
@@ -538,11 +1181,66 @@ const file_millwright_usage_v1_usage_proto_rawDesc = "" +
 	"\x04hour\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04hour\x12\x14\n" +
 	"\x05meter\x18\x05 \x01(\tR\x05meter\x12\x14\n" +
 	"\x05value\x18\x06 \x01(\x04R\x05value\x12\x18\n" +
-	"\aversion\x18\a \x01(\x04R\aversion\"<\n" +
+	"\aversion\x18\a \x01(\x04R\aversion\"m\n" +
 	"\x06Totals\x122\n" +
-	"\x06totals\x18\x01 \x03(\v2\x1a.millwright.usage.v1.TotalR\x06totals2r\n" +
+	"\x06totals\x18\x01 \x03(\v2\x1a.millwright.usage.v1.TotalR\x06totals\x12/\n" +
+	"\x05notes\x18\x02 \x03(\v2\x19.millwright.usage.v1.NoteR\x05notes\"\xe0\x02\n" +
+	"\x04Note\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x12\n" +
+	"\x04cell\x18\x02 \x01(\tR\x04cell\x12\x1c\n" +
+	"\tpartition\x18\x03 \x01(\rR\tpartition\x12.\n" +
+	"\x04hour\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04hour\x12\x18\n" +
+	"\aversion\x18\x05 \x01(\x04R\aversion\x127\n" +
+	"\x06counts\x18\x06 \x03(\v2\x1f.millwright.usage.v1.Note.CountR\x06counts\x125\n" +
+	"\bnoted_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\anotedAt\x1aO\n" +
+	"\x05Count\x12\x14\n" +
+	"\x05meter\x18\x01 \x01(\tR\x05meter\x12\x18\n" +
+	"\acounted\x18\x02 \x01(\x04R\acounted\x12\x16\n" +
+	"\x06stored\x18\x03 \x01(\x04R\x06stored\"\x83\x01\n" +
+	"\x11ListTotalsRequest\x128\n" +
+	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05start\x124\n" +
+	"\x03end\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x03end\"H\n" +
+	"\x12ListTotalsResponse\x122\n" +
+	"\x06totals\x18\x01 \x03(\v2\x1a.millwright.usage.v1.TotalR\x06totals\"\x94\x03\n" +
+	"\bMismatch\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x12\n" +
+	"\x04cell\x18\x02 \x01(\tR\x04cell\x12\x1c\n" +
+	"\tpartition\x18\x03 \x01(\rR\tpartition\x12.\n" +
+	"\x04hour\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04hour\x12\x14\n" +
+	"\x05meter\x18\x05 \x01(\tR\x05meter\x125\n" +
+	"\x04kind\x18\x06 \x01(\x0e2!.millwright.usage.v1.MismatchKindR\x04kind\x12\x16\n" +
+	"\x06ledger\x18\a \x01(\x04R\x06ledger\x12\x18\n" +
+	"\acounted\x18\b \x01(\x04R\acounted\x12\x16\n" +
+	"\x06stored\x18\t \x01(\x04R\x06stored\x125\n" +
+	"\bfound_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\afoundAt\x12;\n" +
+	"\vresolved_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"resolvedAt\"3\n" +
+	"\x15ListMismatchesRequest\x12\x1a\n" +
+	"\bresolved\x18\x01 \x01(\bR\bresolved\"W\n" +
+	"\x16ListMismatchesResponse\x12=\n" +
+	"\n" +
+	"mismatches\x18\x01 \x03(\v2\x1d.millwright.usage.v1.MismatchR\n" +
+	"mismatches\"\\\n" +
+	"\x18ListAllMismatchesRequest\x12$\n" +
+	"\ttenant_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18(R\btenantId\x12\x1a\n" +
+	"\bresolved\x18\x02 \x01(\bR\bresolved\"Z\n" +
+	"\x19ListAllMismatchesResponse\x12=\n" +
+	"\n" +
+	"mismatches\x18\x01 \x03(\v2\x1d.millwright.usage.v1.MismatchR\n" +
+	"mismatches*\x91\x01\n" +
+	"\fMismatchKind\x12\x1d\n" +
+	"\x19MISMATCH_KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12MISMATCH_KIND_ROWS\x10\x01\x12\x18\n" +
+	"\x14MISMATCH_KIND_LEDGER\x10\x02\x12\x19\n" +
+	"\x15MISMATCH_KIND_UNNOTED\x10\x03\x12\x15\n" +
+	"\x11MISMATCH_KIND_SUM\x10\x042\xa6\x04\n" +
 	"\fUsageService\x12b\n" +
-	"\x03Get\x12\x1f.millwright.usage.v1.GetRequest\x1a .millwright.usage.v1.GetResponse\"\x18\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/usage\x90\x02\x01BKZIgithub.com/millwright-io/millwright/proto/gen/millwright/usage/v1;usagev1b\x06proto3"
+	"\x03Get\x12\x1f.millwright.usage.v1.GetRequest\x1a .millwright.usage.v1.GetResponse\"\x18\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/usage\x90\x02\x01\x12~\n" +
+	"\n" +
+	"ListTotals\x12&.millwright.usage.v1.ListTotalsRequest\x1a'.millwright.usage.v1.ListTotalsResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/usage/totals\x90\x02\x01\x12\x8e\x01\n" +
+	"\x0eListMismatches\x12*.millwright.usage.v1.ListMismatchesRequest\x1a+.millwright.usage.v1.ListMismatchesResponse\"#\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/usage/mismatches\x90\x02\x01\x12\xa0\x01\n" +
+	"\x11ListAllMismatches\x12-.millwright.usage.v1.ListAllMismatchesRequest\x1a..millwright.usage.v1.ListAllMismatchesResponse\",\x82\xd3\xe4\x93\x02#\x12!/api/v1/platform/usage/mismatches\x90\x02\x01BKZIgithub.com/millwright-io/millwright/proto/gen/millwright/usage/v1;usagev1b\x06proto3"
 
 var (
 	file_millwright_usage_v1_usage_proto_rawDescOnce sync.Once
@@ -556,34 +1254,64 @@ func file_millwright_usage_v1_usage_proto_rawDescGZIP() []byte {
 	return file_millwright_usage_v1_usage_proto_rawDescData
 }
 
-var file_millwright_usage_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_millwright_usage_v1_usage_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_millwright_usage_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_millwright_usage_v1_usage_proto_goTypes = []any{
-	(*Hour)(nil),                  // 0: millwright.usage.v1.Hour
-	(*GetRequest)(nil),            // 1: millwright.usage.v1.GetRequest
-	(*GetResponse)(nil),           // 2: millwright.usage.v1.GetResponse
-	(*Meter)(nil),                 // 3: millwright.usage.v1.Meter
-	(*Total)(nil),                 // 4: millwright.usage.v1.Total
-	(*Totals)(nil),                // 5: millwright.usage.v1.Totals
-	nil,                           // 6: millwright.usage.v1.Hour.MetersEntry
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(MismatchKind)(0),                 // 0: millwright.usage.v1.MismatchKind
+	(*Hour)(nil),                      // 1: millwright.usage.v1.Hour
+	(*GetRequest)(nil),                // 2: millwright.usage.v1.GetRequest
+	(*GetResponse)(nil),               // 3: millwright.usage.v1.GetResponse
+	(*Meter)(nil),                     // 4: millwright.usage.v1.Meter
+	(*Total)(nil),                     // 5: millwright.usage.v1.Total
+	(*Totals)(nil),                    // 6: millwright.usage.v1.Totals
+	(*Note)(nil),                      // 7: millwright.usage.v1.Note
+	(*ListTotalsRequest)(nil),         // 8: millwright.usage.v1.ListTotalsRequest
+	(*ListTotalsResponse)(nil),        // 9: millwright.usage.v1.ListTotalsResponse
+	(*Mismatch)(nil),                  // 10: millwright.usage.v1.Mismatch
+	(*ListMismatchesRequest)(nil),     // 11: millwright.usage.v1.ListMismatchesRequest
+	(*ListMismatchesResponse)(nil),    // 12: millwright.usage.v1.ListMismatchesResponse
+	(*ListAllMismatchesRequest)(nil),  // 13: millwright.usage.v1.ListAllMismatchesRequest
+	(*ListAllMismatchesResponse)(nil), // 14: millwright.usage.v1.ListAllMismatchesResponse
+	nil,                               // 15: millwright.usage.v1.Hour.MetersEntry
+	(*Note_Count)(nil),                // 16: millwright.usage.v1.Note.Count
+	(*timestamppb.Timestamp)(nil),     // 17: google.protobuf.Timestamp
 }
 var file_millwright_usage_v1_usage_proto_depIdxs = []int32{
-	7,  // 0: millwright.usage.v1.Hour.start:type_name -> google.protobuf.Timestamp
-	6,  // 1: millwright.usage.v1.Hour.meters:type_name -> millwright.usage.v1.Hour.MetersEntry
-	7,  // 2: millwright.usage.v1.GetRequest.start:type_name -> google.protobuf.Timestamp
-	7,  // 3: millwright.usage.v1.GetRequest.end:type_name -> google.protobuf.Timestamp
-	0,  // 4: millwright.usage.v1.GetResponse.hours:type_name -> millwright.usage.v1.Hour
-	0,  // 5: millwright.usage.v1.GetResponse.today:type_name -> millwright.usage.v1.Hour
-	3,  // 6: millwright.usage.v1.GetResponse.meters:type_name -> millwright.usage.v1.Meter
-	7,  // 7: millwright.usage.v1.Total.hour:type_name -> google.protobuf.Timestamp
-	4,  // 8: millwright.usage.v1.Totals.totals:type_name -> millwright.usage.v1.Total
-	1,  // 9: millwright.usage.v1.UsageService.Get:input_type -> millwright.usage.v1.GetRequest
-	2,  // 10: millwright.usage.v1.UsageService.Get:output_type -> millwright.usage.v1.GetResponse
-	10, // [10:11] is the sub-list for method output_type
-	9,  // [9:10] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	17, // 0: millwright.usage.v1.Hour.start:type_name -> google.protobuf.Timestamp
+	15, // 1: millwright.usage.v1.Hour.meters:type_name -> millwright.usage.v1.Hour.MetersEntry
+	17, // 2: millwright.usage.v1.GetRequest.start:type_name -> google.protobuf.Timestamp
+	17, // 3: millwright.usage.v1.GetRequest.end:type_name -> google.protobuf.Timestamp
+	1,  // 4: millwright.usage.v1.GetResponse.hours:type_name -> millwright.usage.v1.Hour
+	1,  // 5: millwright.usage.v1.GetResponse.today:type_name -> millwright.usage.v1.Hour
+	4,  // 6: millwright.usage.v1.GetResponse.meters:type_name -> millwright.usage.v1.Meter
+	17, // 7: millwright.usage.v1.Total.hour:type_name -> google.protobuf.Timestamp
+	5,  // 8: millwright.usage.v1.Totals.totals:type_name -> millwright.usage.v1.Total
+	7,  // 9: millwright.usage.v1.Totals.notes:type_name -> millwright.usage.v1.Note
+	17, // 10: millwright.usage.v1.Note.hour:type_name -> google.protobuf.Timestamp
+	16, // 11: millwright.usage.v1.Note.counts:type_name -> millwright.usage.v1.Note.Count
+	17, // 12: millwright.usage.v1.Note.noted_at:type_name -> google.protobuf.Timestamp
+	17, // 13: millwright.usage.v1.ListTotalsRequest.start:type_name -> google.protobuf.Timestamp
+	17, // 14: millwright.usage.v1.ListTotalsRequest.end:type_name -> google.protobuf.Timestamp
+	5,  // 15: millwright.usage.v1.ListTotalsResponse.totals:type_name -> millwright.usage.v1.Total
+	17, // 16: millwright.usage.v1.Mismatch.hour:type_name -> google.protobuf.Timestamp
+	0,  // 17: millwright.usage.v1.Mismatch.kind:type_name -> millwright.usage.v1.MismatchKind
+	17, // 18: millwright.usage.v1.Mismatch.found_at:type_name -> google.protobuf.Timestamp
+	17, // 19: millwright.usage.v1.Mismatch.resolved_at:type_name -> google.protobuf.Timestamp
+	10, // 20: millwright.usage.v1.ListMismatchesResponse.mismatches:type_name -> millwright.usage.v1.Mismatch
+	10, // 21: millwright.usage.v1.ListAllMismatchesResponse.mismatches:type_name -> millwright.usage.v1.Mismatch
+	2,  // 22: millwright.usage.v1.UsageService.Get:input_type -> millwright.usage.v1.GetRequest
+	8,  // 23: millwright.usage.v1.UsageService.ListTotals:input_type -> millwright.usage.v1.ListTotalsRequest
+	11, // 24: millwright.usage.v1.UsageService.ListMismatches:input_type -> millwright.usage.v1.ListMismatchesRequest
+	13, // 25: millwright.usage.v1.UsageService.ListAllMismatches:input_type -> millwright.usage.v1.ListAllMismatchesRequest
+	3,  // 26: millwright.usage.v1.UsageService.Get:output_type -> millwright.usage.v1.GetResponse
+	9,  // 27: millwright.usage.v1.UsageService.ListTotals:output_type -> millwright.usage.v1.ListTotalsResponse
+	12, // 28: millwright.usage.v1.UsageService.ListMismatches:output_type -> millwright.usage.v1.ListMismatchesResponse
+	14, // 29: millwright.usage.v1.UsageService.ListAllMismatches:output_type -> millwright.usage.v1.ListAllMismatchesResponse
+	26, // [26:30] is the sub-list for method output_type
+	22, // [22:26] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_millwright_usage_v1_usage_proto_init() }
@@ -596,13 +1324,14 @@ func file_millwright_usage_v1_usage_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_usage_v1_usage_proto_rawDesc), len(file_millwright_usage_v1_usage_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   7,
+			NumEnums:      1,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_millwright_usage_v1_usage_proto_goTypes,
 		DependencyIndexes: file_millwright_usage_v1_usage_proto_depIdxs,
+		EnumInfos:         file_millwright_usage_v1_usage_proto_enumTypes,
 		MessageInfos:      file_millwright_usage_v1_usage_proto_msgTypes,
 	}.Build()
 	File_millwright_usage_v1_usage_proto = out.File

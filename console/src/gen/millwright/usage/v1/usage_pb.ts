@@ -2,8 +2,8 @@
 // @generated from file millwright/usage/v1/usage.proto (package millwright.usage.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb";
 import { file_google_api_annotations } from "../../../google/api/annotations_pb";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/usage/v1/usage.proto.
  */
 export const file_millwright_usage_v1_usage: GenFile = /*@__PURE__*/
-  fileDesc("Ch9taWxsd3JpZ2h0L3VzYWdlL3YxL3VzYWdlLnByb3RvEhNtaWxsd3JpZ2h0LnVzYWdlLnYxIvABCgRIb3VyEikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZldmVudHMYAiABKAQSDgoGcG9pbnRzGAMgASgEEhIKCmR1cGxpY2F0ZXMYBCABKAQSFAoMZGVhZF9sZXR0ZXJzGAUgASgEEg0KBWJ5dGVzGAYgASgEEjUKBm1ldGVycxgHIAMoCzIlLm1pbGx3cmlnaHQudXNhZ2UudjEuSG91ci5NZXRlcnNFbnRyeRotCgtNZXRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBImAKCkdldFJlcXVlc3QSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2VuZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiswEKC0dldFJlc3BvbnNlEigKBWhvdXJzGAEgAygLMhkubWlsbHdyaWdodC51c2FnZS52MS5Ib3VyEigKBXRvZGF5GAIgASgLMhkubWlsbHdyaWdodC51c2FnZS52MS5Ib3VyEhYKDmV2ZW50c19wZXJfZGF5GAMgASgDEgwKBHBsYW4YBCABKAkSKgoGbWV0ZXJzGAUgAygLMhoubWlsbHdyaWdodC51c2FnZS52MS5NZXRlciJuCgVNZXRlchIMCgRuYW1lGAEgASgJEgwKBHdoYXQYAiABKAkSDQoFd2hlcmUYAyABKAkSDAoEdW5pdBgEIAEoCRILCgNwZXIYBSABKAQSEAoIcm91bmRpbmcYBiABKAkSDQoFcHJvb2YYByABKAkinQEKBVRvdGFsEhoKCXRlbmFudF9pZBgBIAEoCUIHukgEcgIQARIMCgRjZWxsGAIgASgJEhEKCXBhcnRpdGlvbhgDIAEoDRIoCgRob3VyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVtZXRlchgFIAEoCRINCgV2YWx1ZRgGIAEoBBIPCgd2ZXJzaW9uGAcgASgEIjQKBlRvdGFscxIqCgZ0b3RhbHMYASADKAsyGi5taWxsd3JpZ2h0LnVzYWdlLnYxLlRvdGFsMnIKDFVzYWdlU2VydmljZRJiCgNHZXQSHy5taWxsd3JpZ2h0LnVzYWdlLnYxLkdldFJlcXVlc3QaIC5taWxsd3JpZ2h0LnVzYWdlLnYxLkdldFJlc3BvbnNlIhiQAgGC0+STAg8SDS9hcGkvdjEvdXNhZ2VCS1pJZ2l0aHViLmNvbS9taWxsd3JpZ2h0LWlvL21pbGx3cmlnaHQvcHJvdG8vZ2VuL21pbGx3cmlnaHQvdXNhZ2UvdjE7dXNhZ2V2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("Ch9taWxsd3JpZ2h0L3VzYWdlL3YxL3VzYWdlLnByb3RvEhNtaWxsd3JpZ2h0LnVzYWdlLnYxIvABCgRIb3VyEikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZldmVudHMYAiABKAQSDgoGcG9pbnRzGAMgASgEEhIKCmR1cGxpY2F0ZXMYBCABKAQSFAoMZGVhZF9sZXR0ZXJzGAUgASgEEg0KBWJ5dGVzGAYgASgEEjUKBm1ldGVycxgHIAMoCzIlLm1pbGx3cmlnaHQudXNhZ2UudjEuSG91ci5NZXRlcnNFbnRyeRotCgtNZXRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBImAKCkdldFJlcXVlc3QSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2VuZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiswEKC0dldFJlc3BvbnNlEigKBWhvdXJzGAEgAygLMhkubWlsbHdyaWdodC51c2FnZS52MS5Ib3VyEigKBXRvZGF5GAIgASgLMhkubWlsbHdyaWdodC51c2FnZS52MS5Ib3VyEhYKDmV2ZW50c19wZXJfZGF5GAMgASgDEgwKBHBsYW4YBCABKAkSKgoGbWV0ZXJzGAUgAygLMhoubWlsbHdyaWdodC51c2FnZS52MS5NZXRlciJuCgVNZXRlchIMCgRuYW1lGAEgASgJEgwKBHdoYXQYAiABKAkSDQoFd2hlcmUYAyABKAkSDAoEdW5pdBgEIAEoCRILCgNwZXIYBSABKAQSEAoIcm91bmRpbmcYBiABKAkSDQoFcHJvb2YYByABKAkinQEKBVRvdGFsEhoKCXRlbmFudF9pZBgBIAEoCUIHukgEcgIQARIMCgRjZWxsGAIgASgJEhEKCXBhcnRpdGlvbhgDIAEoDRIoCgRob3VyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVtZXRlchgFIAEoCRINCgV2YWx1ZRgGIAEoBBIPCgd2ZXJzaW9uGAcgASgEIl4KBlRvdGFscxIqCgZ0b3RhbHMYASADKAsyGi5taWxsd3JpZ2h0LnVzYWdlLnYxLlRvdGFsEigKBW5vdGVzGAIgAygLMhkubWlsbHdyaWdodC51c2FnZS52MS5Ob3RlIo0CCgROb3RlEhEKCXRlbmFudF9pZBgBIAEoCRIMCgRjZWxsGAIgASgJEhEKCXBhcnRpdGlvbhgDIAEoDRIoCgRob3VyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGAUgASgEEi8KBmNvdW50cxgGIAMoCzIfLm1pbGx3cmlnaHQudXNhZ2UudjEuTm90ZS5Db3VudBIsCghub3RlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAaNwoFQ291bnQSDQoFbWV0ZXIYASABKAkSDwoHY291bnRlZBgCIAEoBBIOCgZzdG9yZWQYAyABKAQidwoRTGlzdFRvdGFsc1JlcXVlc3QSMQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESLwoDZW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBIkAKEkxpc3RUb3RhbHNSZXNwb25zZRIqCgZ0b3RhbHMYASADKAsyGi5taWxsd3JpZ2h0LnVzYWdlLnYxLlRvdGFsIrgCCghNaXNtYXRjaBIRCgl0ZW5hbnRfaWQYASABKAkSDAoEY2VsbBgCIAEoCRIRCglwYXJ0aXRpb24YAyABKA0SKAoEaG91chgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFbWV0ZXIYBSABKAkSLwoEa2luZBgGIAEoDjIhLm1pbGx3cmlnaHQudXNhZ2UudjEuTWlzbWF0Y2hLaW5kEg4KBmxlZGdlchgHIAEoBBIPCgdjb3VudGVkGAggASgEEg4KBnN0b3JlZBgJIAEoBBIsCghmb3VuZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmVzb2x2ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIikKFUxpc3RNaXNtYXRjaGVzUmVxdWVzdBIQCghyZXNvbHZlZBgBIAEoCCJLChZMaXN0TWlzbWF0Y2hlc1Jlc3BvbnNlEjEKCm1pc21hdGNoZXMYASADKAsyHS5taWxsd3JpZ2h0LnVzYWdlLnYxLk1pc21hdGNoIkgKGExpc3RBbGxNaXNtYXRjaGVzUmVxdWVzdBIaCgl0ZW5hbnRfaWQYASABKAlCB7pIBHICGCgSEAoIcmVzb2x2ZWQYAiABKAgiTgoZTGlzdEFsbE1pc21hdGNoZXNSZXNwb25zZRIxCgptaXNtYXRjaGVzGAEgAygLMh0ubWlsbHdyaWdodC51c2FnZS52MS5NaXNtYXRjaCqRAQoMTWlzbWF0Y2hLaW5kEh0KGU1JU01BVENIX0tJTkRfVU5TUEVDSUZJRUQQABIWChJNSVNNQVRDSF9LSU5EX1JPV1MQARIYChRNSVNNQVRDSF9LSU5EX0xFREdFUhACEhkKFU1JU01BVENIX0tJTkRfVU5OT1RFRBADEhUKEU1JU01BVENIX0tJTkRfU1VNEAQypgQKDFVzYWdlU2VydmljZRJiCgNHZXQSHy5taWxsd3JpZ2h0LnVzYWdlLnYxLkdldFJlcXVlc3QaIC5taWxsd3JpZ2h0LnVzYWdlLnYxLkdldFJlc3BvbnNlIhiQAgGC0+STAg8SDS9hcGkvdjEvdXNhZ2USfgoKTGlzdFRvdGFscxImLm1pbGx3cmlnaHQudXNhZ2UudjEuTGlzdFRvdGFsc1JlcXVlc3QaJy5taWxsd3JpZ2h0LnVzYWdlLnYxLkxpc3RUb3RhbHNSZXNwb25zZSIfkAIBgtPkkwIWEhQvYXBpL3YxL3VzYWdlL3RvdGFscxKOAQoOTGlzdE1pc21hdGNoZXMSKi5taWxsd3JpZ2h0LnVzYWdlLnYxLkxpc3RNaXNtYXRjaGVzUmVxdWVzdBorLm1pbGx3cmlnaHQudXNhZ2UudjEuTGlzdE1pc21hdGNoZXNSZXNwb25zZSIjkAIBgtPkkwIaEhgvYXBpL3YxL3VzYWdlL21pc21hdGNoZXMSoAEKEUxpc3RBbGxNaXNtYXRjaGVzEi0ubWlsbHdyaWdodC51c2FnZS52MS5MaXN0QWxsTWlzbWF0Y2hlc1JlcXVlc3QaLi5taWxsd3JpZ2h0LnVzYWdlLnYxLkxpc3RBbGxNaXNtYXRjaGVzUmVzcG9uc2UiLJACAYLT5JMCIxIhL2FwaS92MS9wbGF0Zm9ybS91c2FnZS9taXNtYXRjaGVzQktaSWdpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L3VzYWdlL3YxO3VzYWdldjFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * Hour is the usage of one UTC hour.
@@ -270,6 +270,11 @@ export type Totals = Message<"millwright.usage.v1.Totals"> & {
    * @generated from field: repeated millwright.usage.v1.Total totals = 1;
    */
   totals: Total[];
+
+  /**
+   * @generated from field: repeated millwright.usage.v1.Note notes = 2;
+   */
+  notes: Note[];
 };
 
 /**
@@ -278,6 +283,343 @@ export type Totals = Message<"millwright.usage.v1.Totals"> & {
  */
 export const TotalsSchema: GenMessage<Totals> = /*@__PURE__*/
   messageDesc(file_millwright_usage_v1_usage, 5);
+
+/**
+ * Note travels from a cell to the ledger: what the cell found when it counted a partition's hour again from what is stored.
+ *
+ * @generated from message millwright.usage.v1.Note
+ */
+export type Note = Message<"millwright.usage.v1.Note"> & {
+  /**
+   * @generated from field: string tenant_id = 1;
+   */
+  tenantId: string;
+
+  /**
+   * @generated from field: string cell = 2;
+   */
+  cell: string;
+
+  /**
+   * @generated from field: uint32 partition = 3;
+   */
+  partition: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp hour = 4;
+   */
+  hour?: Timestamp | undefined;
+
+  /**
+   * That of the totals which were compared; 0: there were none.
+   *
+   * @generated from field: uint64 version = 5;
+   */
+  version: bigint;
+
+  /**
+   * @generated from field: repeated millwright.usage.v1.Note.Count counts = 6;
+   */
+  counts: Note_Count[];
+
+  /**
+   * @generated from field: google.protobuf.Timestamp noted_at = 7;
+   */
+  notedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message millwright.usage.v1.Note.
+ * Use `create(NoteSchema)` to create a new message.
+ */
+export const NoteSchema: GenMessage<Note> = /*@__PURE__*/
+  messageDesc(file_millwright_usage_v1_usage, 6);
+
+/**
+ * Count is of one meter.
+ *
+ * @generated from message millwright.usage.v1.Note.Count
+ */
+export type Note_Count = Message<"millwright.usage.v1.Note.Count"> & {
+  /**
+   * @generated from field: string meter = 1;
+   */
+  meter: string;
+
+  /**
+   * @generated from field: uint64 counted = 2;
+   */
+  counted: bigint;
+
+  /**
+   * @generated from field: uint64 stored = 3;
+   */
+  stored: bigint;
+};
+
+/**
+ * Describes the message millwright.usage.v1.Note.Count.
+ * Use `create(Note_CountSchema)` to create a new message.
+ */
+export const Note_CountSchema: GenMessage<Note_Count> = /*@__PURE__*/
+  messageDesc(file_millwright_usage_v1_usage, 6, 0);
+
+/**
+ * ListTotalsRequest says when.
+ *
+ * @generated from message millwright.usage.v1.ListTotalsRequest
+ */
+export type ListTotalsRequest = Message<"millwright.usage.v1.ListTotalsRequest"> & {
+  /**
+   * Inclusive, rounded down to the hour.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 1;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * Exclusive; at most a day after start.
+   *
+   * @generated from field: google.protobuf.Timestamp end = 2;
+   */
+  end?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message millwright.usage.v1.ListTotalsRequest.
+ * Use `create(ListTotalsRequestSchema)` to create a new message.
+ */
+export const ListTotalsRequestSchema: GenMessage<ListTotalsRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_usage_v1_usage, 7);
+
+/**
+ * ListTotalsResponse carries them in order of hours, cells, partitions and meters.
+ *
+ * @generated from message millwright.usage.v1.ListTotalsResponse
+ */
+export type ListTotalsResponse = Message<"millwright.usage.v1.ListTotalsResponse"> & {
+  /**
+   * @generated from field: repeated millwright.usage.v1.Total totals = 1;
+   */
+  totals: Total[];
+};
+
+/**
+ * Describes the message millwright.usage.v1.ListTotalsResponse.
+ * Use `create(ListTotalsResponseSchema)` to create a new message.
+ */
+export const ListTotalsResponseSchema: GenMessage<ListTotalsResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_usage_v1_usage, 8);
+
+/**
+ * Mismatch is a difference in one hour, partition and meter.
+ *
+ * @generated from message millwright.usage.v1.Mismatch
+ */
+export type Mismatch = Message<"millwright.usage.v1.Mismatch"> & {
+  /**
+   * @generated from field: string tenant_id = 1;
+   */
+  tenantId: string;
+
+  /**
+   * @generated from field: string cell = 2;
+   */
+  cell: string;
+
+  /**
+   * @generated from field: uint32 partition = 3;
+   */
+  partition: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp hour = 4;
+   */
+  hour?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string meter = 5;
+   */
+  meter: string;
+
+  /**
+   * @generated from field: millwright.usage.v1.MismatchKind kind = 6;
+   */
+  kind: MismatchKind;
+
+  /**
+   * What the ledger has; of a sum, what events, duplicates and dead letters come to.
+   *
+   * @generated from field: uint64 ledger = 7;
+   */
+  ledger: bigint;
+
+  /**
+   * What the cell counted; of a sum, what was accepted.
+   *
+   * @generated from field: uint64 counted = 8;
+   */
+  counted: bigint;
+
+  /**
+   * What is stored.
+   *
+   * @generated from field: uint64 stored = 9;
+   */
+  stored: bigint;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp found_at = 10;
+   */
+  foundAt?: Timestamp | undefined;
+
+  /**
+   * Unset while it is open.
+   *
+   * @generated from field: google.protobuf.Timestamp resolved_at = 11;
+   */
+  resolvedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message millwright.usage.v1.Mismatch.
+ * Use `create(MismatchSchema)` to create a new message.
+ */
+export const MismatchSchema: GenMessage<Mismatch> = /*@__PURE__*/
+  messageDesc(file_millwright_usage_v1_usage, 9);
+
+/**
+ * ListMismatchesRequest says which.
+ *
+ * @generated from message millwright.usage.v1.ListMismatchesRequest
+ */
+export type ListMismatchesRequest = Message<"millwright.usage.v1.ListMismatchesRequest"> & {
+  /**
+   * Also those that a later look found equal.
+   *
+   * @generated from field: bool resolved = 1;
+   */
+  resolved: boolean;
+};
+
+/**
+ * Describes the message millwright.usage.v1.ListMismatchesRequest.
+ * Use `create(ListMismatchesRequestSchema)` to create a new message.
+ */
+export const ListMismatchesRequestSchema: GenMessage<ListMismatchesRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_usage_v1_usage, 10);
+
+/**
+ * ListMismatchesResponse carries at most 1000.
+ *
+ * @generated from message millwright.usage.v1.ListMismatchesResponse
+ */
+export type ListMismatchesResponse = Message<"millwright.usage.v1.ListMismatchesResponse"> & {
+  /**
+   * @generated from field: repeated millwright.usage.v1.Mismatch mismatches = 1;
+   */
+  mismatches: Mismatch[];
+};
+
+/**
+ * Describes the message millwright.usage.v1.ListMismatchesResponse.
+ * Use `create(ListMismatchesResponseSchema)` to create a new message.
+ */
+export const ListMismatchesResponseSchema: GenMessage<ListMismatchesResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_usage_v1_usage, 11);
+
+/**
+ * ListAllMismatchesRequest says which.
+ *
+ * @generated from message millwright.usage.v1.ListAllMismatchesRequest
+ */
+export type ListAllMismatchesRequest = Message<"millwright.usage.v1.ListAllMismatchesRequest"> & {
+  /**
+   * Empty: of all organisations.
+   *
+   * @generated from field: string tenant_id = 1;
+   */
+  tenantId: string;
+
+  /**
+   * Also those that a later look found equal.
+   *
+   * @generated from field: bool resolved = 2;
+   */
+  resolved: boolean;
+};
+
+/**
+ * Describes the message millwright.usage.v1.ListAllMismatchesRequest.
+ * Use `create(ListAllMismatchesRequestSchema)` to create a new message.
+ */
+export const ListAllMismatchesRequestSchema: GenMessage<ListAllMismatchesRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_usage_v1_usage, 12);
+
+/**
+ * ListAllMismatchesResponse carries at most 1000.
+ *
+ * @generated from message millwright.usage.v1.ListAllMismatchesResponse
+ */
+export type ListAllMismatchesResponse = Message<"millwright.usage.v1.ListAllMismatchesResponse"> & {
+  /**
+   * @generated from field: repeated millwright.usage.v1.Mismatch mismatches = 1;
+   */
+  mismatches: Mismatch[];
+};
+
+/**
+ * Describes the message millwright.usage.v1.ListAllMismatchesResponse.
+ * Use `create(ListAllMismatchesResponseSchema)` to create a new message.
+ */
+export const ListAllMismatchesResponseSchema: GenMessage<ListAllMismatchesResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_usage_v1_usage, 13);
+
+/**
+ * MismatchKind says what is not the same.
+ *
+ * @generated from enum millwright.usage.v1.MismatchKind
+ */
+export enum MismatchKind {
+  /**
+   * @generated from enum value: MISMATCH_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The cell counted otherwise than it stored.
+   *
+   * @generated from enum value: MISMATCH_KIND_ROWS = 1;
+   */
+  ROWS = 1,
+
+  /**
+   * The ledger has another total than the cell counted.
+   *
+   * @generated from enum value: MISMATCH_KIND_LEDGER = 2;
+   */
+  LEDGER = 2,
+
+  /**
+   * The ledger has a total of which the cell knows nothing.
+   *
+   * @generated from enum value: MISMATCH_KIND_UNNOTED = 3;
+   */
+  UNNOTED = 3,
+
+  /**
+   * Accepted is not events, duplicates and dead letters together.
+   *
+   * @generated from enum value: MISMATCH_KIND_SUM = 4;
+   */
+  SUM = 4,
+}
+
+/**
+ * Describes the enum millwright.usage.v1.MismatchKind.
+ */
+export const MismatchKindSchema: GenEnum<MismatchKind> = /*@__PURE__*/
+  enumDesc(file_millwright_usage_v1_usage, 0);
 
 /**
  * UsageService reads the usage ledger.
@@ -294,6 +636,36 @@ export const UsageService: GenService<{
     methodKind: "unary";
     input: typeof GetRequestSchema;
     output: typeof GetResponseSchema;
+  },
+  /**
+   * ListTotals returns the ledger's rows of a range of at most a day: what each partition of the cell, or process of it, counted.
+   *
+   * @generated from rpc millwright.usage.v1.UsageService.ListTotals
+   */
+  listTotals: {
+    methodKind: "unary";
+    input: typeof ListTotalsRequestSchema;
+    output: typeof ListTotalsResponseSchema;
+  },
+  /**
+   * ListMismatches returns where what is stored, what was counted and what the ledger has are not the same; open ones first.
+   *
+   * @generated from rpc millwright.usage.v1.UsageService.ListMismatches
+   */
+  listMismatches: {
+    methodKind: "unary";
+    input: typeof ListMismatchesRequestSchema;
+    output: typeof ListMismatchesResponseSchema;
+  },
+  /**
+   * ListAllMismatches returns those of one organisation, or of all; for operators.
+   *
+   * @generated from rpc millwright.usage.v1.UsageService.ListAllMismatches
+   */
+  listAllMismatches: {
+    methodKind: "unary";
+    input: typeof ListAllMismatchesRequestSchema;
+    output: typeof ListAllMismatchesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_millwright_usage_v1_usage, 0);

@@ -52,6 +52,9 @@ const (
 	// TelemetryServiceRecountProcedure is the fully-qualified name of the TelemetryService's Recount
 	// RPC.
 	TelemetryServiceRecountProcedure = "/millwright.telemetry.v1.TelemetryService/Recount"
+	// TelemetryServiceCountUsageProcedure is the fully-qualified name of the TelemetryService's
+	// CountUsage RPC.
+	TelemetryServiceCountUsageProcedure = "/millwright.telemetry.v1.TelemetryService/CountUsage"
 )
 
 // TelemetryServiceClient is a client for the millwright.telemetry.v1.TelemetryService service.
@@ -77,6 +80,9 @@ type TelemetryServiceClient interface {
 	// Recount computes windows and counts again from the stored events that were received in a range, and compares the
 	// windows with those that the engine stored. The counts are for comparing with the usage ledger.
 	Recount(context.Context, *v1.RecountRequest) (*v1.RecountResponse, error)
+	// CountUsage counts again, hour by hour, what is stored of what was received in a range, and returns what the cell noted when it did
+	// so before. It is for comparing with the usage ledger and tells nothing of devices.
+	CountUsage(context.Context, *v1.CountUsageRequest) (*v1.CountUsageResponse, error)
 }
 
 // NewTelemetryServiceClient constructs a client for the millwright.telemetry.v1.TelemetryService
@@ -143,6 +149,13 @@ func NewTelemetryServiceClient(httpClient connect.HTTPClient, baseURL string, op
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		countUsage: connect.NewClient[v1.CountUsageRequest, v1.CountUsageResponse](
+			httpClient,
+			baseURL+TelemetryServiceCountUsageProcedure,
+			connect.WithSchema(telemetryServiceMethods.ByName("CountUsage")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -156,6 +169,7 @@ type telemetryServiceClient struct {
 	getStoreAccess *connect.Client[v1.GetStoreAccessRequest, v1.GetStoreAccessResponse]
 	verifyEvents   *connect.Client[v1.VerifyEventsRequest, v1.VerifyEventsResponse]
 	recount        *connect.Client[v1.RecountRequest, v1.RecountResponse]
+	countUsage     *connect.Client[v1.CountUsageRequest, v1.CountUsageResponse]
 }
 
 // Query calls millwright.telemetry.v1.TelemetryService.Query.
@@ -226,6 +240,15 @@ func (c *telemetryServiceClient) Recount(ctx context.Context, req *v1.RecountReq
 	return nil, err
 }
 
+// CountUsage calls millwright.telemetry.v1.TelemetryService.CountUsage.
+func (c *telemetryServiceClient) CountUsage(ctx context.Context, req *v1.CountUsageRequest) (*v1.CountUsageResponse, error) {
+	response, err := c.countUsage.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // TelemetryServiceHandler is an implementation of the millwright.telemetry.v1.TelemetryService
 // service.
 type TelemetryServiceHandler interface {
@@ -250,6 +273,9 @@ type TelemetryServiceHandler interface {
 	// Recount computes windows and counts again from the stored events that were received in a range, and compares the
 	// windows with those that the engine stored. The counts are for comparing with the usage ledger.
 	Recount(context.Context, *v1.RecountRequest) (*v1.RecountResponse, error)
+	// CountUsage counts again, hour by hour, what is stored of what was received in a range, and returns what the cell noted when it did
+	// so before. It is for comparing with the usage ledger and tells nothing of devices.
+	CountUsage(context.Context, *v1.CountUsageRequest) (*v1.CountUsageResponse, error)
 }
 
 // NewTelemetryServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -312,6 +338,13 @@ func NewTelemetryServiceHandler(svc TelemetryServiceHandler, opts ...connect.Han
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	telemetryServiceCountUsageHandler := connect.NewUnaryHandlerSimple(
+		TelemetryServiceCountUsageProcedure,
+		svc.CountUsage,
+		connect.WithSchema(telemetryServiceMethods.ByName("CountUsage")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/millwright.telemetry.v1.TelemetryService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case TelemetryServiceQueryProcedure:
@@ -330,6 +363,8 @@ func NewTelemetryServiceHandler(svc TelemetryServiceHandler, opts ...connect.Han
 			telemetryServiceVerifyEventsHandler.ServeHTTP(w, r)
 		case TelemetryServiceRecountProcedure:
 			telemetryServiceRecountHandler.ServeHTTP(w, r)
+		case TelemetryServiceCountUsageProcedure:
+			telemetryServiceCountUsageHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -369,4 +404,8 @@ func (UnimplementedTelemetryServiceHandler) VerifyEvents(context.Context, *v1.Ve
 
 func (UnimplementedTelemetryServiceHandler) Recount(context.Context, *v1.RecountRequest) (*v1.RecountResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.telemetry.v1.TelemetryService.Recount is not implemented"))
+}
+
+func (UnimplementedTelemetryServiceHandler) CountUsage(context.Context, *v1.CountUsageRequest) (*v1.CountUsageResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.telemetry.v1.TelemetryService.CountUsage is not implemented"))
 }

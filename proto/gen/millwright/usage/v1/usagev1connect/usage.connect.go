@@ -35,12 +35,26 @@ const (
 const (
 	// UsageServiceGetProcedure is the fully-qualified name of the UsageService's Get RPC.
 	UsageServiceGetProcedure = "/millwright.usage.v1.UsageService/Get"
+	// UsageServiceListTotalsProcedure is the fully-qualified name of the UsageService's ListTotals RPC.
+	UsageServiceListTotalsProcedure = "/millwright.usage.v1.UsageService/ListTotals"
+	// UsageServiceListMismatchesProcedure is the fully-qualified name of the UsageService's
+	// ListMismatches RPC.
+	UsageServiceListMismatchesProcedure = "/millwright.usage.v1.UsageService/ListMismatches"
+	// UsageServiceListAllMismatchesProcedure is the fully-qualified name of the UsageService's
+	// ListAllMismatches RPC.
+	UsageServiceListAllMismatchesProcedure = "/millwright.usage.v1.UsageService/ListAllMismatches"
 )
 
 // UsageServiceClient is a client for the millwright.usage.v1.UsageService service.
 type UsageServiceClient interface {
 	// Get returns the tenant's usage by hour over a range, and today's against the plan.
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
+	// ListTotals returns the ledger's rows of a range of at most a day: what each partition of the cell, or process of it, counted.
+	ListTotals(context.Context, *v1.ListTotalsRequest) (*v1.ListTotalsResponse, error)
+	// ListMismatches returns where what is stored, what was counted and what the ledger has are not the same; open ones first.
+	ListMismatches(context.Context, *v1.ListMismatchesRequest) (*v1.ListMismatchesResponse, error)
+	// ListAllMismatches returns those of one organisation, or of all; for operators.
+	ListAllMismatches(context.Context, *v1.ListAllMismatchesRequest) (*v1.ListAllMismatchesResponse, error)
 }
 
 // NewUsageServiceClient constructs a client for the millwright.usage.v1.UsageService service. By
@@ -61,12 +75,36 @@ func NewUsageServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		listTotals: connect.NewClient[v1.ListTotalsRequest, v1.ListTotalsResponse](
+			httpClient,
+			baseURL+UsageServiceListTotalsProcedure,
+			connect.WithSchema(usageServiceMethods.ByName("ListTotals")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listMismatches: connect.NewClient[v1.ListMismatchesRequest, v1.ListMismatchesResponse](
+			httpClient,
+			baseURL+UsageServiceListMismatchesProcedure,
+			connect.WithSchema(usageServiceMethods.ByName("ListMismatches")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listAllMismatches: connect.NewClient[v1.ListAllMismatchesRequest, v1.ListAllMismatchesResponse](
+			httpClient,
+			baseURL+UsageServiceListAllMismatchesProcedure,
+			connect.WithSchema(usageServiceMethods.ByName("ListAllMismatches")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // usageServiceClient implements UsageServiceClient.
 type usageServiceClient struct {
-	get *connect.Client[v1.GetRequest, v1.GetResponse]
+	get               *connect.Client[v1.GetRequest, v1.GetResponse]
+	listTotals        *connect.Client[v1.ListTotalsRequest, v1.ListTotalsResponse]
+	listMismatches    *connect.Client[v1.ListMismatchesRequest, v1.ListMismatchesResponse]
+	listAllMismatches *connect.Client[v1.ListAllMismatchesRequest, v1.ListAllMismatchesResponse]
 }
 
 // Get calls millwright.usage.v1.UsageService.Get.
@@ -78,10 +116,43 @@ func (c *usageServiceClient) Get(ctx context.Context, req *v1.GetRequest) (*v1.G
 	return nil, err
 }
 
+// ListTotals calls millwright.usage.v1.UsageService.ListTotals.
+func (c *usageServiceClient) ListTotals(ctx context.Context, req *v1.ListTotalsRequest) (*v1.ListTotalsResponse, error) {
+	response, err := c.listTotals.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListMismatches calls millwright.usage.v1.UsageService.ListMismatches.
+func (c *usageServiceClient) ListMismatches(ctx context.Context, req *v1.ListMismatchesRequest) (*v1.ListMismatchesResponse, error) {
+	response, err := c.listMismatches.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListAllMismatches calls millwright.usage.v1.UsageService.ListAllMismatches.
+func (c *usageServiceClient) ListAllMismatches(ctx context.Context, req *v1.ListAllMismatchesRequest) (*v1.ListAllMismatchesResponse, error) {
+	response, err := c.listAllMismatches.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // UsageServiceHandler is an implementation of the millwright.usage.v1.UsageService service.
 type UsageServiceHandler interface {
 	// Get returns the tenant's usage by hour over a range, and today's against the plan.
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
+	// ListTotals returns the ledger's rows of a range of at most a day: what each partition of the cell, or process of it, counted.
+	ListTotals(context.Context, *v1.ListTotalsRequest) (*v1.ListTotalsResponse, error)
+	// ListMismatches returns where what is stored, what was counted and what the ledger has are not the same; open ones first.
+	ListMismatches(context.Context, *v1.ListMismatchesRequest) (*v1.ListMismatchesResponse, error)
+	// ListAllMismatches returns those of one organisation, or of all; for operators.
+	ListAllMismatches(context.Context, *v1.ListAllMismatchesRequest) (*v1.ListAllMismatchesResponse, error)
 }
 
 // NewUsageServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -98,10 +169,37 @@ func NewUsageServiceHandler(svc UsageServiceHandler, opts ...connect.HandlerOpti
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	usageServiceListTotalsHandler := connect.NewUnaryHandlerSimple(
+		UsageServiceListTotalsProcedure,
+		svc.ListTotals,
+		connect.WithSchema(usageServiceMethods.ByName("ListTotals")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	usageServiceListMismatchesHandler := connect.NewUnaryHandlerSimple(
+		UsageServiceListMismatchesProcedure,
+		svc.ListMismatches,
+		connect.WithSchema(usageServiceMethods.ByName("ListMismatches")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	usageServiceListAllMismatchesHandler := connect.NewUnaryHandlerSimple(
+		UsageServiceListAllMismatchesProcedure,
+		svc.ListAllMismatches,
+		connect.WithSchema(usageServiceMethods.ByName("ListAllMismatches")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/millwright.usage.v1.UsageService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case UsageServiceGetProcedure:
 			usageServiceGetHandler.ServeHTTP(w, r)
+		case UsageServiceListTotalsProcedure:
+			usageServiceListTotalsHandler.ServeHTTP(w, r)
+		case UsageServiceListMismatchesProcedure:
+			usageServiceListMismatchesHandler.ServeHTTP(w, r)
+		case UsageServiceListAllMismatchesProcedure:
+			usageServiceListAllMismatchesHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -113,4 +211,16 @@ type UnimplementedUsageServiceHandler struct{}
 
 func (UnimplementedUsageServiceHandler) Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.usage.v1.UsageService.Get is not implemented"))
+}
+
+func (UnimplementedUsageServiceHandler) ListTotals(context.Context, *v1.ListTotalsRequest) (*v1.ListTotalsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.usage.v1.UsageService.ListTotals is not implemented"))
+}
+
+func (UnimplementedUsageServiceHandler) ListMismatches(context.Context, *v1.ListMismatchesRequest) (*v1.ListMismatchesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.usage.v1.UsageService.ListMismatches is not implemented"))
+}
+
+func (UnimplementedUsageServiceHandler) ListAllMismatches(context.Context, *v1.ListAllMismatchesRequest) (*v1.ListAllMismatchesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.usage.v1.UsageService.ListAllMismatches is not implemented"))
 }
