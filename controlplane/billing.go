@@ -3,31 +3,76 @@ package controlplane
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/millwright-io/millwright/billing/budget"
+	"github.com/millwright-io/millwright/billing/change"
+	"github.com/millwright-io/millwright/billing/clock"
 	"github.com/millwright-io/millwright/billing/invoice"
-	"github.com/millwright-io/millwright/billing/money"
 	billingpostgres "github.com/millwright-io/millwright/billing/postgres"
 	billingrpc "github.com/millwright-io/millwright/billing/rpc"
-	"github.com/millwright-io/millwright/controlplane/internal/rpc"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	"github.com/millwright-io/millwright/proto/gen/millwright/budget/v1/budgetv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/invoice/v1/invoicev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/subscription/v1/subscriptionv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/usage/v1/usagev1connect"
 	"github.com/millwright-io/millwright/tenancy"
 	chain "github.com/millwright-io/millwright/tenancy/rpc"
 )
 
+// rehearsing is how often months that have ended are looked for while billing lives by a clock that somebody sets.
+const rehearsing = time.Second
+
+// openBilling prepares the books, and the clock that they live by.
+func (a *App) openBilling() error {
+	a.billingNow = a.now
+	every := a.cfg.InvoiceEvery
+	if a.cfg.BillingClock != "" {
+		file, err := clock.Open(a.cfg.BillingClock, a.log)
+		if err != nil {
+			return err
+		}
+		a.billingNow = file.Now
+		every = min(every, rehearsing)
+	}
+	a.billingEvery = every
+	a.ledger = billingpostgres.New(a.store.Pool())
+	a.closer = invoice.NewCloser(a.books, a.ledger, invoice.Closing{
+		Grace: a.cfg.InvoiceGrace, PayIn: a.cfg.InvoicePayIn, Every: every,
+	}, a.log, a.billingNow)
+	return nil
+}
+
 // billing are the services of usage and money, behind the one chain.
-func (a *App) billing(c *chain.Chain, cells map[string]rpc.Cell, tenants *tenant.Service) []chain.Service {
-	ledger := billingpostgres.New(a.store.Pool())
-	usagePath, usageHandler := usagev1connect.NewUsageServiceHandler(billingrpc.New(ledger, plans{tenants}, a.now), c.Options()...)
-	invoices := invoice.NewService(a.books, subscriptions{tenants, cells}, ledger, a.now)
+func (a *App) billing(c *chain.Chain, tenants *tenant.Service) []chain.Service {
+	usagePath, usageHandler := usagev1connect.NewUsageServiceHandler(billingrpc.New(a.ledger, plans{tenants}, a.now), c.Options()...)
+	invoices := invoice.NewService(a.books, a.ledger, a.billingNow)
 	invoicePath, invoiceHandler := invoicev1connect.NewInvoiceServiceHandler(&billingrpc.Invoices{Invoices: invoices}, c.Options()...)
-	a.budgets = budget.NewService(ledger, invoices, strings.TrimRight(a.cfg.PublicURL, "/"), a.log, a.now)
+	subscriptionPath, subscriptionHandler := subscriptionv1connect.NewSubscriptionServiceHandler(&billingrpc.Subscriptions{
+		Changes: change.NewService(a.books, a.ledger, planChanges{tenants}, a.billingNow), Limits: planLimits(tenants),
+	}, c.Options()...)
+	a.budgets = budget.NewService(a.ledger, invoices, strings.TrimRight(a.cfg.PublicURL, "/"), a.log, a.billingNow)
 	budgetPath, budgetHandler := budgetv1connect.NewBudgetServiceHandler(&billingrpc.Budgets{Budgets: a.budgets}, c.Options()...)
 	return []chain.Service{
-		{Path: usagePath, Handler: usageHandler}, {Path: invoicePath, Handler: invoiceHandler}, a.payments(c), {Path: budgetPath, Handler: budgetHandler},
+		{Path: usagePath, Handler: usageHandler},
+		{Path: invoicePath, Handler: invoiceHandler},
+		{Path: subscriptionPath, Handler: subscriptionHandler},
+		{Path: budgetPath, Handler: budgetHandler},
+		a.payments(c),
+	}
+}
+
+// applyPlanChanges gives tenants the plans that waited for the end of a month, until ctx is done.
+func (a *App) applyPlanChanges(ctx context.Context, tenants *tenant.Service) error {
+	tick := time.NewTicker(a.billingEvery)
+	defer tick.Stop()
+	for {
+		tenants.ApplyPlanChanges(ctx, a.billingNow(), a.log)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
 	}
 }
 
@@ -39,16 +84,35 @@ func (p plans) Plan(ctx context.Context, id tenancy.ID) (string, int64, error) {
 	return t.Plan, t.Limits.EventsPerDay, err
 }
 
-// currency is what tenants without a contract pay in.
-const currency money.Currency = "EUR"
-
-// subscriptions tells billing what a tenant pays by: its plan since it was founded, where it lives.
-type subscriptions struct {
-	tenants *tenant.Service
-	cells   map[string]rpc.Cell
+// planLimits returns the limits of a plan in this installation.
+func planLimits(tenants *tenant.Service) func(plan string) map[string]int64 {
+	return func(plan string) map[string]int64 {
+		all := make(map[string]int64)
+		for _, p := range tenants.Plans() {
+			if p.Name != plan {
+				continue
+			}
+			for _, l := range tenancy.Limits() {
+				if maximum, ok := p.Limits.Of(l.Name); ok {
+					all[l.Name] = maximum
+				}
+			}
+		}
+		return all
+	}
 }
 
-func (s subscriptions) Subscription(ctx context.Context, id tenancy.ID) (invoice.Subscription, error) {
-	t, err := s.tenants.Get(ctx, id)
-	return invoice.Subscription{Since: t.CreatedAt, Plan: t.Plan, Region: s.cells[t.Cell].Region, Currency: currency}, err
+// planChanges lets billing change what a tenant has.
+type planChanges struct{ tenants *tenant.Service }
+
+func (p planChanges) ChangePlan(ctx context.Context, caller tenancy.Principal, b change.Booking) error {
+	return p.tenants.ChangePlan(ctx, caller, tenant.PlanChange{From: b.From, Plan: b.Plan, EffectiveAt: b.EffectiveAt, AtOnce: b.AtOnce})
+}
+
+func (p planChanges) CancelPlanChange(ctx context.Context, caller tenancy.Principal) error {
+	return p.tenants.CancelPlanChange(ctx, caller)
+}
+
+func (p planChanges) PlanObstacles(ctx context.Context, id tenancy.ID, plan string) ([]string, error) {
+	return p.tenants.PlanObstacles(ctx, id, plan)
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/millwright-io/millwright/billing/invoice"
 	"github.com/millwright-io/millwright/controlplane/internal/authority"
 	"github.com/millwright-io/millwright/controlplane/internal/cell"
 	"github.com/millwright-io/millwright/controlplane/internal/limit"
@@ -147,6 +148,16 @@ type Config struct {
 	StripeURL string
 	// PaymentGrace is how long a tenant is served whose payment failed.
 	PaymentGrace time.Duration
+	// InvoiceGrace is how long after its end a UTC month is closed: usage that comes until then is on its bill, what comes later on a
+	// later one.
+	InvoiceGrace time.Duration
+	// InvoicePayIn is how long after its issue an invoice is due.
+	InvoicePayIn time.Duration
+	// InvoiceEvery is how often months that have ended are looked for.
+	InvoiceEvery time.Duration
+	// BillingClock is a file that holds an RFC 3339 time, read anew whenever it is asked: billing, and nothing else, lives by it. To
+	// rehearse the end of a month; empty: the machine's clock.
+	BillingClock string
 	// OverDay is what happens above events_per_day: refuse, or take; empty: as the plan says.
 	OverDay string
 }
@@ -163,6 +174,9 @@ func DefaultConfig() Config {
 		TokenKeyAhead:         tokenkey.DefaultAhead,
 		LastUseInterval:       lastuse.Interval,
 		PaymentGrace:          14 * 24 * time.Hour,
+		InvoiceGrace:          invoice.DefaultGrace,
+		InvoicePayIn:          invoice.DefaultPayIn,
+		InvoiceEvery:          invoice.DefaultEvery,
 	}
 }
 
@@ -172,6 +186,9 @@ const (
 )
 
 const mostPaymentGrace = 366 * 24 * time.Hour
+
+// mostInvoiceGrace keeps a month from being closed after the one that follows it.
+const mostInvoiceGrace = 14 * 24 * time.Hour
 
 const minCertificateLife, maxCertificateLife = time.Minute, 825 * 24 * time.Hour
 
@@ -242,6 +259,8 @@ func (c Config) Validate() error {
 	check((c.StripeKeyFile == "") == (c.StripeWebhookSecretFile == ""), "stripe key file and stripe webhook secret file: name both or none: without webhooks nobody hears of payments")
 	check(c.StripeURL == "" || isURL(c.StripeURL), "stripe url %q: want an http or https URL", c.StripeURL)
 	check(c.PaymentGrace >= 0 && c.PaymentGrace <= mostPaymentGrace, "payment grace %s: want 0 to %s", c.PaymentGrace, mostPaymentGrace)
+	check(c.InvoiceGrace >= 0 && c.InvoiceGrace <= mostInvoiceGrace, "invoice grace %s: want 0 to %s", c.InvoiceGrace, mostInvoiceGrace)
+	check(c.InvoicePayIn >= 0 && c.InvoiceEvery > 0, "invoice pay in %s, invoice every %s: want 0 or more, and above 0", c.InvoicePayIn, c.InvoiceEvery)
 	check(c.DeletionGrace >= 0, "deletion grace %s: want 0 or more", c.DeletionGrace)
 	_, err = c.plans()
 	check(err == nil, "%w", err)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/millwright-io/millwright/billing/budget"
 	"github.com/millwright-io/millwright/billing/collect"
+	"github.com/millwright-io/millwright/billing/invoice"
 	billingnats "github.com/millwright-io/millwright/billing/nats"
 	"github.com/millwright-io/millwright/billing/outbox"
 	billingpostgres "github.com/millwright-io/millwright/billing/postgres"
@@ -88,13 +89,16 @@ type App struct {
 	heartbeats  *nats.Heartbeats
 	collector   *collect.Collector
 	budgets     *budget.Service
+	tenants     *tenant.Service
+	ledger      *billingpostgres.Store
+	closer      *invoice.Closer
+	// billingNow is the time by which months end.
+	billingNow   func() time.Time
+	billingEvery time.Duration
 
 	// stripe and payer are nil where invoices are not collected.
 	stripe *stripe.Client
 	payer  *outbox.Worker
-
-	ledger     *billingpostgres.Store
-	billingNow func() time.Time
 
 	reconciliation *reconciliation.Job
 
@@ -126,6 +130,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	if err := a.openStore(ctx); err != nil {
 		return nil, err
 	}
+	if err := a.openBilling(); err != nil {
+		return nil, err
+	}
 	if err := a.openAuthority(ctx); err != nil {
 		return nil, err
 	}
@@ -145,8 +152,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	}
 	a.cells = cell.NewService(a.store, names, a.now)
 	catalog := nats.NewCatalog(a.nats, cfg.Replicas)
-	a.worker = tenant.NewWorker(a.store, a.keys, catalog, rpc.AuditLine, log, a.now)
+	a.worker = tenant.NewWorker(a.store, a.keys, catalog, rpc.AuditLine, a.closer.Final, log, a.now)
 	tenants := tenant.NewService(a.store, a.worker, names, tenant.Plans(a.plans), cfg.DeletionGrace, a.now)
+	a.tenants = tenants
 	a.distributor = distribute.New(a.store, catalog, names, log)
 	if err := a.openTokenKeys(ctx); err != nil {
 		return nil, err
@@ -164,8 +172,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	a.heartbeats = nats.NewHeartbeats(a.nats, a.cells, log)
 	a.requests, a.tally = limit.NewRequests(a.store, a.now), tally.New(a.now)
 	a.watcher, a.uses = limit.NewWatcher(a.store, a.cfg.LimitsEvery, log, a.now), nats.NewUses(a.nats, a.store, log)
-	a.collector = collect.New(billingpostgres.New(a.store.Pool()), a.log)
-	a.ledger, a.billingNow = billingpostgres.New(a.store.Pool()), a.now
+	a.collector = collect.New(a.ledger, a.log)
 	if err := a.openPayments(ctx, tenants); err != nil {
 		return nil, err
 	}
@@ -299,6 +306,8 @@ func (a *App) Run(ctx context.Context) error {
 	if a.payer != nil {
 		g.Go(func() error { return a.payer.Run(ctx) })
 	}
+	g.Go(func() error { return a.closer.Run(ctx) })
+	g.Go(func() error { return a.applyPlanChanges(ctx, a.tenants) })
 	g.Go(func() error { return billingnats.Consume(ctx, a.nats.JetStream(), a.collector, a.log) })
 	g.Go(func() error { return a.reconciliation.Run(ctx) })
 	if dir := a.cfg.GatewayCertificateDir; dir != "" {

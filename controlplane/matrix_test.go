@@ -58,7 +58,10 @@ var reaches = map[string]reach{
 	"payment.v1.PaymentService/CreateCheckout": whole, "payment.v1.PaymentService/CreatePortal": whole,
 
 	"budget.v1.BudgetService/Get": whole, "budget.v1.BudgetService/Set": whole, "budget.v1.BudgetService/Remove": whole, "budget.v1.BudgetService/ListNotices": whole,
-	"invoice.v1.InvoiceService/GetDraft": whole, "tenant.v1.TenantService/UpdateSettings": whole, "tenant.v1.TenantService/TransferOwnership": whole, "tenant.v1.TenantService/Delete": whole,
+	"invoice.v1.InvoiceService/GetDraft": whole, "invoice.v1.InvoiceService/List": whole, "invoice.v1.InvoiceService/Get": whole, "invoice.v1.InvoiceService/GetLineUsage": whole,
+	"invoice.v1.InvoiceService/Export": whole, "subscription.v1.SubscriptionService/Get": whole, "subscription.v1.SubscriptionService/ListPlans": whole,
+	"subscription.v1.SubscriptionService/PreviewChange": whole, "subscription.v1.SubscriptionService/ChangePlan": whole, "subscription.v1.SubscriptionService/CancelChange": whole,
+	"tenant.v1.TenantService/UpdateSettings": whole, "tenant.v1.TenantService/TransferOwnership": whole, "tenant.v1.TenantService/Delete": whole,
 	"tenant.v1.TenantService/CancelDeletion": whole, "tenant.v1.TenantService/RequireSecondFactor": whole,
 	"key.v1.KeyService/Create": whole, "key.v1.KeyService/List": whole, "key.v1.KeyService/Rotate": whole, "key.v1.KeyService/Revoke": whole,
 	"key.v1.KeyService/CreateServiceAccount": whole, "key.v1.KeyService/ListServiceAccounts": whole, "key.v1.KeyService/UpdateServiceAccount": whole,

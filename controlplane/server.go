@@ -161,7 +161,7 @@ func (a *App) services(c *chain.Chain, cells []Cell, tenants *tenant.Service, ke
 	limitPath, limitHandler := limitv1connect.NewLimitServiceHandler(&rpc.Limits{Limits: limit.NewService(a.store, a.now)}, c.Options()...)
 	certificatePath, certificateHandler := certificatev1connect.NewCertificateServiceHandler(a.certificatesRPC(), c.Options()...)
 	auditPath, auditHandler := auditv1connect.NewAuditServiceHandler(&rpc.Audit{Log: a.store}, c.Options()...)
-	return slices.Concat(a.fleet(c, devices), a.billing(c, where, tenants), []chain.Service{
+	return slices.Concat(a.fleet(c, devices), a.billing(c, tenants), []chain.Service{
 		{Path: auditPath, Handler: auditHandler},
 		{Path: cellPath, Handler: cellHandler},
 		{Path: platformPath, Handler: platformHandler},

@@ -24,7 +24,7 @@ const (
 // platformTables hold no tenant's data and have no row-level security.
 var platformTables = map[string]bool{
 	"placements": true, "payment_work": true, "payment_collection": true, "outbox": true, "mail_outbox": true, "job_queue": true, "platform_keys": true, "token_keys": true,
-	"cells": true, "flags": true, "announcements": true, "platform_audit": true, "platform_audit_head": true, "tenant_work": true, "removed_work": true, "budget_work": true, "schema_versions": true,
+	"cells": true, "flags": true, "announcements": true, "platform_audit": true, "platform_audit_head": true, "tenant_work": true, "billing_work": true, "billing_numbers": true, "removed_work": true, "budget_work": true, "schema_versions": true,
 }
 
 func TestPostgresIsIdempotentAndSafeAtOnce(t *testing.T) {
@@ -131,7 +131,7 @@ func TestATenantSeesItsOwnRowsOnly(t *testing.T) {
 	columns := map[string]string{"tenants": "id"}
 	for _, table := range []string{
 		"tenants", "limit_overrides", "members", "session_tenants", "roles", "service_accounts", "keys", "key_secrets", "authorities", "invitations", "device_types", "devices", "device_labels", "places", "certificates", "audit_entries", "audit_heads", "usage_totals", "usage_notes", "usage_mismatches", "jobs", "job_items", "job_results",
-		"groups", "group_members", "gateway_devices", "gateway_groups", "limit_uses", "limit_notices",
+		"groups", "group_members", "gateway_devices", "gateway_groups", "limit_uses", "limit_notices", "plan_changes", "invoices", "invoice_lines", "usage_snapshots", "billing_adjustments",
 	} {
 		if n := countOf(t, conn, "select count(*) from "+table); n != 0 {
 			t.Errorf("%s: %d rows visible without a tenant", table, n)
@@ -243,6 +243,10 @@ func fill(t *testing.T, conn *pgx.Conn, id string) {
 		"insert into limit_overrides values ('ID', 'devices', 1)",
 		"insert into limit_uses values ('ID', 'devices', 'tenant', now(), 's', 1, 1, 0)",
 		"insert into limit_notices values ('ID', 'devices', now(), 80, 1, 1, now())",
+		"insert into invoices values ('ID', 'ID', 'ID', now(), now() + interval '1 day', false, 'n', 'EUR', '', now(), now(), 0, 0, 0, 0, '{}', sha256(''), 'open', now())",
+		"insert into invoice_lines values ('ID', 'ID', 1, 'flat', null, null, '', '', 0, 0, '[]', '', '', false, 0)",
+		"insert into usage_snapshots values ('ID', sha256('ID'), 'ID')",
+		"insert into billing_adjustments values ('ID', 'ID', 'EUR', 1, '', null, now())",
 		"insert into members values ('ID', 'person-ID', 'e', 'owner', now())",
 		"insert into session_tenants values ('session-ID', 'person-ID', 'ID', now())",
 		"insert into roles values ('ID', 'mine', 't', '{tenant.read}', 1, 'me', now())",

@@ -233,7 +233,17 @@ var procedures = map[string]Action{
 	"/millwright.usage.v1.UsageService/ListMismatches":    ActionUsageRead,
 	"/millwright.usage.v1.UsageService/ListAllMismatches": ActionPlatformRead,
 
-	"/millwright.invoice.v1.InvoiceService/GetDraft": ActionInvoicesRead,
+	"/millwright.invoice.v1.InvoiceService/GetDraft":     ActionInvoicesRead,
+	"/millwright.invoice.v1.InvoiceService/List":         ActionInvoicesRead,
+	"/millwright.invoice.v1.InvoiceService/Get":          ActionInvoicesRead,
+	"/millwright.invoice.v1.InvoiceService/GetLineUsage": ActionInvoicesRead,
+	"/millwright.invoice.v1.InvoiceService/Export":       ActionInvoicesRead,
+
+	"/millwright.subscription.v1.SubscriptionService/Get":           ActionInvoicesRead,
+	"/millwright.subscription.v1.SubscriptionService/ListPlans":     ActionInvoicesRead,
+	"/millwright.subscription.v1.SubscriptionService/PreviewChange": ActionInvoicesRead,
+	"/millwright.subscription.v1.SubscriptionService/ChangePlan":    ActionBillingWrite,
+	"/millwright.subscription.v1.SubscriptionService/CancelChange":  ActionBillingWrite,
 
 	"/millwright.payment.v1.PaymentService/GetStatus":        ActionInvoicesRead,
 	"/millwright.payment.v1.PaymentService/GetPaymentMethod": ActionInvoicesRead,

@@ -24,6 +24,7 @@ import (
 	pipelinev1 "github.com/millwright-io/millwright/proto/gen/millwright/pipeline/v1"
 	platformv1 "github.com/millwright-io/millwright/proto/gen/millwright/platform/v1"
 	rolev1 "github.com/millwright-io/millwright/proto/gen/millwright/role/v1"
+	subscriptionv1 "github.com/millwright-io/millwright/proto/gen/millwright/subscription/v1"
 	telemetryv1 "github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	usagev1 "github.com/millwright-io/millwright/proto/gen/millwright/usage/v1"
@@ -37,7 +38,7 @@ func TestEveryProcedureHasAnAction(t *testing.T) {
 		keyv1.File_millwright_key_v1_key_proto, rolev1.File_millwright_role_v1_role_proto, facilityv1.File_millwright_facility_v1_facility_proto,
 		memberv1.File_millwright_member_v1_member_proto, telemetryv1.File_millwright_telemetry_v1_telemetry_proto, usagev1.File_millwright_usage_v1_usage_proto, budgetv1.File_millwright_budget_v1_budget_proto,
 		jobv1.File_millwright_job_v1_job_proto, groupv1.File_millwright_group_v1_group_proto, devicev1.File_millwright_device_v1_gateway_proto, devicev1.File_millwright_device_v1_bulk_proto,
-		limitv1.File_millwright_limit_v1_limit_proto, invoicev1.File_millwright_invoice_v1_invoice_proto, paymentv1.File_millwright_payment_v1_payment_proto, deadletterv1.File_millwright_deadletter_v1_deadletter_proto,
+		limitv1.File_millwright_limit_v1_limit_proto, invoicev1.File_millwright_invoice_v1_invoice_proto, subscriptionv1.File_millwright_subscription_v1_subscription_proto, paymentv1.File_millwright_payment_v1_payment_proto, deadletterv1.File_millwright_deadletter_v1_deadletter_proto,
 	}
 	count := 0
 	for _, f := range files {

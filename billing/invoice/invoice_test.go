@@ -11,26 +11,19 @@ import (
 	"github.com/millwright-io/millwright/billing/money"
 	"github.com/millwright-io/millwright/billing/price"
 	"github.com/millwright-io/millwright/billing/rating"
+	"github.com/millwright-io/millwright/billing/subscription"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
-// one is the subscription and the ledger of one tenant.
+// one is what one tenant pays by, and its usage.
 type one struct {
-	sub   invoice.Subscription
+	invoice.Store
+	sub   subscription.Subscription
 	hours []billing.Hour
 }
 
-func (o one) Subscription(context.Context, tenancy.ID) (invoice.Subscription, error) {
-	return o.sub, nil
-}
-
-func (o one) Usage(_ context.Context, _ tenancy.ID, start, end time.Time) (in []billing.Hour, err error) {
-	for _, h := range o.hours {
-		if !h.Start.Before(start) && h.Start.Before(end) {
-			in = append(in, h)
-		}
-	}
-	return in, nil
+func (o one) Facts(_ context.Context, _ tenancy.ID, period rating.Period) (invoice.Facts, error) {
+	return invoice.Facts{Subscription: o.sub, Period: period, Hours: o.hours}, nil
 }
 
 func at(day, hour int) time.Time { return time.Date(2026, time.November, day, hour, 0, 0, 0, time.UTC) }
@@ -41,7 +34,7 @@ func draft(t *testing.T, o one, now time.Time) invoice.Draft {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := invoice.NewService(books, o, o, func() time.Time { return now }).Draft(t.Context(), "aaaaaaaaaaaaaaaa")
+	d, err := invoice.NewService(books, o, func() time.Time { return now }).Draft(t.Context(), "aaaaaaaaaaaaaaaa")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +53,8 @@ func line(b rating.Bill, k rating.Kind, m billing.Meter, trial bool) (sum money.
 func TestADraftCountsThisMonthOnly(t *testing.T) {
 	t.Parallel()
 	d := draft(t, one{
-		invoice.Subscription{Since: at(1, 0).AddDate(0, -6, 0), Plan: "team", Region: "eu-1", Currency: "EUR"},
+		nil,
+		subscription.Subscription{Since: at(1, 0).AddDate(0, -6, 0), Plan: "team", Region: "eu-1", Currency: "EUR"},
 		[]billing.Hour{
 			{Start: at(1, 0).Add(-time.Hour), Used: billing.Used{billing.MeterEvents: 1 << 40}},
 			{Start: at(1, 0), Used: billing.Used{billing.MeterEvents: 150_000_000}},
@@ -80,7 +74,8 @@ func TestADraftCountsThisMonthOnly(t *testing.T) {
 func TestADraftBeginsWithTheTenantAndItsTrial(t *testing.T) {
 	t.Parallel()
 	o := one{
-		invoice.Subscription{Since: at(10, 7).AddDate(0, -1, 0).Add(20 * time.Minute), Plan: "team", Region: "eu-1", Currency: "EUR"},
+		nil,
+		subscription.Subscription{Since: at(10, 7).AddDate(0, -1, 0).Add(20 * time.Minute), Plan: "team", Region: "eu-1", Currency: "EUR"},
 		[]billing.Hour{{Start: at(9, 6), Used: billing.Used{billing.MeterPoints: 5_000_000_000}}, {Start: at(9, 7), Used: billing.Used{billing.MeterPoints: 3_000_000_000}}},
 	}
 	// Founded on 10 October, so that the trial ends on 9 November at 7: of 720 hours 521 are left, and as much of what is included.
@@ -105,12 +100,12 @@ func TestAPlanWithoutAPriceIsSaidSo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := one{sub: invoice.Subscription{Since: at(1, 0), Plan: "gone", Currency: "EUR"}}
-	s := invoice.NewService(books, o, o, func() time.Time { return at(2, 0) })
+	o := one{sub: subscription.Subscription{Since: at(1, 0), Plan: "gone", Currency: "EUR"}}
+	s := invoice.NewService(books, o, func() time.Time { return at(2, 0) })
 	if _, err := s.Draft(t.Context(), "aaaaaaaaaaaaaaaa"); !errors.Is(err, tenancy.ErrConflict) {
 		t.Errorf("%v", err)
 	}
-	early := invoice.NewService(books, o, o, func() time.Time { return at(2, 0).AddDate(-1, 0, 0) })
+	early := invoice.NewService(books, o, func() time.Time { return at(2, 0).AddDate(-1, 0, 0) })
 	if _, err := early.Draft(t.Context(), "aaaaaaaaaaaaaaaa"); !errors.Is(err, tenancy.ErrNotFound) {
 		t.Errorf("before the first price book: %v", err)
 	}

@@ -135,5 +135,10 @@ func SumOf(a Amount, c Currency) Sum { return Sum{decimal.New(int64(a), -digits[
 
 // In writes an amount for people: EUR 12.50, JPY 1250.
 func (a Amount) In(c Currency) string {
-	return string(c) + " " + decimal.New(int64(a), -digits[c]).StringFixed(digits[c])
+	return string(c) + " " + a.Text(c)
+}
+
+// Text writes an amount in major units, e.g. -12.50.
+func (a Amount) Text(c Currency) string {
+	return decimal.New(int64(a), -digits[c]).StringFixed(digits[c])
 }

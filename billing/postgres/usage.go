@@ -1,4 +1,4 @@
-// Package postgres keeps the usage ledger. Every statement runs in a transaction that names the tenant to the database's
+// Package postgres keeps the usage ledger and the books: invoices, what they are made of and what they leave. Every statement runs in a transaction that names the tenant to the database's
 // row-level security. It is this module's only home of pgx.
 package postgres
 
@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/millwright-io/millwright/billing"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
-// Store is the ledger. It implements collect.Ledger and rpc.Ledger.
+// Store is the ledger and the books. It implements collect.Ledger, rpc.Ledger, invoice.Store and invoice.CloseStore.
 type Store struct{ pool *pgxpool.Pool }
 
 // New returns the ledger in a pool whose connections have the application's role.
@@ -36,25 +37,42 @@ order by hour`
 
 // Usage returns the hours of [start, end) in which something was counted, oldest first.
 func (s *Store) Usage(ctx context.Context, id tenancy.ID, start, end time.Time) (hours []billing.Hour, err error) {
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if err := become(ctx, tx, id); err != nil {
-			return err
-		}
-		rows, err := tx.Query(ctx, selectUsage, pgx.NamedArgs{"tenant": id, "start": start, "end": end})
-		if err != nil {
-			return fmt.Errorf("read usage: %w", err)
-		}
-		var hour time.Time
-		var meter billing.Meter
-		var value int64
-		_, err = pgx.ForEachRow(rows, []any{&hour, &meter, &value}, func() error {
-			if len(hours) == 0 || !hours[len(hours)-1].Start.Equal(hour) {
-				hours = append(hours, billing.Hour{Start: hour.UTC()})
-			}
-			hours[len(hours)-1].Add(meter, uint64(value)) //nolint:gosec // the table holds none below zero
-			return nil
-		})
+	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {
+		hours, err = usageOf(ctx, tx, id, start, end)
 		return err
 	})
 	return hours, err
+}
+
+func usageOf(ctx context.Context, tx pgx.Tx, id tenancy.ID, start, end time.Time) (hours []billing.Hour, err error) {
+	rows, err := tx.Query(ctx, selectUsage, pgx.NamedArgs{"tenant": id, "start": start, "end": end})
+	if err != nil {
+		return nil, fmt.Errorf("read usage: %w", err)
+	}
+	var hour time.Time
+	var meter billing.Meter
+	var value int64
+	_, err = pgx.ForEachRow(rows, []any{&hour, &meter, &value}, func() error {
+		if len(hours) == 0 || !hours[len(hours)-1].Start.Equal(hour) {
+			hours = append(hours, billing.Hour{Start: hour.UTC()})
+		}
+		hours[len(hours)-1].Add(meter, uint64(value)) //nolint:gosec // the table holds none below zero
+		return nil
+	})
+	return hours, err
+}
+
+// frozen reports whether the database refused to change what does not change.
+func frozen(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "23000"
+}
+
+// message is what the database says.
+func message(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Message
+	}
+	return err.Error()
 }

@@ -16,7 +16,10 @@ import (
 )
 
 // Period is what one bill is for, a half-open span of UTC.
-type Period struct{ Start, End time.Time }
+type Period struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+}
 
 // Month is the UTC month that a time is in.
 func Month(at time.Time) Period {
@@ -43,21 +46,24 @@ type Input struct {
 
 // Stretch is a part of the period under one plan, on whole hours.
 type Stretch struct {
-	From, To time.Time
-	Plan     string
-	Region   string
-	Rates    price.Rates
+	From   time.Time   `json:"from"`
+	To     time.Time   `json:"to"`
+	Plan   string      `json:"plan"`
+	Region string      `json:"region"`
+	Rates  price.Rates `json:"rates"`
 	// Trial: everything is listed and nothing costs.
-	Trial bool
+	Trial bool `json:"trial,omitempty"`
 	// Usage is what was counted from From to To.
-	Usage map[billing.Meter]uint64
+	Usage map[billing.Meter]uint64 `json:"usage,omitempty"`
 }
 
 // Coupon takes a percentage or an amount off, once.
 type Coupon struct {
-	Code    string
-	Percent money.Price
-	Amount  money.Amount
+	Code    string       `json:"code"`
+	Percent money.Price  `json:"percent,omitzero"`
+	Amount  money.Amount `json:"amount,omitempty"`
+	// Currency is that of the amount; empty for percentages.
+	Currency money.Currency `json:"currency,omitempty"`
 }
 
 // Adjustment corrects an earlier bill.
@@ -107,10 +113,10 @@ type Line struct {
 
 // Part is what of a line's quantity had one price.
 type Part struct {
-	Quantity uint64
-	Price    money.Price
-	Per      uint64
-	Flat     money.Price
+	Quantity uint64      `json:"quantity"`
+	Price    money.Price `json:"price"`
+	Per      uint64      `json:"per"`
+	Flat     money.Price `json:"flat,omitzero"`
 }
 
 // Bill is what rating makes.

@@ -2,6 +2,9 @@ package rpc
 
 import (
 	"context"
+	"encoding/hex"
+	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -28,6 +31,136 @@ func (s *Invoices) GetDraft(ctx context.Context, _ *invoicev1.GetDraftRequest) (
 	return &invoicev1.GetDraftResponse{
 		Bill: billToProto(d.Now, d.Period, d.Currency), Forecast: billToProto(d.Forecast, d.Period, d.Currency), PriceBook: d.Book,
 	}, nil
+}
+
+// List returns a page of the tenant's invoices.
+func (s *Invoices) List(ctx context.Context, req *invoicev1.ListRequest) (*invoicev1.ListResponse, error) {
+	p, err := tenancy.TenantFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var before time.Time
+	if token := req.GetPageToken(); token != "" {
+		if before, err = time.Parse(time.RFC3339, token); err != nil {
+			return nil, fmt.Errorf("page_token %q: want the one of the page before: %w", token, tenancy.ErrInvalid)
+		}
+	}
+	page, more, err := s.Invoices.List(ctx, p.Tenant, before, int(req.GetPageSize()))
+	if err != nil {
+		return nil, err
+	}
+	res := &invoicev1.ListResponse{}
+	for _, i := range page {
+		res.Invoices = append(res.Invoices, invoiceToProto(i))
+	}
+	if more {
+		res.NextPageToken = page[len(page)-1].Period.Start.Format(time.RFC3339)
+	}
+	return res, nil
+}
+
+// Get returns an invoice with its lines.
+func (s *Invoices) Get(ctx context.Context, req *invoicev1.GetRequest) (*invoicev1.GetResponse, error) {
+	p, err := tenancy.TenantFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i, err := s.Invoices.Get(ctx, p.Tenant, req.GetInvoiceId())
+	if err != nil {
+		return nil, err
+	}
+	return &invoicev1.GetResponse{Invoice: invoiceToProto(i)}, nil
+}
+
+// GetLineUsage returns what a line of usage was made of.
+func (s *Invoices) GetLineUsage(ctx context.Context, req *invoicev1.GetLineUsageRequest) (*invoicev1.GetLineUsageResponse, error) {
+	p, err := tenancy.TenantFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	line, usage, err := s.Invoices.LineUsage(ctx, p.Tenant, req.GetInvoiceId(), int(req.GetPosition()))
+	if err != nil {
+		return nil, err
+	}
+	res := &invoicev1.GetLineUsageResponse{Line: frozenLineToProto(int(req.GetPosition()), line)}
+	var day *invoicev1.DayUsage
+	for _, h := range usage.Hours {
+		start := h.Hour.UTC().Truncate(24 * time.Hour)
+		if day == nil || !day.GetStart().AsTime().Equal(start) {
+			day = &invoicev1.DayUsage{Start: timestamppb.New(start)}
+			res.Days = append(res.Days, day)
+		}
+		day.Quantity += h.Value
+		day.Hours = append(day.Hours, &invoicev1.HourUsage{Start: timestamppb.New(h.Hour), Quantity: h.Value})
+	}
+	return res, nil
+}
+
+// exporters write an invoice as a file.
+var exporters = map[invoicev1.ExportForm]struct {
+	extension, mediaType string
+	write                func(invoice.Invoice) ([]byte, error)
+}{
+	invoicev1.ExportForm_EXPORT_FORM_CSV:  {"csv", "text/csv; charset=utf-8", invoice.CSV},
+	invoicev1.ExportForm_EXPORT_FORM_JSON: {"json", "application/json", invoice.JSON},
+}
+
+// Export returns an invoice as a file.
+func (s *Invoices) Export(ctx context.Context, req *invoicev1.ExportRequest) (*invoicev1.ExportResponse, error) {
+	p, err := tenancy.TenantFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	form := req.GetForm()
+	if form == invoicev1.ExportForm_EXPORT_FORM_UNSPECIFIED {
+		form = invoicev1.ExportForm_EXPORT_FORM_PDF
+	}
+	exporter, ok := exporters[form]
+	if !ok {
+		return nil, fmt.Errorf("form %s: want CSV or JSON: %w", form, tenancy.ErrInvalid)
+	}
+	i, err := s.Invoices.Get(ctx, p.Tenant, req.GetInvoiceId())
+	if err != nil {
+		return nil, err
+	}
+	content, err := exporter.write(i)
+	if err != nil {
+		return nil, err
+	}
+	return &invoicev1.ExportResponse{FileName: "invoice-" + i.Number + "." + exporter.extension, MediaType: exporter.mediaType, Content: content}, nil
+}
+
+var statuses = map[invoice.Status]invoicev1.InvoiceStatus{
+	invoice.StatusOpen: invoicev1.InvoiceStatus_INVOICE_STATUS_OPEN, invoice.StatusPaid: invoicev1.InvoiceStatus_INVOICE_STATUS_PAID,
+	invoice.StatusPastDue: invoicev1.InvoiceStatus_INVOICE_STATUS_PAST_DUE, invoice.StatusVoid: invoicev1.InvoiceStatus_INVOICE_STATUS_VOID,
+	invoice.StatusUncollectible: invoicev1.InvoiceStatus_INVOICE_STATUS_UNCOLLECTIBLE,
+}
+
+func invoiceToProto(i invoice.Invoice) *invoicev1.Invoice {
+	out := &invoicev1.Invoice{
+		InvoiceId: i.ID, Number: i.Number, Status: statuses[i.Status], StatusAt: timestamppb.New(i.StatusAt), IssuedAt: timestamppb.New(i.IssuedAt),
+		DueAt: timestamppb.New(i.DueAt), PriceBook: i.Book, TenantName: i.TenantName, Final: i.Final, CarriedMinor: int64(i.Carried),
+		DueMinor: int64(i.Due()), Sha256: hex.EncodeToString(i.SHA256[:]), PaymentReference: i.PaymentReference,
+		Bill: billToProto(rating.Bill{Subtotal: i.Subtotal, Tax: i.Tax, Total: i.Total}, i.Period, i.Currency),
+	}
+	for n, l := range i.Lines {
+		out.Bill.Lines = append(out.Bill.Lines, frozenLineToProto(n+1, l))
+	}
+	for _, n := range i.Notes {
+		out.CreditNotes = append(out.CreditNotes, &invoicev1.CreditNote{
+			Number: n.Number, IssuedAt: timestamppb.New(n.IssuedAt), AmountMinor: int64(n.Amount), Reason: n.Reason,
+		})
+	}
+	return out
+}
+
+func frozenLineToProto(position int, l invoice.Line) *invoicev1.Line {
+	out := lineToProto(l.Line)
+	out.Position, out.Reason = int32(position), l.Reason //nolint:gosec // an invoice has fewer lines
+	if l.HasSnapshot() {
+		out.SnapshotId = hex.EncodeToString(l.Snapshot[:])
+	}
+	return out
 }
 
 func billToProto(b rating.Bill, period rating.Period, c money.Currency) *invoicev1.Bill {

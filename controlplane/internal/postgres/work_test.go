@@ -82,8 +82,8 @@ func TestProvisioningSurvivesACrashAtEachStep(t *testing.T) {
 			dying := &crashing{Store: store, fatal: fatal, before: before}
 			ca := &issuer{fails: 1}
 			id := found(t, store, now)
-			first := tenant.NewWorker(dying, ca, nil, nil, slog.New(slog.DiscardHandler), clock)
-			second := tenant.NewWorker(store, ca, nil, nil, slog.New(slog.DiscardHandler), clock)
+			first := tenant.NewWorker(dying, ca, nil, nil, nil, slog.New(slog.DiscardHandler), clock)
+			second := tenant.NewWorker(store, ca, nil, nil, nil, slog.New(slog.DiscardHandler), clock)
 			worker := first
 			for try := 0; ; try++ {
 				if try == 200 {

@@ -45,6 +45,7 @@ type Store interface {
 	// that is not there is an ErrNotFound.
 	StorageReported(ctx context.Context, id tenancy.ID, r StorageReport) error
 	LifeStore
+	PlanStore
 }
 
 // StorageReport is what a cell says of a tenant's storage.

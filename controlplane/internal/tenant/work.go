@@ -162,13 +162,16 @@ type Worker struct {
 	issuer   Issuer
 	catalogs Catalogs
 	line     func(audit.Entry) ([]byte, error)
-	log      *slog.Logger
-	now      func() time.Time
+	// final issues a tenant's last invoice: it is kept, unlike what it was made of.
+	final func(context.Context, tenancy.ID) error
+	log   *slog.Logger
+	now   func() time.Time
 }
 
-// NewWorker returns a worker; line writes an audit entry as a line of an export.
-func NewWorker(store WorkStore, issuer Issuer, catalogs Catalogs, line func(audit.Entry) ([]byte, error), log *slog.Logger, now func() time.Time) *Worker {
-	return &Worker{store: store, issuer: issuer, catalogs: catalogs, line: line, log: log, now: now}
+// NewWorker returns a worker; line writes an audit entry as a line of an export, final issues the last invoice of a tenant that is to
+// be removed, and may be called again.
+func NewWorker(store WorkStore, issuer Issuer, catalogs Catalogs, line func(audit.Entry) ([]byte, error), final func(context.Context, tenancy.ID) error, log *slog.Logger, now func() time.Time) *Worker {
+	return &Worker{store: store, issuer: issuer, catalogs: catalogs, line: line, final: final, log: log, now: now}
 }
 
 // Run works until ctx is done.
@@ -345,8 +348,11 @@ func (w *Worker) forget(ctx context.Context, t Tenant) (string, error) {
 	})
 }
 
-// remove exports the audit log and removes every row.
+// remove issues the last invoice, exports the audit log and removes every row.
 func (w *Worker) remove(ctx context.Context, t Tenant) error {
+	if err := w.final(ctx, t.ID); err != nil {
+		return fmt.Errorf("issue the last invoice: %w", err)
+	}
 	var export bytes.Buffer
 	last := int64(0)
 	for {

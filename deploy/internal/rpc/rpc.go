@@ -33,6 +33,7 @@ import (
 	"github.com/millwright-io/millwright/proto/gen/millwright/payment/v1/paymentv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/platform/v1/platformv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/role/v1/rolev1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/subscription/v1/subscriptionv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/usage/v1/usagev1connect"
 )
@@ -104,6 +105,8 @@ type Client struct {
 	Keys     keyv1connect.KeyServiceClient
 	Roles    rolev1connect.RoleServiceClient
 	Limits   limitv1connect.LimitServiceClient
+	// Subscriptions are what tenants pay by.
+	Subscriptions subscriptionv1connect.SubscriptionServiceClient
 
 	http   *http.Client
 	server string
@@ -152,27 +155,28 @@ func dial(server string, auth header) (*Client, error) {
 	}
 	client, option := newHTTP(), connect.WithInterceptors(auth)
 	return &Client{
-		Tenants:      tenantv1connect.NewTenantServiceClient(client, server, option),
-		Devices:      devicev1connect.NewDeviceServiceClient(client, server, option),
-		DeviceTypes:  devicetypev1connect.NewDeviceTypeServiceClient(client, server, option),
-		Facilities:   facilityv1connect.NewFacilityServiceClient(client, server, option),
-		Certificates: certificatev1connect.NewCertificateServiceClient(client, server, option),
-		Gateways:     devicev1connect.NewGatewayServiceClient(client, server, option),
-		Groups:       groupv1connect.NewGroupServiceClient(client, server, option),
-		Bulk:         devicev1connect.NewBulkServiceClient(client, server, option),
-		Jobs:         jobv1connect.NewJobServiceClient(client, server, option),
-		Usage:        usagev1connect.NewUsageServiceClient(client, server, option),
-		Invoices:     invoicev1connect.NewInvoiceServiceClient(client, server, option),
-		Payments:     paymentv1connect.NewPaymentServiceClient(client, server, option),
-		Budgets:      budgetv1connect.NewBudgetServiceClient(client, server, option),
-		Audit:        auditv1connect.NewAuditServiceClient(client, server, option),
-		Members:      memberv1connect.NewMemberServiceClient(client, server, option),
-		Cells:        cellv1connect.NewCellServiceClient(client, server, option),
-		Platform:     platformv1connect.NewPlatformServiceClient(client, server, option),
-		Keys:         keyv1connect.NewKeyServiceClient(client, server, option),
-		Roles:        rolev1connect.NewRoleServiceClient(client, server, option),
-		Limits:       limitv1connect.NewLimitServiceClient(client, server, option),
-		http:         client, server: strings.TrimRight(server, "/"), header: auth,
+		Tenants:       tenantv1connect.NewTenantServiceClient(client, server, option),
+		Devices:       devicev1connect.NewDeviceServiceClient(client, server, option),
+		DeviceTypes:   devicetypev1connect.NewDeviceTypeServiceClient(client, server, option),
+		Facilities:    facilityv1connect.NewFacilityServiceClient(client, server, option),
+		Certificates:  certificatev1connect.NewCertificateServiceClient(client, server, option),
+		Gateways:      devicev1connect.NewGatewayServiceClient(client, server, option),
+		Groups:        groupv1connect.NewGroupServiceClient(client, server, option),
+		Bulk:          devicev1connect.NewBulkServiceClient(client, server, option),
+		Jobs:          jobv1connect.NewJobServiceClient(client, server, option),
+		Usage:         usagev1connect.NewUsageServiceClient(client, server, option),
+		Invoices:      invoicev1connect.NewInvoiceServiceClient(client, server, option),
+		Payments:      paymentv1connect.NewPaymentServiceClient(client, server, option),
+		Budgets:       budgetv1connect.NewBudgetServiceClient(client, server, option),
+		Subscriptions: subscriptionv1connect.NewSubscriptionServiceClient(client, server, option),
+		Audit:         auditv1connect.NewAuditServiceClient(client, server, option),
+		Members:       memberv1connect.NewMemberServiceClient(client, server, option),
+		Cells:         cellv1connect.NewCellServiceClient(client, server, option),
+		Platform:      platformv1connect.NewPlatformServiceClient(client, server, option),
+		Keys:          keyv1connect.NewKeyServiceClient(client, server, option),
+		Roles:         rolev1connect.NewRoleServiceClient(client, server, option),
+		Limits:        limitv1connect.NewLimitServiceClient(client, server, option),
+		http:          client, server: strings.TrimRight(server, "/"), header: auth,
 	}, nil
 }
 

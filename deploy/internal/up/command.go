@@ -54,6 +54,7 @@ func flags(fs *flag.FlagSet, cfg *Config) (given *lists, verbose *bool) {
 	fs.StringVar(&cfg.StripeWebhookSecretFile, "stripe-webhook-secret-file", "", "`FILE` with the signing secret of the endpoint /webhooks/stripe of the console's address")
 	fs.StringVar(&cfg.StripeURL, "stripe-url", "", "`URL` of Stripe's API, e.g. that of stripe-fake (default: Stripe's own)")
 	fs.DurationVar(&cfg.PaymentGrace, "payment-grace", 14*24*time.Hour, "how long an organisation is served whose payment failed")
+	fs.StringVar(&cfg.BillingClock, "billing-clock", "", "`FILE` with an RFC 3339 time that billing, and nothing else, lives by; change it to rehearse the end of a month (default: the machine's clock)")
 	fs.StringVar(&given.operators, "operators", "", "e-mail addresses, separated by commas, of the people who run the installation: they manage its cells and see its tenants (default: the demo's person, or nobody with --demo none)")
 	fs.StringVar(&cfg.MailURLFile, "mail-url-file", "", "`FILE` with the mail server's URL, e.g. smtps://user:password@mail.example.com:465 (default: a mailbox for development, at /mailbox of the console)")
 	fs.StringVar(&cfg.MailFrom, "mail-from", "", "address that e-mails come from")

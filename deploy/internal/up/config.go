@@ -52,6 +52,8 @@ type Config struct {
 	Operators []string
 	// DeletionGrace is how long the deletion of an organisation can be cancelled.
 	DeletionGrace time.Duration
+	// BillingClock is a file with the time that billing lives by; empty: the machine's clock.
+	BillingClock string
 
 	// StripeKeyFile and StripeWebhookSecretFile hold Stripe's secrets; empty: invoices are not collected. StripeURL is Stripe's API, empty for Stripe's own.
 	StripeKeyFile, StripeWebhookSecretFile, StripeURL string

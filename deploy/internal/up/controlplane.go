@@ -47,7 +47,7 @@ func (s *site) controlPlanePart() (*part, error) {
 		cfg.DeviceCertificateLife = s.cfg.CertificateLife
 	}
 	cfg.CellsFile, cfg.PlanLimits, cfg.Operators = cells, s.cfg.PlanLimits, s.cfg.Operators
-	cfg.DeletionGrace = s.cfg.DeletionGrace
+	cfg.DeletionGrace, cfg.BillingClock = s.cfg.DeletionGrace, s.cfg.BillingClock
 	cfg.StripeKeyFile, cfg.StripeWebhookSecretFile, cfg.StripeURL, cfg.PaymentGrace = s.cfg.StripeKeyFile, s.cfg.StripeWebhookSecretFile, s.cfg.StripeURL, s.cfg.PaymentGrace
 	args := role.Arguments(cfg, controlplane.DefaultConfig())
 	return childPart(s.child(s.roleSpec("controlplane", "controlplane", args, answers("http://"+cfg.MetricsAddress+"/readyz")))), nil

@@ -7,6 +7,7 @@
 package invoicev1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -22,6 +23,127 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// InvoiceStatus says how an invoice stands.
+type InvoiceStatus int32
+
+const (
+	InvoiceStatus_INVOICE_STATUS_UNSPECIFIED InvoiceStatus = 0
+	// The month goes on: see GetDraft.
+	InvoiceStatus_INVOICE_STATUS_DRAFT InvoiceStatus = 1
+	// It is to be paid by its due date.
+	InvoiceStatus_INVOICE_STATUS_OPEN InvoiceStatus = 2
+	// It was paid, or there was nothing to pay.
+	InvoiceStatus_INVOICE_STATUS_PAID InvoiceStatus = 3
+	// The due date has passed, or a payment failed.
+	InvoiceStatus_INVOICE_STATUS_PAST_DUE InvoiceStatus = 4
+	// Nobody tries to collect it any more.
+	InvoiceStatus_INVOICE_STATUS_UNCOLLECTIBLE InvoiceStatus = 5
+	// It was taken back: credit notes are worth all of it.
+	InvoiceStatus_INVOICE_STATUS_VOID InvoiceStatus = 6
+)
+
+// Enum value maps for InvoiceStatus.
+var (
+	InvoiceStatus_name = map[int32]string{
+		0: "INVOICE_STATUS_UNSPECIFIED",
+		1: "INVOICE_STATUS_DRAFT",
+		2: "INVOICE_STATUS_OPEN",
+		3: "INVOICE_STATUS_PAID",
+		4: "INVOICE_STATUS_PAST_DUE",
+		5: "INVOICE_STATUS_UNCOLLECTIBLE",
+		6: "INVOICE_STATUS_VOID",
+	}
+	InvoiceStatus_value = map[string]int32{
+		"INVOICE_STATUS_UNSPECIFIED":   0,
+		"INVOICE_STATUS_DRAFT":         1,
+		"INVOICE_STATUS_OPEN":          2,
+		"INVOICE_STATUS_PAID":          3,
+		"INVOICE_STATUS_PAST_DUE":      4,
+		"INVOICE_STATUS_UNCOLLECTIBLE": 5,
+		"INVOICE_STATUS_VOID":          6,
+	}
+)
+
+func (x InvoiceStatus) Enum() *InvoiceStatus {
+	p := new(InvoiceStatus)
+	*p = x
+	return p
+}
+
+func (x InvoiceStatus) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (InvoiceStatus) Descriptor() protoreflect.EnumDescriptor {
+	return file_millwright_invoice_v1_invoice_proto_enumTypes[0].Descriptor()
+}
+
+func (InvoiceStatus) Type() protoreflect.EnumType {
+	return &file_millwright_invoice_v1_invoice_proto_enumTypes[0]
+}
+
+func (x InvoiceStatus) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use InvoiceStatus.Descriptor instead.
+func (InvoiceStatus) EnumDescriptor() ([]byte, []int) {
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{0}
+}
+
+// ExportForm is the form of a file.
+type ExportForm int32
+
+const (
+	ExportForm_EXPORT_FORM_UNSPECIFIED ExportForm = 0
+	ExportForm_EXPORT_FORM_PDF         ExportForm = 1
+	ExportForm_EXPORT_FORM_CSV         ExportForm = 2
+	ExportForm_EXPORT_FORM_JSON        ExportForm = 3
+)
+
+// Enum value maps for ExportForm.
+var (
+	ExportForm_name = map[int32]string{
+		0: "EXPORT_FORM_UNSPECIFIED",
+		1: "EXPORT_FORM_PDF",
+		2: "EXPORT_FORM_CSV",
+		3: "EXPORT_FORM_JSON",
+	}
+	ExportForm_value = map[string]int32{
+		"EXPORT_FORM_UNSPECIFIED": 0,
+		"EXPORT_FORM_PDF":         1,
+		"EXPORT_FORM_CSV":         2,
+		"EXPORT_FORM_JSON":        3,
+	}
+)
+
+func (x ExportForm) Enum() *ExportForm {
+	p := new(ExportForm)
+	*p = x
+	return p
+}
+
+func (x ExportForm) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ExportForm) Descriptor() protoreflect.EnumDescriptor {
+	return file_millwright_invoice_v1_invoice_proto_enumTypes[1].Descriptor()
+}
+
+func (ExportForm) Type() protoreflect.EnumType {
+	return &file_millwright_invoice_v1_invoice_proto_enumTypes[1]
+}
+
+func (x ExportForm) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ExportForm.Descriptor instead.
+func (ExportForm) EnumDescriptor() ([]byte, []int) {
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{1}
+}
 
 // LineKind says what a line is.
 type LineKind int32
@@ -85,11 +207,11 @@ func (x LineKind) String() string {
 }
 
 func (LineKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_millwright_invoice_v1_invoice_proto_enumTypes[0].Descriptor()
+	return file_millwright_invoice_v1_invoice_proto_enumTypes[2].Descriptor()
 }
 
 func (LineKind) Type() protoreflect.EnumType {
-	return &file_millwright_invoice_v1_invoice_proto_enumTypes[0]
+	return &file_millwright_invoice_v1_invoice_proto_enumTypes[2]
 }
 
 func (x LineKind) Number() protoreflect.EnumNumber {
@@ -98,7 +220,782 @@ func (x LineKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LineKind.Descriptor instead.
 func (LineKind) EnumDescriptor() ([]byte, []int) {
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{2}
+}
+
+// Invoice is the bill of a month that has ended. But for how it stands, it never changes.
+type Invoice struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	InvoiceId string                 `protobuf:"bytes,1,opt,name=invoice_id,json=invoiceId,proto3" json:"invoice_id,omitempty"`
+	// E.g. 2026-000042: without gaps within the year of issue.
+	Number   string                 `protobuf:"bytes,2,opt,name=number,proto3" json:"number,omitempty"`
+	Status   InvoiceStatus          `protobuf:"varint,3,opt,name=status,proto3,enum=millwright.invoice.v1.InvoiceStatus" json:"status,omitempty"`
+	StatusAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=status_at,json=statusAt,proto3" json:"status_at,omitempty"`
+	IssuedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=issued_at,json=issuedAt,proto3" json:"issued_at,omitempty"`
+	DueAt    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	// The bill as it was frozen; a list leaves its lines out.
+	Bill *Bill `protobuf:"bytes,7,opt,name=bill,proto3" json:"bill,omitempty"`
+	// The version of the price book.
+	PriceBook string `protobuf:"bytes,8,opt,name=price_book,json=priceBook,proto3" json:"price_book,omitempty"`
+	// Whom it was issued to, as the organisation was called then.
+	TenantName string `protobuf:"bytes,9,opt,name=tenant_name,json=tenantName,proto3" json:"tenant_name,omitempty"`
+	// The organisation has ended with it.
+	Final bool `protobuf:"varint,10,opt,name=final,proto3" json:"final,omitempty"`
+	// What corrections in the customer's favour were more than the bill: the next one begins with it. Never positive.
+	CarriedMinor int64 `protobuf:"varint,11,opt,name=carried_minor,json=carriedMinor,proto3" json:"carried_minor,omitempty"`
+	// What is still to be paid.
+	DueMinor int64 `protobuf:"varint,12,opt,name=due_minor,json=dueMinor,proto3" json:"due_minor,omitempty"`
+	// SHA-256 over the invoice's canonical text, in hexadecimal digits.
+	Sha256 string `protobuf:"bytes,13,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// What the collector of payments calls it; empty: nobody collects it.
+	PaymentReference string `protobuf:"bytes,14,opt,name=payment_reference,json=paymentReference,proto3" json:"payment_reference,omitempty"`
+	// Credit notes on it.
+	CreditNotes   []*CreditNote `protobuf:"bytes,15,rep,name=credit_notes,json=creditNotes,proto3" json:"credit_notes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Invoice) Reset() {
+	*x = Invoice{}
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Invoice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Invoice) ProtoMessage() {}
+
+func (x *Invoice) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Invoice.ProtoReflect.Descriptor instead.
+func (*Invoice) Descriptor() ([]byte, []int) {
 	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *Invoice) GetInvoiceId() string {
+	if x != nil {
+		return x.InvoiceId
+	}
+	return ""
+}
+
+func (x *Invoice) GetNumber() string {
+	if x != nil {
+		return x.Number
+	}
+	return ""
+}
+
+func (x *Invoice) GetStatus() InvoiceStatus {
+	if x != nil {
+		return x.Status
+	}
+	return InvoiceStatus_INVOICE_STATUS_UNSPECIFIED
+}
+
+func (x *Invoice) GetStatusAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StatusAt
+	}
+	return nil
+}
+
+func (x *Invoice) GetIssuedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.IssuedAt
+	}
+	return nil
+}
+
+func (x *Invoice) GetDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueAt
+	}
+	return nil
+}
+
+func (x *Invoice) GetBill() *Bill {
+	if x != nil {
+		return x.Bill
+	}
+	return nil
+}
+
+func (x *Invoice) GetPriceBook() string {
+	if x != nil {
+		return x.PriceBook
+	}
+	return ""
+}
+
+func (x *Invoice) GetTenantName() string {
+	if x != nil {
+		return x.TenantName
+	}
+	return ""
+}
+
+func (x *Invoice) GetFinal() bool {
+	if x != nil {
+		return x.Final
+	}
+	return false
+}
+
+func (x *Invoice) GetCarriedMinor() int64 {
+	if x != nil {
+		return x.CarriedMinor
+	}
+	return 0
+}
+
+func (x *Invoice) GetDueMinor() int64 {
+	if x != nil {
+		return x.DueMinor
+	}
+	return 0
+}
+
+func (x *Invoice) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *Invoice) GetPaymentReference() string {
+	if x != nil {
+		return x.PaymentReference
+	}
+	return ""
+}
+
+func (x *Invoice) GetCreditNotes() []*CreditNote {
+	if x != nil {
+		return x.CreditNotes
+	}
+	return nil
+}
+
+// CreditNote takes an invoice back, in part or as a whole.
+type CreditNote struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// E.g. CN-2026-000007: without gaps within the year of issue.
+	Number        string                 `protobuf:"bytes,1,opt,name=number,proto3" json:"number,omitempty"`
+	IssuedAt      *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=issued_at,json=issuedAt,proto3" json:"issued_at,omitempty"`
+	AmountMinor   int64                  `protobuf:"varint,3,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreditNote) Reset() {
+	*x = CreditNote{}
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreditNote) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreditNote) ProtoMessage() {}
+
+func (x *CreditNote) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreditNote.ProtoReflect.Descriptor instead.
+func (*CreditNote) Descriptor() ([]byte, []int) {
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *CreditNote) GetNumber() string {
+	if x != nil {
+		return x.Number
+	}
+	return ""
+}
+
+func (x *CreditNote) GetIssuedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.IssuedAt
+	}
+	return nil
+}
+
+func (x *CreditNote) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+func (x *CreditNote) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// ListRequest chooses a page.
+type ListRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 100; 0: 24.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Where the page before ended.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRequest) Reset() {
+	*x = ListRequest{}
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRequest) ProtoMessage() {}
+
+func (x *ListRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
+func (*ListRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ListRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListResponse carries invoices.
+type ListResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Invoices []*Invoice             `protobuf:"bytes,1,rep,name=invoices,proto3" json:"invoices,omitempty"`
+	// Empty when there are no more.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListResponse) Reset() {
+	*x = ListResponse{}
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListResponse) ProtoMessage() {}
+
+func (x *ListResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
+func (*ListResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ListResponse) GetInvoices() []*Invoice {
+	if x != nil {
+		return x.Invoices
+	}
+	return nil
+}
+
+func (x *ListResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// GetRequest names an invoice.
+type GetRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id or its number.
+	InvoiceId     string `protobuf:"bytes,1,opt,name=invoice_id,json=invoiceId,proto3" json:"invoice_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRequest) Reset() {
+	*x = GetRequest{}
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRequest) ProtoMessage() {}
+
+func (x *GetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
+func (*GetRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *GetRequest) GetInvoiceId() string {
+	if x != nil {
+		return x.InvoiceId
+	}
+	return ""
+}
+
+// GetResponse carries it.
+type GetResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Invoice       *Invoice               `protobuf:"bytes,1,opt,name=invoice,proto3" json:"invoice,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetResponse) Reset() {
+	*x = GetResponse{}
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetResponse) ProtoMessage() {}
+
+func (x *GetResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetResponse.ProtoReflect.Descriptor instead.
+func (*GetResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *GetResponse) GetInvoice() *Invoice {
+	if x != nil {
+		return x.Invoice
+	}
+	return nil
+}
+
+// GetLineUsageRequest names a line of usage.
+type GetLineUsageRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	InvoiceId string                 `protobuf:"bytes,1,opt,name=invoice_id,json=invoiceId,proto3" json:"invoice_id,omitempty"`
+	// The line's, from 1.
+	Position      int32 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetLineUsageRequest) Reset() {
+	*x = GetLineUsageRequest{}
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetLineUsageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetLineUsageRequest) ProtoMessage() {}
+
+func (x *GetLineUsageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetLineUsageRequest.ProtoReflect.Descriptor instead.
+func (*GetLineUsageRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *GetLineUsageRequest) GetInvoiceId() string {
+	if x != nil {
+		return x.InvoiceId
+	}
+	return ""
+}
+
+func (x *GetLineUsageRequest) GetPosition() int32 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+// GetLineUsageResponse carries the line and what it was made of.
+type GetLineUsageResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Line  *Line                  `protobuf:"bytes,1,opt,name=line,proto3" json:"line,omitempty"`
+	// UTC days, the oldest first; days without usage are left out.
+	Days          []*DayUsage `protobuf:"bytes,2,rep,name=days,proto3" json:"days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetLineUsageResponse) Reset() {
+	*x = GetLineUsageResponse{}
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetLineUsageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetLineUsageResponse) ProtoMessage() {}
+
+func (x *GetLineUsageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetLineUsageResponse.ProtoReflect.Descriptor instead.
+func (*GetLineUsageResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *GetLineUsageResponse) GetLine() *Line {
+	if x != nil {
+		return x.Line
+	}
+	return nil
+}
+
+func (x *GetLineUsageResponse) GetDays() []*DayUsage {
+	if x != nil {
+		return x.Days
+	}
+	return nil
+}
+
+// DayUsage is what was counted on a UTC day.
+type DayUsage struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Start    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
+	Quantity uint64                 `protobuf:"varint,2,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	// Hours without usage are left out.
+	Hours         []*HourUsage `protobuf:"bytes,3,rep,name=hours,proto3" json:"hours,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DayUsage) Reset() {
+	*x = DayUsage{}
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DayUsage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DayUsage) ProtoMessage() {}
+
+func (x *DayUsage) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DayUsage.ProtoReflect.Descriptor instead.
+func (*DayUsage) Descriptor() ([]byte, []int) {
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *DayUsage) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *DayUsage) GetQuantity() uint64 {
+	if x != nil {
+		return x.Quantity
+	}
+	return 0
+}
+
+func (x *DayUsage) GetHours() []*HourUsage {
+	if x != nil {
+		return x.Hours
+	}
+	return nil
+}
+
+// HourUsage is what was counted in a UTC hour.
+type HourUsage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Start         *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
+	Quantity      uint64                 `protobuf:"varint,2,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HourUsage) Reset() {
+	*x = HourUsage{}
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HourUsage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HourUsage) ProtoMessage() {}
+
+func (x *HourUsage) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HourUsage.ProtoReflect.Descriptor instead.
+func (*HourUsage) Descriptor() ([]byte, []int) {
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *HourUsage) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *HourUsage) GetQuantity() uint64 {
+	if x != nil {
+		return x.Quantity
+	}
+	return 0
+}
+
+// ExportRequest names an invoice and a form.
+type ExportRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	InvoiceId string                 `protobuf:"bytes,1,opt,name=invoice_id,json=invoiceId,proto3" json:"invoice_id,omitempty"`
+	// None: PDF.
+	Form          ExportForm `protobuf:"varint,2,opt,name=form,proto3,enum=millwright.invoice.v1.ExportForm" json:"form,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportRequest) Reset() {
+	*x = ExportRequest{}
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportRequest) ProtoMessage() {}
+
+func (x *ExportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
+func (*ExportRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ExportRequest) GetInvoiceId() string {
+	if x != nil {
+		return x.InvoiceId
+	}
+	return ""
+}
+
+func (x *ExportRequest) GetForm() ExportForm {
+	if x != nil {
+		return x.Form
+	}
+	return ExportForm_EXPORT_FORM_UNSPECIFIED
+}
+
+// ExportResponse carries the file.
+type ExportResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	FileName      string                 `protobuf:"bytes,1,opt,name=file_name,json=fileName,proto3" json:"file_name,omitempty"`
+	MediaType     string                 `protobuf:"bytes,2,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
+	Content       []byte                 `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportResponse) Reset() {
+	*x = ExportResponse{}
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportResponse) ProtoMessage() {}
+
+func (x *ExportResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportResponse.ProtoReflect.Descriptor instead.
+func (*ExportResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ExportResponse) GetFileName() string {
+	if x != nil {
+		return x.FileName
+	}
+	return ""
+}
+
+func (x *ExportResponse) GetMediaType() string {
+	if x != nil {
+		return x.MediaType
+	}
+	return ""
+}
+
+func (x *ExportResponse) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
 }
 
 // GetDraftRequest is empty.
@@ -110,7 +1007,7 @@ type GetDraftRequest struct {
 
 func (x *GetDraftRequest) Reset() {
 	*x = GetDraftRequest{}
-	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[0]
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -122,7 +1019,7 @@ func (x *GetDraftRequest) String() string {
 func (*GetDraftRequest) ProtoMessage() {}
 
 func (x *GetDraftRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[0]
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -135,7 +1032,7 @@ func (x *GetDraftRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDraftRequest.ProtoReflect.Descriptor instead.
 func (*GetDraftRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{0}
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{12}
 }
 
 // GetDraftResponse carries the draft.
@@ -154,7 +1051,7 @@ type GetDraftResponse struct {
 
 func (x *GetDraftResponse) Reset() {
 	*x = GetDraftResponse{}
-	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[1]
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -166,7 +1063,7 @@ func (x *GetDraftResponse) String() string {
 func (*GetDraftResponse) ProtoMessage() {}
 
 func (x *GetDraftResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[1]
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -179,7 +1076,7 @@ func (x *GetDraftResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDraftResponse.ProtoReflect.Descriptor instead.
 func (*GetDraftResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{1}
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetDraftResponse) GetBill() *Bill {
@@ -231,7 +1128,7 @@ type Bill struct {
 
 func (x *Bill) Reset() {
 	*x = Bill{}
-	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[2]
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -243,7 +1140,7 @@ func (x *Bill) String() string {
 func (*Bill) ProtoMessage() {}
 
 func (x *Bill) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[2]
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -256,7 +1153,7 @@ func (x *Bill) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bill.ProtoReflect.Descriptor instead.
 func (*Bill) Descriptor() ([]byte, []int) {
-	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{2}
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Bill) GetStart() *timestamppb.Timestamp {
@@ -333,14 +1230,20 @@ type Line struct {
 	// It is listed and costs nothing.
 	Trial bool `protobuf:"varint,10,opt,name=trial,proto3" json:"trial,omitempty"`
 	// Negative for what is taken off.
-	AmountMinor   int64 `protobuf:"varint,11,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	AmountMinor int64 `protobuf:"varint,11,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	// Its place on an invoice, from 1; 0 in drafts.
+	Position int32 `protobuf:"varint,12,opt,name=position,proto3" json:"position,omitempty"`
+	// SHA-256, in hexadecimal digits, over the usage that the line was made of: see GetLineUsage. Of lines of usage on invoices.
+	SnapshotId string `protobuf:"bytes,13,opt,name=snapshot_id,json=snapshotId,proto3" json:"snapshot_id,omitempty"`
+	// Why an adjustment was made.
+	Reason        string `protobuf:"bytes,14,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Line) Reset() {
 	*x = Line{}
-	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[3]
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -352,7 +1255,7 @@ func (x *Line) String() string {
 func (*Line) ProtoMessage() {}
 
 func (x *Line) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[3]
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -365,7 +1268,7 @@ func (x *Line) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Line.ProtoReflect.Descriptor instead.
 func (*Line) Descriptor() ([]byte, []int) {
-	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{3}
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Line) GetKind() LineKind {
@@ -445,6 +1348,27 @@ func (x *Line) GetAmountMinor() int64 {
 	return 0
 }
 
+func (x *Line) GetPosition() int32 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *Line) GetSnapshotId() string {
+	if x != nil {
+		return x.SnapshotId
+	}
+	return ""
+}
+
+func (x *Line) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // Part is what of a line's quantity had one price.
 type Part struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -460,7 +1384,7 @@ type Part struct {
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[4]
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -472,7 +1396,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[4]
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -485,7 +1409,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{4}
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Part) GetQuantity() uint64 {
@@ -520,7 +1444,70 @@ var File_millwright_invoice_v1_invoice_proto protoreflect.FileDescriptor
 
 const file_millwright_invoice_v1_invoice_proto_rawDesc = "" +
 	"\n" +
-	"#millwright/invoice/v1/invoice.proto\x12\x15millwright.invoice.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x11\n" +
+	"#millwright/invoice/v1/invoice.proto\x12\x15millwright.invoice.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf7\x04\n" +
+	"\aInvoice\x12\x1d\n" +
+	"\n" +
+	"invoice_id\x18\x01 \x01(\tR\tinvoiceId\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\tR\x06number\x12<\n" +
+	"\x06status\x18\x03 \x01(\x0e2$.millwright.invoice.v1.InvoiceStatusR\x06status\x127\n" +
+	"\tstatus_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bstatusAt\x127\n" +
+	"\tissued_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bissuedAt\x121\n" +
+	"\x06due_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x12/\n" +
+	"\x04bill\x18\a \x01(\v2\x1b.millwright.invoice.v1.BillR\x04bill\x12\x1d\n" +
+	"\n" +
+	"price_book\x18\b \x01(\tR\tpriceBook\x12\x1f\n" +
+	"\vtenant_name\x18\t \x01(\tR\n" +
+	"tenantName\x12\x14\n" +
+	"\x05final\x18\n" +
+	" \x01(\bR\x05final\x12#\n" +
+	"\rcarried_minor\x18\v \x01(\x03R\fcarriedMinor\x12\x1b\n" +
+	"\tdue_minor\x18\f \x01(\x03R\bdueMinor\x12\x16\n" +
+	"\x06sha256\x18\r \x01(\tR\x06sha256\x12+\n" +
+	"\x11payment_reference\x18\x0e \x01(\tR\x10paymentReference\x12D\n" +
+	"\fcredit_notes\x18\x0f \x03(\v2!.millwright.invoice.v1.CreditNoteR\vcreditNotes\"\x98\x01\n" +
+	"\n" +
+	"CreditNote\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\tR\x06number\x127\n" +
+	"\tissued_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bissuedAt\x12!\n" +
+	"\famount_minor\x18\x03 \x01(\x03R\vamountMinor\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"]\n" +
+	"\vListRequest\x12&\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12&\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18(R\tpageToken\"r\n" +
+	"\fListResponse\x12:\n" +
+	"\binvoices\x18\x01 \x03(\v2\x1e.millwright.invoice.v1.InvoiceR\binvoices\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"6\n" +
+	"\n" +
+	"GetRequest\x12(\n" +
+	"\n" +
+	"invoice_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(R\tinvoiceId\"G\n" +
+	"\vGetResponse\x128\n" +
+	"\ainvoice\x18\x01 \x01(\v2\x1e.millwright.invoice.v1.InvoiceR\ainvoice\"g\n" +
+	"\x13GetLineUsageRequest\x12(\n" +
+	"\n" +
+	"invoice_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(R\tinvoiceId\x12&\n" +
+	"\bposition\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x01R\bposition\"|\n" +
+	"\x14GetLineUsageResponse\x12/\n" +
+	"\x04line\x18\x01 \x01(\v2\x1b.millwright.invoice.v1.LineR\x04line\x123\n" +
+	"\x04days\x18\x02 \x03(\v2\x1f.millwright.invoice.v1.DayUsageR\x04days\"\x90\x01\n" +
+	"\bDayUsage\x120\n" +
+	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12\x1a\n" +
+	"\bquantity\x18\x02 \x01(\x04R\bquantity\x126\n" +
+	"\x05hours\x18\x03 \x03(\v2 .millwright.invoice.v1.HourUsageR\x05hours\"Y\n" +
+	"\tHourUsage\x120\n" +
+	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12\x1a\n" +
+	"\bquantity\x18\x02 \x01(\x04R\bquantity\"z\n" +
+	"\rExportRequest\x12(\n" +
+	"\n" +
+	"invoice_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(R\tinvoiceId\x12?\n" +
+	"\x04form\x18\x02 \x01(\x0e2!.millwright.invoice.v1.ExportFormB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04form\"f\n" +
+	"\x0eExportResponse\x12\x1b\n" +
+	"\tfile_name\x18\x01 \x01(\tR\bfileName\x12\x1d\n" +
+	"\n" +
+	"media_type\x18\x02 \x01(\tR\tmediaType\x12\x18\n" +
+	"\acontent\x18\x03 \x01(\fR\acontent\"\x11\n" +
 	"\x0fGetDraftRequest\"\xb9\x01\n" +
 	"\x10GetDraftResponse\x12/\n" +
 	"\x04bill\x18\x01 \x01(\v2\x1b.millwright.invoice.v1.BillR\x04bill\x127\n" +
@@ -537,7 +1524,7 @@ const file_millwright_invoice_v1_invoice_proto_rawDesc = "" +
 	"\ttax_minor\x18\x06 \x01(\x03R\btaxMinor\x12\x1f\n" +
 	"\vtotal_minor\x18\a \x01(\x03R\n" +
 	"totalMinor\x12'\n" +
-	"\x0fcurrency_digits\x18\b \x01(\rR\x0ecurrencyDigits\"\x87\x03\n" +
+	"\x0fcurrency_digits\x18\b \x01(\rR\x0ecurrencyDigits\"\xdc\x03\n" +
 	"\x04Line\x123\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1f.millwright.invoice.v1.LineKindR\x04kind\x120\n" +
 	"\x05start\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
@@ -550,12 +1537,30 @@ const file_millwright_invoice_v1_invoice_proto_rawDesc = "" +
 	"\treference\x18\t \x01(\tR\treference\x12\x14\n" +
 	"\x05trial\x18\n" +
 	" \x01(\bR\x05trial\x12!\n" +
-	"\famount_minor\x18\v \x01(\x03R\vamountMinor\"^\n" +
+	"\famount_minor\x18\v \x01(\x03R\vamountMinor\x12\x1a\n" +
+	"\bposition\x18\f \x01(\x05R\bposition\x12\x1f\n" +
+	"\vsnapshot_id\x18\r \x01(\tR\n" +
+	"snapshotId\x12\x16\n" +
+	"\x06reason\x18\x0e \x01(\tR\x06reason\"^\n" +
 	"\x04Part\x12\x1a\n" +
 	"\bquantity\x18\x01 \x01(\x04R\bquantity\x12\x14\n" +
 	"\x05price\x18\x02 \x01(\tR\x05price\x12\x10\n" +
 	"\x03per\x18\x03 \x01(\x04R\x03per\x12\x12\n" +
-	"\x04flat\x18\x04 \x01(\tR\x04flat*\xed\x01\n" +
+	"\x04flat\x18\x04 \x01(\tR\x04flat*\xd3\x01\n" +
+	"\rInvoiceStatus\x12\x1e\n" +
+	"\x1aINVOICE_STATUS_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14INVOICE_STATUS_DRAFT\x10\x01\x12\x17\n" +
+	"\x13INVOICE_STATUS_OPEN\x10\x02\x12\x17\n" +
+	"\x13INVOICE_STATUS_PAID\x10\x03\x12\x1b\n" +
+	"\x17INVOICE_STATUS_PAST_DUE\x10\x04\x12 \n" +
+	"\x1cINVOICE_STATUS_UNCOLLECTIBLE\x10\x05\x12\x17\n" +
+	"\x13INVOICE_STATUS_VOID\x10\x06*i\n" +
+	"\n" +
+	"ExportForm\x12\x1b\n" +
+	"\x17EXPORT_FORM_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fEXPORT_FORM_PDF\x10\x01\x12\x13\n" +
+	"\x0fEXPORT_FORM_CSV\x10\x02\x12\x14\n" +
+	"\x10EXPORT_FORM_JSON\x10\x03*\xed\x01\n" +
 	"\bLineKind\x12\x19\n" +
 	"\x15LINE_KIND_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eLINE_KIND_FLAT\x10\x01\x12\x13\n" +
@@ -566,9 +1571,13 @@ const file_millwright_invoice_v1_invoice_proto_rawDesc = "" +
 	"\x10LINE_KIND_COUPON\x10\x06\x12\x18\n" +
 	"\x14LINE_KIND_ADJUSTMENT\x10\a\x12\x11\n" +
 	"\rLINE_KIND_TAX\x10\b\x12\x14\n" +
-	"\x10LINE_KIND_CREDIT\x10\t2\x90\x01\n" +
+	"\x10LINE_KIND_CREDIT\x10\t2\xaa\x05\n" +
 	"\x0eInvoiceService\x12~\n" +
-	"\bGetDraft\x12&.millwright.invoice.v1.GetDraftRequest\x1a'.millwright.invoice.v1.GetDraftResponse\"!\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/invoices/draft\x90\x02\x01BOZMgithub.com/millwright-io/millwright/proto/gen/millwright/invoice/v1;invoicev1b\x06proto3"
+	"\bGetDraft\x12&.millwright.invoice.v1.GetDraftRequest\x1a'.millwright.invoice.v1.GetDraftResponse\"!\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/invoices/draft\x90\x02\x01\x12l\n" +
+	"\x04List\x12\".millwright.invoice.v1.ListRequest\x1a#.millwright.invoice.v1.ListResponse\"\x1b\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/invoices\x90\x02\x01\x12v\n" +
+	"\x03Get\x12!.millwright.invoice.v1.GetRequest\x1a\".millwright.invoice.v1.GetResponse\"(\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/invoices/{invoice_id}\x90\x02\x01\x12\xa8\x01\n" +
+	"\fGetLineUsage\x12*.millwright.invoice.v1.GetLineUsageRequest\x1a+.millwright.invoice.v1.GetLineUsageResponse\"?\x82\xd3\xe4\x93\x026\x124/api/v1/invoices/{invoice_id}/lines/{position}/usage\x90\x02\x01\x12\x86\x01\n" +
+	"\x06Export\x12$.millwright.invoice.v1.ExportRequest\x1a%.millwright.invoice.v1.ExportResponse\"/\x82\xd3\xe4\x93\x02&\x12$/api/v1/invoices/{invoice_id}/export\x90\x02\x01BOZMgithub.com/millwright-io/millwright/proto/gen/millwright/invoice/v1;invoicev1b\x06proto3"
 
 var (
 	file_millwright_invoice_v1_invoice_proto_rawDescOnce sync.Once
@@ -582,34 +1591,71 @@ func file_millwright_invoice_v1_invoice_proto_rawDescGZIP() []byte {
 	return file_millwright_invoice_v1_invoice_proto_rawDescData
 }
 
-var file_millwright_invoice_v1_invoice_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_millwright_invoice_v1_invoice_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_millwright_invoice_v1_invoice_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_millwright_invoice_v1_invoice_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_millwright_invoice_v1_invoice_proto_goTypes = []any{
-	(LineKind)(0),                 // 0: millwright.invoice.v1.LineKind
-	(*GetDraftRequest)(nil),       // 1: millwright.invoice.v1.GetDraftRequest
-	(*GetDraftResponse)(nil),      // 2: millwright.invoice.v1.GetDraftResponse
-	(*Bill)(nil),                  // 3: millwright.invoice.v1.Bill
-	(*Line)(nil),                  // 4: millwright.invoice.v1.Line
-	(*Part)(nil),                  // 5: millwright.invoice.v1.Part
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(InvoiceStatus)(0),            // 0: millwright.invoice.v1.InvoiceStatus
+	(ExportForm)(0),               // 1: millwright.invoice.v1.ExportForm
+	(LineKind)(0),                 // 2: millwright.invoice.v1.LineKind
+	(*Invoice)(nil),               // 3: millwright.invoice.v1.Invoice
+	(*CreditNote)(nil),            // 4: millwright.invoice.v1.CreditNote
+	(*ListRequest)(nil),           // 5: millwright.invoice.v1.ListRequest
+	(*ListResponse)(nil),          // 6: millwright.invoice.v1.ListResponse
+	(*GetRequest)(nil),            // 7: millwright.invoice.v1.GetRequest
+	(*GetResponse)(nil),           // 8: millwright.invoice.v1.GetResponse
+	(*GetLineUsageRequest)(nil),   // 9: millwright.invoice.v1.GetLineUsageRequest
+	(*GetLineUsageResponse)(nil),  // 10: millwright.invoice.v1.GetLineUsageResponse
+	(*DayUsage)(nil),              // 11: millwright.invoice.v1.DayUsage
+	(*HourUsage)(nil),             // 12: millwright.invoice.v1.HourUsage
+	(*ExportRequest)(nil),         // 13: millwright.invoice.v1.ExportRequest
+	(*ExportResponse)(nil),        // 14: millwright.invoice.v1.ExportResponse
+	(*GetDraftRequest)(nil),       // 15: millwright.invoice.v1.GetDraftRequest
+	(*GetDraftResponse)(nil),      // 16: millwright.invoice.v1.GetDraftResponse
+	(*Bill)(nil),                  // 17: millwright.invoice.v1.Bill
+	(*Line)(nil),                  // 18: millwright.invoice.v1.Line
+	(*Part)(nil),                  // 19: millwright.invoice.v1.Part
+	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
 }
 var file_millwright_invoice_v1_invoice_proto_depIdxs = []int32{
-	3,  // 0: millwright.invoice.v1.GetDraftResponse.bill:type_name -> millwright.invoice.v1.Bill
-	3,  // 1: millwright.invoice.v1.GetDraftResponse.forecast:type_name -> millwright.invoice.v1.Bill
-	6,  // 2: millwright.invoice.v1.Bill.start:type_name -> google.protobuf.Timestamp
-	6,  // 3: millwright.invoice.v1.Bill.end:type_name -> google.protobuf.Timestamp
-	4,  // 4: millwright.invoice.v1.Bill.lines:type_name -> millwright.invoice.v1.Line
-	0,  // 5: millwright.invoice.v1.Line.kind:type_name -> millwright.invoice.v1.LineKind
-	6,  // 6: millwright.invoice.v1.Line.start:type_name -> google.protobuf.Timestamp
-	6,  // 7: millwright.invoice.v1.Line.end:type_name -> google.protobuf.Timestamp
-	5,  // 8: millwright.invoice.v1.Line.parts:type_name -> millwright.invoice.v1.Part
-	1,  // 9: millwright.invoice.v1.InvoiceService.GetDraft:input_type -> millwright.invoice.v1.GetDraftRequest
-	2,  // 10: millwright.invoice.v1.InvoiceService.GetDraft:output_type -> millwright.invoice.v1.GetDraftResponse
-	10, // [10:11] is the sub-list for method output_type
-	9,  // [9:10] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	0,  // 0: millwright.invoice.v1.Invoice.status:type_name -> millwright.invoice.v1.InvoiceStatus
+	20, // 1: millwright.invoice.v1.Invoice.status_at:type_name -> google.protobuf.Timestamp
+	20, // 2: millwright.invoice.v1.Invoice.issued_at:type_name -> google.protobuf.Timestamp
+	20, // 3: millwright.invoice.v1.Invoice.due_at:type_name -> google.protobuf.Timestamp
+	17, // 4: millwright.invoice.v1.Invoice.bill:type_name -> millwright.invoice.v1.Bill
+	4,  // 5: millwright.invoice.v1.Invoice.credit_notes:type_name -> millwright.invoice.v1.CreditNote
+	20, // 6: millwright.invoice.v1.CreditNote.issued_at:type_name -> google.protobuf.Timestamp
+	3,  // 7: millwright.invoice.v1.ListResponse.invoices:type_name -> millwright.invoice.v1.Invoice
+	3,  // 8: millwright.invoice.v1.GetResponse.invoice:type_name -> millwright.invoice.v1.Invoice
+	18, // 9: millwright.invoice.v1.GetLineUsageResponse.line:type_name -> millwright.invoice.v1.Line
+	11, // 10: millwright.invoice.v1.GetLineUsageResponse.days:type_name -> millwright.invoice.v1.DayUsage
+	20, // 11: millwright.invoice.v1.DayUsage.start:type_name -> google.protobuf.Timestamp
+	12, // 12: millwright.invoice.v1.DayUsage.hours:type_name -> millwright.invoice.v1.HourUsage
+	20, // 13: millwright.invoice.v1.HourUsage.start:type_name -> google.protobuf.Timestamp
+	1,  // 14: millwright.invoice.v1.ExportRequest.form:type_name -> millwright.invoice.v1.ExportForm
+	17, // 15: millwright.invoice.v1.GetDraftResponse.bill:type_name -> millwright.invoice.v1.Bill
+	17, // 16: millwright.invoice.v1.GetDraftResponse.forecast:type_name -> millwright.invoice.v1.Bill
+	20, // 17: millwright.invoice.v1.Bill.start:type_name -> google.protobuf.Timestamp
+	20, // 18: millwright.invoice.v1.Bill.end:type_name -> google.protobuf.Timestamp
+	18, // 19: millwright.invoice.v1.Bill.lines:type_name -> millwright.invoice.v1.Line
+	2,  // 20: millwright.invoice.v1.Line.kind:type_name -> millwright.invoice.v1.LineKind
+	20, // 21: millwright.invoice.v1.Line.start:type_name -> google.protobuf.Timestamp
+	20, // 22: millwright.invoice.v1.Line.end:type_name -> google.protobuf.Timestamp
+	19, // 23: millwright.invoice.v1.Line.parts:type_name -> millwright.invoice.v1.Part
+	15, // 24: millwright.invoice.v1.InvoiceService.GetDraft:input_type -> millwright.invoice.v1.GetDraftRequest
+	5,  // 25: millwright.invoice.v1.InvoiceService.List:input_type -> millwright.invoice.v1.ListRequest
+	7,  // 26: millwright.invoice.v1.InvoiceService.Get:input_type -> millwright.invoice.v1.GetRequest
+	9,  // 27: millwright.invoice.v1.InvoiceService.GetLineUsage:input_type -> millwright.invoice.v1.GetLineUsageRequest
+	13, // 28: millwright.invoice.v1.InvoiceService.Export:input_type -> millwright.invoice.v1.ExportRequest
+	16, // 29: millwright.invoice.v1.InvoiceService.GetDraft:output_type -> millwright.invoice.v1.GetDraftResponse
+	6,  // 30: millwright.invoice.v1.InvoiceService.List:output_type -> millwright.invoice.v1.ListResponse
+	8,  // 31: millwright.invoice.v1.InvoiceService.Get:output_type -> millwright.invoice.v1.GetResponse
+	10, // 32: millwright.invoice.v1.InvoiceService.GetLineUsage:output_type -> millwright.invoice.v1.GetLineUsageResponse
+	14, // 33: millwright.invoice.v1.InvoiceService.Export:output_type -> millwright.invoice.v1.ExportResponse
+	29, // [29:34] is the sub-list for method output_type
+	24, // [24:29] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_millwright_invoice_v1_invoice_proto_init() }
@@ -622,8 +1668,8 @@ func file_millwright_invoice_v1_invoice_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_invoice_v1_invoice_proto_rawDesc), len(file_millwright_invoice_v1_invoice_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   5,
+			NumEnums:      3,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -4,6 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_buf_validate_validate } from "../../../buf/validate/validate_pb";
 import { file_google_api_annotations } from "../../../google/api/annotations_pb";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
@@ -13,7 +14,408 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/invoice/v1/invoice.proto.
  */
 export const file_millwright_invoice_v1_invoice: GenFile = /*@__PURE__*/
-  fileDesc("CiNtaWxsd3JpZ2h0L2ludm9pY2UvdjEvaW52b2ljZS5wcm90bxIVbWlsbHdyaWdodC5pbnZvaWNlLnYxIhEKD0dldERyYWZ0UmVxdWVzdCKTAQoQR2V0RHJhZnRSZXNwb25zZRIpCgRiaWxsGAEgASgLMhsubWlsbHdyaWdodC5pbnZvaWNlLnYxLkJpbGwSLQoIZm9yZWNhc3QYAiABKAsyGy5taWxsd3JpZ2h0Lmludm9pY2UudjEuQmlsbBISCgpwcmljZV9ib29rGAMgASgJEhEKCWNvbGxlY3RlZBgEIAEoCCLxAQoEQmlsbBIpCgVzdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoDZW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghjdXJyZW5jeRgDIAEoCRIqCgVsaW5lcxgEIAMoCzIbLm1pbGx3cmlnaHQuaW52b2ljZS52MS5MaW5lEhYKDnN1YnRvdGFsX21pbm9yGAUgASgDEhEKCXRheF9taW5vchgGIAEoAxITCgt0b3RhbF9taW5vchgHIAEoAxIXCg9jdXJyZW5jeV9kaWdpdHMYCCABKA0irgIKBExpbmUSLQoEa2luZBgBIAEoDjIfLm1pbGx3cmlnaHQuaW52b2ljZS52MS5MaW5lS2luZBIpCgVzdGFydBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoDZW5kGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRwbGFuGAQgASgJEg0KBW1ldGVyGAUgASgJEhAKCHF1YW50aXR5GAYgASgEEhAKCGluY2x1ZGVkGAcgASgEEioKBXBhcnRzGAggAygLMhsubWlsbHdyaWdodC5pbnZvaWNlLnYxLlBhcnQSEQoJcmVmZXJlbmNlGAkgASgJEg0KBXRyaWFsGAogASgIEhQKDGFtb3VudF9taW5vchgLIAEoAyJCCgRQYXJ0EhAKCHF1YW50aXR5GAEgASgEEg0KBXByaWNlGAIgASgJEgsKA3BlchgDIAEoBBIMCgRmbGF0GAQgASgJKu0BCghMaW5lS2luZBIZChVMSU5FX0tJTkRfVU5TUEVDSUZJRUQQABISCg5MSU5FX0tJTkRfRkxBVBABEhMKD0xJTkVfS0lORF9VU0FHRRACEhUKEUxJTkVfS0lORF9NSU5JTVVNEAMSFQoRTElORV9LSU5EX01BWElNVU0QBBIWChJMSU5FX0tJTkRfRElTQ09VTlQQBRIUChBMSU5FX0tJTkRfQ09VUE9OEAYSGAoUTElORV9LSU5EX0FESlVTVE1FTlQQBxIRCg1MSU5FX0tJTkRfVEFYEAgSFAoQTElORV9LSU5EX0NSRURJVBAJMpABCg5JbnZvaWNlU2VydmljZRJ+CghHZXREcmFmdBImLm1pbGx3cmlnaHQuaW52b2ljZS52MS5HZXREcmFmdFJlcXVlc3QaJy5taWxsd3JpZ2h0Lmludm9pY2UudjEuR2V0RHJhZnRSZXNwb25zZSIhkAIBgtPkkwIYEhYvYXBpL3YxL2ludm9pY2VzL2RyYWZ0Qk9aTWdpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L2ludm9pY2UvdjE7aW52b2ljZXYxYgZwcm90bzM", [file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("CiNtaWxsd3JpZ2h0L2ludm9pY2UvdjEvaW52b2ljZS5wcm90bxIVbWlsbHdyaWdodC5pbnZvaWNlLnYxIt4DCgdJbnZvaWNlEhIKCmludm9pY2VfaWQYASABKAkSDgoGbnVtYmVyGAIgASgJEjQKBnN0YXR1cxgDIAEoDjIkLm1pbGx3cmlnaHQuaW52b2ljZS52MS5JbnZvaWNlU3RhdHVzEi0KCXN0YXR1c19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJaXNzdWVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZkdWVfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBGJpbGwYByABKAsyGy5taWxsd3JpZ2h0Lmludm9pY2UudjEuQmlsbBISCgpwcmljZV9ib29rGAggASgJEhMKC3RlbmFudF9uYW1lGAkgASgJEg0KBWZpbmFsGAogASgIEhUKDWNhcnJpZWRfbWlub3IYCyABKAMSEQoJZHVlX21pbm9yGAwgASgDEg4KBnNoYTI1NhgNIAEoCRIZChFwYXltZW50X3JlZmVyZW5jZRgOIAEoCRI3CgxjcmVkaXRfbm90ZXMYDyADKAsyIS5taWxsd3JpZ2h0Lmludm9pY2UudjEuQ3JlZGl0Tm90ZSJxCgpDcmVkaXROb3RlEg4KBm51bWJlchgBIAEoCRItCglpc3N1ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDGFtb3VudF9taW5vchgDIAEoAxIOCgZyZWFzb24YBCABKAkiSAoLTGlzdFJlcXVlc3QSHAoJcGFnZV9zaXplGAEgASgFQgm6SAYaBBhkKAASGwoKcGFnZV90b2tlbhgCIAEoCUIHukgEcgIYKCJZCgxMaXN0UmVzcG9uc2USMAoIaW52b2ljZXMYASADKAsyHi5taWxsd3JpZ2h0Lmludm9pY2UudjEuSW52b2ljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKwoKR2V0UmVxdWVzdBIdCgppbnZvaWNlX2lkGAEgASgJQgm6SAZyBBABGCgiPgoLR2V0UmVzcG9uc2USLwoHaW52b2ljZRgBIAEoCzIeLm1pbGx3cmlnaHQuaW52b2ljZS52MS5JbnZvaWNlIlIKE0dldExpbmVVc2FnZVJlcXVlc3QSHQoKaW52b2ljZV9pZBgBIAEoCUIJukgGcgQQARgoEhwKCHBvc2l0aW9uGAIgASgFQgq6SAcaBRjoBygBInAKFEdldExpbmVVc2FnZVJlc3BvbnNlEikKBGxpbmUYASABKAsyGy5taWxsd3JpZ2h0Lmludm9pY2UudjEuTGluZRItCgRkYXlzGAIgAygLMh8ubWlsbHdyaWdodC5pbnZvaWNlLnYxLkRheVVzYWdlIngKCERheVVzYWdlEikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghxdWFudGl0eRgCIAEoBBIvCgVob3VycxgDIAMoCzIgLm1pbGx3cmlnaHQuaW52b2ljZS52MS5Ib3VyVXNhZ2UiSAoJSG91clVzYWdlEikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghxdWFudGl0eRgCIAEoBCJpCg1FeHBvcnRSZXF1ZXN0Eh0KCmludm9pY2VfaWQYASABKAlCCbpIBnIEEAEYKBI5CgRmb3JtGAIgASgOMiEubWlsbHdyaWdodC5pbnZvaWNlLnYxLkV4cG9ydEZvcm1CCLpIBYIBAhABIkgKDkV4cG9ydFJlc3BvbnNlEhEKCWZpbGVfbmFtZRgBIAEoCRISCgptZWRpYV90eXBlGAIgASgJEg8KB2NvbnRlbnQYAyABKAwiEQoPR2V0RHJhZnRSZXF1ZXN0IpMBChBHZXREcmFmdFJlc3BvbnNlEikKBGJpbGwYASABKAsyGy5taWxsd3JpZ2h0Lmludm9pY2UudjEuQmlsbBItCghmb3JlY2FzdBgCIAEoCzIbLm1pbGx3cmlnaHQuaW52b2ljZS52MS5CaWxsEhIKCnByaWNlX2Jvb2sYAyABKAkSEQoJY29sbGVjdGVkGAQgASgIIvEBCgRCaWxsEikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNlbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGN1cnJlbmN5GAMgASgJEioKBWxpbmVzGAQgAygLMhsubWlsbHdyaWdodC5pbnZvaWNlLnYxLkxpbmUSFgoOc3VidG90YWxfbWlub3IYBSABKAMSEQoJdGF4X21pbm9yGAYgASgDEhMKC3RvdGFsX21pbm9yGAcgASgDEhcKD2N1cnJlbmN5X2RpZ2l0cxgIIAEoDSLlAgoETGluZRItCgRraW5kGAEgASgOMh8ubWlsbHdyaWdodC5pbnZvaWNlLnYxLkxpbmVLaW5kEikKBXN0YXJ0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNlbmQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHBsYW4YBCABKAkSDQoFbWV0ZXIYBSABKAkSEAoIcXVhbnRpdHkYBiABKAQSEAoIaW5jbHVkZWQYByABKAQSKgoFcGFydHMYCCADKAsyGy5taWxsd3JpZ2h0Lmludm9pY2UudjEuUGFydBIRCglyZWZlcmVuY2UYCSABKAkSDQoFdHJpYWwYCiABKAgSFAoMYW1vdW50X21pbm9yGAsgASgDEhAKCHBvc2l0aW9uGAwgASgFEhMKC3NuYXBzaG90X2lkGA0gASgJEg4KBnJlYXNvbhgOIAEoCSJCCgRQYXJ0EhAKCHF1YW50aXR5GAEgASgEEg0KBXByaWNlGAIgASgJEgsKA3BlchgDIAEoBBIMCgRmbGF0GAQgASgJKtMBCg1JbnZvaWNlU3RhdHVzEh4KGklOVk9JQ0VfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGAoUSU5WT0lDRV9TVEFUVVNfRFJBRlQQARIXChNJTlZPSUNFX1NUQVRVU19PUEVOEAISFwoTSU5WT0lDRV9TVEFUVVNfUEFJRBADEhsKF0lOVk9JQ0VfU1RBVFVTX1BBU1RfRFVFEAQSIAocSU5WT0lDRV9TVEFUVVNfVU5DT0xMRUNUSUJMRRAFEhcKE0lOVk9JQ0VfU1RBVFVTX1ZPSUQQBippCgpFeHBvcnRGb3JtEhsKF0VYUE9SVF9GT1JNX1VOU1BFQ0lGSUVEEAASEwoPRVhQT1JUX0ZPUk1fUERGEAESEwoPRVhQT1JUX0ZPUk1fQ1NWEAISFAoQRVhQT1JUX0ZPUk1fSlNPThADKu0BCghMaW5lS2luZBIZChVMSU5FX0tJTkRfVU5TUEVDSUZJRUQQABISCg5MSU5FX0tJTkRfRkxBVBABEhMKD0xJTkVfS0lORF9VU0FHRRACEhUKEUxJTkVfS0lORF9NSU5JTVVNEAMSFQoRTElORV9LSU5EX01BWElNVU0QBBIWChJMSU5FX0tJTkRfRElTQ09VTlQQBRIUChBMSU5FX0tJTkRfQ09VUE9OEAYSGAoUTElORV9LSU5EX0FESlVTVE1FTlQQBxIRCg1MSU5FX0tJTkRfVEFYEAgSFAoQTElORV9LSU5EX0NSRURJVBAJMqoFCg5JbnZvaWNlU2VydmljZRJ+CghHZXREcmFmdBImLm1pbGx3cmlnaHQuaW52b2ljZS52MS5HZXREcmFmdFJlcXVlc3QaJy5taWxsd3JpZ2h0Lmludm9pY2UudjEuR2V0RHJhZnRSZXNwb25zZSIhkAIBgtPkkwIYEhYvYXBpL3YxL2ludm9pY2VzL2RyYWZ0EmwKBExpc3QSIi5taWxsd3JpZ2h0Lmludm9pY2UudjEuTGlzdFJlcXVlc3QaIy5taWxsd3JpZ2h0Lmludm9pY2UudjEuTGlzdFJlc3BvbnNlIhuQAgGC0+STAhISEC9hcGkvdjEvaW52b2ljZXMSdgoDR2V0EiEubWlsbHdyaWdodC5pbnZvaWNlLnYxLkdldFJlcXVlc3QaIi5taWxsd3JpZ2h0Lmludm9pY2UudjEuR2V0UmVzcG9uc2UiKJACAYLT5JMCHxIdL2FwaS92MS9pbnZvaWNlcy97aW52b2ljZV9pZH0SqAEKDEdldExpbmVVc2FnZRIqLm1pbGx3cmlnaHQuaW52b2ljZS52MS5HZXRMaW5lVXNhZ2VSZXF1ZXN0GisubWlsbHdyaWdodC5pbnZvaWNlLnYxLkdldExpbmVVc2FnZVJlc3BvbnNlIj+QAgGC0+STAjYSNC9hcGkvdjEvaW52b2ljZXMve2ludm9pY2VfaWR9L2xpbmVzL3twb3NpdGlvbn0vdXNhZ2UShgEKBkV4cG9ydBIkLm1pbGx3cmlnaHQuaW52b2ljZS52MS5FeHBvcnRSZXF1ZXN0GiUubWlsbHdyaWdodC5pbnZvaWNlLnYxLkV4cG9ydFJlc3BvbnNlIi+QAgGC0+STAiYSJC9hcGkvdjEvaW52b2ljZXMve2ludm9pY2VfaWR9L2V4cG9ydEJPWk1naXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC9pbnZvaWNlL3YxO2ludm9pY2V2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
+
+/**
+ * Invoice is the bill of a month that has ended. But for how it stands, it never changes.
+ *
+ * @generated from message millwright.invoice.v1.Invoice
+ */
+export type Invoice = Message<"millwright.invoice.v1.Invoice"> & {
+  /**
+   * @generated from field: string invoice_id = 1;
+   */
+  invoiceId: string;
+
+  /**
+   * E.g. 2026-000042: without gaps within the year of issue.
+   *
+   * @generated from field: string number = 2;
+   */
+  number: string;
+
+  /**
+   * @generated from field: millwright.invoice.v1.InvoiceStatus status = 3;
+   */
+  status: InvoiceStatus;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp status_at = 4;
+   */
+  statusAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp issued_at = 5;
+   */
+  issuedAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp due_at = 6;
+   */
+  dueAt?: Timestamp | undefined;
+
+  /**
+   * The bill as it was frozen; a list leaves its lines out.
+   *
+   * @generated from field: millwright.invoice.v1.Bill bill = 7;
+   */
+  bill?: Bill | undefined;
+
+  /**
+   * The version of the price book.
+   *
+   * @generated from field: string price_book = 8;
+   */
+  priceBook: string;
+
+  /**
+   * Whom it was issued to, as the organisation was called then.
+   *
+   * @generated from field: string tenant_name = 9;
+   */
+  tenantName: string;
+
+  /**
+   * The organisation has ended with it.
+   *
+   * @generated from field: bool final = 10;
+   */
+  final: boolean;
+
+  /**
+   * What corrections in the customer's favour were more than the bill: the next one begins with it. Never positive.
+   *
+   * @generated from field: int64 carried_minor = 11;
+   */
+  carriedMinor: bigint;
+
+  /**
+   * What is still to be paid.
+   *
+   * @generated from field: int64 due_minor = 12;
+   */
+  dueMinor: bigint;
+
+  /**
+   * SHA-256 over the invoice's canonical text, in hexadecimal digits.
+   *
+   * @generated from field: string sha256 = 13;
+   */
+  sha256: string;
+
+  /**
+   * What the collector of payments calls it; empty: nobody collects it.
+   *
+   * @generated from field: string payment_reference = 14;
+   */
+  paymentReference: string;
+
+  /**
+   * Credit notes on it.
+   *
+   * @generated from field: repeated millwright.invoice.v1.CreditNote credit_notes = 15;
+   */
+  creditNotes: CreditNote[];
+};
+
+/**
+ * Describes the message millwright.invoice.v1.Invoice.
+ * Use `create(InvoiceSchema)` to create a new message.
+ */
+export const InvoiceSchema: GenMessage<Invoice> = /*@__PURE__*/
+  messageDesc(file_millwright_invoice_v1_invoice, 0);
+
+/**
+ * CreditNote takes an invoice back, in part or as a whole.
+ *
+ * @generated from message millwright.invoice.v1.CreditNote
+ */
+export type CreditNote = Message<"millwright.invoice.v1.CreditNote"> & {
+  /**
+   * E.g. CN-2026-000007: without gaps within the year of issue.
+   *
+   * @generated from field: string number = 1;
+   */
+  number: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp issued_at = 2;
+   */
+  issuedAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: int64 amount_minor = 3;
+   */
+  amountMinor: bigint;
+
+  /**
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message millwright.invoice.v1.CreditNote.
+ * Use `create(CreditNoteSchema)` to create a new message.
+ */
+export const CreditNoteSchema: GenMessage<CreditNote> = /*@__PURE__*/
+  messageDesc(file_millwright_invoice_v1_invoice, 1);
+
+/**
+ * ListRequest chooses a page.
+ *
+ * @generated from message millwright.invoice.v1.ListRequest
+ */
+export type ListRequest = Message<"millwright.invoice.v1.ListRequest"> & {
+  /**
+   * At most 100; 0: 24.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * Where the page before ended.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message millwright.invoice.v1.ListRequest.
+ * Use `create(ListRequestSchema)` to create a new message.
+ */
+export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_invoice_v1_invoice, 2);
+
+/**
+ * ListResponse carries invoices.
+ *
+ * @generated from message millwright.invoice.v1.ListResponse
+ */
+export type ListResponse = Message<"millwright.invoice.v1.ListResponse"> & {
+  /**
+   * @generated from field: repeated millwright.invoice.v1.Invoice invoices = 1;
+   */
+  invoices: Invoice[];
+
+  /**
+   * Empty when there are no more.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message millwright.invoice.v1.ListResponse.
+ * Use `create(ListResponseSchema)` to create a new message.
+ */
+export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_invoice_v1_invoice, 3);
+
+/**
+ * GetRequest names an invoice.
+ *
+ * @generated from message millwright.invoice.v1.GetRequest
+ */
+export type GetRequest = Message<"millwright.invoice.v1.GetRequest"> & {
+  /**
+   * Its id or its number.
+   *
+   * @generated from field: string invoice_id = 1;
+   */
+  invoiceId: string;
+};
+
+/**
+ * Describes the message millwright.invoice.v1.GetRequest.
+ * Use `create(GetRequestSchema)` to create a new message.
+ */
+export const GetRequestSchema: GenMessage<GetRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_invoice_v1_invoice, 4);
+
+/**
+ * GetResponse carries it.
+ *
+ * @generated from message millwright.invoice.v1.GetResponse
+ */
+export type GetResponse = Message<"millwright.invoice.v1.GetResponse"> & {
+  /**
+   * @generated from field: millwright.invoice.v1.Invoice invoice = 1;
+   */
+  invoice?: Invoice | undefined;
+};
+
+/**
+ * Describes the message millwright.invoice.v1.GetResponse.
+ * Use `create(GetResponseSchema)` to create a new message.
+ */
+export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_invoice_v1_invoice, 5);
+
+/**
+ * GetLineUsageRequest names a line of usage.
+ *
+ * @generated from message millwright.invoice.v1.GetLineUsageRequest
+ */
+export type GetLineUsageRequest = Message<"millwright.invoice.v1.GetLineUsageRequest"> & {
+  /**
+   * @generated from field: string invoice_id = 1;
+   */
+  invoiceId: string;
+
+  /**
+   * The line's, from 1.
+   *
+   * @generated from field: int32 position = 2;
+   */
+  position: number;
+};
+
+/**
+ * Describes the message millwright.invoice.v1.GetLineUsageRequest.
+ * Use `create(GetLineUsageRequestSchema)` to create a new message.
+ */
+export const GetLineUsageRequestSchema: GenMessage<GetLineUsageRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_invoice_v1_invoice, 6);
+
+/**
+ * GetLineUsageResponse carries the line and what it was made of.
+ *
+ * @generated from message millwright.invoice.v1.GetLineUsageResponse
+ */
+export type GetLineUsageResponse = Message<"millwright.invoice.v1.GetLineUsageResponse"> & {
+  /**
+   * @generated from field: millwright.invoice.v1.Line line = 1;
+   */
+  line?: Line | undefined;
+
+  /**
+   * UTC days, the oldest first; days without usage are left out.
+   *
+   * @generated from field: repeated millwright.invoice.v1.DayUsage days = 2;
+   */
+  days: DayUsage[];
+};
+
+/**
+ * Describes the message millwright.invoice.v1.GetLineUsageResponse.
+ * Use `create(GetLineUsageResponseSchema)` to create a new message.
+ */
+export const GetLineUsageResponseSchema: GenMessage<GetLineUsageResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_invoice_v1_invoice, 7);
+
+/**
+ * DayUsage is what was counted on a UTC day.
+ *
+ * @generated from message millwright.invoice.v1.DayUsage
+ */
+export type DayUsage = Message<"millwright.invoice.v1.DayUsage"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp start = 1;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * @generated from field: uint64 quantity = 2;
+   */
+  quantity: bigint;
+
+  /**
+   * Hours without usage are left out.
+   *
+   * @generated from field: repeated millwright.invoice.v1.HourUsage hours = 3;
+   */
+  hours: HourUsage[];
+};
+
+/**
+ * Describes the message millwright.invoice.v1.DayUsage.
+ * Use `create(DayUsageSchema)` to create a new message.
+ */
+export const DayUsageSchema: GenMessage<DayUsage> = /*@__PURE__*/
+  messageDesc(file_millwright_invoice_v1_invoice, 8);
+
+/**
+ * HourUsage is what was counted in a UTC hour.
+ *
+ * @generated from message millwright.invoice.v1.HourUsage
+ */
+export type HourUsage = Message<"millwright.invoice.v1.HourUsage"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp start = 1;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * @generated from field: uint64 quantity = 2;
+   */
+  quantity: bigint;
+};
+
+/**
+ * Describes the message millwright.invoice.v1.HourUsage.
+ * Use `create(HourUsageSchema)` to create a new message.
+ */
+export const HourUsageSchema: GenMessage<HourUsage> = /*@__PURE__*/
+  messageDesc(file_millwright_invoice_v1_invoice, 9);
+
+/**
+ * ExportRequest names an invoice and a form.
+ *
+ * @generated from message millwright.invoice.v1.ExportRequest
+ */
+export type ExportRequest = Message<"millwright.invoice.v1.ExportRequest"> & {
+  /**
+   * @generated from field: string invoice_id = 1;
+   */
+  invoiceId: string;
+
+  /**
+   * None: PDF.
+   *
+   * @generated from field: millwright.invoice.v1.ExportForm form = 2;
+   */
+  form: ExportForm;
+};
+
+/**
+ * Describes the message millwright.invoice.v1.ExportRequest.
+ * Use `create(ExportRequestSchema)` to create a new message.
+ */
+export const ExportRequestSchema: GenMessage<ExportRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_invoice_v1_invoice, 10);
+
+/**
+ * ExportResponse carries the file.
+ *
+ * @generated from message millwright.invoice.v1.ExportResponse
+ */
+export type ExportResponse = Message<"millwright.invoice.v1.ExportResponse"> & {
+  /**
+   * @generated from field: string file_name = 1;
+   */
+  fileName: string;
+
+  /**
+   * @generated from field: string media_type = 2;
+   */
+  mediaType: string;
+
+  /**
+   * @generated from field: bytes content = 3;
+   */
+  content: Uint8Array;
+};
+
+/**
+ * Describes the message millwright.invoice.v1.ExportResponse.
+ * Use `create(ExportResponseSchema)` to create a new message.
+ */
+export const ExportResponseSchema: GenMessage<ExportResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_invoice_v1_invoice, 11);
 
 /**
  * GetDraftRequest is empty.
@@ -28,7 +430,7 @@ export type GetDraftRequest = Message<"millwright.invoice.v1.GetDraftRequest"> &
  * Use `create(GetDraftRequestSchema)` to create a new message.
  */
 export const GetDraftRequestSchema: GenMessage<GetDraftRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_invoice_v1_invoice, 0);
+  messageDesc(file_millwright_invoice_v1_invoice, 12);
 
 /**
  * GetDraftResponse carries the draft.
@@ -68,7 +470,7 @@ export type GetDraftResponse = Message<"millwright.invoice.v1.GetDraftResponse">
  * Use `create(GetDraftResponseSchema)` to create a new message.
  */
 export const GetDraftResponseSchema: GenMessage<GetDraftResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_invoice_v1_invoice, 1);
+  messageDesc(file_millwright_invoice_v1_invoice, 13);
 
 /**
  * Bill is what a period costs.
@@ -130,7 +532,7 @@ export type Bill = Message<"millwright.invoice.v1.Bill"> & {
  * Use `create(BillSchema)` to create a new message.
  */
 export const BillSchema: GenMessage<Bill> = /*@__PURE__*/
-  messageDesc(file_millwright_invoice_v1_invoice, 2);
+  messageDesc(file_millwright_invoice_v1_invoice, 14);
 
 /**
  * Line is one line of a bill.
@@ -202,6 +604,27 @@ export type Line = Message<"millwright.invoice.v1.Line"> & {
    * @generated from field: int64 amount_minor = 11;
    */
   amountMinor: bigint;
+
+  /**
+   * Its place on an invoice, from 1; 0 in drafts.
+   *
+   * @generated from field: int32 position = 12;
+   */
+  position: number;
+
+  /**
+   * SHA-256, in hexadecimal digits, over the usage that the line was made of: see GetLineUsage. Of lines of usage on invoices.
+   *
+   * @generated from field: string snapshot_id = 13;
+   */
+  snapshotId: string;
+
+  /**
+   * Why an adjustment was made.
+   *
+   * @generated from field: string reason = 14;
+   */
+  reason: string;
 };
 
 /**
@@ -209,7 +632,7 @@ export type Line = Message<"millwright.invoice.v1.Line"> & {
  * Use `create(LineSchema)` to create a new message.
  */
 export const LineSchema: GenMessage<Line> = /*@__PURE__*/
-  messageDesc(file_millwright_invoice_v1_invoice, 3);
+  messageDesc(file_millwright_invoice_v1_invoice, 15);
 
 /**
  * Part is what of a line's quantity had one price.
@@ -247,7 +670,100 @@ export type Part = Message<"millwright.invoice.v1.Part"> & {
  * Use `create(PartSchema)` to create a new message.
  */
 export const PartSchema: GenMessage<Part> = /*@__PURE__*/
-  messageDesc(file_millwright_invoice_v1_invoice, 4);
+  messageDesc(file_millwright_invoice_v1_invoice, 16);
+
+/**
+ * InvoiceStatus says how an invoice stands.
+ *
+ * @generated from enum millwright.invoice.v1.InvoiceStatus
+ */
+export enum InvoiceStatus {
+  /**
+   * @generated from enum value: INVOICE_STATUS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The month goes on: see GetDraft.
+   *
+   * @generated from enum value: INVOICE_STATUS_DRAFT = 1;
+   */
+  DRAFT = 1,
+
+  /**
+   * It is to be paid by its due date.
+   *
+   * @generated from enum value: INVOICE_STATUS_OPEN = 2;
+   */
+  OPEN = 2,
+
+  /**
+   * It was paid, or there was nothing to pay.
+   *
+   * @generated from enum value: INVOICE_STATUS_PAID = 3;
+   */
+  PAID = 3,
+
+  /**
+   * The due date has passed, or a payment failed.
+   *
+   * @generated from enum value: INVOICE_STATUS_PAST_DUE = 4;
+   */
+  PAST_DUE = 4,
+
+  /**
+   * Nobody tries to collect it any more.
+   *
+   * @generated from enum value: INVOICE_STATUS_UNCOLLECTIBLE = 5;
+   */
+  UNCOLLECTIBLE = 5,
+
+  /**
+   * It was taken back: credit notes are worth all of it.
+   *
+   * @generated from enum value: INVOICE_STATUS_VOID = 6;
+   */
+  VOID = 6,
+}
+
+/**
+ * Describes the enum millwright.invoice.v1.InvoiceStatus.
+ */
+export const InvoiceStatusSchema: GenEnum<InvoiceStatus> = /*@__PURE__*/
+  enumDesc(file_millwright_invoice_v1_invoice, 0);
+
+/**
+ * ExportForm is the form of a file.
+ *
+ * @generated from enum millwright.invoice.v1.ExportForm
+ */
+export enum ExportForm {
+  /**
+   * @generated from enum value: EXPORT_FORM_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: EXPORT_FORM_PDF = 1;
+   */
+  PDF = 1,
+
+  /**
+   * @generated from enum value: EXPORT_FORM_CSV = 2;
+   */
+  CSV = 2,
+
+  /**
+   * @generated from enum value: EXPORT_FORM_JSON = 3;
+   */
+  JSON = 3,
+}
+
+/**
+ * Describes the enum millwright.invoice.v1.ExportForm.
+ */
+export const ExportFormSchema: GenEnum<ExportForm> = /*@__PURE__*/
+  enumDesc(file_millwright_invoice_v1_invoice, 1);
 
 /**
  * LineKind says what a line is.
@@ -324,7 +840,7 @@ export enum LineKind {
  * Describes the enum millwright.invoice.v1.LineKind.
  */
 export const LineKindSchema: GenEnum<LineKind> = /*@__PURE__*/
-  enumDesc(file_millwright_invoice_v1_invoice, 0);
+  enumDesc(file_millwright_invoice_v1_invoice, 2);
 
 /**
  * InvoiceService shows what a tenant is to pay, and why. Amounts are whole minor units of the bill's currency, e.g. cents.
@@ -342,6 +858,46 @@ export const InvoiceService: GenService<{
     methodKind: "unary";
     input: typeof GetDraftRequestSchema;
     output: typeof GetDraftResponseSchema;
+  },
+  /**
+   * List returns the tenant's invoices, the newest month first, without their lines.
+   *
+   * @generated from rpc millwright.invoice.v1.InvoiceService.List
+   */
+  list: {
+    methodKind: "unary";
+    input: typeof ListRequestSchema;
+    output: typeof ListResponseSchema;
+  },
+  /**
+   * Get returns one invoice with its lines as they were frozen.
+   *
+   * @generated from rpc millwright.invoice.v1.InvoiceService.Get
+   */
+  get: {
+    methodKind: "unary";
+    input: typeof GetRequestSchema;
+    output: typeof GetResponseSchema;
+  },
+  /**
+   * GetLineUsage returns what a line of usage was made of, hour by hour, from the snapshot that was frozen with the invoice.
+   *
+   * @generated from rpc millwright.invoice.v1.InvoiceService.GetLineUsage
+   */
+  getLineUsage: {
+    methodKind: "unary";
+    input: typeof GetLineUsageRequestSchema;
+    output: typeof GetLineUsageResponseSchema;
+  },
+  /**
+   * Export returns an invoice as a file.
+   *
+   * @generated from rpc millwright.invoice.v1.InvoiceService.Export
+   */
+  export: {
+    methodKind: "unary";
+    input: typeof ExportRequestSchema;
+    output: typeof ExportResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_millwright_invoice_v1_invoice, 0);

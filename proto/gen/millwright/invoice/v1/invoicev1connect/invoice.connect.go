@@ -35,6 +35,15 @@ const (
 const (
 	// InvoiceServiceGetDraftProcedure is the fully-qualified name of the InvoiceService's GetDraft RPC.
 	InvoiceServiceGetDraftProcedure = "/millwright.invoice.v1.InvoiceService/GetDraft"
+	// InvoiceServiceListProcedure is the fully-qualified name of the InvoiceService's List RPC.
+	InvoiceServiceListProcedure = "/millwright.invoice.v1.InvoiceService/List"
+	// InvoiceServiceGetProcedure is the fully-qualified name of the InvoiceService's Get RPC.
+	InvoiceServiceGetProcedure = "/millwright.invoice.v1.InvoiceService/Get"
+	// InvoiceServiceGetLineUsageProcedure is the fully-qualified name of the InvoiceService's
+	// GetLineUsage RPC.
+	InvoiceServiceGetLineUsageProcedure = "/millwright.invoice.v1.InvoiceService/GetLineUsage"
+	// InvoiceServiceExportProcedure is the fully-qualified name of the InvoiceService's Export RPC.
+	InvoiceServiceExportProcedure = "/millwright.invoice.v1.InvoiceService/Export"
 )
 
 // InvoiceServiceClient is a client for the millwright.invoice.v1.InvoiceService service.
@@ -42,6 +51,14 @@ type InvoiceServiceClient interface {
 	// GetDraft returns the bill of the current UTC month as it would be if the month ended with what was counted so far, and
 	// what it will come to if usage goes on at the same pace.
 	GetDraft(context.Context, *v1.GetDraftRequest) (*v1.GetDraftResponse, error)
+	// List returns the tenant's invoices, the newest month first, without their lines.
+	List(context.Context, *v1.ListRequest) (*v1.ListResponse, error)
+	// Get returns one invoice with its lines as they were frozen.
+	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
+	// GetLineUsage returns what a line of usage was made of, hour by hour, from the snapshot that was frozen with the invoice.
+	GetLineUsage(context.Context, *v1.GetLineUsageRequest) (*v1.GetLineUsageResponse, error)
+	// Export returns an invoice as a file.
+	Export(context.Context, *v1.ExportRequest) (*v1.ExportResponse, error)
 }
 
 // NewInvoiceServiceClient constructs a client for the millwright.invoice.v1.InvoiceService service.
@@ -62,12 +79,44 @@ func NewInvoiceServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		list: connect.NewClient[v1.ListRequest, v1.ListResponse](
+			httpClient,
+			baseURL+InvoiceServiceListProcedure,
+			connect.WithSchema(invoiceServiceMethods.ByName("List")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		get: connect.NewClient[v1.GetRequest, v1.GetResponse](
+			httpClient,
+			baseURL+InvoiceServiceGetProcedure,
+			connect.WithSchema(invoiceServiceMethods.ByName("Get")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		getLineUsage: connect.NewClient[v1.GetLineUsageRequest, v1.GetLineUsageResponse](
+			httpClient,
+			baseURL+InvoiceServiceGetLineUsageProcedure,
+			connect.WithSchema(invoiceServiceMethods.ByName("GetLineUsage")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		export: connect.NewClient[v1.ExportRequest, v1.ExportResponse](
+			httpClient,
+			baseURL+InvoiceServiceExportProcedure,
+			connect.WithSchema(invoiceServiceMethods.ByName("Export")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // invoiceServiceClient implements InvoiceServiceClient.
 type invoiceServiceClient struct {
-	getDraft *connect.Client[v1.GetDraftRequest, v1.GetDraftResponse]
+	getDraft     *connect.Client[v1.GetDraftRequest, v1.GetDraftResponse]
+	list         *connect.Client[v1.ListRequest, v1.ListResponse]
+	get          *connect.Client[v1.GetRequest, v1.GetResponse]
+	getLineUsage *connect.Client[v1.GetLineUsageRequest, v1.GetLineUsageResponse]
+	export       *connect.Client[v1.ExportRequest, v1.ExportResponse]
 }
 
 // GetDraft calls millwright.invoice.v1.InvoiceService.GetDraft.
@@ -79,11 +128,55 @@ func (c *invoiceServiceClient) GetDraft(ctx context.Context, req *v1.GetDraftReq
 	return nil, err
 }
 
+// List calls millwright.invoice.v1.InvoiceService.List.
+func (c *invoiceServiceClient) List(ctx context.Context, req *v1.ListRequest) (*v1.ListResponse, error) {
+	response, err := c.list.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Get calls millwright.invoice.v1.InvoiceService.Get.
+func (c *invoiceServiceClient) Get(ctx context.Context, req *v1.GetRequest) (*v1.GetResponse, error) {
+	response, err := c.get.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetLineUsage calls millwright.invoice.v1.InvoiceService.GetLineUsage.
+func (c *invoiceServiceClient) GetLineUsage(ctx context.Context, req *v1.GetLineUsageRequest) (*v1.GetLineUsageResponse, error) {
+	response, err := c.getLineUsage.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Export calls millwright.invoice.v1.InvoiceService.Export.
+func (c *invoiceServiceClient) Export(ctx context.Context, req *v1.ExportRequest) (*v1.ExportResponse, error) {
+	response, err := c.export.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // InvoiceServiceHandler is an implementation of the millwright.invoice.v1.InvoiceService service.
 type InvoiceServiceHandler interface {
 	// GetDraft returns the bill of the current UTC month as it would be if the month ended with what was counted so far, and
 	// what it will come to if usage goes on at the same pace.
 	GetDraft(context.Context, *v1.GetDraftRequest) (*v1.GetDraftResponse, error)
+	// List returns the tenant's invoices, the newest month first, without their lines.
+	List(context.Context, *v1.ListRequest) (*v1.ListResponse, error)
+	// Get returns one invoice with its lines as they were frozen.
+	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
+	// GetLineUsage returns what a line of usage was made of, hour by hour, from the snapshot that was frozen with the invoice.
+	GetLineUsage(context.Context, *v1.GetLineUsageRequest) (*v1.GetLineUsageResponse, error)
+	// Export returns an invoice as a file.
+	Export(context.Context, *v1.ExportRequest) (*v1.ExportResponse, error)
 }
 
 // NewInvoiceServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -100,10 +193,46 @@ func NewInvoiceServiceHandler(svc InvoiceServiceHandler, opts ...connect.Handler
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	invoiceServiceListHandler := connect.NewUnaryHandlerSimple(
+		InvoiceServiceListProcedure,
+		svc.List,
+		connect.WithSchema(invoiceServiceMethods.ByName("List")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	invoiceServiceGetHandler := connect.NewUnaryHandlerSimple(
+		InvoiceServiceGetProcedure,
+		svc.Get,
+		connect.WithSchema(invoiceServiceMethods.ByName("Get")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	invoiceServiceGetLineUsageHandler := connect.NewUnaryHandlerSimple(
+		InvoiceServiceGetLineUsageProcedure,
+		svc.GetLineUsage,
+		connect.WithSchema(invoiceServiceMethods.ByName("GetLineUsage")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	invoiceServiceExportHandler := connect.NewUnaryHandlerSimple(
+		InvoiceServiceExportProcedure,
+		svc.Export,
+		connect.WithSchema(invoiceServiceMethods.ByName("Export")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/millwright.invoice.v1.InvoiceService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case InvoiceServiceGetDraftProcedure:
 			invoiceServiceGetDraftHandler.ServeHTTP(w, r)
+		case InvoiceServiceListProcedure:
+			invoiceServiceListHandler.ServeHTTP(w, r)
+		case InvoiceServiceGetProcedure:
+			invoiceServiceGetHandler.ServeHTTP(w, r)
+		case InvoiceServiceGetLineUsageProcedure:
+			invoiceServiceGetLineUsageHandler.ServeHTTP(w, r)
+		case InvoiceServiceExportProcedure:
+			invoiceServiceExportHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -115,4 +244,20 @@ type UnimplementedInvoiceServiceHandler struct{}
 
 func (UnimplementedInvoiceServiceHandler) GetDraft(context.Context, *v1.GetDraftRequest) (*v1.GetDraftResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.invoice.v1.InvoiceService.GetDraft is not implemented"))
+}
+
+func (UnimplementedInvoiceServiceHandler) List(context.Context, *v1.ListRequest) (*v1.ListResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.invoice.v1.InvoiceService.List is not implemented"))
+}
+
+func (UnimplementedInvoiceServiceHandler) Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.invoice.v1.InvoiceService.Get is not implemented"))
+}
+
+func (UnimplementedInvoiceServiceHandler) GetLineUsage(context.Context, *v1.GetLineUsageRequest) (*v1.GetLineUsageResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.invoice.v1.InvoiceService.GetLineUsage is not implemented"))
+}
+
+func (UnimplementedInvoiceServiceHandler) Export(context.Context, *v1.ExportRequest) (*v1.ExportResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.invoice.v1.InvoiceService.Export is not implemented"))
 }
