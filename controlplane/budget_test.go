@@ -23,6 +23,7 @@ func (s *stack) billed(t *testing.T, id string) {
 	t.Helper()
 	month := time.Now().UTC().Format("2006-01") + "-01T00:00:00Z"
 	s.asOwnerOfTables(t, "update tenants set created_at = created_at - interval '1 year' where id = $1", id)
+	s.asOwnerOfTables(t, "update plan_changes set effective_at = effective_at - interval '1 year' where tenant_id = $1", id)
 	s.asOwnerOfTables(t, `insert into usage_totals (tenant_id, hour, cell, partition, meter, value, version)
 		values ($1, $2::timestamptz, 'eu-1', 0, 'events', 1000000000, 1)`, id, month)
 }
