@@ -83,7 +83,7 @@ func (b books) tenant(t *testing.T, plan string, founded time.Time) tenancy.ID {
 
 func (b books) use(t *testing.T, id tenancy.ID, at time.Time, m billing.Meter, value, version uint64) {
 	t.Helper()
-	refused, err := b.Record(t.Context(), "eu", []billing.Total{{Tenant: id, Cell: "eu", Hour: at, Meter: m, Value: value, Version: version}})
+	refused, err := b.Record(t.Context(), "eu", []billing.Total{{Tenant: id, Cell: "eu", Hour: at, Meter: m, Value: value, Version: version}}, nil)
 	if err != nil || refused != nil {
 		t.Fatal(err, refused)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/millwright-io/millwright/billing/invoice"
 	"github.com/millwright-io/millwright/tenancy"
@@ -127,7 +128,7 @@ func (s *Store) SetStatus(ctx context.Context, id tenancy.ID, invoiceID string, 
 		tag, err := tx.Exec(ctx, `update invoices set status = $3, status_at = case when status = $3 then status_at else $4 end,
 			payment_reference = coalesce(nullif($5, ''), payment_reference) where tenant_id = $1 and id = $2`, id, invoiceID, to, at, paymentReference)
 		if frozen(err) {
-			return fmt.Errorf("%s: %w", message(err), tenancy.ErrConflict)
+			return fmt.Errorf("%s: %w", refusal(err), tenancy.ErrConflict)
 		}
 		if err != nil {
 			return fmt.Errorf("set status of invoice %s: %w", invoiceID, err)
@@ -137,4 +138,19 @@ func (s *Store) SetStatus(ctx context.Context, id tenancy.ID, invoiceID string, 
 		}
 		return nil
 	})
+}
+
+// frozen reports whether the database refused to change what does not change.
+func frozen(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "23000"
+}
+
+// refusal is what the database says.
+func refusal(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Message
+	}
+	return err.Error()
 }

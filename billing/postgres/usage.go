@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/millwright-io/millwright/billing"
@@ -60,19 +59,4 @@ func usageOf(ctx context.Context, tx pgx.Tx, id tenancy.ID, start, end time.Time
 		return nil
 	})
 	return hours, err
-}
-
-// frozen reports whether the database refused to change what does not change.
-func frozen(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == "23000"
-}
-
-// message is what the database says.
-func message(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		return pg.Message
-	}
-	return err.Error()
 }
