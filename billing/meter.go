@@ -74,10 +74,10 @@ var definitions = []Definition{
 	{MeterStorageRaw, "events and dead letters kept, as compressed on disk", onceAnHour, "GB-hour", gigabyte, storage, ProofNone, false},
 	{MeterStorageMinutes, "minutes kept, as compressed on disk", onceAnHour, "GB-hour", gigabyte, storage, ProofNone, false},
 	{MeterStorageHours, "hours kept, as compressed on disk", onceAnHour, "GB-hour", gigabyte, storage, ProofNone, false},
-	{MeterAPIRequests, "requests to the cell's API that were let in, by whatever protocol", "each process of the cell", "request", 1, "none; a crash loses at most its last 30 s", ProofNone, false},
+	{MeterAPIRequests, "requests to the cell's API that its limit let through, by whatever protocol", "each process of the cell", "request", 1, "none; a crash loses at most its last 30 s", ProofNone, false},
 	{MeterQuerySeconds, "time that the store took to answer the tenant's requests", "each process of the cell", "second", 1000, inProcess, ProofNone, false},
-	{MeterLiveMinutes, "time that live sessions were open, each by itself", "each process of the cell", "minute", 60_000, inProcess, ProofNone, false},
-	{MeterEngineSeconds, "time that the engine worked on the tenant's messages", "each process of the cell", "second", 1000, inProcess, ProofNone, true},
+	{MeterLiveMinutes, "time that live sessions were open, each by itself", "each process of the cell, sampled every second", "minute", 60_000, inProcess, ProofNone, false},
+	{MeterEngineSeconds, "time that the engine worked, shared by the rows that it made of the tenant's messages", "each process of the cell", "second", 1000, inProcess, ProofNone, true},
 	{MeterStoreSeconds, "time that the store took to insert the tenant's rows", "each process of the cell", "second", 1000, inProcess, ProofNone, true},
 }
 

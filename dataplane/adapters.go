@@ -12,6 +12,7 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/engine"
 	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
 	"github.com/millwright-io/millwright/dataplane/internal/timing"
+	"github.com/millwright-io/millwright/dataplane/internal/usage"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -21,6 +22,7 @@ type store struct {
 	catalog  *catalog.Catalog
 	times    *timing.Times
 	journeys *journeys
+	usage    *usage.Counter
 }
 
 // Gone implements commit.Store.
@@ -42,6 +44,7 @@ func (s store) InsertEvents(ctx context.Context, tenant tenancy.ID, partition ui
 	begun := time.Now()
 	err := s.Store.InsertEvents(ctx, tenant, partition, rows, token)
 	s.times.Took(timing.Insert, time.Since(begun))
+	s.usage.Took(tenant, usage.StoreTime, time.Since(begun))
 	if err == nil {
 		s.journeys.inserted(partition, tenant, rows, begun)
 	}
@@ -50,7 +53,10 @@ func (s store) InsertEvents(ctx context.Context, tenant tenancy.ID, partition ui
 
 // InsertWindows implements commit.Store.
 func (s store) InsertWindows(ctx context.Context, tenant tenancy.ID, rows []engine.WindowRow, token string) error {
-	defer func(begun time.Time) { s.times.Took(timing.Insert, time.Since(begun)) }(time.Now())
+	defer func(begun time.Time) {
+		s.times.Took(timing.Insert, time.Since(begun))
+		s.usage.Took(tenant, usage.StoreTime, time.Since(begun))
+	}(time.Now())
 	return s.Store.InsertWindows(ctx, tenant, rows, token)
 }
 

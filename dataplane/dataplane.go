@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"time"
@@ -27,6 +29,7 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/telemetry"
 	"github.com/millwright-io/millwright/dataplane/internal/timing"
 	"github.com/millwright-io/millwright/dataplane/internal/trace"
+	"github.com/millwright-io/millwright/dataplane/internal/usage"
 	"github.com/millwright-io/millwright/migrations"
 	"github.com/millwright-io/millwright/tenancy"
 	"github.com/millwright-io/millwright/tenancy/lastuse"
@@ -50,6 +53,9 @@ type App struct {
 	keeper  *letterKeeper
 	hours   *hourMaker
 	totals  *selfaudit.Totals
+	usage   *usage.Counter
+	shares  *usage.Shares
+	storage *storageMeter
 	auditor *selfaudit.Auditor
 	runner  func(partition int) *commit.Runner
 	hub     *live.Hub
@@ -218,9 +224,13 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 	a.heart = &heart{app: a, sender: jetstream.NewHeart(js, a.cfg.Cell), events: log}
 	a.tenants.objects = objects
 	journeys := newJourneys(a.tracer, a.now)
-	rows := store{a.store, a.catalog, a.metrics.times, journeys}
+	rows := store{a.store, a.catalog, a.metrics.times, journeys, a.usage}
 	a.inserts = commit.NewInserter(rows, objects, a.cfg.InsertConcurrency, a.log)
-	a.totals = selfaudit.NewTotals(jetstream.NewUsage(js, a.cfg.Cell))
+	ledger := jetstream.NewUsage(js, a.cfg.Cell)
+	a.usage = usage.New(source(), ledger, a.log, a.now)
+	a.shares = usage.NewShares(a.usage)
+	a.storage = &storageMeter{store: a.store, catalog: a.catalog, ledger: ledger, log: a.log, now: a.now}
+	a.totals = selfaudit.NewTotals(ledger)
 	a.counted = &letterUsage{store: a.store, usage: a.totals, log: a.log, now: a.now, dirty: map[tenancy.ID]bool{}, rest: map[tenancy.ID]time.Time{}}
 	a.catalog.OnChange(a.counted.changed)
 	a.letters = jetstream.NewLetterMover(js, a.cfg.Cell, letters{rows, a.cfg.Cell, log, a.counted}, a.log)
@@ -231,7 +241,7 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 	a.gauge = newGauge(a)
 	a.watch = &observer{
 		hub: a.relay, metrics: a.metrics, progress: newProgress(&a.partitions), journeys: journeys, gauge: a.gauge,
-		trimmer: commit.NewTrimmer(keptTail, lowest, log.Trim), refused: a.overNames, log: a.log, now: a.now,
+		trimmer: commit.NewTrimmer(keptTail, lowest, log.Trim), refused: a.overNames, shares: a.shares, log: a.log, now: a.now,
 	}
 	a.metrics.watchProgress(a.watch.progress, a.hub)
 	options := newEngineOptions(a.catalog, a.cfg.MeasurementsPerDevice, a.cfg.Partitions)
@@ -248,12 +258,21 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 		}, commit.Deps{
 			Source: source, Ends: commits, Checkpoints: objects, Inserter: a.inserts,
 			Usage: a.totals, Observer: a.watch, Log: a.log, Now: a.now,
-			Stepping: func(took time.Duration) { a.metrics.times.Took(timing.Step, took) },
-			Hold:     func(ctx context.Context) error { return a.hold(ctx, partition) },
+			Stepping: func(took time.Duration) {
+				a.metrics.times.Took(timing.Step, took)
+				a.shares.Stepped(partition, took)
+			},
+			Hold: func(ctx context.Context) error { return a.hold(ctx, partition) },
 		})
 	}
 	return nil
 }
+
+// firstSource is the least number of a source of usage that is no partition.
+const firstSource = 1 << 20
+
+// source is a number that no other start of a process of the cell has within an hour: one in two thousand million.
+func source() uint32 { return firstSource + mathrand.Uint32N(math.MaxInt32-firstSource) }
 
 // close closes what was opened, newest first.
 func (a *App) close() error {

@@ -17,6 +17,7 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/query"
 	"github.com/millwright-io/millwright/dataplane/internal/rpc"
 	"github.com/millwright-io/millwright/dataplane/internal/timing"
+	"github.com/millwright-io/millwright/dataplane/internal/usage"
 	"github.com/millwright-io/millwright/tenancy"
 	"github.com/millwright-io/millwright/tenancy/casbin"
 	"github.com/millwright-io/millwright/tenancy/ratelimit"
@@ -73,12 +74,12 @@ func (a *App) openAPI(ctx context.Context) error {
 	}
 	a.api, err = rpc.Handler(rpc.Deps{
 		Cell: a.cfg.Cell, Version: a.cfg.Version, Pipeline: a.gauge, Catalog: a.catalog, Hub: a.hub, Times: a.metrics.times, Rerun: a.rerun,
-		Queries: query.New(reader{store: a.store, times: a.metrics.times, settled: a.tenants.settled}, a.now),
+		Queries: query.New(reader{store: a.store, times: a.metrics.times, settled: a.tenants.settled, usage: a.usage}, a.now),
 		Letters: deadletter.New(letterStore{a.store}, gateway.Resender{Gateway: a.gateway}, deadletter.DefaultLimits(), a.now),
 		Access: func(t tenancy.ID) rpc.Access {
 			return rpc.Access{URL: public, Database: t.Database(), Username: t.Database(), Password: a.store.Password(t)}
 		},
-		Authorizer: authorizer, Limiter: limiter, KeyUsed: a.lastUses.Seen, Slots: admission.NewSlots(tenancy.LimitQueryConcurrency, time.Second), Tally: a.tally, Origins: a.cfg.ConsoleOrigins, Log: a.log, Now: a.now,
+		Authorizer: authorizer, Limiter: limiter, KeyUsed: a.lastUses.Seen, Slots: admission.NewSlots(tenancy.LimitQueryConcurrency, time.Second), Tally: a.tally, Requested: func(t tenancy.ID) { a.usage.Add(t, usage.Requests, 1) }, Origins: a.cfg.ConsoleOrigins, Log: a.log, Now: a.now,
 	})
 	if err != nil {
 		return err
@@ -110,11 +111,18 @@ type reader struct {
 	times *timing.Times
 	// settled waits a little for a tenant's storage to be made, and says whether it is there; nil: nobody waits.
 	settled func(ctx context.Context, tenant tenancy.ID) bool
+	// usage counts the time; nil: it is our own.
+	usage *usage.Counter
 }
 
 // Query reads, once more if the tenant is so new that its storage was not there yet.
 func (r reader) Query(ctx context.Context, tenant tenancy.ID, text string, args []any, each func(query.Row) error) error {
-	defer func(begun time.Time) { r.times.Took(timing.Query, time.Since(begun)) }(time.Now())
+	defer func(begun time.Time) {
+		r.times.Took(timing.Query, time.Since(begun))
+		if r.usage != nil {
+			r.usage.Took(tenant, usage.QueryTime, time.Since(begun))
+		}
+	}(time.Now())
 	read := func() error {
 		return r.store.Query(ctx, tenant, text, args, func(rows clickhouse.Rows) error { return each(rows) })
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/catalog"
 	"github.com/millwright-io/millwright/dataplane/internal/engine"
 	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
+	"github.com/millwright-io/millwright/dataplane/internal/usage"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -36,17 +37,21 @@ func (a *App) sampleUses(ctx context.Context) error {
 	tick := time.NewTicker(sampleInterval)
 	defer tick.Stop()
 	admitted := map[tenancy.ID]int64{}
+	sampled := a.now()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
+		passed := a.now().Sub(sampled)
+		sampled = sampled.Add(passed)
 		for tenant, n := range a.gateway.Connections() {
 			a.use(tenant, tenancy.LimitConnections, int64(n))
 		}
 		for tenant, n := range a.hub.Sessions() {
 			a.use(tenant, tenancy.LimitLiveSessions, int64(n))
+			a.usage.Took(tenant, usage.LiveTime, time.Duration(n)*passed)
 		}
 		for _, u := range a.limiter.Uses() {
 			if more := u.Admitted - admitted[u.Tenant]; more > 0 {

@@ -18,6 +18,8 @@ import (
 	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
 	"github.com/millwright-io/millwright/dataplane/internal/live"
 	"github.com/millwright-io/millwright/dataplane/internal/timing"
+	"github.com/millwright-io/millwright/dataplane/internal/usage"
+	"github.com/millwright-io/millwright/tenancy"
 )
 
 // metrics are the engine's and the runner's; the gateway adds its own to the registry.
@@ -74,6 +76,7 @@ type observer struct {
 	gauge    *gauge
 	trimmer  *commit.Trimmer
 	refused  func(*engine.Outputs)
+	shares   *usage.Shares
 	log      *slog.Logger
 	now      func() time.Time
 }
@@ -94,6 +97,7 @@ func (o *observer) Stepped(rows []engine.EventRow) {
 func (o *observer) Committed(partition int, through uint64, out *engine.Outputs, oldest time.Time, repeated bool) {
 	o.progress.stored(partition, through)
 	o.gauge.stored(out)
+	o.shares.Stored(partition, rowsByTenant(out))
 	o.journeys.committed(partition, through)
 	o.metrics.events.WithLabelValues("stored").Add(float64(out.Events - out.Duplicates - out.DeadLetters))
 	o.metrics.events.WithLabelValues("duplicate").Add(float64(out.Duplicates))
@@ -105,6 +109,17 @@ func (o *observer) Committed(partition int, through uint64, out *engine.Outputs,
 	if out.Events > 0 {
 		o.metrics.times.Took(timing.Commit, o.now().Sub(oldest))
 	}
+}
+
+// rowsByTenant is how many rows of its messages each tenant has in a range.
+func rowsByTenant(out *engine.Outputs) map[tenancy.ID]int {
+	rows := make(map[tenancy.ID]int, len(out.Tenants))
+	for _, r := range out.Tenants {
+		if n := len(r.Events) + len(r.DeadLetters); n > 0 {
+			rows[r.Tenant] += n
+		}
+	}
+	return rows
 }
 
 // Checkpointed implements commit.Observer: it trims the log up to the lowest checkpoint of all partitions, whoever works on them.

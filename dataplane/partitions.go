@@ -162,7 +162,7 @@ func (a *App) hold(ctx context.Context, partition int) error {
 // forAll is what one process of the cell does for all of them.
 func (a *App) forAll() []func(context.Context) error {
 	a.counted.all(a.catalog.Tenants())
-	return []func(context.Context) error{a.tenants.run, a.inserts.Run, a.letters.Run, a.counted.run, a.keeper.run, a.hours.run, a.heart.run}
+	return []func(context.Context) error{a.tenants.run, a.inserts.Run, a.letters.Run, a.counted.run, a.keeper.run, a.hours.run, a.storage.run, a.heart.run}
 }
 
 // load is what this process tells the others of itself.

@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/millwright-io/millwright/dataplane/internal/engine"
 	"github.com/millwright-io/millwright/dataplane/internal/selfaudit"
+	"github.com/millwright-io/millwright/dataplane/internal/usage"
 	usagev1 "github.com/millwright-io/millwright/proto/gen/millwright/usage/v1"
 	"github.com/millwright-io/millwright/proto/subject"
 	"github.com/millwright-io/millwright/tenancy"
@@ -52,6 +54,23 @@ func (u *Usage) Publish(ctx context.Context, partition int, totals []engine.Tota
 		return nil
 	}
 	return u.send(ctx, message)
+}
+
+// PublishCounts sends totals of a source that is no partition of the log; sending them again changes nothing.
+func (u *Usage) PublishCounts(ctx context.Context, source uint32, totals []usage.Total) error {
+	for chunk := range slices.Chunk(totals, totalsPerMessage) {
+		message := &usagev1.Totals{}
+		for _, t := range chunk {
+			message.Totals = append(message.Totals, &usagev1.Total{
+				TenantId: string(t.Tenant), Cell: u.cell, Partition: source, Hour: timestamppb.New(time.Unix(t.Hour, 0)),
+				Meter: string(t.Meter), Value: t.Value, Version: t.Version,
+			})
+		}
+		if err := u.send(ctx, message); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Notes sends what was found when a tenant's hours were counted again; sending it again changes nothing.

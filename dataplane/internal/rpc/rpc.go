@@ -49,6 +49,8 @@ type Deps struct {
 	// Slots are the queries at once.
 	Slots *admission.Slots
 	Tally *tally.Tally
+	// Requested is told of every request that the limit let through.
+	Requested func(tenancy.ID)
 	// KeyUsed is told of every request with an API key.
 	KeyUsed func(s lastuse.Secret, at time.Time, address string)
 	// Origins may call from a browser.
@@ -111,8 +113,10 @@ func limit(deps Deps) func(context.Context, tenancy.Principal) error {
 			case <-time.After(refusedLate):
 			case <-ctx.Done():
 			}
+			return err
 		}
-		return err
+		deps.Requested(p.Tenant)
+		return nil
 	}
 }
 
