@@ -88,7 +88,7 @@ func proven(meter string) bool {
 func (b *accounts) follow(s Statement) *chain {
 	c := &chain{}
 	for _, l := range s.Lines {
-		c.line(b, l)
+		c.line(b, s.Tenant, l)
 	}
 	from, to := s.Start.Unix(), s.End.Unix()
 	spots := map[spot]bool{}
@@ -110,7 +110,7 @@ func (b *accounts) follow(s Statement) *chain {
 }
 
 // line compares a line with what it was frozen with and with the ledger.
-func (c *chain) line(b *accounts, l Line) {
+func (c *chain) line(b *accounts, tenant string, l Line) {
 	sums := map[int64]uint64{}
 	totals, noted, rows := 0, uint64(0), uint64(0)
 	text := sha256.New()
@@ -132,7 +132,7 @@ func (c *chain) line(b *accounts, l Line) {
 	link := fmt.Sprintf("%s: line %d", l.name(), l.Quantity)
 	if l.Snapshot != "" {
 		link += fmt.Sprintf(" = snapshot %s", l.Snapshot)
-		c.frozen(l, sums)
+		c.frozen(tenant, l, sums)
 	}
 	link += fmt.Sprintf(" ; ledger %d in %d hours and %d totals, sha256 %x", ledger, len(sums), totals, text.Sum(nil))
 	if proven(l.Meter) {
@@ -147,7 +147,7 @@ func (c *chain) line(b *accounts, l Line) {
 }
 
 // frozen compares a line with its snapshot, and that with the ledger hour by hour.
-func (c *chain) frozen(l Line, sums map[int64]uint64) {
+func (c *chain) frozen(tenant string, l Line, sums map[int64]uint64) {
 	total := uint64(0)
 	hours := map[int64]bool{}
 	for hour, value := range l.Frozen {
@@ -156,6 +156,9 @@ func (c *chain) frozen(l Line, sums map[int64]uint64) {
 	}
 	for hour := range sums {
 		hours[hour] = true
+	}
+	if made := snapshotOf(tenant, l); made != l.Snapshot {
+		c.different = append(c.different, difference{0, fmt.Sprintf("%s: its usage has the hash %s, the line's snapshot is %s", l.name(), made, l.Snapshot)})
 	}
 	if total != l.Quantity {
 		c.different = append(c.different, difference{0, fmt.Sprintf("%s: the line has %d, its snapshot %d", l.name(), l.Quantity, total)})

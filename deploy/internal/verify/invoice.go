@@ -2,9 +2,12 @@ package verify
 
 import (
 	"context"
+	"crypto/sha256"
 	"flag"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -13,6 +16,7 @@ import (
 	"github.com/millwright-io/millwright/deploy/internal/rpc"
 	invoicev1 "github.com/millwright-io/millwright/proto/gen/millwright/invoice/v1"
 	telemetryv1 "github.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1"
+	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	usagev1 "github.com/millwright-io/millwright/proto/gen/millwright/usage/v1"
 )
 
@@ -37,7 +41,12 @@ func invoiceCommand() command.Command {
 				if err != nil {
 					return err
 				}
-				read := func(ctx context.Context) (Statement, error) { return readStatement(ctx, api.Invoices, args[0]) }
+				answer, err := api.Tenants.Get(ctx, &tenantv1.GetRequest{})
+				if err != nil {
+					return rpc.Explain(err)
+				}
+				tenant := answer.GetTenant().GetTenantId()
+				read := func(ctx context.Context) (Statement, error) { return readStatement(ctx, api.Invoices, tenant, args[0]) }
 				return Invoice(ctx, read, api.Usage, cell, *wait, e.Out, e.Now)
 			}
 		},
@@ -47,13 +56,15 @@ func invoiceCommand() command.Command {
 // Statement is a bill to be verified.
 type Statement struct {
 	// Name is what it is called.
-	Name       string
-	Start, End time.Time
-	Lines      []Line
+	Name, Tenant string
+	Start, End   time.Time
+	Lines        []Line
 }
 
 // Line is a line of usage.
 type Line struct {
+	// Position is its place on an invoice.
+	Position   int32
 	Meter      string
 	Start, End time.Time
 	Quantity   uint64
@@ -130,28 +141,64 @@ func earlier(a, b time.Time) time.Time {
 // Invoices are what is needed of the InvoiceService.
 type Invoices interface {
 	GetDraft(context.Context, *invoicev1.GetDraftRequest) (*invoicev1.GetDraftResponse, error)
+	Get(context.Context, *invoicev1.GetRequest) (*invoicev1.GetResponse, error)
+	GetLineUsage(context.Context, *invoicev1.GetLineUsageRequest) (*invoicev1.GetLineUsageResponse, error)
 }
 
-// readStatement reads the draft.
-func readStatement(ctx context.Context, invoices Invoices, id string) (Statement, error) {
-	if id != draft {
-		return Statement{}, command.Usage("invoice %s: only \"draft\" can be verified", id)
+// readStatement reads the draft, or a frozen invoice with what its lines were made of.
+func readStatement(ctx context.Context, invoices Invoices, tenant, id string) (Statement, error) {
+	if id == draft {
+		answer, err := invoices.GetDraft(ctx, &invoicev1.GetDraftRequest{})
+		if err != nil {
+			return Statement{}, rpc.Explain(err)
+		}
+		return statement(draft, tenant, answer.GetBill()), nil
 	}
-	answer, err := invoices.GetDraft(ctx, &invoicev1.GetDraftRequest{})
+	answer, err := invoices.Get(ctx, &invoicev1.GetRequest{InvoiceId: id})
 	if err != nil {
 		return Statement{}, rpc.Explain(err)
 	}
-	return statement("draft", answer.GetBill()), nil
+	frozen := answer.GetInvoice()
+	s := statement("invoice "+frozen.GetNumber()+", sha256 "+frozen.GetSha256(), tenant, frozen.GetBill())
+	for i := range s.Lines {
+		l := &s.Lines[i]
+		usage, err := invoices.GetLineUsage(ctx, &invoicev1.GetLineUsageRequest{InvoiceId: frozen.GetInvoiceId(), Position: l.Position})
+		if err != nil {
+			return Statement{}, rpc.Explain(err)
+		}
+		l.Frozen = map[int64]uint64{}
+		for _, day := range usage.GetDays() {
+			for _, hour := range day.GetHours() {
+				l.Frozen[hour.GetStart().GetSeconds()] = hour.GetQuantity()
+			}
+		}
+	}
+	return s, nil
 }
 
-func statement(name string, bill *invoicev1.Bill) Statement {
-	s := Statement{Name: name, Start: bill.GetStart().AsTime(), End: bill.GetEnd().AsTime()}
+func statement(name, tenant string, bill *invoicev1.Bill) Statement {
+	s := Statement{Name: name, Tenant: tenant, Start: bill.GetStart().AsTime(), End: bill.GetEnd().AsTime()}
 	for _, l := range bill.GetLines() {
 		if l.GetKind() == invoicev1.LineKind_LINE_KIND_USAGE {
-			s.Lines = append(s.Lines, Line{Meter: l.GetMeter(), Start: l.GetStart().AsTime(), End: l.GetEnd().AsTime(), Quantity: l.GetQuantity()})
+			s.Lines = append(s.Lines, Line{
+				Position: l.GetPosition(), Meter: l.GetMeter(), Start: l.GetStart().AsTime(), End: l.GetEnd().AsTime(), Quantity: l.GetQuantity(), Snapshot: l.GetSnapshotId(),
+			})
 		}
 	}
 	return s
+}
+
+// snapshotOf is the hash of a line's frozen usage, in the text that billing describes: docs/billing.md, "Invoices".
+func snapshotOf(tenant string, l Line) string {
+	stamp := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+	text := sha256.New()
+	_, _ = fmt.Fprintf(text, "millwright-usage 1\ntenant %s\nmeter %s\nfrom %s\nto %s\n", tenant, l.Meter, stamp(l.Start), stamp(l.End))
+	for _, hour := range slices.Sorted(maps.Keys(l.Frozen)) {
+		if value := l.Frozen[hour]; value > 0 {
+			_, _ = fmt.Fprintf(text, "%s %d\n", stamp(time.Unix(hour, 0)), value)
+		}
+	}
+	return fmt.Sprintf("%x", text.Sum(nil))
 }
 
 // name of a line in the output.
