@@ -61,7 +61,8 @@ func Of(b Budget, s Spending, now time.Time) Outcome {
 	return out
 }
 
-// holdOf is the stricter of what the amount and the credits call for.
+// holdOf is the stricter of what the amount and the credits call for. Its reason is read by people and devices that may see no money: it
+// names no amount.
 func holdOf(b Budget, s Spending, now time.Time) *Hold {
 	month := s.Month.Start.Format("January 2006")
 	hold := func(action Action, basis Basis, what string) *Hold {
@@ -76,7 +77,7 @@ func holdOf(b Budget, s Spending, now time.Time) *Hold {
 	}
 	var byAmount, byCredits *Hold
 	if b.WhenSpent.holds() && reached(s.Spent, b.Amount, 100) {
-		byAmount = hold(b.WhenSpent, Actual, fmt.Sprintf("the organisation's budget of %s for %s is spent", b.Amount.In(b.Currency), month))
+		byAmount = hold(b.WhenSpent, Actual, fmt.Sprintf("the organisation's budget for %s is spent", month))
 	}
 	if b.WhenCreditsSpent.holds() && s.CreditsSpent {
 		byCredits = hold(b.WhenCreditsSpent, Credits, fmt.Sprintf("the organisation's prepaid credits are used up in %s", month))

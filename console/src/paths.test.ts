@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { paths, safeNext } from "./paths";
 
 test("every address", () => {
-  const all = Object.entries(paths).map(([name, build]) => [name, (build as (argument?: unknown) => string)({ device: "press 01/ä", group: "a b", job: "j", type: "t" })]);
+  const all = Object.entries(paths).map(([name, build]) => [name, (build as (argument?: unknown) => string)({ device: "press 01/ä", group: "a b", job: "j", type: "t", invoice: "2026-000001" })]);
   // Those that take where to go next are asked without it.
   const plain = all.map(([name, url]) => (name === "settingsLimits" ? [name, paths.settingsLimits()] : name === "signIn" ? [name, paths.signIn()] : name === "signUp" ? [name, paths.signUp()] : name === "verification" ? [name, paths.verification()] : [name, url]));
   expect(Object.fromEntries(plain)).toMatchInlineSnapshot(`
@@ -23,6 +23,8 @@ test("every address", () => {
       "home": "/",
       "importDevices": "/import",
       "invitation": "/invitation",
+      "invoice": "/bill/invoices/2026-000001",
+      "invoices": "/bill/invoices",
       "job": "/jobs/j",
       "jobs": "/jobs",
       "mailbox": "/mailbox",
@@ -35,6 +37,7 @@ test("every address", () => {
       "operatorPayments": "/operator/payments",
       "operatorPipeline": "/operator/pipeline",
       "operatorTenants": "/operator/organisations",
+      "plan": "/bill/plan",
       "recovery": "/recovery",
       "settings": "/settings",
       "settingsAudit": "/settings/audit",

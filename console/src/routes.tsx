@@ -68,6 +68,9 @@ export const routes: RouteObject[] = [
             element: <BillingLayout />,
             children: [
               { index: true, lazy: page(() => import("./pages/BillPage")) },
+              { path: "invoices", lazy: page(() => import("./pages/InvoicesPage")) },
+              { path: "invoices/:invoice", lazy: page(() => import("./pages/InvoicePage")) },
+              { path: "plan", lazy: page(() => import("./pages/PlanPage")) },
               { path: "budget", lazy: page(() => import("./pages/BudgetPage")) },
             ],
           },

@@ -16,6 +16,9 @@ import (
 	"time"
 
 	"github.com/millwright-io/millwright/proto/gen/millwright/key/v1/keyv1connect"
+	memberv1 "github.com/millwright-io/millwright/proto/gen/millwright/member/v1"
+	"github.com/millwright-io/millwright/proto/gen/millwright/member/v1/memberv1connect"
+	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
 	"github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1/tenantv1connect"
 )
 
@@ -119,6 +122,32 @@ func (s *Stack) SignUp(t testing.TB, email string) *Person {
 		t.Fatalf("signing %s up began no verification", email)
 	}
 	s.verify(t, p, verification)
+	return p
+}
+
+var invitation = regexp.MustCompile(`/invitation#([^\s]+)`)
+
+// Join signs a person up and has them accept an invitation to the demo's organisation.
+func (s *Stack) Join(t testing.TB, email string, role tenantv1.Role) *Person {
+	t.Helper()
+	if _, err := s.Members(s.Demo.APIKey).Invite(context.Background(), &memberv1.InviteRequest{Email: email, Role: role}); err != nil {
+		t.Fatalf("invite %s: %v", email, err)
+	}
+	p := s.SignUp(t, email)
+	var token string
+	Eventually(t, 30*time.Second, "the e-mail with the invitation", func() error {
+		for _, text := range s.Mails(t, email) {
+			if found := invitation.FindStringSubmatch(text); found != nil {
+				token = found[1]
+				return nil
+			}
+		}
+		return errors.New("it did not come")
+	})
+	members := memberv1connect.NewMemberServiceClient(p.HTTP, s.Demo.ControlURL)
+	if _, err := members.AcceptInvitation(context.Background(), &memberv1.AcceptInvitationRequest{Token: token}); err != nil {
+		t.Fatalf("%s accepts: %v", email, err)
+	}
 	return p
 }
 

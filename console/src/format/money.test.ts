@@ -28,6 +28,7 @@ test.each([
 test("prices keep their digits, shares are whole", () => {
   expect(formatPrice("0.00004", "EUR")).toBe("€0.00004");
   expect(formatPrice("90", "EUR")).toBe("€90");
+  expect(formatPrice("0.2", "EUR")).toBe("€0.20");
   expect(toMajor(-5n, 2)).toBe("-0.05");
   expect(perMille(333n, 1000n)).toBe(333);
   expect(perMille(1n, 0n)).toBe(0);

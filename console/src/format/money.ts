@@ -8,9 +8,9 @@ export function formatMoney(minor: bigint, currency: string, digits: number): st
   return format.format(major as Intl.StringNumericLiteral);
 }
 
-/** A price of the price book, a decimal number of major units, with all its digits: "0.00004" in EUR → "€0.00004". */
+/** A price of the price book, a decimal number of major units, with all its digits: "0.00004" in EUR → "€0.00004", "0.2" → "€0.20". */
 export function formatPrice(price: string, currency: string): string {
-  const format = new Intl.NumberFormat("en-US", { style: "currency", currency, minimumFractionDigits: 0, maximumFractionDigits: 20 });
+  const format = new Intl.NumberFormat("en-US", { style: "currency", currency, minimumFractionDigits: price.includes(".") ? 2 : 0, maximumFractionDigits: 20 });
   return format.format(price as Intl.StringNumericLiteral);
 }
 

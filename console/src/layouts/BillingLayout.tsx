@@ -9,6 +9,8 @@ import styles from "./SettingsLayout.module.css";
 
 const tabs: ReadonlyArray<{ to: string; icon: IconName; label: string; end?: boolean }> = [
   { to: paths.bill(), icon: "bill", label: "This month", end: true },
+  { to: paths.invoices(), icon: "list", label: "Invoices" },
+  { to: paths.plan(), icon: "store", label: "Plan" },
   { to: paths.budget(), icon: "check", label: "Budget" },
 ];
 

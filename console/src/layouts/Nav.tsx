@@ -48,10 +48,14 @@ export function Rail() {
   );
 }
 
+/** A phone has room for six; a device is added from the fleet as well. */
+const dockSize = 6;
+
 export function Dock() {
+  const all = useItems();
   return (
     <nav className={styles.dock} aria-label="Main">
-      {useItems().map((item) => (
+      {all.filter(({ to }) => all.length <= dockSize || to !== paths.addDevice()).map((item) => (
         <Item key={item.to} {...item} />
       ))}
     </nav>

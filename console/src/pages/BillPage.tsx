@@ -7,6 +7,7 @@ import { ErrorPanel, SkeletonRows } from "../ui/States";
 import { BillLines } from "./bill/BillLines";
 import { ByDay } from "./bill/ByDay";
 import { CollectionPanel } from "./bill/CollectionPanel";
+import { Counted } from "./bill/Counted";
 import { Totals } from "./bill/Totals";
 import { monthName } from "./bill/span";
 import { millis } from "../format/time";
@@ -26,7 +27,7 @@ export default function BillPage() {
   return (
     <>
       <Totals bill={bill} forecast={forecast} />
-      <Panel title={monthName(millis(bill.start) ?? 0)} note={`The bill so far, at the prices of the book ${data.priceBook}.`} flush>
+      <Panel title={monthName(millis(bill.start) ?? 0)} note={`The bill so far, at the prices of the book ${data.priceBook}.`} actions={<Counted start={millis(bill.start)} end={millis(bill.end)} />} flush>
         <BillLines bill={bill} />
       </Panel>
       <ByDay bill={bill} />

@@ -3,8 +3,10 @@ import type { ReactNode } from "react";
 import { LineKind, type Bill, type Line, type Part } from "../../api/invoice";
 import { formatPer, formatQuantity, meterName } from "../../format/meter";
 import { formatMoney, formatPrice } from "../../format/money";
+import { planName } from "../../format/plan";
 import { millis } from "../../format/time";
 import { Badge } from "../../ui/Badge";
+import { cx } from "../../ui/cx";
 import table from "../../ui/Table.module.css";
 import { spanName } from "./span";
 import styles from "./Bill.module.css";
@@ -39,13 +41,13 @@ export function BillLines({ bill, name = nameOf }: { bill: Bill; name?: (line: L
               {name(line)} {line.trial && <Badge>trial</Badge>}
               <span className={styles.span}>{spanName(millis(line.start), millis(line.end))}</span>
             </td>
-            <td data-label="Quantity" className={table.number}>
+            <td data-label="Quantity" className={cx(table.number, !line.meter && styles.nothing)}>
               {line.meter ? formatQuantity(line.quantity, line.meter) : "–"}
             </td>
-            <td data-label="Included" className={table.number}>
+            <td data-label="Included" className={cx(table.number, (!line.meter || line.included === 0n) && styles.nothing)}>
               {line.meter && line.included > 0n ? formatQuantity(line.included, line.meter) : "–"}
             </td>
-            <td data-label="Price" className={table.number}>
+            <td data-label="Price" className={cx(table.number, line.parts.length === 0 && styles.nothing)}>
               {line.parts.length === 0 ? "–" : line.parts.map((part) => <PriceOf key={`${part.price} ${part.per}`} part={part} meter={line.meter} currency={bill.currency} />)}
             </td>
             <td data-label="Amount" className={table.number}>
@@ -86,19 +88,19 @@ function PriceOf({ part, meter, currency }: { part: Part; meter: string; currenc
 export function nameOf(line: Line): string {
   switch (line.kind) {
     case LineKind.FLAT:
-      return `Plan ${line.plan}`;
+      return `Plan ${planName(line.plan)}`;
     case LineKind.USAGE:
       return meterName(line.meter);
     case LineKind.MINIMUM:
-      return `Minimum of plan ${line.plan}`;
+      return `Minimum of plan ${planName(line.plan)}`;
     case LineKind.MAXIMUM:
-      return `Maximum of plan ${line.plan}`;
+      return `Maximum of plan ${planName(line.plan)}`;
     case LineKind.DISCOUNT:
       return "Contract discount";
     case LineKind.COUPON:
       return `Coupon ${line.reference}`;
     case LineKind.ADJUSTMENT:
-      return `Correction ${line.reference}`;
+      return line.reason ? `Correction: ${line.reason}` : `Correction ${line.reference}`;
     case LineKind.TAX:
       return "Tax";
     case LineKind.CREDIT:

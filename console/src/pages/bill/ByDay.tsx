@@ -27,7 +27,7 @@ export function ByDay({ bill }: { bill: Bill }) {
   return (
     <Panel
       title="By day"
-      note={`${meterName(meter)}, in ${meterUnit(meter)}`}
+      note={meterName(meter).toLowerCase() === meterUnit(meter) ? meterName(meter) : `${meterName(meter)}, in ${meterUnit(meter)}`}
       actions={
         meters.length > 1 && (
           <BareSelect label="Meter" value={meter} onChange={(e) => setChosen(e.target.value)}>

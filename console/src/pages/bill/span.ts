@@ -16,7 +16,12 @@ export const dateName = (at: number | undefined) => (at === undefined ? "–" : 
 /** "Sun 1 Nov". */
 export const weekdayName = (at: number) => weekday.format(at);
 
-/** "1 Nov – 30 Nov": the last day that is covered, not the first after it. */
+const clock = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+const dayLength = 86_400_000;
+
+/** "1 Nov – 30 Nov": the last day that is covered, not the first after it; with the hour where it is not midnight. */
 export function spanName(start: number | undefined, end: number | undefined): string {
-  return start === undefined || end === undefined ? "" : `${day.format(start)} – ${day.format(end - 1)}`;
+  if (start === undefined || end === undefined) return "";
+  const from = start % dayLength === 0 ? day.format(start) : clock.format(start);
+  return `${from} – ${end % dayLength === 0 ? day.format(end - 1) : clock.format(end)}`;
 }
