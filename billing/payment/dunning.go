@@ -74,7 +74,7 @@ func (p Policy) reminder(a Account) time.Time {
 
 // Reason is what a tenant and its devices are told while it is suspended for a payment. It is how a suspension of this kind is told from an
 // operator's.
-const Reason = "a payment is overdue: an owner or somebody of finance can pay it on the page Payments"
+const Reason = "a payment is overdue: an owner or somebody of finance can pay it in the console under Billing"
 
 // Letter is an e-mail to those who look after a tenant's money.
 type Letter struct{ Subject, Text string }
@@ -82,7 +82,7 @@ type Letter struct{ Subject, Text string }
 // Letter is what a notice says. name is the organisation's.
 func (n Notice) Letter(name, origin string, a Account, d Due) Letter {
 	amount := fmt.Sprintf("%s %s", d.Currency, Major(d.Amount, d.Currency.Digits()))
-	page := origin + "/payments"
+	page := origin + "/bill"
 	end := a.GraceEnds.UTC().Format("2 January 2006 15:04 UTC")
 	switch n {
 	case NoticeFailed:

@@ -113,7 +113,7 @@ func (s *Service) page(ctx context.Context, id tenancy.ID, open func(Provider, c
 	if err != nil {
 		return "", err
 	}
-	return open(s.provider, ctx, customer, s.origin+"/payments")
+	return open(s.provider, ctx, customer, s.origin+"/bill")
 }
 
 // Payments returns payments of a tenant, newest first, after that of the invoice named.
