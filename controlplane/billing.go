@@ -47,7 +47,7 @@ func (a *App) openBilling() error {
 func (a *App) billing(c *chain.Chain, tenants *tenant.Service) []chain.Service {
 	usagePath, usageHandler := usagev1connect.NewUsageServiceHandler(billingrpc.New(a.ledger, plans{tenants}, a.now), c.Options()...)
 	invoices := invoice.NewService(a.books, a.ledger, a.billingNow)
-	invoicePath, invoiceHandler := invoicev1connect.NewInvoiceServiceHandler(&billingrpc.Invoices{Invoices: invoices}, c.Options()...)
+	invoicePath, invoiceHandler := invoicev1connect.NewInvoiceServiceHandler(&billingrpc.Invoices{Invoices: invoices, Collected: a.stripe != nil}, c.Options()...)
 	subscriptionPath, subscriptionHandler := subscriptionv1connect.NewSubscriptionServiceHandler(&billingrpc.Subscriptions{
 		Changes: change.NewService(a.books, a.ledger, planChanges{tenants}, a.billingNow), Limits: planLimits(tenants),
 	}, c.Options()...)

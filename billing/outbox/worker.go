@@ -16,10 +16,11 @@ import (
 const (
 	// look is how often a worker looks for what is due.
 	look = time.Second
-	// lease is how long work is somebody's; every request lengthens it.
-	lease = 2 * time.Minute
-	// callTimeout bounds a request; it is below the lease.
-	callTimeout = 30 * time.Second
+	// lease is how long work is somebody's; every request lengthens it. It is short, so that the work of a process that ended goes on soon. That is
+	// safe, also when a request takes longer: whoever takes over sends the same request under the same key, and whoever lost it writes nothing.
+	lease = 4 * time.Second
+	// callTimeout bounds a request.
+	callTimeout = 20 * time.Second
 	// firstRetry and lastRetry bound the wait after a failure that may pass.
 	firstRetry = time.Second
 	lastRetry  = time.Hour

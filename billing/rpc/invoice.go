@@ -16,7 +16,11 @@ import (
 )
 
 // Invoices implements InvoiceServiceHandler.
-type Invoices struct{ Invoices *invoice.Service }
+type Invoices struct {
+	Invoices *invoice.Service
+	// Collected says that somebody collects what is billed.
+	Collected bool
+}
 
 // GetDraft returns the bill of the current month.
 func (s *Invoices) GetDraft(ctx context.Context, _ *invoicev1.GetDraftRequest) (*invoicev1.GetDraftResponse, error) {
@@ -30,6 +34,7 @@ func (s *Invoices) GetDraft(ctx context.Context, _ *invoicev1.GetDraftRequest) (
 	}
 	return &invoicev1.GetDraftResponse{
 		Bill: billToProto(d.Now, d.Period, d.Currency), Forecast: billToProto(d.Forecast, d.Period, d.Currency), PriceBook: d.Book,
+		Collected: s.Collected,
 	}, nil
 }
 

@@ -106,20 +106,18 @@ func (s *site) logPath(name string) string { return s.dir.at("logs", name+".log"
 func (s *site) child(spec supervise.Spec) *supervise.Child { return supervise.New(spec, s.log, s.now) }
 
 // roleSpec is a child, called name, that is this binary in one of its roles. It inherits nothing of the environment, so that variables
-// meant for `up` do not reach it, but where traces go and what tests of crashes say.
+// meant for `up` do not reach it, but where traces go.
 func (s *site) roleSpec(name, role string, args []string, ready func(context.Context) error) supervise.Spec {
 	return supervise.Spec{
 		Name: name, Path: s.executable, Args: append([]string{role}, args...), Dir: s.dir.path,
-		Env:   append([]string{"PATH=/usr/bin:/bin", "HOME=" + s.dir.path, "TZ=UTC"}, inherited()...),
+		Env:   append([]string{"PATH=/usr/bin:/bin", "HOME=" + s.dir.path, "TZ=UTC"}, tracing()...),
 		Ready: ready, ReadyWithin: time.Minute, Grace: 15 * time.Second, LogPath: s.logPath(name), Notable: notable,
 	}
 }
 
-// inherited are OpenTelemetry's standard variables, and the one by which a test ends a process at a certain point.
-func inherited() []string {
-	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
-		return !strings.HasPrefix(variable, "OTEL_") && !strings.HasPrefix(variable, "MILLWRIGHT_CRASH_FILE=")
-	})
+// tracing are OpenTelemetry's standard variables.
+func tracing() []string {
+	return slices.DeleteFunc(os.Environ(), func(variable string) bool { return !strings.HasPrefix(variable, "OTEL_") })
 }
 
 // notable is what a role's log shows to the operator.
