@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
-	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"time"
@@ -224,13 +222,9 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 	a.heart = &heart{app: a, sender: jetstream.NewHeart(js, a.cfg.Cell), events: log}
 	a.tenants.objects = objects
 	journeys := newJourneys(a.tracer, a.now)
+	a.openUsage(jetstream.NewUsage(js, a.cfg.Cell))
 	rows := store{a.store, a.catalog, a.metrics.times, journeys, a.usage}
 	a.inserts = commit.NewInserter(rows, objects, a.cfg.InsertConcurrency, a.log)
-	ledger := jetstream.NewUsage(js, a.cfg.Cell)
-	a.usage = usage.New(source(), ledger, a.log, a.now)
-	a.shares = usage.NewShares(a.usage)
-	a.storage = &storageMeter{store: a.store, catalog: a.catalog, ledger: ledger, log: a.log, now: a.now}
-	a.totals = selfaudit.NewTotals(ledger)
 	a.counted = &letterUsage{store: a.store, usage: a.totals, log: a.log, now: a.now, dirty: map[tenancy.ID]bool{}, rest: map[tenancy.ID]time.Time{}}
 	a.catalog.OnChange(a.counted.changed)
 	a.letters = jetstream.NewLetterMover(js, a.cfg.Cell, letters{rows, a.cfg.Cell, log, a.counted}, a.log)
@@ -267,12 +261,6 @@ func (a *App) openEngine(ctx context.Context, js *jetstream.Conn) error {
 	}
 	return nil
 }
-
-// firstSource is the least number of a source of usage that is no partition.
-const firstSource = 1 << 20
-
-// source is a number that no other start of a process of the cell has within an hour: one in two thousand million.
-func source() uint32 { return firstSource + mathrand.Uint32N(math.MaxInt32-firstSource) }
 
 // close closes what was opened, newest first.
 func (a *App) close() error {

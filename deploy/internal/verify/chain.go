@@ -68,6 +68,8 @@ func (b *accounts) add(totals *usagev1.ListTotalsResponse, counts *telemetryv1.C
 type chain struct {
 	links     []string
 	different []difference
+	// late is what the ledger has more than a snapshot: the next invoice corrects it.
+	late []string
 	// fallen are totals whose rows retention may have removed, bare those of them that have no note either; uncounted are device hours
 	// of hours that a program began which did not count them.
 	fallen, bare, uncounted int
@@ -132,7 +134,7 @@ func (c *chain) line(b *accounts, tenant string, l Line) {
 	link := fmt.Sprintf("%s: line %d", l.name(), l.Quantity)
 	if l.Snapshot != "" {
 		link += fmt.Sprintf(" = snapshot %s", l.Snapshot)
-		c.frozen(tenant, l, sums)
+		c.frozen(b, tenant, l, sums)
 	}
 	link += fmt.Sprintf(" ; ledger %d in %d hours and %d totals, sha256 %x", ledger, len(sums), totals, text.Sum(nil))
 	if proven(l.Meter) {
@@ -147,7 +149,7 @@ func (c *chain) line(b *accounts, tenant string, l Line) {
 }
 
 // frozen compares a line with its snapshot, and that with the ledger hour by hour.
-func (c *chain) frozen(tenant string, l Line, sums map[int64]uint64) {
+func (c *chain) frozen(b *accounts, tenant string, l Line, sums map[int64]uint64) {
 	total := uint64(0)
 	hours := map[int64]bool{}
 	for hour, value := range l.Frozen {
@@ -164,11 +166,33 @@ func (c *chain) frozen(tenant string, l Line, sums map[int64]uint64) {
 		c.different = append(c.different, difference{0, fmt.Sprintf("%s: the line has %d, its snapshot %d", l.name(), l.Quantity, total)})
 	}
 	for _, hour := range slices.Sorted(maps.Keys(hours)) {
+		if sums[hour] > l.Frozen[hour] && (!proven(l.Meter) || b.stored(l.Meter, hour)) {
+			c.late = append(c.late, fmt.Sprintf("%s, hour %s: %d more than the snapshot's %d came after the invoice was frozen%s", l.Meter,
+				time.Unix(hour, 0).UTC().Format(time.RFC3339), sums[hour]-l.Frozen[hour], l.Frozen[hour], unproven(l.Meter)))
+			continue
+		}
 		if l.Frozen[hour] != sums[hour] {
 			c.different = append(c.different, difference{0, fmt.Sprintf("%s, hour %s: the snapshot has %d, the ledger %d", l.Meter,
 				time.Unix(hour, 0).UTC().Format(time.RFC3339), l.Frozen[hour], sums[hour])})
 		}
 	}
+}
+
+// stored reports whether the rows prove what the ledger has of an hour.
+func (b *accounts) stored(meter string, hour int64) bool {
+	for at, n := range b.ledger {
+		if at.meter == meter && at.hour == hour && b.rows[at] != n.value {
+			return false
+		}
+	}
+	return true
+}
+
+func unproven(meter string) string {
+	if proven(meter) {
+		return ""
+	}
+	return ", which nothing but the ledger proves"
 }
 
 // total compares one total of the ledger with the cell's and with the rows.
@@ -223,6 +247,9 @@ func (c *chain) print(out io.Writer, s Statement, b *accounts) error {
 	}
 	if c.uncounted > 0 {
 		say("device hours: %d totals are of hours that a program began which did not count them", c.uncounted)
+	}
+	for _, text := range c.late {
+		say("late: %s; the next invoice corrects it", text)
 	}
 	for _, d := range c.different {
 		say("different: %s", d.text)

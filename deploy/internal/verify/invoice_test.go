@@ -214,3 +214,16 @@ func TestDeviceHoursThatNobodyCountedAreSaid(t *testing.T) {
 		t.Errorf("%v:\n%s", err, out)
 	}
 }
+
+func TestUsageThatCameAfterTheInvoiceIsLateNotWrong(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.total(1<<21, "api_requests").Value = 11
+	w.total(3, "events").Value, w.total(3, "events").Version = 42, 18
+	count(w.rows, 3, "events").Stored = 42
+	out, err := verifyFrozen(t, w, frozen())
+	if err != nil || !strings.Contains(out, "late: events, hour 2026-11-02T12:00:00Z: 2 more than the snapshot's 100 came after the invoice was frozen; the next invoice corrects it\n") ||
+		!strings.Contains(out, "late: api_requests, hour 2026-11-02T12:00:00Z: 2 more than the snapshot's 9 came after the invoice was frozen, which nothing but the ledger proves; ") {
+		t.Errorf("%v:\n%s", err, out)
+	}
+}
