@@ -63,4 +63,5 @@ func TestFinanceInTheConsole(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the journey ended with %v", err)
 	}
+	t.Run("a spent budget refuses events", func(t *testing.T) { aSpentBudgetRefuses(t, s) })
 }

@@ -5,7 +5,7 @@ import type { Bill } from "../../api/invoice";
 import { ChangeTime, useChangePlan, usePreview, type Plan, type Preview } from "../../api/subscription";
 import { formatMoney } from "../../format/money";
 import { planName } from "../../format/plan";
-import { formatDateTime, millis } from "../../format/time";
+import { millis } from "../../format/time";
 import { Button } from "../../ui/Button";
 import { DialogActions } from "../../ui/Dialog";
 import { Segmented } from "../../ui/Segmented";
@@ -13,7 +13,7 @@ import { ErrorPanel, Notice, SkeletonRows } from "../../ui/States";
 import table from "../../ui/Table.module.css";
 import { useToasts } from "../../ui/Toasts";
 import { BillLines } from "./BillLines";
-import { dateName, dayName } from "./span";
+import { dateName, dayName, hourName } from "./span";
 import styles from "./Plan.module.css";
 
 export function ChangePlan({ plan, onDone }: { plan: Plan; onDone: () => void }) {
@@ -76,7 +76,7 @@ function Comparison({ preview }: { preview: Preview }) {
   return (
     <>
       <p>
-        On the bill from {formatDateTime(millis(preview.effectiveAt) ?? 0)} on. Fees count by the part of the month that is spent in each plan.
+        On the bill from {hourName(millis(preview.effectiveAt))} on. Fees count by the part of the month that is spent in each plan.
       </p>
       <table className={table.table}>
         <thead>

@@ -19,6 +19,9 @@ export const weekdayName = (at: number) => weekday.format(at);
 const clock = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
 const dayLength = 86_400_000;
 
+/** "29 Nov, 12:00 UTC". */
+export const hourName = (at: number | undefined) => (at === undefined ? "–" : `${clock.format(at)} UTC`);
+
 /** "1 Nov – 30 Nov": the last day that is covered, not the first after it; with the hour where it is not midnight. */
 export function spanName(start: number | undefined, end: number | undefined): string {
   if (start === undefined || end === undefined) return "";
