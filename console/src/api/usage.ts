@@ -2,9 +2,9 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { useQuery } from "@connectrpc/connect-query";
 import { keepPreviousData } from "@tanstack/react-query";
-import { UsageService, type Hour, type Mismatch } from "../gen/millwright/usage/v1/usage_pb";
+import { UsageService, type Hour, type Meter, type Mismatch } from "../gen/millwright/usage/v1/usage_pb";
 
-export type { Hour, Mismatch };
+export type { Hour, Meter, Mismatch };
 
 /** Usage by hour over a range, and the UTC day so far. */
 export function useUsage(start: number, end: number, every = 10_000) {

@@ -2,9 +2,10 @@
 import { useState } from "react";
 import { Link } from "react-router";
 import { explain } from "../api/errors";
-import { useUsage, type Hour } from "../api/usage";
+import { useUsage, type Hour, type Meter } from "../api/usage";
 import { BarChart } from "../charts/BarChart";
 import { byDay, byHour } from "../charts/bins";
+import { formatQuantity, meterName } from "../format/meter";
 import { formatBytes, formatCompact, formatCount, formatPercent } from "../format/number";
 import { day, formatClock, formatHour, hour } from "../format/time";
 import { useNow } from "../hooks/useNow";
@@ -17,6 +18,7 @@ import { Page } from "../ui/Page";
 import { Panel } from "../ui/Panel";
 import { Segmented } from "../ui/Segmented";
 import { Empty, ErrorPanel, SkeletonRows } from "../ui/States";
+import table from "../ui/Table.module.css";
 import styles from "./UsagePage.module.css";
 
 type Span = "24h" | "7d" | "30d";
@@ -94,9 +96,40 @@ export default function UsagePage() {
               )}
             </div>
           </Panel>
+          <Meters meters={data.meters} today={data.today} />
         </>
       )}
     </Page>
+  );
+}
+
+/** Everything that is counted, with what it is and today's value. */
+function Meters({ meters, today }: { meters: Meter[]; today: Hour | undefined }) {
+  return (
+    <Panel title="Today by meter" note="What is counted, and how">
+      <table className={table.table}>
+        <thead>
+          <tr>
+            <th scope="col">Meter</th>
+            <th scope="col" className={table.number}>
+              Today
+            </th>
+            <th scope="col">What it counts</th>
+            <th scope="col">Where</th>
+          </tr>
+        </thead>
+        <tbody>
+          {meters.map((m) => (
+            <tr key={m.name}>
+              <td data-lead>{meterName(m.name)}</td>
+              <td className={table.number}>{formatQuantity(today?.meters[m.name] ?? 0n, m.name)}</td>
+              <td>{m.what}</td>
+              <td>{m.where}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Panel>
   );
 }
 
