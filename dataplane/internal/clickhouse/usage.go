@@ -42,7 +42,8 @@ func (b *block) usageHours(rows []UsageHour) {
 		name string
 		of   func(UsageHour) uint64
 	}{
-		{"version", func(r UsageHour) uint64 { return r.Version }}, {"counted", func(r UsageHour) uint64 { return r.Counted }},
+		{"version", func(r UsageHour) uint64 { return r.Version }},
+		{"counted", func(r UsageHour) uint64 { return r.Counted }},
 		{"stored", func(r UsageHour) uint64 { return r.Stored }},
 	} {
 		b.column(column.name, "UInt64")

@@ -98,7 +98,9 @@ func (a *Auditor) compare(ctx context.Context, tenant tenancy.ID, hours []time.T
 			n := Note{Hour: hour, Partition: partition, Version: total.Version, At: a.deps.Now()}
 			of := total.Stored()
 			n.Counts = []Count{
-				{"events", of.Events, rows.Events}, {"points", of.Points, rows.Points}, {"bytes", of.Bytes, rows.Bytes},
+				{"events", of.Events, rows.Events},
+				{"points", of.Points, rows.Points},
+				{"bytes", of.Bytes, rows.Bytes},
 				{"dead_letters", of.DeadLetters, rows.DeadLetters},
 			}
 			// An hour that a program began which did not count them has none.
