@@ -144,7 +144,7 @@ func TestTheOrderOfEventsIsOfNoAccount(t *testing.T) {
 
 func (s *stack) post(body, signature string) (int, string) {
 	s.t.Helper()
-	return s.send(s.hook, body, map[string]string{"Stripe-Signature": signature})
+	return s.send(http.MethodPost, s.hook, body, map[string]string{"Stripe-Signature": signature})
 }
 
 // TestForgedEventsAreRefused, and those of customers that nobody knows are kept for operators.

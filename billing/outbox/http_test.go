@@ -9,15 +9,20 @@ import (
 // form sends a request to the stand-in as somebody would by hand.
 func (s *stack) form(path, body string) {
 	s.t.Helper()
-	status, answer := s.send(s.stripe+path, body, map[string]string{"Authorization": "Bearer " + key, "Content-Type": "application/x-www-form-urlencoded"})
+	s.do(http.MethodPost, path, body)
+}
+
+func (s *stack) do(verb, path, body string) {
+	s.t.Helper()
+	status, answer := s.send(verb, s.stripe+path, body, map[string]string{"Authorization": "Bearer " + key, "Content-Type": "application/x-www-form-urlencoded"})
 	if status != http.StatusOK {
 		s.t.Fatalf("%s: %d %s", path, status, answer)
 	}
 }
 
-func (s *stack) send(url, body string, header map[string]string) (int, string) {
+func (s *stack) send(verb, url, body string, header map[string]string) (int, string) {
 	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, url, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(s.t.Context(), verb, url, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}

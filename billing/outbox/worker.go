@@ -203,7 +203,7 @@ func (w *Worker) items(ctx context.Context, work Work, e Entry, customer string)
 		return err
 	}
 	if r.Total != e.Bill.Total || !strings.EqualFold(r.Currency, string(e.Bill.Currency)) {
-		return &Failure{Final: true, Text: fmt.Sprintf("the provider's invoice %s comes to %d %s, ours to %d %s: nothing was charged; void it there and retry", e.Reference,
+		return &Failure{Final: true, Text: fmt.Sprintf("the provider's invoice %s comes to %d %s, ours to %d %s: nothing was charged; put it right or delete it there, and retry", e.Reference,
 			r.Total, strings.ToUpper(r.Currency), e.Bill.Total, e.Bill.Currency)}
 	}
 	return nil

@@ -2,6 +2,7 @@ package outbox_test
 
 import (
 	"fmt"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -153,6 +154,27 @@ func TestWhatIsRefusedForGoodIsParked(t *testing.T) {
 	if _, err := s.store.Retry(t.Context(), list[0].ID, s.now()); err == nil {
 		t.Error("what is done is tried again")
 	}
+}
+
+// TestADraftThatWasDeletedIsMadeAgain when an operator says so, and not before.
+func TestADraftThatWasDeletedIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	s.card("4242")
+	invoice := s.invoice("2026-000001")
+	if !s.dies("item/1:intended") {
+		t.Fatal("the worker does not come there")
+	}
+	s.do(http.MethodDelete, fmt.Sprintf("/v1/invoices/%s", s.state().Invoices[0]["id"]), "")
+	s.later(time.Hour)
+	s.until("parked", func() bool {
+		return s.one("select state from payment_entries where invoice_id = $1", invoice) == "parked"
+	})
+	if _, err := s.store.Retry(t.Context(), s.one("select id from payment_entries"), s.now()); err != nil {
+		t.Fatal(err)
+	}
+	s.until("paid", s.paid(invoice))
+	s.chargedOnce(1)
 }
 
 // TestWhatWasIssuedBeforeIsNotCollected: an installation that names its key later does not charge old months.

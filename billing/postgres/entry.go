@@ -118,7 +118,12 @@ order by case e.state when 'parked' then 0 when 'working' then 1 when 'awaiting'
 	return list, err
 }
 
-// Retry takes an entry's step again at once, under other keys where one was answered. note is what is kept of it in the log of operators.
+const retryEntry = `
+update payment_entries set state = case when step = 'payment' then 'awaiting' else 'working' end,
+  step = case when step in ('items', 'finalize') then 'invoice' else step end, attempts = 0
+where id = $1 and state <> 'done'`
+
+// Retry takes an entry up again at once: all that was made for it is looked up at the provider, and what is not there is sent under another key.
 func (s *Store) Retry(ctx context.Context, entry string, now time.Time) (e outbox.Entry, err error) {
 	var id tenancy.ID
 	err = s.onPlatform(ctx, func(tx pgx.Tx) error {
@@ -132,14 +137,14 @@ func (s *Store) Retry(ctx context.Context, entry string, now time.Time) (e outbo
 		return e, err
 	}
 	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, "update payment_entries set state = case when step = 'payment' then 'awaiting' else 'working' end, attempts = 0 where id = $1 and state <> 'done'", entry)
+		tag, err := tx.Exec(ctx, retryEntry, entry)
 		if err != nil {
 			return fmt.Errorf("retry payment %s: %w", entry, err)
 		}
 		if tag.RowsAffected() == 0 {
 			return fmt.Errorf("entry %s is done: there is nothing to retry: %w", entry, tenancy.ErrConflict)
 		}
-		if _, err := tx.Exec(ctx, "update payment_requests set doubtful = true where entry_id = $1 and result is null", entry); err != nil {
+		if _, err := tx.Exec(ctx, "update payment_requests set doubtful = true, result = null where entry_id = $1", entry); err != nil {
 			return fmt.Errorf("retry requests of payment %s: %w", entry, err)
 		}
 		if _, err := tx.Exec(ctx, queueWork, pgx.NamedArgs{"object": entry, "tenant": id, "kind": "entry", "now": now}); err != nil {

@@ -65,6 +65,7 @@ func (s *Server) routes() {
 	s.api("POST /v1/invoices/{id}/finalize", s.finalizeInvoice)
 	s.api("POST /v1/invoices/{id}/pay", s.payInvoice)
 	s.api("POST /v1/invoices/{id}/void", s.voidInvoice)
+	s.api("DELETE /v1/invoices/{id}", s.deleteInvoice)
 	s.api("POST /v1/invoiceitems", s.createItem)
 	s.api("GET /v1/invoiceitems", s.listItems)
 	s.api("GET /v1/charges", s.listCharges)

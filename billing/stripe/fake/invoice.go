@@ -2,6 +2,7 @@ package fake
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -111,6 +112,20 @@ func (s *Server) voidInvoice(c call) (object, *failure) {
 	in["status"], in["next_payment_attempt"] = "void", nil
 	s.tell("invoice.voided", in)
 	return in, nil
+}
+
+// deleteInvoice takes a draft away, with its items.
+func (s *Server) deleteInvoice(c call) (object, *failure) {
+	in, f := s.find("invoice", c.id)
+	if f != nil {
+		return nil, f
+	}
+	if in.text("status") != "draft" {
+		return nil, invalid("", "You can only delete draft invoices.")
+	}
+	delete(s.objects, c.id)
+	s.order = slices.DeleteFunc(s.order, func(id string) bool { return id == c.id || s.objects[id].text("invoice") == c.id })
+	return object{"id": c.id, "object": "invoice", "deleted": true}, nil
 }
 
 func (s *Server) listCharges(c call) (object, *failure) {
