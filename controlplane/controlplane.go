@@ -19,6 +19,7 @@ import (
 	"github.com/millwright-io/millwright/billing/budget"
 	"github.com/millwright-io/millwright/billing/collect"
 	"github.com/millwright-io/millwright/billing/invoice"
+	"github.com/millwright-io/millwright/billing/metering"
 	billingnats "github.com/millwright-io/millwright/billing/nats"
 	"github.com/millwright-io/millwright/billing/outbox"
 	billingpostgres "github.com/millwright-io/millwright/billing/postgres"
@@ -96,9 +97,10 @@ type App struct {
 	billingNow   func() time.Time
 	billingEvery time.Duration
 
-	// stripe and payer are nil where invoices are not collected.
+	// stripe, payer and teller are nil where invoices are not collected.
 	stripe *stripe.Client
 	payer  *outbox.Worker
+	teller *metering.Teller
 
 	reconciliation *reconciliation.Job
 
@@ -305,6 +307,7 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.worker.Run(ctx) })
 	if a.payer != nil {
 		g.Go(func() error { return a.payer.Run(ctx) })
+		g.Go(func() error { return a.teller.Run(ctx) })
 	}
 	g.Go(func() error { return a.closer.Run(ctx) })
 	g.Go(func() error { return a.applyPlanChanges(ctx, a.tenants) })

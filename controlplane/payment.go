@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/millwright-io/millwright/billing/metering"
 	"github.com/millwright-io/millwright/billing/outbox"
 	"github.com/millwright-io/millwright/billing/payment"
 	billingpostgres "github.com/millwright-io/millwright/billing/postgres"
@@ -29,6 +30,7 @@ func (a *App) openPayments(ctx context.Context, tenants *tenant.Service) (err er
 	if err := a.ledger.BeginCollecting(ctx, a.billingNow()); err != nil {
 		return err
 	}
+	a.teller = metering.NewTeller(a.ledger, a.stripe, a.log, a.now)
 	a.payer = outbox.NewWorker(outbox.Deps{
 		Store: a.ledger, Provider: a.stripe, Tenants: suspender{tenants}, Policy: payment.Policy{Grace: a.cfg.PaymentGrace}, Origin: a.origin(),
 		Log: a.log, Now: a.now, Billing: a.billingNow, Crash: crashPoint(a.log),

@@ -131,7 +131,7 @@ func TestATenantSeesItsOwnRowsOnly(t *testing.T) {
 	columns := map[string]string{"tenants": "id"}
 	for _, table := range []string{
 		"tenants", "limit_overrides", "members", "session_tenants", "roles", "service_accounts", "keys", "key_secrets", "authorities", "invitations", "device_types", "devices", "device_labels", "places", "certificates", "audit_entries", "audit_heads", "usage_totals", "usage_notes", "usage_mismatches", "jobs", "job_items", "job_results",
-		"groups", "group_members", "gateway_devices", "gateway_groups", "limit_uses", "limit_notices", "plan_changes", "invoices", "invoice_lines", "usage_snapshots", "billing_adjustments",
+		"groups", "group_members", "gateway_devices", "gateway_groups", "limit_uses", "limit_notices", "payment_accounts", "payment_entries", "payment_requests", "payment_events", "payment_meter_events", "plan_changes", "invoices", "invoice_lines", "usage_snapshots", "billing_adjustments",
 	} {
 		if n := countOf(t, conn, "select count(*) from "+table); n != 0 {
 			t.Errorf("%s: %d rows visible without a tenant", table, n)
@@ -188,6 +188,9 @@ func TestTheApplicationMayDoLittle(t *testing.T) {
 		"truncate platform_audit",
 		"update platform_audit_head set number = 0",
 		"delete from platform_audit_head",
+		"update payment_meter_events set amount = 1",
+		"delete from payment_entries",
+		"update payment_events set outcome = ''",
 		"insert into platform_audit_head (number, hash) values (7, '')",
 		"alter table tenants disable row level security",
 		"create table mine (id text)",
@@ -269,6 +272,11 @@ func fill(t *testing.T, conn *pgx.Conn, id string) {
 		"insert into job_items values ('ID', 'j', 1, 'n', '', 'pending')",
 		"insert into job_results values ('ID', 'j', 1, '')",
 		"insert into usage_totals values ('ID', now(), 'c', 0, 'events', 1, 1)",
+		"insert into payment_accounts (tenant_id, customer_name, intended_at) values ('ID', 'n', now())",
+		"insert into payment_entries (id, tenant_id, invoice_id, bill, created_at) values ('e-ID', 'ID', 'i', '{}', now())",
+		"insert into payment_requests (entry_id, tenant_id, step, intended_at) values ('e-ID', 'ID', 's', now())",
+		"insert into payment_events values ('evt-ID', 'ID', 't', 'o', now(), now(), '')",
+		"insert into payment_meter_events (identifier, tenant_id, meter, hour, amount) values ('m-ID', 'ID', 'events', now(), 1)",
 		"insert into usage_notes values ('ID', now(), 'c', 0, 'events', 1, 1, 1, now())",
 		"insert into usage_mismatches values ('ID', now(), 'c', 0, 'events', 'rows', 1, 1, 0, now())",
 	} {

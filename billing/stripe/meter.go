@@ -3,21 +3,16 @@ package stripe
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/stripe/stripe-go/v76"
+
+	"github.com/millwright-io/millwright/billing/metering"
 )
 
-// Usage is what is told to one of Stripe's meters. All of it is recorded before it is sent, so that a repetition is the same event.
-type Usage struct {
-	Meter, Customer, Identifier string
-	Amount                      int64
-	At                          time.Time
-}
-
-// EnsureMeters makes the meters (title by name) that are not there. They sum what they are told, by customer.
+// EnsureMeters implements metering.Provider. Meters sum what they are told, by customer.
 func (c *Client) EnsureMeters(ctx context.Context, meters map[string]string) error {
 	there := map[string]bool{}
 	list := c.meters.List(&stripe.BillingMeterListParams{ListParams: stripe.ListParams{Context: ctx, Limit: stripe.Int64(100)}})
@@ -44,14 +39,14 @@ func (c *Client) EnsureMeters(ctx context.Context, meters map[string]string) err
 	return nil
 }
 
-// Count tells a meter of usage. An identifier that it knows already is a success: the same was counted before.
-func (c *Client) Count(ctx context.Context, u Usage) error {
+// Count implements metering.Provider. An identifier that Stripe knows already is a success: the same was counted before.
+func (c *Client) Count(ctx context.Context, e metering.Event) error {
 	_, err := c.events.New(&stripe.BillingMeterEventParams{
-		Params: with(ctx, ""), EventName: stripe.String(u.Meter), Identifier: stripe.String(u.Identifier), Timestamp: stripe.Int64(u.At.Unix()),
-		Payload: map[string]string{"stripe_customer_id": u.Customer, "value": strconv.FormatInt(u.Amount, 10)},
+		Params: with(ctx, ""), EventName: stripe.String(e.Meter), Identifier: stripe.String(e.Identifier), Timestamp: stripe.Int64(e.Hour.Unix()),
+		Payload: map[string]string{"stripe_customer_id": e.Customer, "value": strconv.FormatInt(e.Amount, 10)},
 	})
-	var e *stripe.Error
-	if errors.As(err, &e) && e.HTTPStatusCode == 400 && strings.Contains(e.Msg, u.Identifier) && strings.Contains(e.Msg, "already exists") {
+	var refused *stripe.Error
+	if errors.As(err, &refused) && refused.HTTPStatusCode == http.StatusBadRequest && strings.Contains(refused.Msg, e.Identifier) && strings.Contains(refused.Msg, "already exists") {
 		return nil
 	}
 	return explain("count usage", err)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/millwright-io/millwright/billing/metering"
 	"github.com/millwright-io/millwright/billing/payment"
 	"github.com/millwright-io/millwright/billing/stripe"
 	"github.com/millwright-io/millwright/billing/stripe/fake"
@@ -121,7 +122,7 @@ func cycle(ctx context.Context, c *stripe.Client) map[string]error {
 	_, err = c.Portal(ctx, customer, "http://127.0.0.1/payments")
 	note("open the portal", err)
 	note("make a meter", c.EnsureMeters(ctx, map[string]string{"millwright_events": "Events"}))
-	note("count", c.Count(ctx, stripe.Usage{Meter: "millwright_events", Customer: customer, Identifier: "i/" + string(id), Amount: 7, At: time.Now().Add(-time.Hour)}))
+	note("count", c.Count(ctx, metering.Event{Meter: "millwright_events", Customer: customer, Identifier: "i/" + string(id), Amount: 7, Hour: time.Now().Add(-time.Hour)}))
 	in, err := c.CreateInvoice(ctx, "k/invoice/"+string(id), customer, "entry", bill)
 	note("make an invoice", err)
 	_, _, err = c.FindInvoice(ctx, customer, "entry")
