@@ -3,6 +3,7 @@ module github.com/millwright-io/millwright/billing
 go 1.26.0
 
 require (
+	codeberg.org/go-pdf/fpdf v0.12.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/millwright-io/millwright/migrations v0.0.0
 	github.com/millwright-io/millwright/proto v0.0.0
@@ -10,6 +11,7 @@ require (
 	github.com/nats-io/nats.go v1.55.0
 	github.com/shopspring/decimal v1.5.0
 	github.com/stripe/stripe-go/v76 v76.25.0
+	golang.org/x/image v0.40.0
 	google.golang.org/protobuf v1.36.12
 )
 

@@ -31,7 +31,7 @@ var filler = map[string]any{
 	"templateId": "nothing", "claimTokenId": "nothing", "authorityId": "nothing", "certificatePem": "rubbish", "idPattern": "(", "maxDevices": 1,
 	"customRole": "nothing", "serviceAccountId": "nothing", "actions": []string{"no.such"}, "email": "ada@example.com", "limit": "devices", "maximum": 7, "reason": "for a test",
 	"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z", "confirm": "no", "action": "BULK_ACTION_SUSPEND", "cell": "nowhere", "flag": "nothing_yet",
-	"location": map[string]any{"facility": "north"}, "announcementId": "nothing", "text": " ", "invoiceId": "nothing", "etag": "nothing", "severity": "SEVERITY_INFO",
+	"location": map[string]any{"facility": "north"}, "announcementId": "nothing", "text": " ", "invoiceId": "nothing", "etag": "nothing", "contract": map[string]any{"currency": "XXX"}, "contractId": "nothing", "coupon": map[string]any{"code": "no"}, "code": "NOTHING", "severity": "SEVERITY_INFO",
 	"settings": map[string]any{"name": " ", "timeZone": "UTC", "units": "UNITS_METRIC", "alertSeverity": "ALERT_SEVERITY_INFO"},
 }
 
@@ -219,7 +219,7 @@ func (s *stack) keyParty(t *testing.T, e estate, name string, req *keyv1.CreateR
 
 // unfilled are the fields of requests that name nothing and may stay empty.
 var unfilled = map[string]bool{
-	"actor": true, "after": true, "at": true, "form": true, "position": true, "coordinates": true, "description": true, "devicePrefix": true, "descending": true, "deviceTypes": true, "dryRun": true, "endsAt": true, "expiresAt": true,
+	"actor": true, "after": true, "currency": true, "note": true, "at": true, "form": true, "position": true, "coordinates": true, "description": true, "devicePrefix": true, "descending": true, "deviceTypes": true, "dryRun": true, "endsAt": true, "expiresAt": true,
 	"exceptDeviceIds": true, "expiresBefore": true, "facilities": true, "facility": true, "groupIds": true, "identity": true, "labels": true, "lifeSeconds": true, "line": true, "maxUses": true,
 	"measurements": true, "metadata": true, "object": true, "order": true, "outcome": true, "overlap": true, "parked": true, "pageSize": true, "pageToken": true, "percent": true, "plan": true, "policy": true,
 	"region": true, "removeLabels": true, "required": true, "resolved": true, "revision": true, "scopes": true, "setLabels": true, "station": true, "status": true, "statuses": true,

@@ -19,6 +19,7 @@ import (
 
 	"github.com/millwright-io/millwright/controlplane"
 	auditv1 "github.com/millwright-io/millwright/proto/gen/millwright/audit/v1"
+	billingv1 "github.com/millwright-io/millwright/proto/gen/millwright/billing/v1"
 	budgetv1 "github.com/millwright-io/millwright/proto/gen/millwright/budget/v1"
 	cellv1 "github.com/millwright-io/millwright/proto/gen/millwright/cell/v1"
 	certificatev1 "github.com/millwright-io/millwright/proto/gen/millwright/certificate/v1"
@@ -216,7 +217,7 @@ func methods() (list []protoreflect.MethodDescriptor) {
 		memberv1.File_millwright_member_v1_member_proto, devicev1.File_millwright_device_v1_device_proto, devicetypev1.File_millwright_devicetype_v1_devicetype_proto, facilityv1.File_millwright_facility_v1_facility_proto, usagev1.File_millwright_usage_v1_usage_proto, budgetv1.File_millwright_budget_v1_budget_proto,
 		keyv1.File_millwright_key_v1_key_proto, rolev1.File_millwright_role_v1_role_proto,
 		jobv1.File_millwright_job_v1_job_proto, groupv1.File_millwright_group_v1_group_proto, devicev1.File_millwright_device_v1_gateway_proto, devicev1.File_millwright_device_v1_bulk_proto,
-		limitv1.File_millwright_limit_v1_limit_proto, invoicev1.File_millwright_invoice_v1_invoice_proto, paymentv1.File_millwright_payment_v1_payment_proto, subscriptionv1.File_millwright_subscription_v1_subscription_proto,
+		limitv1.File_millwright_limit_v1_limit_proto, invoicev1.File_millwright_invoice_v1_invoice_proto, paymentv1.File_millwright_payment_v1_payment_proto, billingv1.File_millwright_billing_v1_billing_proto, subscriptionv1.File_millwright_subscription_v1_subscription_proto,
 		certificatev1.File_millwright_certificate_v1_certificate_proto,
 	} {
 		for i := range f.Services().Len() {

@@ -24,7 +24,7 @@ const (
 // platformTables hold no tenant's data and have no row-level security.
 var platformTables = map[string]bool{
 	"placements": true, "payment_work": true, "payment_collection": true, "outbox": true, "mail_outbox": true, "job_queue": true, "platform_keys": true, "token_keys": true,
-	"cells": true, "flags": true, "announcements": true, "platform_audit": true, "platform_audit_head": true, "tenant_work": true, "billing_work": true, "billing_numbers": true, "removed_work": true, "budget_work": true, "schema_versions": true,
+	"cells": true, "flags": true, "announcements": true, "platform_audit": true, "platform_audit_head": true, "tenant_work": true, "billing_work": true, "billing_numbers": true, "coupons": true, "removed_work": true, "budget_work": true, "schema_versions": true,
 }
 
 func TestPostgresIsIdempotentAndSafeAtOnce(t *testing.T) {
@@ -131,7 +131,7 @@ func TestATenantSeesItsOwnRowsOnly(t *testing.T) {
 	columns := map[string]string{"tenants": "id"}
 	for _, table := range []string{
 		"tenants", "limit_overrides", "members", "session_tenants", "roles", "service_accounts", "keys", "key_secrets", "authorities", "invitations", "device_types", "devices", "device_labels", "places", "certificates", "audit_entries", "audit_heads", "usage_totals", "usage_notes", "usage_mismatches", "jobs", "job_items", "job_results",
-		"groups", "group_members", "gateway_devices", "gateway_groups", "limit_uses", "limit_notices", "payment_accounts", "payment_entries", "payment_requests", "payment_events", "payment_meter_events", "plan_changes", "invoices", "invoice_lines", "usage_snapshots", "billing_adjustments",
+		"groups", "group_members", "gateway_devices", "gateway_groups", "limit_uses", "limit_notices", "payment_accounts", "payment_entries", "payment_requests", "payment_events", "payment_meter_events", "plan_changes", "invoices", "invoice_lines", "usage_snapshots", "billing_adjustments", "contracts", "coupon_grants", "billing_credits", "billing_credit_uses", "credit_notes",
 	} {
 		if n := countOf(t, conn, "select count(*) from "+table); n != 0 {
 			t.Errorf("%s: %d rows visible without a tenant", table, n)
@@ -249,6 +249,12 @@ func fill(t *testing.T, conn *pgx.Conn, id string) {
 		"insert into invoices values ('ID', 'ID', 'ID', now(), now() + interval '1 day', false, 'n', 'EUR', '', now(), now(), 0, 0, 0, 0, '{}', sha256(''), 'open', now())",
 		"insert into invoice_lines values ('ID', 'ID', 1, 'flat', null, null, '', '', 0, 0, '[]', '', '', false, 0)",
 		"insert into usage_snapshots values ('ID', sha256('ID'), 'ID')",
+		"insert into contracts values ('ID', 'ID', '2026-11-01 00:00+00', null, 'EUR', '{}', now(), '')",
+		"insert into coupons values ('ABC', '10', 0, '', 1, now(), '') on conflict do nothing",
+		"insert into coupon_grants values ('ID', 'ABC', now(), now(), '')",
+		"insert into billing_credits values ('ID', 'ID', 'EUR', 1, now(), now(), 'r', '')",
+		"insert into billing_credit_uses values ('ID', 'ID', 'ID', 1)",
+		"insert into credit_notes values ('ID', 'ID', 'ID', 1, 'r', now(), '')",
 		"insert into billing_adjustments values ('ID', 'ID', 'EUR', 1, '', null, now())",
 		"insert into members values ('ID', 'person-ID', 'e', 'owner', now())",
 		"insert into session_tenants values ('session-ID', 'person-ID', 'ID', now())",

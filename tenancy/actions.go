@@ -24,6 +24,7 @@ const (
 	ActionPlatformAnnouncements Action = "platform.announcements"
 	ActionPlatformProfile       Action = "platform.profile"
 	ActionPlatformKeys          Action = "platform.keys"
+	ActionPlatformBilling       Action = "platform.billing"
 
 	ActionTenantRead   Action = "tenant.read"
 	ActionTenantWrite  Action = "tenant.write"
@@ -73,7 +74,7 @@ var account = []Action{ActionAccountRead, ActionAccountFound, ActionAccountSwitc
 
 // platform are what the operators of the installation may do, whatever tenant they act for. No role of a tenant has any.
 var platform = []Action{
-	ActionPlatformRead, ActionPlatformCells, ActionPlatformTenants, ActionPlatformFlags, ActionPlatformAnnouncements, ActionPlatformProfile, ActionPlatformKeys,
+	ActionPlatformRead, ActionPlatformCells, ActionPlatformTenants, ActionPlatformFlags, ActionPlatformAnnouncements, ActionPlatformProfile, ActionPlatformKeys, ActionPlatformBilling,
 }
 
 // PlatformActions are what an operator of the installation may do.
@@ -238,6 +239,18 @@ var procedures = map[string]Action{
 	"/millwright.invoice.v1.InvoiceService/Get":          ActionInvoicesRead,
 	"/millwright.invoice.v1.InvoiceService/GetLineUsage": ActionInvoicesRead,
 	"/millwright.invoice.v1.InvoiceService/Export":       ActionInvoicesRead,
+
+	"/millwright.billing.v1.BillingService/ListInvoices":    ActionPlatformBilling,
+	"/millwright.billing.v1.BillingService/GetRevenue":      ActionPlatformBilling,
+	"/millwright.billing.v1.BillingService/CreateContract":  ActionPlatformBilling,
+	"/millwright.billing.v1.BillingService/ListContracts":   ActionPlatformBilling,
+	"/millwright.billing.v1.BillingService/EndContract":     ActionPlatformBilling,
+	"/millwright.billing.v1.BillingService/GrantCredit":     ActionPlatformBilling,
+	"/millwright.billing.v1.BillingService/ListCredits":     ActionPlatformBilling,
+	"/millwright.billing.v1.BillingService/CreateCoupon":    ActionPlatformBilling,
+	"/millwright.billing.v1.BillingService/ListCoupons":     ActionPlatformBilling,
+	"/millwright.billing.v1.BillingService/GiveCoupon":      ActionPlatformBilling,
+	"/millwright.billing.v1.BillingService/IssueCreditNote": ActionPlatformBilling,
 
 	"/millwright.subscription.v1.SubscriptionService/Get":           ActionInvoicesRead,
 	"/millwright.subscription.v1.SubscriptionService/ListPlans":     ActionInvoicesRead,

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	auditv1 "github.com/millwright-io/millwright/proto/gen/millwright/audit/v1"
+	billingv1 "github.com/millwright-io/millwright/proto/gen/millwright/billing/v1"
 	budgetv1 "github.com/millwright-io/millwright/proto/gen/millwright/budget/v1"
 	cellv1 "github.com/millwright-io/millwright/proto/gen/millwright/cell/v1"
 	certificatev1 "github.com/millwright-io/millwright/proto/gen/millwright/certificate/v1"
@@ -38,7 +39,7 @@ func TestEveryProcedureHasAnAction(t *testing.T) {
 		keyv1.File_millwright_key_v1_key_proto, rolev1.File_millwright_role_v1_role_proto, facilityv1.File_millwright_facility_v1_facility_proto,
 		memberv1.File_millwright_member_v1_member_proto, telemetryv1.File_millwright_telemetry_v1_telemetry_proto, usagev1.File_millwright_usage_v1_usage_proto, budgetv1.File_millwright_budget_v1_budget_proto,
 		jobv1.File_millwright_job_v1_job_proto, groupv1.File_millwright_group_v1_group_proto, devicev1.File_millwright_device_v1_gateway_proto, devicev1.File_millwright_device_v1_bulk_proto,
-		limitv1.File_millwright_limit_v1_limit_proto, invoicev1.File_millwright_invoice_v1_invoice_proto, subscriptionv1.File_millwright_subscription_v1_subscription_proto, paymentv1.File_millwright_payment_v1_payment_proto, deadletterv1.File_millwright_deadletter_v1_deadletter_proto,
+		limitv1.File_millwright_limit_v1_limit_proto, invoicev1.File_millwright_invoice_v1_invoice_proto, billingv1.File_millwright_billing_v1_billing_proto, subscriptionv1.File_millwright_subscription_v1_subscription_proto, paymentv1.File_millwright_payment_v1_payment_proto, deadletterv1.File_millwright_deadletter_v1_deadletter_proto,
 	}
 	count := 0
 	for _, f := range files {

@@ -56,6 +56,20 @@ type Credit struct {
 	ExpiresAt time.Time
 }
 
+// Taxes say what tax a tenant pays on a month's bill, in per cent. They are asked whenever a month is rated, and must say the same of the
+// same month each time; what is on an invoice stays.
+type Taxes interface {
+	Percent(s subscription.Subscription, period rating.Period) (money.Price, error)
+}
+
+// NoTaxes are those of an installation that collects none.
+type NoTaxes struct{}
+
+// Percent implements Taxes.
+func (NoTaxes) Percent(subscription.Subscription, rating.Period) (money.Price, error) {
+	return money.Price{}, nil
+}
+
 // LateMonths is for how many months after its own a usage that comes late is still billed or given back.
 const LateMonths = 3
 

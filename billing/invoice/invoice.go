@@ -65,11 +65,18 @@ func (i Invoice) Due() money.Amount {
 	if !i.Status.Unpaid() {
 		return 0
 	}
-	due := i.Total
-	for _, n := range i.Notes {
-		due -= n.Amount
-	}
-	return max(due, 0)
+	return i.Total
+}
+
+// Revenue is what was billed for a month in a currency: the total, and how much of it stands how.
+type Revenue struct {
+	Month                                    time.Time
+	Currency                                 money.Currency
+	Invoices                                 int64
+	Subtotal, Tax, Total                     money.Amount
+	Paid, Open, PastDue, Uncollectible, Void money.Amount
+	// Credited was given back by credit notes.
+	Credited money.Amount
 }
 
 // Note is a credit note: it takes an invoice back, in part or as a whole.

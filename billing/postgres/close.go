@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -67,7 +69,7 @@ func (s *Store) closeMonth(ctx context.Context, tx pgx.Tx, id tenancy.ID, period
 	if err := become(ctx, tx, id); err != nil {
 		return err
 	}
-	f, err := facts(ctx, tx, id, period)
+	f, err := s.facts(ctx, tx, id, period)
 	if err != nil {
 		return err
 	}
@@ -142,6 +144,10 @@ func insertFrozen(ctx context.Context, tx pgx.Tx, f *invoice.Frozen) error {
 		b.Queue(insertAdjustment, pgx.NamedArgs{
 			"tenant": i.Tenant, "id": a.ID, "currency": a.Currency, "amount": int64(a.Amount), "reason": a.Reason, "of": a.Of, "at": i.IssuedAt,
 		})
+	}
+	for _, credit := range slices.Sorted(maps.Keys(f.Used)) {
+		b.Queue("insert into billing_credit_uses (tenant_id, credit_id, invoice_id, amount_minor) values ($1, $2, $3, $4)",
+			i.Tenant, credit, i.ID, int64(f.Used[credit]))
 	}
 	b.Queue("update billing_adjustments set invoice_id = $2 where tenant_id = $1 and id = any($3) and invoice_id is null", i.Tenant, i.ID, f.Settled)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {

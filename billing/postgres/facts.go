@@ -22,14 +22,14 @@ func (s *Store) Facts(ctx context.Context, id tenancy.ID, period rating.Period) 
 		if err := become(ctx, tx, id); err != nil {
 			return err
 		}
-		f, err = facts(ctx, tx, id, period)
+		f, err = s.facts(ctx, tx, id, period)
 		return err
 	})
 	return f, err
 }
 
 // facts reads all that a month's bill follows from.
-func facts(ctx context.Context, tx pgx.Tx, id tenancy.ID, period rating.Period) (f invoice.Facts, err error) {
+func (s *Store) facts(ctx context.Context, tx pgx.Tx, id tenancy.ID, period rating.Period) (f invoice.Facts, err error) {
 	f.Period = period
 	if f.Subscription, err = subscriptionOf(ctx, tx, id, period); err != nil {
 		return f, err
@@ -46,7 +46,20 @@ func facts(ctx context.Context, tx pgx.Tx, id tenancy.ID, period rating.Period) 
 	if f.Hours, err = usageOf(ctx, tx, id, start, period.End); err != nil {
 		return f, err
 	}
-	f.Adjustments, err = openAdjustments(ctx, tx, id)
+	if f.Adjustments, err = openAdjustments(ctx, tx, id); err != nil {
+		return f, err
+	}
+	if f.Coupons, err = couponsOf(ctx, tx, id, period); err != nil {
+		return f, err
+	}
+	credits, err := creditsOf(ctx, tx, id)
+	for _, c := range credits {
+		f.Credits = append(f.Credits, invoice.Credit{ID: c.ID, Currency: c.Currency, Left: c.Left, ExpiresAt: c.ExpiresAt})
+	}
+	if err != nil {
+		return f, err
+	}
+	f.Tax, err = s.taxes.Percent(f.Subscription, period)
 	return f, err
 }
 
@@ -80,6 +93,10 @@ func subscriptionOf(ctx context.Context, tx pgx.Tx, id tenancy.ID, period rating
 		c.EffectiveAt, c.RequestedAt = c.EffectiveAt.UTC(), c.RequestedAt.UTC()
 		return c, err
 	})
+	if err != nil {
+		return s, fmt.Errorf("read plans of tenant %s: %w", id, err)
+	}
+	err = underContract(ctx, tx, &s, period)
 	return s, err
 }
 

@@ -70,7 +70,10 @@ func invoiceOf(ctx context.Context, tx pgx.Tx, id tenancy.ID, reference string) 
 	if err != nil {
 		return i, fmt.Errorf("read invoice: %w", err)
 	}
-	i.Lines, err = linesOf(ctx, tx, i)
+	if i.Lines, err = linesOf(ctx, tx, i); err != nil {
+		return i, err
+	}
+	i.Notes, err = notesOf(ctx, tx, i)
 	return i, err
 }
 

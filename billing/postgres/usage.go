@@ -11,14 +11,18 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/millwright-io/millwright/billing"
+	"github.com/millwright-io/millwright/billing/invoice"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
 // Store is the ledger and the books. It implements collect.Ledger, rpc.Ledger, invoice.Store and invoice.CloseStore.
-type Store struct{ pool *pgxpool.Pool }
+type Store struct {
+	pool  *pgxpool.Pool
+	taxes invoice.Taxes
+}
 
 // New returns the ledger in a pool whose connections have the application's role.
-func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
+func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool, taxes: invoice.NoTaxes{}} }
 
 func become(ctx context.Context, tx pgx.Tx, id tenancy.ID) error {
 	if _, err := tx.Exec(ctx, "select set_config('millwright.tenant', $1, true)", string(id)); err != nil {
@@ -33,6 +37,9 @@ from usage_totals
 where tenant_id = @tenant and hour >= @start and hour < @end
 group by hour, meter
 order by hour`
+
+// UseTaxes says what taxes are on bills from now on; without it there are none.
+func (s *Store) UseTaxes(t invoice.Taxes) { s.taxes = t }
 
 // Usage returns the hours of [start, end) in which something was counted, oldest first.
 func (s *Store) Usage(ctx context.Context, id tenancy.ID, start, end time.Time) (hours []billing.Hour, err error) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/millwright-io/millwright/billing/invoice"
 	"github.com/millwright-io/millwright/billing/money"
+	"github.com/millwright-io/millwright/billing/pdf"
 	"github.com/millwright-io/millwright/billing/rating"
 	invoicev1 "github.com/millwright-io/millwright/proto/gen/millwright/invoice/v1"
 	"github.com/millwright-io/millwright/tenancy"
@@ -106,6 +107,7 @@ var exporters = map[invoicev1.ExportForm]struct {
 	extension, mediaType string
 	write                func(invoice.Invoice) ([]byte, error)
 }{
+	invoicev1.ExportForm_EXPORT_FORM_PDF:  {"pdf", "application/pdf", pdf.Invoice},
 	invoicev1.ExportForm_EXPORT_FORM_CSV:  {"csv", "text/csv; charset=utf-8", invoice.CSV},
 	invoicev1.ExportForm_EXPORT_FORM_JSON: {"json", "application/json", invoice.JSON},
 }
@@ -122,7 +124,7 @@ func (s *Invoices) Export(ctx context.Context, req *invoicev1.ExportRequest) (*i
 	}
 	exporter, ok := exporters[form]
 	if !ok {
-		return nil, fmt.Errorf("form %s: want CSV or JSON: %w", form, tenancy.ErrInvalid)
+		return nil, fmt.Errorf("form %s: want PDF, CSV or JSON: %w", form, tenancy.ErrInvalid)
 	}
 	i, err := s.Invoices.Get(ctx, p.Tenant, req.GetInvoiceId())
 	if err != nil {
@@ -152,11 +154,13 @@ func invoiceToProto(i invoice.Invoice) *invoicev1.Invoice {
 		out.Bill.Lines = append(out.Bill.Lines, frozenLineToProto(n+1, l))
 	}
 	for _, n := range i.Notes {
-		out.CreditNotes = append(out.CreditNotes, &invoicev1.CreditNote{
-			Number: n.Number, IssuedAt: timestamppb.New(n.IssuedAt), AmountMinor: int64(n.Amount), Reason: n.Reason,
-		})
+		out.CreditNotes = append(out.CreditNotes, noteToProto(n))
 	}
 	return out
+}
+
+func noteToProto(n invoice.Note) *invoicev1.CreditNote {
+	return &invoicev1.CreditNote{Number: n.Number, IssuedAt: timestamppb.New(n.IssuedAt), AmountMinor: int64(n.Amount), Reason: n.Reason}
 }
 
 func frozenLineToProto(position int, l invoice.Line) *invoicev1.Line {

@@ -6,15 +6,15 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/millwright-io/millwright/billing"
 	"github.com/millwright-io/millwright/billing/change"
 	"github.com/millwright-io/millwright/billing/contract"
 	"github.com/millwright-io/millwright/billing/invoice"
 	"github.com/millwright-io/millwright/billing/money"
 	"github.com/millwright-io/millwright/billing/price"
+	"github.com/millwright-io/millwright/billing/subscription"
 	invoicev1 "github.com/millwright-io/millwright/proto/gen/millwright/invoice/v1"
 	subscriptionv1 "github.com/millwright-io/millwright/proto/gen/millwright/subscription/v1"
-
-	"github.com/millwright-io/millwright/billing/subscription"
 	"github.com/millwright-io/millwright/tenancy"
 )
 
@@ -110,6 +110,43 @@ func chargesToProto(list []price.Charge) (out []*subscriptionv1.Charge) {
 		out = append(out, charge)
 	}
 	return out
+}
+
+func chargesFromProto(list []*subscriptionv1.Charge) (out []price.Charge, err error) {
+	for _, in := range list {
+		c := price.Charge{Meter: billing.Meter(in.GetMeter()), Per: in.GetPer(), Included: in.GetIncluded()}
+		for ours, theirs := range models {
+			if theirs == in.GetModel() {
+				c.Model = ours
+			}
+		}
+		if c.Minimum, err = priceFromProto(in.GetMinimum()); err != nil {
+			return nil, err
+		}
+		if c.Maximum, err = priceFromProto(in.GetMaximum()); err != nil {
+			return nil, err
+		}
+		for _, t := range in.GetTiers() {
+			tier := price.Tier{UpTo: t.GetUpTo()}
+			if tier.Price, err = priceFromProto(t.GetPrice()); err != nil {
+				return nil, err
+			}
+			if tier.Flat, err = priceFromProto(t.GetFlat()); err != nil {
+				return nil, err
+			}
+			c.Tiers = append(c.Tiers, tier)
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// priceFromProto reads an empty price as nothing.
+func priceFromProto(text string) (money.Price, error) {
+	if text == "" {
+		return money.Price{}, nil
+	}
+	return money.ParsePrice(text)
 }
 
 // bound writes a price of nothing as none.

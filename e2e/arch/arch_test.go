@@ -34,6 +34,8 @@ var homes = map[string][]string{
 	"github.com/jackc/pgx":                    {"postgres", "migrations", "pgtest", "controlplane"},
 	"github.com/ClickHouse/clickhouse-go":     {"clickhouse", "migrations", "chtest", "bench", "verify"},
 	"github.com/ClickHouse/ch-go":             {"clickhouse", "warehouse"},
+	"codeberg.org/go-pdf/fpdf":                {"pdf"},
+	"golang.org/x/image":                      {"pdf"},
 	"github.com/casbin/casbin":                {"casbin"},
 	"github.com/ory/client-go":                {"ory", "demo", "up"},
 	"github.com/sethvargo/go-limiter":         {"ratelimit"},

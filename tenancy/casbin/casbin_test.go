@@ -91,7 +91,7 @@ func TestAccountActionsNeedAPersonAndNoTenant(t *testing.T) {
 
 var platform = []tenancy.Action{
 	tenancy.ActionPlatformRead, tenancy.ActionPlatformCells, tenancy.ActionPlatformTenants, tenancy.ActionPlatformFlags,
-	tenancy.ActionPlatformAnnouncements, tenancy.ActionPlatformProfile, tenancy.ActionPlatformKeys,
+	tenancy.ActionPlatformAnnouncements, tenancy.ActionPlatformProfile, tenancy.ActionPlatformKeys, tenancy.ActionPlatformBilling,
 }
 
 // TestPlatformActionsNeedAnOperatorSignedIn tries every role, every credential, with and without a tenant: only a session of an

@@ -28,7 +28,7 @@ func Commands() []command.Command {
 		certificateCommands(), inventoryCommands(),
 		telemetryCommands(), deadLetterCommands(),
 		usageCommands(), ledgerCommands(), invoiceCommands(), subscriptionCommands(), paymentCommands(), budgetCommands(), quotaCommands(),
-		cellCommands(), pipelineCommands(), platformCommands(), operatorCommands(), tokenKeyCommands(),
+		cellCommands(), pipelineCommands(), platformCommands(), operatorCommands(), billingCommands(), tokenKeyCommands(),
 	)
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/millwright-io/millwright/deploy/internal/command"
 	"github.com/millwright-io/millwright/deploy/internal/session"
 	"github.com/millwright-io/millwright/proto/gen/millwright/audit/v1/auditv1connect"
+	"github.com/millwright-io/millwright/proto/gen/millwright/billing/v1/billingv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/budget/v1/budgetv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/cell/v1/cellv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/certificate/v1/certificatev1connect"
@@ -107,6 +108,8 @@ type Client struct {
 	Limits   limitv1connect.LimitServiceClient
 	// Subscriptions are what tenants pay by.
 	Subscriptions subscriptionv1connect.SubscriptionServiceClient
+	// Billing is for operators of the installation.
+	Billing billingv1connect.BillingServiceClient
 
 	http   *http.Client
 	server string
@@ -169,6 +172,7 @@ func dial(server string, auth header) (*Client, error) {
 		Payments:      paymentv1connect.NewPaymentServiceClient(client, server, option),
 		Budgets:       budgetv1connect.NewBudgetServiceClient(client, server, option),
 		Subscriptions: subscriptionv1connect.NewSubscriptionServiceClient(client, server, option),
+		Billing:       billingv1connect.NewBillingServiceClient(client, server, option),
 		Audit:         auditv1connect.NewAuditServiceClient(client, server, option),
 		Members:       memberv1connect.NewMemberServiceClient(client, server, option),
 		Cells:         cellv1connect.NewCellServiceClient(client, server, option),
