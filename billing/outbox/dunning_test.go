@@ -168,8 +168,14 @@ func TestForgedEventsAreRefused(t *testing.T) {
 			t.Errorf("%d %q, want %q", status, answer, want)
 		}
 	}
+	// One that is about nobody, while there is an account without a customer.
+	s.exec("insert into payment_accounts (tenant_id, customer_name, intended_at) values ($1, 'Acme', now())", s.tenant)
+	nobody := `{"id":"evt_2","object":"event","type":"balance.available","created":1,"data":{"object":{"object":"balance"}}}`
+	if status, answer := s.post(nobody, fake.Sign([]byte(nobody), secret, time.Now())); status != http.StatusOK {
+		t.Errorf("an event about nobody: %d %s", status, answer)
+	}
 	list, err := s.store.Events(t.Context(), true, 10)
-	if err != nil || len(list) != 1 || list[0].ID != "evt_1" || list[0].Tenant != "" {
+	if err != nil || len(list) != 2 || list[0].ID != "evt_2" || list[1].ID != "evt_1" || list[0].Tenant != "" {
 		t.Errorf("operators see %+v, %v", list, err)
 	}
 }

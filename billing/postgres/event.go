@@ -18,11 +18,11 @@ values (@id, nullif(@tenant, ''), @type, @object, @created, @received, @outcome)
 // the provider again, so that the order of events is of no account. fresh is false for an event that was noted before.
 func (s *Store) RecordEvent(ctx context.Context, e payment.Event) (fresh bool, err error) {
 	err = s.onPlatform(ctx, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, "select tenant_id from payment_accounts where customer = $1", e.Customer).Scan(&e.Tenant)
+		err := tx.QueryRow(ctx, "select tenant_id from payment_accounts where customer = $1 and customer <> ''", e.Customer).Scan(&e.Tenant)
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("find customer %s: %w", e.Customer, err)
 		}
-		known := err == nil && e.Customer != ""
+		known := err == nil
 		e.Outcome = "nobody here is this customer: nothing was done"
 		if known {
 			if err := become(ctx, tx, e.Tenant); err != nil {
