@@ -344,3 +344,14 @@ func TestPostgresNeedsNoSuperuser(t *testing.T) {
 	}
 	exec(t, conn, "set role "+migrations.AppRole)
 }
+
+// TestTheBooksStayWhenATenantGoes holds the tables that a removal empties against those that never change: such a one would stop it.
+func TestTheBooksStayWhenATenantGoes(t *testing.T) {
+	t.Parallel()
+	conn := connect(t, pgtest.New(t))
+	const frozen = `select count(*) from tenant_tables() t join pg_trigger g on g.tgrelid = t
+		join pg_proc p on p.oid = g.tgfoid where p.proname in ('refuse_change', 'keep_invoice', 'keep_adjustment')`
+	if n := countOf(t, conn, frozen); n != 0 {
+		t.Errorf("%d triggers of tables that go with a tenant refuse it", n)
+	}
+}

@@ -31,7 +31,7 @@ create or replace function tenant_tables() returns setof regclass language sql s
   where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
     and a.attname = 'tenant_id' and not a.attisdropped
     and c.relname not in ('removed_work', 'invoices', 'invoice_lines', 'usage_snapshots', 'billing_adjustments',
-      'payment_accounts', 'payment_entries', 'payment_requests', 'payment_work', 'payment_events',
+      'billing_credits', 'billing_credit_uses', 'credit_notes', 'payment_accounts', 'payment_entries', 'payment_requests', 'payment_work', 'payment_events',
       'payment_meter_events')
   order by c.relname
 $$;
