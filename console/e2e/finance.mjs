@@ -202,11 +202,11 @@ async function readInvoice(preview) {
 }
 
 async function exportInvoice() {
-  const sizes = { CSV: /,/, JSON: /^\s*\{/ };
-  for (const [form, begins] of Object.entries(sizes)) {
+  const begins = { PDF: /^%PDF-/, CSV: /,/, JSON: /^\s*\{/ };
+  for (const [form, pattern] of Object.entries(begins)) {
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: `Download as ${form}` }).click()]);
     const text = await readFile(await download.path(), "latin1");
-    if (!begins.test(text)) throw new Error(`the ${form} begins with ${text.slice(0, 20)}`);
+    if (!pattern.test(text)) throw new Error(`the ${form} begins with ${text.slice(0, 20)}`);
   }
 }
 

@@ -40,6 +40,8 @@ export const routes: RouteObject[] = [
           { path: "organisations", lazy: page(() => import("./pages/operator/TenantsPage")) },
           { path: "flags", lazy: page(() => import("./pages/operator/FlagsPage")) },
           { path: "announcements", lazy: page(() => import("./pages/operator/AnnouncementsPage")) },
+          { path: "revenue", lazy: page(() => import("./pages/operator/RevenuePage")) },
+          { path: "contracts", lazy: page(() => import("./pages/operator/ContractsPage")) },
           { path: "payments", lazy: page(() => import("./pages/operator/PaymentsPage")) },
           { path: "audit", lazy: page(() => import("./pages/operator/PlatformAuditPage")) },
         ],

@@ -1,4 +1,4 @@
-/** An invoice as a file: to compute with, to keep. */
+/** An invoice as a file: to print, to compute with, to keep. */
 import { useState } from "react";
 import { explain } from "../../api/errors";
 import { ExportForm, exportInvoice, type Invoice } from "../../api/invoice";
@@ -6,6 +6,7 @@ import { Button } from "../../ui/Button";
 import { useToasts } from "../../ui/Toasts";
 
 const forms = [
+  { form: ExportForm.PDF, label: "PDF" },
   { form: ExportForm.CSV, label: "CSV" },
   { form: ExportForm.JSON, label: "JSON" },
 ] as const;
