@@ -54,7 +54,7 @@ var reaches = map[string]reach{
 	"billing.v1.BillingService/ListInvoices": platformWide, "billing.v1.BillingService/GetRevenue": platformWide, "billing.v1.BillingService/CreateContract": platformWide, "billing.v1.BillingService/ListContracts": platformWide, "billing.v1.BillingService/EndContract": platformWide, "billing.v1.BillingService/GrantCredit": platformWide,
 	"billing.v1.BillingService/ListCredits": platformWide, "billing.v1.BillingService/CreateCoupon": platformWide, "billing.v1.BillingService/ListCoupons": platformWide, "billing.v1.BillingService/GiveCoupon": platformWide, "billing.v1.BillingService/IssueCreditNote": platformWide,
 	"payment.v1.PaymentService/ListFailed": platformWide, "payment.v1.PaymentService/ListOutbox": platformWide, "payment.v1.PaymentService/RetryEntry": platformWide,
-	"payment.v1.PaymentService/ListEvents": platformWide, "usage.v1.UsageService/ListAllMismatches": platformWide,
+	"payment.v1.PaymentService/ListEvents": platformWide, "usage.v1.UsageService/ListAllMismatches": platformWide, "usage.v1.UsageService/ListMargins": platformWide,
 
 	"payment.v1.PaymentService/GetStatus": whole, "payment.v1.PaymentService/GetPaymentMethod": whole, "payment.v1.PaymentService/ListPayments": whole,
 	"payment.v1.PaymentService/CreateCheckout": whole, "payment.v1.PaymentService/CreatePortal": whole,

@@ -233,6 +233,7 @@ var procedures = map[string]Action{
 	"/millwright.usage.v1.UsageService/ListTotals":        ActionUsageRead,
 	"/millwright.usage.v1.UsageService/ListMismatches":    ActionUsageRead,
 	"/millwright.usage.v1.UsageService/ListAllMismatches": ActionPlatformRead,
+	"/millwright.usage.v1.UsageService/ListMargins":       ActionPlatformRead,
 
 	"/millwright.invoice.v1.InvoiceService/GetDraft":     ActionInvoicesRead,
 	"/millwright.invoice.v1.InvoiceService/List":         ActionInvoicesRead,

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -95,5 +96,31 @@ func TestWhatDoesNotReconcileIsFoundAndResolved(t *testing.T) {
 	all, err := store.AllMismatches(t.Context(), "", false, 100)
 	if err != nil || len(all) != 2 {
 		t.Errorf("of all, open: %+v, %v", all, err)
+	}
+}
+
+func TestAMonthOfAllTenantsHasWhatEachUsed(t *testing.T) {
+	t.Parallel()
+	store, a, b := setup(t)
+	next := counted(a, 2, billing.MeterStoreSeconds, 1, 1)
+	next.Hour = hour.AddDate(0, 1, 0)
+	if refused, err := store.Record(t.Context(), "eu", []billing.Total{
+		counted(a, 0, billing.MeterEngineSeconds, 1, 40), counted(a, 1<<21, billing.MeterEngineSeconds, 1, 2), counted(b, 0, billing.MeterStorageRaw, 1, 7), next,
+	}, nil); err != nil || refused != nil {
+		t.Fatal(refused, err)
+	}
+	start := time.Date(hour.Year(), hour.Month(), 1, 0, 0, 0, 0, time.UTC)
+	months, err := store.Months(t.Context(), start, start.AddDate(0, 1, 0), 10)
+	if err != nil || len(months) != 2 {
+		t.Fatalf("%+v, %v", months, err)
+	}
+	for _, m := range months {
+		want := billing.Used{billing.MeterEngineSeconds: 42}
+		if m.Tenant == b {
+			want = billing.Used{billing.MeterStorageRaw: 7}
+		}
+		if !maps.Equal(m.Used, want) || m.Invoiced {
+			t.Errorf("%+v, want %v", m, want)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/millwright-io/millwright/billing"
+	"github.com/millwright-io/millwright/billing/cost"
 	"github.com/millwright-io/millwright/billing/reconciliation"
 	usagev1 "github.com/millwright-io/millwright/proto/gen/millwright/usage/v1"
 	"github.com/millwright-io/millwright/tenancy"
@@ -23,6 +24,8 @@ type Ledger interface {
 	// Mismatches are a tenant's, AllMismatches those of a tenant or, without one, of all; open ones first.
 	Mismatches(ctx context.Context, id tenancy.ID, resolved bool, limit int) ([]reconciliation.Mismatch, error)
 	AllMismatches(ctx context.Context, id tenancy.ID, resolved bool, limit int) ([]reconciliation.Mismatch, error)
+	// Months are what all tenants used and were billed in a month.
+	Months(ctx context.Context, start, end time.Time, limit int) ([]cost.Month, error)
 }
 
 // Plans knows what a tenant's plan includes.

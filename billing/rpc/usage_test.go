@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/millwright-io/millwright/billing"
+	"github.com/millwright-io/millwright/billing/cost"
 	"github.com/millwright-io/millwright/billing/reconciliation"
 	"github.com/millwright-io/millwright/billing/rpc"
 	usagev1 "github.com/millwright-io/millwright/proto/gen/millwright/usage/v1"
@@ -43,6 +44,17 @@ func (l ledger) Mismatches(_ context.Context, id tenancy.ID, _ bool, _ int) (lis
 
 func (l ledger) AllMismatches(ctx context.Context, id tenancy.ID, resolved bool, limit int) ([]reconciliation.Mismatch, error) {
 	return l.Mismatches(ctx, id, resolved, limit)
+}
+
+func (l ledger) Months(_ context.Context, start, _ time.Time, _ int) ([]cost.Month, error) {
+	hours := billing.Used{billing.MeterEngineSeconds: 3_600_000_000, billing.MeterEvents: 5} // a thousand hours of the engine, 40 euros
+	if !start.Equal(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)) {
+		return nil, nil
+	}
+	return []cost.Month{
+		{Tenant: "a", Used: hours, Invoiced: true, Billed: 9000, Currency: "EUR"}, {Tenant: "b", Used: hours},
+		{Tenant: "c", Used: hours, Invoiced: true, Billed: 9900, Currency: "USD"}, {Tenant: "d"},
+	}, nil
 }
 
 type plans struct{}
@@ -117,5 +129,26 @@ func TestTotalsAndMismatchesAreTheCallersOwn(t *testing.T) {
 		if _, err := s.ListTotals(ctx, &usagev1.ListTotalsRequest{Start: timestamppb.New(now.Add(-25 * time.Hour)), End: timestamppb.New(now)}); !errors.Is(err, tenancy.ErrInvalid) {
 			t.Errorf("more than a day: %v", err)
 		}
+	}
+}
+
+func TestAMarginIsBilledLessCostWhereBothAreKnown(t *testing.T) {
+	t.Parallel()
+	s := rpc.New(ledger{"a"}, plans{}, func() time.Time { return now })
+	res, err := s.ListMargins(t.Context(), &usagev1.ListMarginsRequest{})
+	if err != nil || len(res.GetMargins()) != 4 || res.GetCurrency() != "EUR" || !res.GetEnd().AsTime().Equal(time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)) {
+		t.Fatalf("%v, %v", res, err)
+	}
+	for i, want := range []struct {
+		cost, margin int64
+		billed, left bool
+	}{{4000, 5000, true, true}, {4000, 0, false, false}, {4000, 0, true, false}, {0, 0, false, false}} {
+		m := res.GetMargins()[i]
+		if m.GetCostMinor() != want.cost || m.GetMarginMinor() != want.margin || (m.BilledMinor != nil) != want.billed || (m.MarginMinor != nil) != want.left {
+			t.Errorf("%d: %v, want %+v", i, m, want)
+		}
+	}
+	if res, err = s.ListMargins(t.Context(), &usagev1.ListMarginsRequest{Month: timestamppb.New(now.AddDate(0, -1, 0))}); err != nil || len(res.GetMargins()) != 0 {
+		t.Errorf("another month: %v, %v", res, err)
 	}
 }

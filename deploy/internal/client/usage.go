@@ -79,7 +79,36 @@ func ledgerCommands() []command.Command {
 				return c.answer(answer, err, func(w io.Writer) { printMismatches(w, answer.GetMismatches()) })
 			}
 		}),
+	}, {
+		Name: "usage margins", Summary: "show what every organisation was billed in a month and what it cost us; for operators of the installation",
+		Prepare: signedInVerb(func(fs *flag.FlagSet) func(context.Context, *call) error {
+			month := &moment{}
+			fs.Var(month, "month", "a `TIME` in it, RFC 3339 or a span before now such as 720h (default now)")
+			return func(ctx context.Context, c *call) (err error) {
+				req := &usagev1.ListMarginsRequest{}
+				if req.Month, err = month.at(c.env.Now()); err != nil {
+					return err
+				}
+				answer, err := c.Usage.ListMargins(ctx, req)
+				return c.answer(answer, err, func(w io.Writer) { printMargins(w, answer) })
+			}
+		}),
 	}}
+}
+
+func printMargins(w io.Writer, answer *usagev1.ListMarginsResponse) {
+	table(w, "TENANT NAME COST BILLED MARGIN", func(row func(...any)) {
+		for _, m := range answer.GetMargins() {
+			billed, left := "not closed", ""
+			if m.BilledMinor != nil {
+				billed = amount(m.GetBilledMinor(), m.GetBilledCurrency(), answer.GetCurrencyDigits())
+			}
+			if m.MarginMinor != nil {
+				left = amount(m.GetMarginMinor(), answer.GetCurrency(), answer.GetCurrencyDigits())
+			}
+			row(m.GetTenantId(), m.GetName(), amount(m.GetCostMinor(), answer.GetCurrency(), answer.GetCurrencyDigits()), billed, left)
+		}
+	})
 }
 
 // anHour is the range that was asked for; without a start the last hour of it.

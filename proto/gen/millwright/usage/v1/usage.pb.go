@@ -1077,6 +1077,235 @@ func (x *ListAllMismatchesResponse) GetMismatches() []*Mismatch {
 	return nil
 }
 
+// ListMarginsRequest says which month.
+type ListMarginsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A time in it; unset: now.
+	Month         *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=month,proto3" json:"month,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMarginsRequest) Reset() {
+	*x = ListMarginsRequest{}
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMarginsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMarginsRequest) ProtoMessage() {}
+
+func (x *ListMarginsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMarginsRequest.ProtoReflect.Descriptor instead.
+func (*ListMarginsRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_usage_v1_usage_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ListMarginsRequest) GetMonth() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Month
+	}
+	return nil
+}
+
+// ListMarginsResponse carries at most 10000 organisations, by name.
+type ListMarginsResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Margins []*Margin              `protobuf:"bytes,1,rep,name=margins,proto3" json:"margins,omitempty"`
+	Start   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
+	End     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end,proto3" json:"end,omitempty"`
+	// The version and currency of the rates of cost.
+	Rates          string `protobuf:"bytes,4,opt,name=rates,proto3" json:"rates,omitempty"`
+	Currency       string `protobuf:"bytes,5,opt,name=currency,proto3" json:"currency,omitempty"`
+	CurrencyDigits uint32 `protobuf:"varint,6,opt,name=currency_digits,json=currencyDigits,proto3" json:"currency_digits,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ListMarginsResponse) Reset() {
+	*x = ListMarginsResponse{}
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMarginsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMarginsResponse) ProtoMessage() {}
+
+func (x *ListMarginsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMarginsResponse.ProtoReflect.Descriptor instead.
+func (*ListMarginsResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_usage_v1_usage_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListMarginsResponse) GetMargins() []*Margin {
+	if x != nil {
+		return x.Margins
+	}
+	return nil
+}
+
+func (x *ListMarginsResponse) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *ListMarginsResponse) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+func (x *ListMarginsResponse) GetRates() string {
+	if x != nil {
+		return x.Rates
+	}
+	return ""
+}
+
+func (x *ListMarginsResponse) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *ListMarginsResponse) GetCurrencyDigits() uint32 {
+	if x != nil {
+		return x.CurrencyDigits
+	}
+	return 0
+}
+
+// Margin is what one organisation was billed, cost and left.
+type Margin struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	TenantId string                 `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	Name     string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Whole minor units of the rates' currency.
+	CostMinor int64 `protobuf:"varint,3,opt,name=cost_minor,json=costMinor,proto3" json:"cost_minor,omitempty"`
+	// The invoice before corrections, tax and credits, in its own currency; unset while the month is not closed.
+	BilledMinor    *int64 `protobuf:"varint,4,opt,name=billed_minor,json=billedMinor,proto3,oneof" json:"billed_minor,omitempty"`
+	BilledCurrency string `protobuf:"bytes,5,opt,name=billed_currency,json=billedCurrency,proto3" json:"billed_currency,omitempty"`
+	// Billed less cost; unset without an invoice, or when the currencies differ.
+	MarginMinor *int64 `protobuf:"varint,6,opt,name=margin_minor,json=marginMinor,proto3,oneof" json:"margin_minor,omitempty"`
+	// What the cost follows from, by meter, in the counted unit.
+	Used          map[string]uint64 `protobuf:"bytes,7,rep,name=used,proto3" json:"used,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Margin) Reset() {
+	*x = Margin{}
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Margin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Margin) ProtoMessage() {}
+
+func (x *Margin) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Margin.ProtoReflect.Descriptor instead.
+func (*Margin) Descriptor() ([]byte, []int) {
+	return file_millwright_usage_v1_usage_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Margin) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *Margin) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Margin) GetCostMinor() int64 {
+	if x != nil {
+		return x.CostMinor
+	}
+	return 0
+}
+
+func (x *Margin) GetBilledMinor() int64 {
+	if x != nil && x.BilledMinor != nil {
+		return *x.BilledMinor
+	}
+	return 0
+}
+
+func (x *Margin) GetBilledCurrency() string {
+	if x != nil {
+		return x.BilledCurrency
+	}
+	return ""
+}
+
+func (x *Margin) GetMarginMinor() int64 {
+	if x != nil && x.MarginMinor != nil {
+		return *x.MarginMinor
+	}
+	return 0
+}
+
+func (x *Margin) GetUsed() map[string]uint64 {
+	if x != nil {
+		return x.Used
+	}
+	return nil
+}
+
 // Count is of one meter.
 type Note_Count struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1089,7 +1318,7 @@ type Note_Count struct {
 
 func (x *Note_Count) Reset() {
 	*x = Note_Count{}
-	mi := &file_millwright_usage_v1_usage_proto_msgTypes[15]
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1101,7 +1330,7 @@ func (x *Note_Count) String() string {
 func (*Note_Count) ProtoMessage() {}
 
 func (x *Note_Count) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_usage_v1_usage_proto_msgTypes[15]
+	mi := &file_millwright_usage_v1_usage_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1228,19 +1457,43 @@ const file_millwright_usage_v1_usage_proto_rawDesc = "" +
 	"\x19ListAllMismatchesResponse\x12=\n" +
 	"\n" +
 	"mismatches\x18\x01 \x03(\v2\x1d.millwright.usage.v1.MismatchR\n" +
-	"mismatches*\x91\x01\n" +
+	"mismatches\"F\n" +
+	"\x12ListMarginsRequest\x120\n" +
+	"\x05month\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05month\"\x87\x02\n" +
+	"\x13ListMarginsResponse\x125\n" +
+	"\amargins\x18\x01 \x03(\v2\x1b.millwright.usage.v1.MarginR\amargins\x120\n" +
+	"\x05start\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
+	"\x03end\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x03end\x12\x14\n" +
+	"\x05rates\x18\x04 \x01(\tR\x05rates\x12\x1a\n" +
+	"\bcurrency\x18\x05 \x01(\tR\bcurrency\x12'\n" +
+	"\x0fcurrency_digits\x18\x06 \x01(\rR\x0ecurrencyDigits\"\xe7\x02\n" +
+	"\x06Margin\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1d\n" +
+	"\n" +
+	"cost_minor\x18\x03 \x01(\x03R\tcostMinor\x12&\n" +
+	"\fbilled_minor\x18\x04 \x01(\x03H\x00R\vbilledMinor\x88\x01\x01\x12'\n" +
+	"\x0fbilled_currency\x18\x05 \x01(\tR\x0ebilledCurrency\x12&\n" +
+	"\fmargin_minor\x18\x06 \x01(\x03H\x01R\vmarginMinor\x88\x01\x01\x129\n" +
+	"\x04used\x18\a \x03(\v2%.millwright.usage.v1.Margin.UsedEntryR\x04used\x1a7\n" +
+	"\tUsedEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01B\x0f\n" +
+	"\r_billed_minorB\x0f\n" +
+	"\r_margin_minor*\x91\x01\n" +
 	"\fMismatchKind\x12\x1d\n" +
 	"\x19MISMATCH_KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12MISMATCH_KIND_ROWS\x10\x01\x12\x18\n" +
 	"\x14MISMATCH_KIND_LEDGER\x10\x02\x12\x19\n" +
 	"\x15MISMATCH_KIND_UNNOTED\x10\x03\x12\x15\n" +
-	"\x11MISMATCH_KIND_SUM\x10\x042\xa6\x04\n" +
+	"\x11MISMATCH_KIND_SUM\x10\x042\xae\x05\n" +
 	"\fUsageService\x12b\n" +
 	"\x03Get\x12\x1f.millwright.usage.v1.GetRequest\x1a .millwright.usage.v1.GetResponse\"\x18\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/usage\x90\x02\x01\x12~\n" +
 	"\n" +
 	"ListTotals\x12&.millwright.usage.v1.ListTotalsRequest\x1a'.millwright.usage.v1.ListTotalsResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/usage/totals\x90\x02\x01\x12\x8e\x01\n" +
 	"\x0eListMismatches\x12*.millwright.usage.v1.ListMismatchesRequest\x1a+.millwright.usage.v1.ListMismatchesResponse\"#\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/usage/mismatches\x90\x02\x01\x12\xa0\x01\n" +
-	"\x11ListAllMismatches\x12-.millwright.usage.v1.ListAllMismatchesRequest\x1a..millwright.usage.v1.ListAllMismatchesResponse\",\x82\xd3\xe4\x93\x02#\x12!/api/v1/platform/usage/mismatches\x90\x02\x01BKZIgithub.com/millwright-io/millwright/proto/gen/millwright/usage/v1;usagev1b\x06proto3"
+	"\x11ListAllMismatches\x12-.millwright.usage.v1.ListAllMismatchesRequest\x1a..millwright.usage.v1.ListAllMismatchesResponse\",\x82\xd3\xe4\x93\x02#\x12!/api/v1/platform/usage/mismatches\x90\x02\x01\x12\x85\x01\n" +
+	"\vListMargins\x12'.millwright.usage.v1.ListMarginsRequest\x1a(.millwright.usage.v1.ListMarginsResponse\"#\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/platform/margins\x90\x02\x01BKZIgithub.com/millwright-io/millwright/proto/gen/millwright/usage/v1;usagev1b\x06proto3"
 
 var (
 	file_millwright_usage_v1_usage_proto_rawDescOnce sync.Once
@@ -1255,7 +1508,7 @@ func file_millwright_usage_v1_usage_proto_rawDescGZIP() []byte {
 }
 
 var file_millwright_usage_v1_usage_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_millwright_usage_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_millwright_usage_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_millwright_usage_v1_usage_proto_goTypes = []any{
 	(MismatchKind)(0),                 // 0: millwright.usage.v1.MismatchKind
 	(*Hour)(nil),                      // 1: millwright.usage.v1.Hour
@@ -1272,46 +1525,57 @@ var file_millwright_usage_v1_usage_proto_goTypes = []any{
 	(*ListMismatchesResponse)(nil),    // 12: millwright.usage.v1.ListMismatchesResponse
 	(*ListAllMismatchesRequest)(nil),  // 13: millwright.usage.v1.ListAllMismatchesRequest
 	(*ListAllMismatchesResponse)(nil), // 14: millwright.usage.v1.ListAllMismatchesResponse
-	nil,                               // 15: millwright.usage.v1.Hour.MetersEntry
-	(*Note_Count)(nil),                // 16: millwright.usage.v1.Note.Count
-	(*timestamppb.Timestamp)(nil),     // 17: google.protobuf.Timestamp
+	(*ListMarginsRequest)(nil),        // 15: millwright.usage.v1.ListMarginsRequest
+	(*ListMarginsResponse)(nil),       // 16: millwright.usage.v1.ListMarginsResponse
+	(*Margin)(nil),                    // 17: millwright.usage.v1.Margin
+	nil,                               // 18: millwright.usage.v1.Hour.MetersEntry
+	(*Note_Count)(nil),                // 19: millwright.usage.v1.Note.Count
+	nil,                               // 20: millwright.usage.v1.Margin.UsedEntry
+	(*timestamppb.Timestamp)(nil),     // 21: google.protobuf.Timestamp
 }
 var file_millwright_usage_v1_usage_proto_depIdxs = []int32{
-	17, // 0: millwright.usage.v1.Hour.start:type_name -> google.protobuf.Timestamp
-	15, // 1: millwright.usage.v1.Hour.meters:type_name -> millwright.usage.v1.Hour.MetersEntry
-	17, // 2: millwright.usage.v1.GetRequest.start:type_name -> google.protobuf.Timestamp
-	17, // 3: millwright.usage.v1.GetRequest.end:type_name -> google.protobuf.Timestamp
+	21, // 0: millwright.usage.v1.Hour.start:type_name -> google.protobuf.Timestamp
+	18, // 1: millwright.usage.v1.Hour.meters:type_name -> millwright.usage.v1.Hour.MetersEntry
+	21, // 2: millwright.usage.v1.GetRequest.start:type_name -> google.protobuf.Timestamp
+	21, // 3: millwright.usage.v1.GetRequest.end:type_name -> google.protobuf.Timestamp
 	1,  // 4: millwright.usage.v1.GetResponse.hours:type_name -> millwright.usage.v1.Hour
 	1,  // 5: millwright.usage.v1.GetResponse.today:type_name -> millwright.usage.v1.Hour
 	4,  // 6: millwright.usage.v1.GetResponse.meters:type_name -> millwright.usage.v1.Meter
-	17, // 7: millwright.usage.v1.Total.hour:type_name -> google.protobuf.Timestamp
+	21, // 7: millwright.usage.v1.Total.hour:type_name -> google.protobuf.Timestamp
 	5,  // 8: millwright.usage.v1.Totals.totals:type_name -> millwright.usage.v1.Total
 	7,  // 9: millwright.usage.v1.Totals.notes:type_name -> millwright.usage.v1.Note
-	17, // 10: millwright.usage.v1.Note.hour:type_name -> google.protobuf.Timestamp
-	16, // 11: millwright.usage.v1.Note.counts:type_name -> millwright.usage.v1.Note.Count
-	17, // 12: millwright.usage.v1.Note.noted_at:type_name -> google.protobuf.Timestamp
-	17, // 13: millwright.usage.v1.ListTotalsRequest.start:type_name -> google.protobuf.Timestamp
-	17, // 14: millwright.usage.v1.ListTotalsRequest.end:type_name -> google.protobuf.Timestamp
+	21, // 10: millwright.usage.v1.Note.hour:type_name -> google.protobuf.Timestamp
+	19, // 11: millwright.usage.v1.Note.counts:type_name -> millwright.usage.v1.Note.Count
+	21, // 12: millwright.usage.v1.Note.noted_at:type_name -> google.protobuf.Timestamp
+	21, // 13: millwright.usage.v1.ListTotalsRequest.start:type_name -> google.protobuf.Timestamp
+	21, // 14: millwright.usage.v1.ListTotalsRequest.end:type_name -> google.protobuf.Timestamp
 	5,  // 15: millwright.usage.v1.ListTotalsResponse.totals:type_name -> millwright.usage.v1.Total
-	17, // 16: millwright.usage.v1.Mismatch.hour:type_name -> google.protobuf.Timestamp
+	21, // 16: millwright.usage.v1.Mismatch.hour:type_name -> google.protobuf.Timestamp
 	0,  // 17: millwright.usage.v1.Mismatch.kind:type_name -> millwright.usage.v1.MismatchKind
-	17, // 18: millwright.usage.v1.Mismatch.found_at:type_name -> google.protobuf.Timestamp
-	17, // 19: millwright.usage.v1.Mismatch.resolved_at:type_name -> google.protobuf.Timestamp
+	21, // 18: millwright.usage.v1.Mismatch.found_at:type_name -> google.protobuf.Timestamp
+	21, // 19: millwright.usage.v1.Mismatch.resolved_at:type_name -> google.protobuf.Timestamp
 	10, // 20: millwright.usage.v1.ListMismatchesResponse.mismatches:type_name -> millwright.usage.v1.Mismatch
 	10, // 21: millwright.usage.v1.ListAllMismatchesResponse.mismatches:type_name -> millwright.usage.v1.Mismatch
-	2,  // 22: millwright.usage.v1.UsageService.Get:input_type -> millwright.usage.v1.GetRequest
-	8,  // 23: millwright.usage.v1.UsageService.ListTotals:input_type -> millwright.usage.v1.ListTotalsRequest
-	11, // 24: millwright.usage.v1.UsageService.ListMismatches:input_type -> millwright.usage.v1.ListMismatchesRequest
-	13, // 25: millwright.usage.v1.UsageService.ListAllMismatches:input_type -> millwright.usage.v1.ListAllMismatchesRequest
-	3,  // 26: millwright.usage.v1.UsageService.Get:output_type -> millwright.usage.v1.GetResponse
-	9,  // 27: millwright.usage.v1.UsageService.ListTotals:output_type -> millwright.usage.v1.ListTotalsResponse
-	12, // 28: millwright.usage.v1.UsageService.ListMismatches:output_type -> millwright.usage.v1.ListMismatchesResponse
-	14, // 29: millwright.usage.v1.UsageService.ListAllMismatches:output_type -> millwright.usage.v1.ListAllMismatchesResponse
-	26, // [26:30] is the sub-list for method output_type
-	22, // [22:26] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	21, // 22: millwright.usage.v1.ListMarginsRequest.month:type_name -> google.protobuf.Timestamp
+	17, // 23: millwright.usage.v1.ListMarginsResponse.margins:type_name -> millwright.usage.v1.Margin
+	21, // 24: millwright.usage.v1.ListMarginsResponse.start:type_name -> google.protobuf.Timestamp
+	21, // 25: millwright.usage.v1.ListMarginsResponse.end:type_name -> google.protobuf.Timestamp
+	20, // 26: millwright.usage.v1.Margin.used:type_name -> millwright.usage.v1.Margin.UsedEntry
+	2,  // 27: millwright.usage.v1.UsageService.Get:input_type -> millwright.usage.v1.GetRequest
+	8,  // 28: millwright.usage.v1.UsageService.ListTotals:input_type -> millwright.usage.v1.ListTotalsRequest
+	11, // 29: millwright.usage.v1.UsageService.ListMismatches:input_type -> millwright.usage.v1.ListMismatchesRequest
+	13, // 30: millwright.usage.v1.UsageService.ListAllMismatches:input_type -> millwright.usage.v1.ListAllMismatchesRequest
+	15, // 31: millwright.usage.v1.UsageService.ListMargins:input_type -> millwright.usage.v1.ListMarginsRequest
+	3,  // 32: millwright.usage.v1.UsageService.Get:output_type -> millwright.usage.v1.GetResponse
+	9,  // 33: millwright.usage.v1.UsageService.ListTotals:output_type -> millwright.usage.v1.ListTotalsResponse
+	12, // 34: millwright.usage.v1.UsageService.ListMismatches:output_type -> millwright.usage.v1.ListMismatchesResponse
+	14, // 35: millwright.usage.v1.UsageService.ListAllMismatches:output_type -> millwright.usage.v1.ListAllMismatchesResponse
+	16, // 36: millwright.usage.v1.UsageService.ListMargins:output_type -> millwright.usage.v1.ListMarginsResponse
+	32, // [32:37] is the sub-list for method output_type
+	27, // [27:32] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_millwright_usage_v1_usage_proto_init() }
@@ -1319,13 +1583,14 @@ func file_millwright_usage_v1_usage_proto_init() {
 	if File_millwright_usage_v1_usage_proto != nil {
 		return
 	}
+	file_millwright_usage_v1_usage_proto_msgTypes[16].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_usage_v1_usage_proto_rawDesc), len(file_millwright_usage_v1_usage_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/usage/v1/usage.proto.
  */
 export const file_millwright_usage_v1_usage: GenFile = /*@__PURE__*/
-  fileDesc("Ch9taWxsd3JpZ2h0L3VzYWdlL3YxL3VzYWdlLnByb3RvEhNtaWxsd3JpZ2h0LnVzYWdlLnYxIvABCgRIb3VyEikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZldmVudHMYAiABKAQSDgoGcG9pbnRzGAMgASgEEhIKCmR1cGxpY2F0ZXMYBCABKAQSFAoMZGVhZF9sZXR0ZXJzGAUgASgEEg0KBWJ5dGVzGAYgASgEEjUKBm1ldGVycxgHIAMoCzIlLm1pbGx3cmlnaHQudXNhZ2UudjEuSG91ci5NZXRlcnNFbnRyeRotCgtNZXRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBImAKCkdldFJlcXVlc3QSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2VuZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiswEKC0dldFJlc3BvbnNlEigKBWhvdXJzGAEgAygLMhkubWlsbHdyaWdodC51c2FnZS52MS5Ib3VyEigKBXRvZGF5GAIgASgLMhkubWlsbHdyaWdodC51c2FnZS52MS5Ib3VyEhYKDmV2ZW50c19wZXJfZGF5GAMgASgDEgwKBHBsYW4YBCABKAkSKgoGbWV0ZXJzGAUgAygLMhoubWlsbHdyaWdodC51c2FnZS52MS5NZXRlciJuCgVNZXRlchIMCgRuYW1lGAEgASgJEgwKBHdoYXQYAiABKAkSDQoFd2hlcmUYAyABKAkSDAoEdW5pdBgEIAEoCRILCgNwZXIYBSABKAQSEAoIcm91bmRpbmcYBiABKAkSDQoFcHJvb2YYByABKAkinQEKBVRvdGFsEhoKCXRlbmFudF9pZBgBIAEoCUIHukgEcgIQARIMCgRjZWxsGAIgASgJEhEKCXBhcnRpdGlvbhgDIAEoDRIoCgRob3VyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVtZXRlchgFIAEoCRINCgV2YWx1ZRgGIAEoBBIPCgd2ZXJzaW9uGAcgASgEIl4KBlRvdGFscxIqCgZ0b3RhbHMYASADKAsyGi5taWxsd3JpZ2h0LnVzYWdlLnYxLlRvdGFsEigKBW5vdGVzGAIgAygLMhkubWlsbHdyaWdodC51c2FnZS52MS5Ob3RlIo0CCgROb3RlEhEKCXRlbmFudF9pZBgBIAEoCRIMCgRjZWxsGAIgASgJEhEKCXBhcnRpdGlvbhgDIAEoDRIoCgRob3VyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGAUgASgEEi8KBmNvdW50cxgGIAMoCzIfLm1pbGx3cmlnaHQudXNhZ2UudjEuTm90ZS5Db3VudBIsCghub3RlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAaNwoFQ291bnQSDQoFbWV0ZXIYASABKAkSDwoHY291bnRlZBgCIAEoBBIOCgZzdG9yZWQYAyABKAQidwoRTGlzdFRvdGFsc1JlcXVlc3QSMQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESLwoDZW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBIkAKEkxpc3RUb3RhbHNSZXNwb25zZRIqCgZ0b3RhbHMYASADKAsyGi5taWxsd3JpZ2h0LnVzYWdlLnYxLlRvdGFsIrgCCghNaXNtYXRjaBIRCgl0ZW5hbnRfaWQYASABKAkSDAoEY2VsbBgCIAEoCRIRCglwYXJ0aXRpb24YAyABKA0SKAoEaG91chgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFbWV0ZXIYBSABKAkSLwoEa2luZBgGIAEoDjIhLm1pbGx3cmlnaHQudXNhZ2UudjEuTWlzbWF0Y2hLaW5kEg4KBmxlZGdlchgHIAEoBBIPCgdjb3VudGVkGAggASgEEg4KBnN0b3JlZBgJIAEoBBIsCghmb3VuZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmVzb2x2ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIikKFUxpc3RNaXNtYXRjaGVzUmVxdWVzdBIQCghyZXNvbHZlZBgBIAEoCCJLChZMaXN0TWlzbWF0Y2hlc1Jlc3BvbnNlEjEKCm1pc21hdGNoZXMYASADKAsyHS5taWxsd3JpZ2h0LnVzYWdlLnYxLk1pc21hdGNoIkgKGExpc3RBbGxNaXNtYXRjaGVzUmVxdWVzdBIaCgl0ZW5hbnRfaWQYASABKAlCB7pIBHICGCgSEAoIcmVzb2x2ZWQYAiABKAgiTgoZTGlzdEFsbE1pc21hdGNoZXNSZXNwb25zZRIxCgptaXNtYXRjaGVzGAEgAygLMh0ubWlsbHdyaWdodC51c2FnZS52MS5NaXNtYXRjaCqRAQoMTWlzbWF0Y2hLaW5kEh0KGU1JU01BVENIX0tJTkRfVU5TUEVDSUZJRUQQABIWChJNSVNNQVRDSF9LSU5EX1JPV1MQARIYChRNSVNNQVRDSF9LSU5EX0xFREdFUhACEhkKFU1JU01BVENIX0tJTkRfVU5OT1RFRBADEhUKEU1JU01BVENIX0tJTkRfU1VNEAQypgQKDFVzYWdlU2VydmljZRJiCgNHZXQSHy5taWxsd3JpZ2h0LnVzYWdlLnYxLkdldFJlcXVlc3QaIC5taWxsd3JpZ2h0LnVzYWdlLnYxLkdldFJlc3BvbnNlIhiQAgGC0+STAg8SDS9hcGkvdjEvdXNhZ2USfgoKTGlzdFRvdGFscxImLm1pbGx3cmlnaHQudXNhZ2UudjEuTGlzdFRvdGFsc1JlcXVlc3QaJy5taWxsd3JpZ2h0LnVzYWdlLnYxLkxpc3RUb3RhbHNSZXNwb25zZSIfkAIBgtPkkwIWEhQvYXBpL3YxL3VzYWdlL3RvdGFscxKOAQoOTGlzdE1pc21hdGNoZXMSKi5taWxsd3JpZ2h0LnVzYWdlLnYxLkxpc3RNaXNtYXRjaGVzUmVxdWVzdBorLm1pbGx3cmlnaHQudXNhZ2UudjEuTGlzdE1pc21hdGNoZXNSZXNwb25zZSIjkAIBgtPkkwIaEhgvYXBpL3YxL3VzYWdlL21pc21hdGNoZXMSoAEKEUxpc3RBbGxNaXNtYXRjaGVzEi0ubWlsbHdyaWdodC51c2FnZS52MS5MaXN0QWxsTWlzbWF0Y2hlc1JlcXVlc3QaLi5taWxsd3JpZ2h0LnVzYWdlLnYxLkxpc3RBbGxNaXNtYXRjaGVzUmVzcG9uc2UiLJACAYLT5JMCIxIhL2FwaS92MS9wbGF0Zm9ybS91c2FnZS9taXNtYXRjaGVzQktaSWdpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L3VzYWdlL3YxO3VzYWdldjFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("Ch9taWxsd3JpZ2h0L3VzYWdlL3YxL3VzYWdlLnByb3RvEhNtaWxsd3JpZ2h0LnVzYWdlLnYxIvABCgRIb3VyEikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZldmVudHMYAiABKAQSDgoGcG9pbnRzGAMgASgEEhIKCmR1cGxpY2F0ZXMYBCABKAQSFAoMZGVhZF9sZXR0ZXJzGAUgASgEEg0KBWJ5dGVzGAYgASgEEjUKBm1ldGVycxgHIAMoCzIlLm1pbGx3cmlnaHQudXNhZ2UudjEuSG91ci5NZXRlcnNFbnRyeRotCgtNZXRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBImAKCkdldFJlcXVlc3QSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2VuZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiswEKC0dldFJlc3BvbnNlEigKBWhvdXJzGAEgAygLMhkubWlsbHdyaWdodC51c2FnZS52MS5Ib3VyEigKBXRvZGF5GAIgASgLMhkubWlsbHdyaWdodC51c2FnZS52MS5Ib3VyEhYKDmV2ZW50c19wZXJfZGF5GAMgASgDEgwKBHBsYW4YBCABKAkSKgoGbWV0ZXJzGAUgAygLMhoubWlsbHdyaWdodC51c2FnZS52MS5NZXRlciJuCgVNZXRlchIMCgRuYW1lGAEgASgJEgwKBHdoYXQYAiABKAkSDQoFd2hlcmUYAyABKAkSDAoEdW5pdBgEIAEoCRILCgNwZXIYBSABKAQSEAoIcm91bmRpbmcYBiABKAkSDQoFcHJvb2YYByABKAkinQEKBVRvdGFsEhoKCXRlbmFudF9pZBgBIAEoCUIHukgEcgIQARIMCgRjZWxsGAIgASgJEhEKCXBhcnRpdGlvbhgDIAEoDRIoCgRob3VyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVtZXRlchgFIAEoCRINCgV2YWx1ZRgGIAEoBBIPCgd2ZXJzaW9uGAcgASgEIl4KBlRvdGFscxIqCgZ0b3RhbHMYASADKAsyGi5taWxsd3JpZ2h0LnVzYWdlLnYxLlRvdGFsEigKBW5vdGVzGAIgAygLMhkubWlsbHdyaWdodC51c2FnZS52MS5Ob3RlIo0CCgROb3RlEhEKCXRlbmFudF9pZBgBIAEoCRIMCgRjZWxsGAIgASgJEhEKCXBhcnRpdGlvbhgDIAEoDRIoCgRob3VyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGAUgASgEEi8KBmNvdW50cxgGIAMoCzIfLm1pbGx3cmlnaHQudXNhZ2UudjEuTm90ZS5Db3VudBIsCghub3RlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAaNwoFQ291bnQSDQoFbWV0ZXIYASABKAkSDwoHY291bnRlZBgCIAEoBBIOCgZzdG9yZWQYAyABKAQidwoRTGlzdFRvdGFsc1JlcXVlc3QSMQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESLwoDZW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBIkAKEkxpc3RUb3RhbHNSZXNwb25zZRIqCgZ0b3RhbHMYASADKAsyGi5taWxsd3JpZ2h0LnVzYWdlLnYxLlRvdGFsIrgCCghNaXNtYXRjaBIRCgl0ZW5hbnRfaWQYASABKAkSDAoEY2VsbBgCIAEoCRIRCglwYXJ0aXRpb24YAyABKA0SKAoEaG91chgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFbWV0ZXIYBSABKAkSLwoEa2luZBgGIAEoDjIhLm1pbGx3cmlnaHQudXNhZ2UudjEuTWlzbWF0Y2hLaW5kEg4KBmxlZGdlchgHIAEoBBIPCgdjb3VudGVkGAggASgEEg4KBnN0b3JlZBgJIAEoBBIsCghmb3VuZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmVzb2x2ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIikKFUxpc3RNaXNtYXRjaGVzUmVxdWVzdBIQCghyZXNvbHZlZBgBIAEoCCJLChZMaXN0TWlzbWF0Y2hlc1Jlc3BvbnNlEjEKCm1pc21hdGNoZXMYASADKAsyHS5taWxsd3JpZ2h0LnVzYWdlLnYxLk1pc21hdGNoIkgKGExpc3RBbGxNaXNtYXRjaGVzUmVxdWVzdBIaCgl0ZW5hbnRfaWQYASABKAlCB7pIBHICGCgSEAoIcmVzb2x2ZWQYAiABKAgiTgoZTGlzdEFsbE1pc21hdGNoZXNSZXNwb25zZRIxCgptaXNtYXRjaGVzGAEgAygLMh0ubWlsbHdyaWdodC51c2FnZS52MS5NaXNtYXRjaCI/ChJMaXN0TWFyZ2luc1JlcXVlc3QSKQoFbW9udGgYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItEBChNMaXN0TWFyZ2luc1Jlc3BvbnNlEiwKB21hcmdpbnMYASADKAsyGy5taWxsd3JpZ2h0LnVzYWdlLnYxLk1hcmdpbhIpCgVzdGFydBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoDZW5kGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVyYXRlcxgEIAEoCRIQCghjdXJyZW5jeRgFIAEoCRIXCg9jdXJyZW5jeV9kaWdpdHMYBiABKA0ikAIKBk1hcmdpbhIRCgl0ZW5hbnRfaWQYASABKAkSDAoEbmFtZRgCIAEoCRISCgpjb3N0X21pbm9yGAMgASgDEhkKDGJpbGxlZF9taW5vchgEIAEoA0gAiAEBEhcKD2JpbGxlZF9jdXJyZW5jeRgFIAEoCRIZCgxtYXJnaW5fbWlub3IYBiABKANIAYgBARIzCgR1c2VkGAcgAygLMiUubWlsbHdyaWdodC51c2FnZS52MS5NYXJnaW4uVXNlZEVudHJ5GisKCVVzZWRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBQg8KDV9iaWxsZWRfbWlub3JCDwoNX21hcmdpbl9taW5vciqRAQoMTWlzbWF0Y2hLaW5kEh0KGU1JU01BVENIX0tJTkRfVU5TUEVDSUZJRUQQABIWChJNSVNNQVRDSF9LSU5EX1JPV1MQARIYChRNSVNNQVRDSF9LSU5EX0xFREdFUhACEhkKFU1JU01BVENIX0tJTkRfVU5OT1RFRBADEhUKEU1JU01BVENIX0tJTkRfU1VNEAQyrgUKDFVzYWdlU2VydmljZRJiCgNHZXQSHy5taWxsd3JpZ2h0LnVzYWdlLnYxLkdldFJlcXVlc3QaIC5taWxsd3JpZ2h0LnVzYWdlLnYxLkdldFJlc3BvbnNlIhiQAgGC0+STAg8SDS9hcGkvdjEvdXNhZ2USfgoKTGlzdFRvdGFscxImLm1pbGx3cmlnaHQudXNhZ2UudjEuTGlzdFRvdGFsc1JlcXVlc3QaJy5taWxsd3JpZ2h0LnVzYWdlLnYxLkxpc3RUb3RhbHNSZXNwb25zZSIfkAIBgtPkkwIWEhQvYXBpL3YxL3VzYWdlL3RvdGFscxKOAQoOTGlzdE1pc21hdGNoZXMSKi5taWxsd3JpZ2h0LnVzYWdlLnYxLkxpc3RNaXNtYXRjaGVzUmVxdWVzdBorLm1pbGx3cmlnaHQudXNhZ2UudjEuTGlzdE1pc21hdGNoZXNSZXNwb25zZSIjkAIBgtPkkwIaEhgvYXBpL3YxL3VzYWdlL21pc21hdGNoZXMSoAEKEUxpc3RBbGxNaXNtYXRjaGVzEi0ubWlsbHdyaWdodC51c2FnZS52MS5MaXN0QWxsTWlzbWF0Y2hlc1JlcXVlc3QaLi5taWxsd3JpZ2h0LnVzYWdlLnYxLkxpc3RBbGxNaXNtYXRjaGVzUmVzcG9uc2UiLJACAYLT5JMCIxIhL2FwaS92MS9wbGF0Zm9ybS91c2FnZS9taXNtYXRjaGVzEoUBCgtMaXN0TWFyZ2lucxInLm1pbGx3cmlnaHQudXNhZ2UudjEuTGlzdE1hcmdpbnNSZXF1ZXN0GigubWlsbHdyaWdodC51c2FnZS52MS5MaXN0TWFyZ2luc1Jlc3BvbnNlIiOQAgGC0+STAhoSGC9hcGkvdjEvcGxhdGZvcm0vbWFyZ2luc0JLWklnaXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC91c2FnZS92MTt1c2FnZXYxYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * Hour is the usage of one UTC hour.
@@ -576,6 +576,130 @@ export const ListAllMismatchesResponseSchema: GenMessage<ListAllMismatchesRespon
   messageDesc(file_millwright_usage_v1_usage, 13);
 
 /**
+ * ListMarginsRequest says which month.
+ *
+ * @generated from message millwright.usage.v1.ListMarginsRequest
+ */
+export type ListMarginsRequest = Message<"millwright.usage.v1.ListMarginsRequest"> & {
+  /**
+   * A time in it; unset: now.
+   *
+   * @generated from field: google.protobuf.Timestamp month = 1;
+   */
+  month?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message millwright.usage.v1.ListMarginsRequest.
+ * Use `create(ListMarginsRequestSchema)` to create a new message.
+ */
+export const ListMarginsRequestSchema: GenMessage<ListMarginsRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_usage_v1_usage, 14);
+
+/**
+ * ListMarginsResponse carries at most 10000 organisations, by name.
+ *
+ * @generated from message millwright.usage.v1.ListMarginsResponse
+ */
+export type ListMarginsResponse = Message<"millwright.usage.v1.ListMarginsResponse"> & {
+  /**
+   * @generated from field: repeated millwright.usage.v1.Margin margins = 1;
+   */
+  margins: Margin[];
+
+  /**
+   * @generated from field: google.protobuf.Timestamp start = 2;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp end = 3;
+   */
+  end?: Timestamp | undefined;
+
+  /**
+   * The version and currency of the rates of cost.
+   *
+   * @generated from field: string rates = 4;
+   */
+  rates: string;
+
+  /**
+   * @generated from field: string currency = 5;
+   */
+  currency: string;
+
+  /**
+   * @generated from field: uint32 currency_digits = 6;
+   */
+  currencyDigits: number;
+};
+
+/**
+ * Describes the message millwright.usage.v1.ListMarginsResponse.
+ * Use `create(ListMarginsResponseSchema)` to create a new message.
+ */
+export const ListMarginsResponseSchema: GenMessage<ListMarginsResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_usage_v1_usage, 15);
+
+/**
+ * Margin is what one organisation was billed, cost and left.
+ *
+ * @generated from message millwright.usage.v1.Margin
+ */
+export type Margin = Message<"millwright.usage.v1.Margin"> & {
+  /**
+   * @generated from field: string tenant_id = 1;
+   */
+  tenantId: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * Whole minor units of the rates' currency.
+   *
+   * @generated from field: int64 cost_minor = 3;
+   */
+  costMinor: bigint;
+
+  /**
+   * The invoice before corrections, tax and credits, in its own currency; unset while the month is not closed.
+   *
+   * @generated from field: optional int64 billed_minor = 4;
+   */
+  billedMinor?: bigint | undefined;
+
+  /**
+   * @generated from field: string billed_currency = 5;
+   */
+  billedCurrency: string;
+
+  /**
+   * Billed less cost; unset without an invoice, or when the currencies differ.
+   *
+   * @generated from field: optional int64 margin_minor = 6;
+   */
+  marginMinor?: bigint | undefined;
+
+  /**
+   * What the cost follows from, by meter, in the counted unit.
+   *
+   * @generated from field: map<string, uint64> used = 7;
+   */
+  used: { [key: string]: bigint };
+};
+
+/**
+ * Describes the message millwright.usage.v1.Margin.
+ * Use `create(MarginSchema)` to create a new message.
+ */
+export const MarginSchema: GenMessage<Margin> = /*@__PURE__*/
+  messageDesc(file_millwright_usage_v1_usage, 16);
+
+/**
  * MismatchKind says what is not the same.
  *
  * @generated from enum millwright.usage.v1.MismatchKind
@@ -666,6 +790,16 @@ export const UsageService: GenService<{
     methodKind: "unary";
     input: typeof ListAllMismatchesRequestSchema;
     output: typeof ListAllMismatchesResponseSchema;
+  },
+  /**
+   * ListMargins returns what every organisation was billed in a UTC month and what it cost us; for operators.
+   *
+   * @generated from rpc millwright.usage.v1.UsageService.ListMargins
+   */
+  listMargins: {
+    methodKind: "unary";
+    input: typeof ListMarginsRequestSchema;
+    output: typeof ListMarginsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_millwright_usage_v1_usage, 0);

@@ -43,6 +43,9 @@ const (
 	// UsageServiceListAllMismatchesProcedure is the fully-qualified name of the UsageService's
 	// ListAllMismatches RPC.
 	UsageServiceListAllMismatchesProcedure = "/millwright.usage.v1.UsageService/ListAllMismatches"
+	// UsageServiceListMarginsProcedure is the fully-qualified name of the UsageService's ListMargins
+	// RPC.
+	UsageServiceListMarginsProcedure = "/millwright.usage.v1.UsageService/ListMargins"
 )
 
 // UsageServiceClient is a client for the millwright.usage.v1.UsageService service.
@@ -55,6 +58,8 @@ type UsageServiceClient interface {
 	ListMismatches(context.Context, *v1.ListMismatchesRequest) (*v1.ListMismatchesResponse, error)
 	// ListAllMismatches returns those of one organisation, or of all; for operators.
 	ListAllMismatches(context.Context, *v1.ListAllMismatchesRequest) (*v1.ListAllMismatchesResponse, error)
+	// ListMargins returns what every organisation was billed in a UTC month and what it cost us; for operators.
+	ListMargins(context.Context, *v1.ListMarginsRequest) (*v1.ListMarginsResponse, error)
 }
 
 // NewUsageServiceClient constructs a client for the millwright.usage.v1.UsageService service. By
@@ -96,6 +101,13 @@ func NewUsageServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		listMargins: connect.NewClient[v1.ListMarginsRequest, v1.ListMarginsResponse](
+			httpClient,
+			baseURL+UsageServiceListMarginsProcedure,
+			connect.WithSchema(usageServiceMethods.ByName("ListMargins")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -105,6 +117,7 @@ type usageServiceClient struct {
 	listTotals        *connect.Client[v1.ListTotalsRequest, v1.ListTotalsResponse]
 	listMismatches    *connect.Client[v1.ListMismatchesRequest, v1.ListMismatchesResponse]
 	listAllMismatches *connect.Client[v1.ListAllMismatchesRequest, v1.ListAllMismatchesResponse]
+	listMargins       *connect.Client[v1.ListMarginsRequest, v1.ListMarginsResponse]
 }
 
 // Get calls millwright.usage.v1.UsageService.Get.
@@ -143,6 +156,15 @@ func (c *usageServiceClient) ListAllMismatches(ctx context.Context, req *v1.List
 	return nil, err
 }
 
+// ListMargins calls millwright.usage.v1.UsageService.ListMargins.
+func (c *usageServiceClient) ListMargins(ctx context.Context, req *v1.ListMarginsRequest) (*v1.ListMarginsResponse, error) {
+	response, err := c.listMargins.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // UsageServiceHandler is an implementation of the millwright.usage.v1.UsageService service.
 type UsageServiceHandler interface {
 	// Get returns the tenant's usage by hour over a range, and today's against the plan.
@@ -153,6 +175,8 @@ type UsageServiceHandler interface {
 	ListMismatches(context.Context, *v1.ListMismatchesRequest) (*v1.ListMismatchesResponse, error)
 	// ListAllMismatches returns those of one organisation, or of all; for operators.
 	ListAllMismatches(context.Context, *v1.ListAllMismatchesRequest) (*v1.ListAllMismatchesResponse, error)
+	// ListMargins returns what every organisation was billed in a UTC month and what it cost us; for operators.
+	ListMargins(context.Context, *v1.ListMarginsRequest) (*v1.ListMarginsResponse, error)
 }
 
 // NewUsageServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -190,6 +214,13 @@ func NewUsageServiceHandler(svc UsageServiceHandler, opts ...connect.HandlerOpti
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	usageServiceListMarginsHandler := connect.NewUnaryHandlerSimple(
+		UsageServiceListMarginsProcedure,
+		svc.ListMargins,
+		connect.WithSchema(usageServiceMethods.ByName("ListMargins")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/millwright.usage.v1.UsageService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case UsageServiceGetProcedure:
@@ -200,6 +231,8 @@ func NewUsageServiceHandler(svc UsageServiceHandler, opts ...connect.HandlerOpti
 			usageServiceListMismatchesHandler.ServeHTTP(w, r)
 		case UsageServiceListAllMismatchesProcedure:
 			usageServiceListAllMismatchesHandler.ServeHTTP(w, r)
+		case UsageServiceListMarginsProcedure:
+			usageServiceListMarginsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -223,4 +256,8 @@ func (UnimplementedUsageServiceHandler) ListMismatches(context.Context, *v1.List
 
 func (UnimplementedUsageServiceHandler) ListAllMismatches(context.Context, *v1.ListAllMismatchesRequest) (*v1.ListAllMismatchesResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.usage.v1.UsageService.ListAllMismatches is not implemented"))
+}
+
+func (UnimplementedUsageServiceHandler) ListMargins(context.Context, *v1.ListMarginsRequest) (*v1.ListMarginsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.usage.v1.UsageService.ListMargins is not implemented"))
 }
