@@ -221,7 +221,7 @@ func (s *stack) keyParty(t *testing.T, e estate, name string, req *keyv1.CreateR
 var unfilled = map[string]bool{
 	"actor": true, "after": true, "currency": true, "note": true, "at": true, "resolved": true, "form": true, "position": true, "coordinates": true, "description": true, "devicePrefix": true, "descending": true, "deviceTypes": true, "dryRun": true, "endsAt": true, "expiresAt": true,
 	"exceptDeviceIds": true, "expiresBefore": true, "facilities": true, "facility": true, "groupIds": true, "identity": true, "labels": true, "lifeSeconds": true, "line": true, "maxUses": true,
-	"measurements": true, "metadata": true, "object": true, "order": true, "outcome": true, "overlap": true, "parked": true, "pageSize": true, "pageToken": true, "percent": true, "plan": true, "policy": true,
+	"measurements": true, "metadata": true, "month": true, "object": true, "order": true, "outcome": true, "overlap": true, "parked": true, "pageSize": true, "pageToken": true, "percent": true, "plan": true, "policy": true,
 	"region": true, "removeLabels": true, "required": true, "revision": true, "scopes": true, "setLabels": true, "station": true, "status": true, "statuses": true,
 	"actualPercents": true, "amountMinor": true, "forecastPercents": true, "throttleEventsPerSecond": true, "whenCreditsSpent": true, "whenSpent": true,
 	"supersededOnly": true, "tenantIds": true, "title": true, "unknown": true, "unknownMeasurements": true, "updateMask": true,
