@@ -21,7 +21,7 @@ func subscriptionCommands() []command.Command {
 			return c.answer(answer, err, func(w io.Writer) { printSubscription(w, answer.GetSubscription()) })
 		}),
 	}, {
-		Name: "plan list", Summary: "compare the plans: their fees, prices and limits",
+		Name: "plan compare", Summary: "compare the plans: their fees, prices and limits",
 		Prepare: plain(func(ctx context.Context, c *call) error {
 			answer, err := c.Subscriptions.ListPlans(ctx, &subscriptionv1.ListPlansRequest{})
 			return c.answer(answer, err, func(w io.Writer) { printPlans(w, answer) })
