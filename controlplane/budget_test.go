@@ -7,7 +7,10 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
+	billingv1 "github.com/millwright-io/millwright/proto/gen/millwright/billing/v1"
+	"github.com/millwright-io/millwright/proto/gen/millwright/billing/v1/billingv1connect"
 	budgetv1 "github.com/millwright-io/millwright/proto/gen/millwright/budget/v1"
 	"github.com/millwright-io/millwright/proto/gen/millwright/budget/v1/budgetv1connect"
 	tenantv1 "github.com/millwright-io/millwright/proto/gen/millwright/tenant/v1"
@@ -123,4 +126,45 @@ func TestABudgetThatMakesNoSenseIsRefused(t *testing.T) {
 		_, err := s.budgets(key).Set(t.Context(), req)
 		s.wants(t, connect.CodeInvalidArgument, want, err)
 	}
+}
+
+// TestUsedUpCreditsRefuseEvents grants less than the month costs so far: what the budget says for used-up credits is done, until there
+// are enough again.
+func TestUsedUpCreditsRefuseEvents(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	id, key := s.found(t, "ada", tenantv1.Role_ROLE_FINANCE)
+	s.billed(t, id)
+	operators := billingv1connect.NewBillingServiceClient(&http.Client{Transport: as{cookie: "ops"}}, s.url)
+	grant := func(minor int64) {
+		t.Helper()
+		req := &billingv1.GrantCreditRequest{
+			TenantId: id, Currency: "EUR", AmountMinor: minor, ExpiresAt: timestamppb.New(time.Now().AddDate(1, 0, 0)), Reason: "paid in advance",
+		}
+		if _, err := operators.GrantCredit(t.Context(), req); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set := func() *budgetv1.Hold {
+		t.Helper()
+		res, err := s.budgets(key).Set(t.Context(), &budgetv1.SetRequest{AmountMinor: 1_000_000, WhenCreditsSpent: budgetv1.Action_ACTION_BLOCK})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.GetState().GetHold()
+	}
+	if h := set(); h != nil {
+		t.Errorf("without credits: %v", h)
+	}
+	grant(10_000)
+	if h := set(); h.GetAction() != budgetv1.Action_ACTION_BLOCK || h.GetBasis() != budgetv1.Basis_BASIS_CREDITS {
+		t.Errorf("with EUR 100.00 for a month of 270.00: %v", h)
+	}
+	eventually(t, "the cell is told", func() bool { return s.catalogLimits(t, id).GetEventsRefused() })
+	eventually(t, "an e-mail", func() bool { return s.mails.mailed("prepaid credits are used up") == 1 })
+	grant(50_000)
+	if h := set(); h != nil {
+		t.Errorf("with EUR 600.00: %v", h)
+	}
+	eventually(t, "the cell is told again", func() bool { return !s.catalogLimits(t, id).GetEventsRefused() })
 }

@@ -51,7 +51,7 @@ export function GrantCreditForm({ tenantId, onDone }: { tenantId: string; onDone
         </SelectField>
       </div>
       <TextField label="Expires" type="date" hint="It pays months that end by then." value={until} error={tried && !Number.isFinite(expires) ? "Give a day." : undefined} onChange={(e) => setUntil(e.target.value)} />
-      <TextField label="Reason" maxLength={400} hint="The organisation reads it." value={reason} error={tried && reason.trim() === "" ? "Give a reason." : undefined} onChange={(e) => setReason(e.target.value)} />
+      <TextField label="Reason" maxLength={400} hint="Operators read it beside the credit." value={reason} error={tried && reason.trim() === "" ? "Give a reason." : undefined} onChange={(e) => setReason(e.target.value)} />
       <DialogActions>
         <Button kind="primary" type="submit" busy={grant.isPending}>
           Grant
