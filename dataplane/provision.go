@@ -22,6 +22,8 @@ const provisionRetry = 2 * time.Second
 type storage struct {
 	removed, barred bool
 	kept            tenancy.Kept
+	// queries is for how long its statements may run, each second on average.
+	queries time.Duration
 }
 
 // provisioner brings the storage of tenants to what the catalog says, and tells the control plane. It also ends the live
@@ -50,7 +52,7 @@ func newProvisioner(store *clickhouse.Store, reports *jetstream.Reports, c *cata
 
 func (p *provisioner) wants(id tenancy.ID) (storage, bool) {
 	t, ok := p.catalog.Tenant(id)
-	return storage{removed: t.Removed, barred: t.Refusal() != "", kept: t.Kept}, ok
+	return storage{removed: t.Removed, barred: t.Refusal() != "", kept: t.Kept, queries: time.Duration(t.Limits.QueryTime) * time.Millisecond}, ok
 }
 
 // changed queues a tenant whose storage is not what the catalog wants.
@@ -181,6 +183,9 @@ func (p *provisioner) prepare(ctx context.Context, id tenancy.ID, want storage, 
 		return err
 	}
 	if err := p.store.Retain(ctx, id, want.kept); err != nil {
+		return err
+	}
+	if err := p.store.Allow(ctx, id, want.queries); err != nil {
 		return err
 	}
 	if want.barred {

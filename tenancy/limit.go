@@ -23,6 +23,7 @@ const (
 	LimitRequestsPerSecond     = "requests_per_second"
 	LimitLiveSessions          = "live_sessions"
 	LimitQueryConcurrency      = "query_concurrency"
+	LimitQueryTime             = "query_time"
 )
 
 // The bounds by name: limits of the product itself, the same in every plan. Their maximum is part of the definition.
@@ -135,6 +136,7 @@ var limits = []Limit{
 	{LimitRequestsPerSecond, "API requests per second", "requests/s", ScopeTenant, KindRate, "refused until the second is over", "both APIs, each for itself", false, true, 0, ""},
 	{LimitLiveSessions, "Live sessions", "sessions", ScopeTenant, KindConcurrency, "another session is refused", cellAPI, false, true, 0, ""},
 	{LimitQueryConcurrency, "Queries at once", "queries", ScopeTenant, KindConcurrency, "another query is refused", cellAPI, false, true, 0, ""},
+	{LimitQueryTime, "Query time", "ms/s", ScopeTenant, KindRate, "refused until what was taken is earned back; five seconds' worth can be saved up", "store, by its quota", true, false, 0, ""},
 }
 
 var bounds = []Limit{

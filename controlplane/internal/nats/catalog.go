@@ -216,6 +216,7 @@ func tenantToProto(t tenant.Tenant) *catalogv1.Tenant {
 			EventsPerDay: t.Limits.EventsPerDay, RefuseOverDay: t.Limits.RefuseOverDay,
 			DeviceEventsPerSecond: int32(t.Limits.DeviceEventsPerSecond), DeviceEventsBurst: int32(t.Limits.DeviceEventsBurst),
 			Connections: int32(t.Limits.Connections), LiveSessions: int32(t.Limits.LiveSessions), QueryConcurrency: int32(t.Limits.QueryConcurrency),
+			QueryTime:    int32(t.Limits.QueryTime),
 			EventsReason: t.Hold.Reason, EventsRefused: t.Hold.Refused,
 		},
 	}

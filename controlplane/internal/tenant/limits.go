@@ -27,6 +27,7 @@ type Limits struct {
 	RequestsPerSecond     int64 `json:"requests_per_second"`
 	LiveSessions          int64 `json:"live_sessions"`
 	QueryConcurrency      int64 `json:"query_concurrency"`
+	QueryTime             int64 `json:"query_time"`
 	// RefuseOverDay: what comes above EventsPerDay is refused until midnight UTC. It is the plan's and has no override.
 	RefuseOverDay bool `json:"refuse_over_day"`
 }
@@ -70,6 +71,7 @@ func (l *Limits) fields() map[string]*int64 {
 		tenancy.LimitSeries:      &l.Series,
 		tenancy.LimitConnections: &l.Connections, tenancy.LimitRequestsPerSecond: &l.RequestsPerSecond,
 		tenancy.LimitLiveSessions: &l.LiveSessions, tenancy.LimitQueryConcurrency: &l.QueryConcurrency,
+		tenancy.LimitQueryTime: &l.QueryTime,
 	}
 }
 

@@ -63,6 +63,8 @@ type Limits struct {
 	Connections                              int
 	LiveSessions                             int
 	QueryConcurrency                         int
+	// QueryTime is for how many milliseconds of each second its statements may run in the store; 0: no limit.
+	QueryTime int
 	// EventsReason says why EventsPerSecond is not the plan's; EventsRefused: no event is taken.
 	EventsReason  string
 	EventsRefused bool

@@ -63,7 +63,7 @@ type Store struct {
 	blocks  sync.Pool
 
 	mu      sync.Mutex
-	readers map[tenancy.ID]*reader
+	readers map[readerKey]*reader
 	uses    uint64
 }
 
@@ -75,7 +75,7 @@ func New(cfg Config) (*Store, error) {
 	if cfg.QueriesPerTenant == 0 {
 		cfg.QueriesPerTenant = 4
 	}
-	s := &Store{cfg: cfg, readers: map[tenancy.ID]*reader{}}
+	s := &Store{cfg: cfg, readers: map[readerKey]*reader{}}
 	s.http = &http.Client{
 		Timeout: insertTimeout,
 		Transport: &http.Transport{
@@ -101,7 +101,7 @@ func (s *Store) Close() error {
 	for _, r := range s.readers {
 		errs = append(errs, r.conn.Close())
 	}
-	s.readers = map[tenancy.ID]*reader{}
+	s.readers = map[readerKey]*reader{}
 	s.http.CloseIdleConnections()
 	return errors.Join(errs...)
 }
@@ -137,8 +137,26 @@ func (s *Store) open(user, password, database string, conns int, timeout time.Du
 	return conn, nil
 }
 
-// Provision creates the tenant's database, tables and read-only user, or brings them up to date. It is idempotent; its
-// statements are those of a ClickHouse server.
+// quotaInterval is in which time a tenant may use what its statements may take, and how much of that it can save up.
+const quotaInterval = 5 * time.Second
+
+// Allow bounds for how long the statements of the tenant's user may run, each second on average; 0: for as long as they do. Those of
+// the cell's own work run as another user.
+func (s *Store) Allow(ctx context.Context, tenant tenancy.ID, each time.Duration) error {
+	database := tenant.Database()
+	statement := "drop quota if exists " + database
+	if each > 0 {
+		statement = fmt.Sprintf("create quota or replace %s for interval %d second max execution_time = %.6f to %s",
+			database, int(quotaInterval.Seconds()), (each * time.Duration(quotaInterval.Seconds())).Seconds(), database)
+	}
+	if err := s.admin.Exec(ctx, statement); err != nil {
+		return fmt.Errorf("set quota of user %s: %w", database, err)
+	}
+	return nil
+}
+
+// Provision creates the tenant's database, tables and its two users, which may read: its own, and that of the cell's own work for it,
+// or brings them up to date. It is idempotent; its statements are those of a ClickHouse server.
 func (s *Store) Provision(ctx context.Context, tenant tenancy.ID) error {
 	database := tenant.Database()
 	if err := migrations.ClickHouseTenant(ctx, s.patient, database); err != nil {
@@ -147,19 +165,24 @@ func (s *Store) Provision(ctx context.Context, tenant tenancy.ID) error {
 	if err := s.encode(ctx, database); err != nil {
 		return err
 	}
-	sum := sha256.Sum256([]byte(s.Password(tenant)))
-	identified := "identified with sha256_hash by '" + hex.EncodeToString(sum[:]) + "'"
-	for _, statement := range []string{
-		"create user if not exists " + database + " " + identified,
-		"alter user " + database + " " + identified,
-		"grant select on " + database + ".* to " + database,
-	} {
-		if err := s.admin.Exec(ctx, statement); err != nil {
-			return fmt.Errorf("provision user %s: %w", database, err)
+	for _, user := range []string{database, quietUser(database)} {
+		sum := sha256.Sum256([]byte(s.password(user, tenant)))
+		identified := "identified with sha256_hash by '" + hex.EncodeToString(sum[:]) + "'"
+		for _, statement := range []string{
+			"create user if not exists " + user + " " + identified,
+			"alter user " + user + " " + identified,
+			"grant select on " + database + ".* to " + user,
+		} {
+			if err := s.admin.Exec(ctx, statement); err != nil {
+				return fmt.Errorf("provision user %s: %w", user, err)
+			}
 		}
 	}
 	return nil
 }
+
+// quietUser is who the cell's own work for a tenant reads as: it reaches no further than the tenant, and uses up nothing of the tenant's.
+func quietUser(database string) string { return database + "_cell" }
 
 // Databases is how many tenants' databases there are.
 func (s *Store) Databases(ctx context.Context) (int, error) {
@@ -172,8 +195,14 @@ func (s *Store) Databases(ctx context.Context) (int, error) {
 }
 
 // Password is that of the tenant's own user, whose name is the database's.
-func (s *Store) Password(tenant tenancy.ID) string {
+func (s *Store) Password(tenant tenancy.ID) string { return s.password(tenant.Database(), tenant) }
+
+func (s *Store) password(user string, tenant tenancy.ID) string {
+	purpose := "clickhouse/"
+	if user != tenant.Database() {
+		purpose = "clickhouse-cell/"
+	}
 	mac := hmac.New(sha256.New, s.cfg.Secret)
-	_, _ = mac.Write([]byte("clickhouse/" + string(tenant))) // a hash never fails
+	_, _ = mac.Write([]byte(purpose + string(tenant))) // a hash never fails
 	return hex.EncodeToString(mac.Sum(nil))
 }

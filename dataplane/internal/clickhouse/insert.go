@@ -112,6 +112,7 @@ const (
 	codeUnknownTable    = 60
 	codeUnknownDatabase = 81
 	codeTooManyQueries  = 202
+	codeQuotaExceeded   = 201
 )
 
 func exception(res *http.Response, body []byte) *Exception {

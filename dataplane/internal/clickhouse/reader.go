@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"strconv"
+	"time"
 
 	clickhousego "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -13,6 +16,12 @@ import (
 
 // maxReaders is how many tenants' connections are kept; the one not used for longest is closed.
 const maxReaders = 256
+
+// readerKey is whose statements a reader runs: the tenant's, or the cell's own work for it.
+type readerKey struct {
+	tenant tenancy.ID
+	quiet  bool
+}
 
 // reader is a tenant's own connection pool, as the tenant's own user: a mistake in a query cannot reach further.
 type reader struct {
@@ -27,7 +36,7 @@ type Rows = driver.Rows
 
 // Query runs a query as the tenant's user in the tenant's database, waiting for one of the tenant's slots.
 func (s *Store) Query(ctx context.Context, tenant tenancy.ID, text string, args []any, each func(Rows) error) error {
-	r, err := s.reader(tenant)
+	r, err := s.reader(readerKey{tenant, ctx.Value(quietly{}) != nil})
 	if err != nil {
 		return err
 	}
@@ -40,14 +49,51 @@ func (s *Store) Query(ctx context.Context, tenant tenancy.ID, text string, args 
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	err = collect(ctx, r.conn, text, args, each)
-	if ex := (*clickhousego.Exception)(nil); errors.As(err, &ex) && ex.Code == codeTooManyQueries {
+	ex := (*clickhousego.Exception)(nil)
+	switch {
+	case !errors.As(err, &ex):
+	case ex.Code == codeTooManyQueries:
 		return fmt.Errorf("the store is busy with other queries of this tenant or of all: try again in a second: %w: %w", tenancy.ErrUnavailable, err)
+	case ex.Code == codeQuotaExceeded:
+		return overQuota(ex.Message, time.Now())
 	}
 	return err
 }
 
-// Quiet returns a context whose queries use one thread and stand back behind others.
+// The words in which the store says how much of a quota was used, and when there is some again.
+var (
+	quotaUsed = regexp.MustCompile(`execution_time = ([0-9.]+)/([0-9.]+)`)
+	quotaEnds = regexp.MustCompile(`will end at ([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2})`)
+)
+
+// overQuota is a refusal by the quota as one by the limit, in milliseconds for each second.
+func overQuota(message string, now time.Time) error {
+	refusal := &tenancy.LimitError{Limit: tenancy.LimitQueryTime, Scope: tenancy.ScopeTenant, RetryAfter: quotaInterval}
+	if used := quotaUsed.FindStringSubmatch(message); used != nil {
+		refusal.Current, refusal.Maximum = perSecond(used[1]), perSecond(used[2])
+	}
+	if ends := quotaEnds.FindStringSubmatch(message); ends != nil {
+		if at, err := time.Parse(time.DateTime, ends[1]); err == nil {
+			refusal.RetryAfter = max(time.Second, at.Sub(now))
+		}
+	}
+	return refusal
+}
+
+func perSecond(seconds string) int64 {
+	n, err := strconv.ParseFloat(seconds, 64)
+	if err != nil {
+		return 0
+	}
+	return int64(n * 1000 / quotaInterval.Seconds())
+}
+
+// quietly marks a context of the cell's own work.
+type quietly struct{}
+
+// Quiet returns a context whose queries use one thread, stand back behind others, and are not the tenant's own.
 func Quiet(ctx context.Context) context.Context {
+	ctx = context.WithValue(ctx, quietly{}, true)
 	return clickhousego.Context(ctx, clickhousego.WithSettings(clickhousego.Settings{"max_threads": 1, "priority": 10}))
 }
 
@@ -68,17 +114,22 @@ func collect(ctx context.Context, conn driver.Conn, text string, args []any, eac
 	return nil
 }
 
-func (s *Store) reader(tenant tenancy.ID) (*reader, error) {
+func (s *Store) reader(of readerKey) (*reader, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, ok := s.readers[tenant]
+	r, ok := s.readers[of]
 	if !ok {
-		conn, err := s.open(tenant.Database(), s.Password(tenant), tenant.Database(), s.cfg.QueriesPerTenant, answerTimeout)
+		database := of.tenant.Database()
+		user := database
+		if of.quiet {
+			user = quietUser(database)
+		}
+		conn, err := s.open(user, s.password(user, of.tenant), database, s.cfg.QueriesPerTenant, answerTimeout)
 		if err != nil {
 			return nil, err
 		}
 		r = &reader{conn: conn, slots: make(chan struct{}, s.cfg.QueriesPerTenant)}
-		s.readers[tenant] = r
+		s.readers[of] = r
 		s.evict()
 	}
 	s.uses++
@@ -90,13 +141,13 @@ func (s *Store) evict() {
 	if len(s.readers) <= maxReaders {
 		return
 	}
-	var oldest tenancy.ID
+	var oldest readerKey
 	for id, r := range s.readers {
-		if len(r.slots) == 0 && r.used > 0 && (oldest == "" || r.used < s.readers[oldest].used) {
+		if len(r.slots) == 0 && r.used > 0 && (oldest.tenant == "" || r.used < s.readers[oldest].used) {
 			oldest = id
 		}
 	}
-	if oldest != "" {
+	if oldest.tenant != "" {
 		_ = s.readers[oldest].conn.Close() // nothing is lost with a connection nobody uses
 		delete(s.readers, oldest)
 	}

@@ -135,7 +135,7 @@ func (s *Store) Remove(ctx context.Context, tenant tenancy.ID) (f Freed, err err
 	if err := s.admin.QueryRow(ctx, size, database).Scan(&f.Tables, &f.Rows, &f.Bytes); err != nil {
 		return f, fmt.Errorf("measure database %s: %w", database, err)
 	}
-	for _, statement := range []string{"drop user if exists " + database, "drop database if exists " + database + " sync"} {
+	for _, statement := range []string{"drop user if exists " + database, "drop user if exists " + quietUser(database), "drop quota if exists " + database, "drop database if exists " + database + " sync"} {
 		if err := s.admin.Exec(ctx, statement); err != nil {
 			return f, fmt.Errorf("remove tenant %s: %w", tenant, err)
 		}
@@ -163,8 +163,10 @@ func (s *Store) Remove(ctx context.Context, tenant tenancy.ID) (f Freed, err err
 func (s *Store) forget(tenant tenancy.ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r, ok := s.readers[tenant]; ok {
-		_ = r.conn.Close()
-		delete(s.readers, tenant)
+	for _, key := range []readerKey{{tenant, false}, {tenant, true}} {
+		if r, ok := s.readers[key]; ok {
+			_ = r.conn.Close()
+			delete(s.readers, key)
+		}
 	}
 }

@@ -336,6 +336,7 @@ func tenantFromProto(id string, t *catalogv1.Tenant) catalog.Tenant {
 			Connections:           positive(int(l.GetConnections()), 10_000),
 			LiveSessions:          positive(int(l.GetLiveSessions()), 500),
 			QueryConcurrency:      positive(int(l.GetQueryConcurrency()), 32),
+			QueryTime:             max(int(l.GetQueryTime()), 0),
 			EventsReason:          l.GetEventsReason(),
 			EventsRefused:         l.GetEventsRefused(),
 		},

@@ -22,6 +22,9 @@ const lettersConsumer = "store"
 // movedAtOnce is how many letters are stored together: one statement a tenant, however many it sends.
 const movedAtOnce = 256
 
+// gathering is how long letters wait for others.
+const gathering = 500 * time.Millisecond
+
 // LetterStore takes dead letters of one tenant, each with its sequence in the stream, in order; those that are stored it leaves out.
 type LetterStore interface {
 	StoreDeadLetters(ctx context.Context, tenant tenancy.ID, letters []StreamedLetter) error
@@ -91,16 +94,18 @@ func (m *LetterMover) follow(ctx context.Context) error {
 	group.Go(func() error {
 		defer messages.Stop()
 		for first := range queue {
-			m.move(gctx, waiting(queue, first))
+			m.move(gctx, gather(gctx, queue, first))
 		}
 		return nil
 	})
 	return group.Wait()
 }
 
-// waiting returns a message and those that wait behind it.
-func waiting(queue <-chan jetstream.Msg, first jetstream.Msg) []jetstream.Msg {
+// gather returns a message and those that come within the next gathering: an insert costs the store the same for one and for many.
+func gather(ctx context.Context, queue <-chan jetstream.Msg, first jetstream.Msg) []jetstream.Msg {
 	list := []jetstream.Msg{first}
+	enough := time.NewTimer(gathering)
+	defer enough.Stop()
 	for len(list) < movedAtOnce {
 		select {
 		case msg, ok := <-queue:
@@ -108,7 +113,9 @@ func waiting(queue <-chan jetstream.Msg, first jetstream.Msg) []jetstream.Msg {
 				return list
 			}
 			list = append(list, msg)
-		default:
+		case <-enough.C:
+			return list
+		case <-ctx.Done():
 			return list
 		}
 	}

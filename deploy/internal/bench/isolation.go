@@ -28,7 +28,7 @@ const (
 // quota is every tenant's, victim and hostile alike.
 var quota = map[string]int64{
 	tenancy.LimitEventsPerSecond: 100, tenancy.LimitEventsBurst: 200, tenancy.LimitRequestsPerSecond: 20,
-	tenancy.LimitQueryConcurrency: 4, tenancy.LimitLiveSessions: 10, tenancy.LimitConnections: 300, tenancy.LimitSeries: 1000,
+	tenancy.LimitQueryConcurrency: 4, tenancy.LimitLiveSessions: 10, tenancy.LimitConnections: 300, tenancy.LimitSeries: 1000, tenancy.LimitQueryTime: 200,
 }
 
 type isolation struct {

@@ -11,22 +11,30 @@ import (
 //	CREATE USER [IF NOT EXISTS | OR REPLACE] name IDENTIFIED WITH sha256_password BY '…' | sha256_hash BY '…' [DEFAULT DATABASE db]
 //	ALTER USER [IF EXISTS] name [IDENTIFIED WITH …] [DEFAULT DATABASE db]
 //	DROP USER [IF EXISTS] name
+//	CREATE QUOTA [IF NOT EXISTS | OR REPLACE] quota FOR INTERVAL n SECOND MAX execution_time = seconds TO name[, name]
+//	DROP QUOTA [IF EXISTS] quota
 //	GRANT SELECT[, INSERT] ON db.* TO name        REVOKE SELECT[, INSERT] ON db.* FROM name
 //
 // The endpoint keeps the users itself, for the engine has no storage for them.
 func (s *Server) manageUsers(sql string) (done bool, err error) {
 	p := &accessParser{lexer: lexer{sql: sql}}
 	p.advance()
+	verb := p.at
+	p.advance()
 	switch {
-	case p.accept("CREATE") && p.accept("USER"):
+	case verb.is("CREATE") && p.accept("USER"):
 		return true, s.createUser(p)
-	case p.accept("ALTER") && p.accept("USER"):
+	case verb.is("CREATE") && p.accept("QUOTA"):
+		return true, s.createQuota(p)
+	case verb.is("ALTER") && p.accept("USER"):
 		return true, s.alterUser(p)
-	case p.accept("DROP") && p.accept("USER"):
+	case verb.is("DROP") && p.accept("USER"):
 		return true, s.dropUser(p)
-	case p.accept("GRANT"):
+	case verb.is("DROP") && p.accept("QUOTA"):
+		return true, s.dropQuota(p)
+	case verb.is("GRANT"):
 		return true, s.changeGrants(p, "TO", grantRights)
-	case p.accept("REVOKE"):
+	case verb.is("REVOKE"):
 		return true, s.changeGrants(p, "FROM", revokeRights)
 	}
 	return false, nil

@@ -68,6 +68,8 @@ func httpStatus(code int) int {
 		return http.StatusRequestTimeout
 	case codeNotImplemented:
 		return http.StatusNotImplemented
+	case codeQuotaExceeded:
+		return http.StatusTooManyRequests
 	case codeTooManyQueries, 439:
 		return http.StatusServiceUnavailable
 	}

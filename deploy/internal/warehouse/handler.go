@@ -72,7 +72,7 @@ func (s *Server) serve(a *answer, r *http.Request) error {
 		}
 	}
 	if !who.admin {
-		priority, done, err := s.turns.take(r.Context(), name, s.cfg.QueueTimeout)
+		priority, done, err := s.turns.take(r.Context(), name, who.Quota, s.cfg.QueueTimeout)
 		if err != nil {
 			return err
 		}
@@ -165,7 +165,7 @@ func (a *answer) fail(e *chdb.Error) {
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Basic realm="ClickHouse server HTTP API"`)
 	}
-	if status == http.StatusServiceUnavailable {
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		h.Set("Retry-After", "1")
 	}
 	h.Set("X-ClickHouse-Exception-Code", strconv.Itoa(e.Code))

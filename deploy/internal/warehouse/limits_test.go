@@ -50,6 +50,42 @@ func TestAResultOverTheLimitIsRefused(t *testing.T) {
 	}
 }
 
+func TestAQuotaBoundsTheTimeOfAUsersStatements(t *testing.T) {
+	t.Parallel()
+	admin, err := startChild(t, Config{DataDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range []string{"a", "b"} {
+		admin.must(t, "CREATE USER "+user+" IDENTIFIED WITH sha256_password BY 'pw'")
+	}
+	for sql, says := range map[string]string{
+		"CREATE QUOTA q FOR INTERVAL 0 SECOND MAX execution_time = 1 TO a":    "above 0",
+		"CREATE QUOTA q FOR INTERVAL 3600 SECOND MAX queries = 1 TO a":        "execution_time",
+		"CREATE QUOTA q FOR INTERVAL 3600 SECOND MAX execution_time = 1":      "TO",
+		"CREATE QUOTA q FOR INTERVAL 3600 SECOND MAX execution_time = 1 TO z": "There is no user `z`",
+		"DROP QUOTA q": "There is no quota `q`",
+	} {
+		if r := admin.post(t, sql); r.status == http.StatusOK || !strings.Contains(r.body, says) {
+			t.Errorf("%s: %d %s", sql, r.status, r.body)
+		}
+	}
+	admin.must(t, "CREATE QUOTA q FOR INTERVAL 3600 SECOND MAX execution_time = 0.001 TO a")
+	if r := admin.post(t, "CREATE QUOTA q FOR INTERVAL 1 SECOND MAX execution_time = 1 TO a"); r.status == http.StatusOK {
+		t.Error("a second quota of the name was created")
+	}
+	a, b := admin.as("a", "pw"), admin.as("b", "pw")
+	eventually(t, "the quota is used up", func() bool {
+		r := a.post(t, "SELECT sum(number) FROM numbers(1000000)")
+		return r.code() == codeQuotaExceeded && r.status == http.StatusTooManyRequests && r.header.Get("Retry-After") != ""
+	})
+	b.must(t, "SELECT sum(number) FROM numbers(1000000)")
+	admin.must(t, "CREATE QUOTA OR REPLACE q FOR INTERVAL 1 SECOND MAX execution_time = 1000 TO a")
+	a.must(t, "SELECT 1")
+	admin.must(t, "DROP QUOTA IF EXISTS q")
+	a.must(t, "SELECT 1")
+}
+
 func TestExternalTablesAreRefused(t *testing.T) {
 	t.Parallel()
 	body := "--b\r\nContent-Disposition: form-data; name=\"x\"; filename=\"x\"\r\n\r\n1\r\n--b--\r\n"

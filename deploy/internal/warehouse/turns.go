@@ -21,6 +21,10 @@ const (
 	resting     = 3
 	longestRest = 5 * time.Second
 	lately      = time.Second
+	// Whose last statements took longer than brief each is last of all, from the second on; and whoever has had fewer than known
+	// of them is heavy, for what the first will take is not known before it was felt.
+	known = 3
+	brief = 200 * time.Millisecond
 )
 
 // turns shares the engine between users: who took least lately comes first. It bounds the statements that run at once, those of
@@ -42,6 +46,11 @@ type usage struct {
 	// begun are the times of those that run.
 	begun []time.Time
 	queue []*waiter
+	// ended counts them, and each is about how long one took.
+	ended int
+	each  time.Duration
+	// allowance is what the user's quota leaves.
+	allowance allowance
 	// ran is when the last statement ended, rest until when the next one waits while others have any.
 	ran, rest time.Time
 }
@@ -56,15 +65,20 @@ func newTurns(now func() time.Time, most, each, waiting int) *turns {
 	return &turns{now: now, most: most, each: each, waiting: waiting, users: map[string]*usage{}}
 }
 
-// take waits for the user's turn for at most timeout. It returns the engine's priority for the statement, 1 being the first,
+// take waits for the user's turn for at most timeout, if the quota leaves any time. It returns the engine's priority for the statement, 1 being the first,
 // and what must be called when it has ended.
-func (t *turns) take(ctx context.Context, name string, timeout time.Duration) (priority int, done func(), err error) {
+func (t *turns) take(ctx context.Context, name string, of quota, timeout time.Duration) (priority int, done func(), err error) {
 	t.mu.Lock()
 	u := t.users[name]
 	if u == nil {
 		t.forget()
 		u = &usage{at: t.now()}
 		t.users[name] = u
+	}
+	u.allowance.under(of, t.now())
+	if err := u.allowance.check(name); err != nil {
+		t.mu.Unlock()
+		return 0, nil, err
 	}
 	if len(u.queue) >= t.waiting {
 		defer t.mu.Unlock()
@@ -88,7 +102,11 @@ func (t *turns) take(ctx context.Context, name string, timeout time.Duration) (p
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err == nil {
-		return t.priority(u, t.now()), sync.OnceFunc(func() { t.end(u, w.begun) }), nil
+		priority := t.priority(u, t.now())
+		if u.ended < known {
+			priority = max(priority, heavy)
+		}
+		return priority, sync.OnceFunc(func() { t.end(u, w.begun) }), nil
 	}
 	if !u.leave(w) { // the turn came at the same moment
 		t.ended(u, w.begun)
@@ -128,11 +146,16 @@ func (t *turns) end(u *usage, begun time.Time) {
 func (t *turns) ended(u *usage, begun time.Time) {
 	now := t.now()
 	u.fade(now)
-	u.took += now.Sub(begun)
+	took := now.Sub(begun)
+	u.took += took
+	u.each += (took - u.each) / known
+	u.ended++
+	u.allowance.under(u.allowance.quota, now)
+	u.allowance.left -= took
 	u.ran = now
 	at := slices.IndexFunc(u.begun, begun.Equal)
 	u.begun = slices.Delete(u.begun, at, at+1)
-	if t.priority(u, now) >= heavy {
+	if u.ended > known && t.priority(u, now) >= heavy {
 		rest := min(resting*now.Sub(begun), longestRest)
 		u.rest = now.Add(rest)
 		time.AfterFunc(rest, t.look)
@@ -198,6 +221,9 @@ func (u *usage) taken(now time.Time) time.Duration {
 // priority is 1 for who takes little, and more the more the user takes: the engine lets a statement wait while one before
 // it runs. It needs the lock.
 func (t *turns) priority(u *usage, now time.Time) int {
+	if u.each > max(brief, usual*t.brevity(u, now)) {
+		return lowest
+	}
 	most := max(modest*float64(fading)/math.Ln2, usual*float64(t.middle(u, now)))
 	taken := float64(u.taken(now))
 	if taken <= most {
@@ -219,6 +245,21 @@ func (t *turns) middle(u *usage, now time.Time) time.Duration {
 	}
 	slices.Sort(took)
 	return took[(len(took)-1)/2]
+}
+
+// brevity is how long statements of the middle one of the others take, who have some now or had some lately.
+func (t *turns) brevity(u *usage, now time.Time) time.Duration {
+	var each []time.Duration
+	for _, other := range t.users {
+		if other != u && other.ended > 0 && other.active(now) {
+			each = append(each, other.each)
+		}
+	}
+	if len(each) == 0 {
+		return 0
+	}
+	slices.Sort(each)
+	return each[(len(each)-1)/2]
 }
 
 // active says whether the user has statements, or had some lately.

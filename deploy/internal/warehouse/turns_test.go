@@ -33,7 +33,7 @@ func newTestTurns(most, each, waiting int) (*turns, *clock) {
 
 func mustTake(t *testing.T, turns *turns, name string) (int, func()) {
 	t.Helper()
-	priority, done, err := turns.take(t.Context(), name, 10*time.Second)
+	priority, done, err := turns.take(t.Context(), name, quota{}, 10*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func queue(t *testing.T, turns *turns, name string) <-chan func() {
 	before := turns.queued(name)
 	got := make(chan func(), 1)
 	go func() {
-		if _, done, err := turns.take(context.WithoutCancel(t.Context()), name, 20*time.Second); err == nil {
+		if _, done, err := turns.take(context.WithoutCancel(t.Context()), name, quota{}, 20*time.Second); err == nil {
 			got <- done
 		}
 		close(got)
@@ -109,9 +109,12 @@ func TestPriorityFollowsWhatWasTakenLately(t *testing.T) {
 		done()
 		return priority
 	}
-	if p := run("greedy", 5*time.Second); p != 1 {
-		t.Errorf("a first statement has priority %d, want 1", p)
+	for n := range known {
+		if p := run("modest", 20*time.Millisecond); p != heavy {
+			t.Errorf("statement %d of a user who is not known has priority %d, want %d", n+1, p, heavy)
+		}
 	}
+	run("greedy", 5*time.Second)
 	after := run("greedy", time.Millisecond)
 	if after < 3 {
 		t.Errorf("after 5 s of work priority is %d, want 3 or more", after)
@@ -120,8 +123,68 @@ func TestPriorityFollowsWhatWasTakenLately(t *testing.T) {
 		t.Errorf("another user's priority is %d, want 1", p)
 	}
 	clock.pass(10 * fading)
+	for range 20 {
+		run("greedy", time.Millisecond)
+	}
 	if p := run("greedy", time.Millisecond); p != 1 {
 		t.Errorf("long after, priority is %d, want 1", p)
+	}
+}
+
+func TestWhoseStatementsAreLongIsLast(t *testing.T) {
+	t.Parallel()
+	turns, clock := newTestTurns(2, 1, 8)
+	run := func(name string, took time.Duration) int {
+		priority, done := mustTake(t, turns, name)
+		clock.pass(took)
+		done()
+		return priority
+	}
+	for range 5 {
+		clock.pass(10 * fading) // so that its share is small
+		run("long", 4*brief)
+		clock.pass(longestRest)
+		for range known {
+			run("short", brief/10)
+		}
+	}
+	clock.pass(longestRest)
+	if p := run("long", 0); p != lowest {
+		t.Errorf("whose statements take %s has priority %d, want %d", 4*brief, p, lowest)
+	}
+	if p := run("short", 0); p != 1 {
+		t.Errorf("whose statements take %s has priority %d, want 1", brief/10, p)
+	}
+}
+
+func TestAQuotaRefusesUntilItIsPaidBack(t *testing.T) {
+	t.Parallel()
+	turns, clock := newTestTurns(2, 2, 8)
+	of := quota{Name: "q", Interval: 5 * time.Second, Most: time.Second}
+	run := func(took time.Duration) error {
+		_, done, err := turns.take(t.Context(), "u", of, time.Second)
+		if err == nil {
+			clock.pass(took)
+			done()
+		}
+		return err
+	}
+	if err := run(3 * time.Second); err != nil { // what it begins with, and two seconds, less what came meanwhile
+		t.Fatal(err)
+	}
+	err := run(0)
+	if e := asException(err); err == nil || e.Code != codeQuotaExceeded || !strings.Contains(e.Text, "execution_time = ") || !strings.Contains(e.Text, "Interval will end at 2026-03-01 12:00:1") {
+		t.Fatalf("over the quota: %v", err)
+	}
+	clock.pass(11 * time.Second)
+	if err := run(0); err != nil {
+		t.Errorf("after it was paid back: %v", err)
+	}
+	of = quota{}
+	for range 3 {
+		if err := run(time.Minute); err != nil {
+			t.Errorf("without a quota: %v", err)
+		}
 	}
 }
 
@@ -140,8 +203,10 @@ func TestOnlyWhoTakesMoreThanTheOthersStandsBehind(t *testing.T) {
 		run(name, 3*time.Second)
 	}
 	run("greedy", 12*time.Second)
-	for _, name := range others {
-		run(name, 100*time.Millisecond) // they have statements now
+	for range known {
+		for _, name := range others {
+			run(name, 100*time.Millisecond) // they are known, and have statements now
+		}
 	}
 	for _, name := range others {
 		if p := run(name, 0); p != 1 {
@@ -163,8 +228,9 @@ func TestAHeavyUserRestsWhileOthersHaveStatements(t *testing.T) {
 		clock.pass(20 * time.Second)
 		done()
 	}
-	heavyOne()
-	heavyOne() // at once: nobody else has statements
+	for range known + 2 {
+		heavyOne() // at once: nobody else has statements
+	}
 	_, done := mustTake(t, turns, "modest")
 	waits := queue(t, turns, "heavy")
 	done()
@@ -183,15 +249,15 @@ func TestTooManyOfOneUserAreRefused(t *testing.T) {
 	turns, _ := newTestTurns(1, 1, 1)
 	_, done := mustTake(t, turns, "greedy")
 	waits := queue(t, turns, "greedy")
-	if _, _, err := turns.take(t.Context(), "greedy", time.Second); err == nil || !strings.Contains(err.Error(), "for user greedy") {
+	if _, _, err := turns.take(t.Context(), "greedy", quota{}, time.Second); err == nil || !strings.Contains(err.Error(), "for user greedy") {
 		t.Errorf("a third statement: %v", err)
 	}
-	if _, _, err := turns.take(t.Context(), "modest", time.Millisecond); err == nil || !strings.Contains(err.Error(), "no turn came") {
+	if _, _, err := turns.take(t.Context(), "modest", quota{}, time.Millisecond); err == nil || !strings.Contains(err.Error(), "no turn came") {
 		t.Errorf("one whose turn does not come: %v", err)
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := turns.take(gone, "modest", time.Minute); err == nil {
+	if _, _, err := turns.take(gone, "modest", quota{}, time.Minute); err == nil {
 		t.Error("one whose client went away got a turn")
 	}
 	done()

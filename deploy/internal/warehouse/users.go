@@ -24,6 +24,7 @@ type user struct {
 	Hash     string   `json:"sha256"`
 	Database string   `json:"default_database,omitempty"`
 	Grants   grantSet `json:"grants,omitempty"`
+	Quota    quota    `json:"quota,omitzero"`
 	admin    bool
 }
 

@@ -322,6 +322,8 @@ type Limits struct {
 	QueryConcurrency int32 `protobuf:"varint,13,opt,name=query_concurrency,json=queryConcurrency,proto3" json:"query_concurrency,omitempty"`
 	// Measurements of all its devices, a device and name each.
 	Series int64 `protobuf:"varint,14,opt,name=series,proto3" json:"series,omitempty"`
+	// Milliseconds that its statements may take in the store for each second; zero: no limit.
+	QueryTime int32 `protobuf:"varint,15,opt,name=query_time,json=queryTime,proto3" json:"query_time,omitempty"`
 	// Why events_per_second is not what the plan says, for those who are refused.
 	EventsReason string `protobuf:"bytes,30,opt,name=events_reason,json=eventsReason,proto3" json:"events_reason,omitempty"`
 	// No event is taken; events_reason says why.
@@ -454,6 +456,13 @@ func (x *Limits) GetQueryConcurrency() int32 {
 func (x *Limits) GetSeries() int64 {
 	if x != nil {
 		return x.Series
+	}
+	return 0
+}
+
+func (x *Limits) GetQueryTime() int32 {
+	if x != nil {
+		return x.QueryTime
 	}
 	return 0
 }
@@ -1722,7 +1731,7 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\x11identity_from_uri\x18\x03 \x01(\bR\x0fidentityFromUri\x12\x1e\n" +
 	"\n" +
 	"provisions\x18\x04 \x01(\bR\n" +
-	"provisions\"\x9c\x05\n" +
+	"provisions\"\xbb\x05\n" +
 	"\x06Limits\x12*\n" +
 	"\x11events_per_second\x18\x01 \x01(\x05R\x0feventsPerSecond\x12!\n" +
 	"\fevents_burst\x18\x02 \x01(\x05R\veventsBurst\x12#\n" +
@@ -1738,7 +1747,9 @@ const file_millwright_catalog_v1_catalog_proto_rawDesc = "" +
 	"\vconnections\x18\v \x01(\x05R\vconnections\x12#\n" +
 	"\rlive_sessions\x18\f \x01(\x05R\fliveSessions\x12+\n" +
 	"\x11query_concurrency\x18\r \x01(\x05R\x10queryConcurrency\x12\x16\n" +
-	"\x06series\x18\x0e \x01(\x03R\x06series\x12#\n" +
+	"\x06series\x18\x0e \x01(\x03R\x06series\x12\x1d\n" +
+	"\n" +
+	"query_time\x18\x0f \x01(\x05R\tqueryTime\x12#\n" +
 	"\revents_reason\x18\x1e \x01(\tR\feventsReason\x12%\n" +
 	"\x0eevents_refused\x18\x1f \x01(\bR\reventsRefused\"\x9f\x03\n" +
 	"\x06Device\x12\x1b\n" +
