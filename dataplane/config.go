@@ -23,6 +23,8 @@ type Config struct {
 
 	// APIAddress serves Connect, REST and WebSocket, host:port.
 	APIAddress string
+	// The four addresses of devices may be empty: then they do not come that way, and other processes of the cell take them in.
+
 	// IngestAddress serves POST /v1/telemetry over TLS with client certificates, host:port.
 	IngestAddress string
 	// MQTTAddress serves MQTT over TLS with client certificates, host:port.
@@ -151,17 +153,21 @@ func (c Config) Validate() error {
 		}
 	}
 	check(cellName.MatchString(c.Cell), "cell %q: want 1 to 32 lower-case letters, digits, _ or -, not beginning with _ or -", c.Cell)
-	for _, a := range []struct{ name, address string }{
-		{"api address", c.APIAddress},
-		{"ingest address", c.IngestAddress},
-		{"mqtt address", c.MQTTAddress},
-		{"mqtt websocket address", c.MQTTWebSocketAddress},
-		{"device nats address", c.DeviceNATSAddress},
-		{"metrics address", c.MetricsAddress},
+	for _, a := range []struct {
+		name, address string
+		optional      bool
+	}{
+		{"api address", c.APIAddress, false},
+		{"ingest address", c.IngestAddress, true},
+		{"mqtt address", c.MQTTAddress, true},
+		{"mqtt websocket address", c.MQTTWebSocketAddress, true},
+		{"device nats address", c.DeviceNATSAddress, true},
+		{"metrics address", c.MetricsAddress, false},
 	} {
 		_, _, err := net.SplitHostPort(a.address)
-		check(err == nil, "%s %q: want host:port", a.name, a.address)
+		check(err == nil || a.optional && a.address == "", "%s %q: want host:port", a.name, a.address)
 	}
+	check(!c.GatewayOnly || c.TakesEvents(), "a gateway without an address for devices: name one, or let it work on the log")
 	check(c.NATSURL != "", "nats url is empty: name a server, e.g. nats://127.0.0.1:4222")
 	check(httpURL(c.ClickHouseURL), "clickhouse url %q: want e.g. http://127.0.0.1:8123", c.ClickHouseURL)
 	check(c.ClickHousePublicURL == "" || httpURL(c.ClickHousePublicURL), "public clickhouse url %q: want e.g. https://store.example.com", c.ClickHousePublicURL)
@@ -187,6 +193,11 @@ func (c Config) Validate() error {
 		check(httpURL(origin), "console origin %q: want e.g. http://127.0.0.1:8080", origin)
 	}
 	return errors.Join(errs...)
+}
+
+// TakesEvents says whether devices come to this process.
+func (c Config) TakesEvents() bool {
+	return c.IngestAddress+c.MQTTAddress+c.MQTTWebSocketAddress+c.DeviceNATSAddress != ""
 }
 
 func httpURL(s string) bool {

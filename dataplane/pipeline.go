@@ -10,6 +10,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/millwright-io/millwright/dataplane/internal/engine"
+	"github.com/millwright-io/millwright/dataplane/internal/jetstream"
 	"github.com/millwright-io/millwright/dataplane/internal/pipeline"
 	"github.com/millwright-io/millwright/dataplane/internal/timing"
 	"github.com/millwright-io/millwright/tenancy"
@@ -23,6 +24,7 @@ type gauge struct {
 	app     *App
 	started time.Time
 	order   []string
+	figures *jetstream.Figures
 
 	mu      sync.Mutex
 	history pipeline.History
@@ -30,7 +32,10 @@ type gauge struct {
 }
 
 func newGauge(app *App) *gauge {
-	return &gauge{app: app, started: app.now(), order: append([]string{acknowledge}, timing.Names[:]...), tenants: map[tenancy.ID]pipeline.Counts{}}
+	return &gauge{
+		app: app, started: app.now(), order: append([]string{acknowledge}, timing.Names[:]...), tenants: map[tenancy.ID]pipeline.Counts{},
+		figures: jetstream.NewFigures(app.nats, app.cfg.Cell, app.log),
+	}
 }
 
 // stored counts what a range stores. There are no more tenants than the cell has databases.
@@ -64,21 +69,39 @@ func (g *gauge) run(ctx context.Context) error {
 	}
 }
 
-// Figures implements rpc.Pipeline.
-func (g *gauge) Figures() (pipeline.Figures, error) {
+// answerWait is how long the other processes of the cell have to answer.
+const answerWait = time.Second
+
+// Figures implements rpc.Pipeline: those of all processes of the cell that answer, and how many it has.
+func (g *gauge) Figures(ctx context.Context) (f pipeline.Figures, members int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	members = max(1, len(g.app.owned.Members()))
+	parts, err := g.figures.Ask(ctx, members)
+	if err != nil {
+		return f, members, err
+	}
+	return pipeline.Join(parts, g.order), members, nil
+}
+
+// tell answers the cell's processes that ask.
+func (g *gauge) tell(ctx context.Context) error { return g.figures.Tell(ctx, g.own) }
+
+// own is what this process says of itself.
+func (g *gauge) own() (pipeline.Part, error) {
 	sample, err := g.sample()
 	if err != nil {
-		return pipeline.Figures{}, err
+		return pipeline.Part{}, err
 	}
 	g.mu.Lock()
-	f := g.history.Figures(sample, g.order)
+	p := g.history.Part(sample)
 	g.mu.Unlock()
-	f.Started, f.Partitions = g.started, g.app.watch.progress.lags()
-	f.LiveSessions = g.app.hub.Watching()
+	p.Started, p.Partitions = g.started, g.app.watch.progress.lags()
+	p.LiveSessions = g.app.hub.Watching()
 	for _, n := range g.app.gateway.Connections() {
-		f.Sessions += n
+		p.Sessions += n
 	}
-	return f, nil
+	return p, nil
 }
 
 // sample reads the metrics that the cell exposes.

@@ -69,5 +69,5 @@ func (a *App) Run(ctx context.Context) (err error) {
 
 // always are the parts that run from first to last.
 func (a *App) always() []func(context.Context) error {
-	return []func(context.Context) error{a.feed.Run, a.serveMetrics, a.gauge.run, a.space.run, a.reportUses, a.lastUses.Run, a.usage.Run}
+	return []func(context.Context) error{a.feed.Run, a.serveMetrics, a.gauge.run, a.gauge.tell, a.space.run, a.reportUses, a.lastUses.Run, a.usage.Run}
 }

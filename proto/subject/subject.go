@@ -35,6 +35,9 @@ func Limit(cell string) string { return "limit." + cell }
 // Share is where the processes of a cell tell each other what they admitted. Nothing is kept of it.
 func Share(cell string) string { return "share." + cell }
 
+// Figures is where a cell's processes are asked how events fare in them.
+func Figures(cell string) string { return "figures." + cell }
+
 // DayBucket is the KV bucket of what each tenant sent today, one key a tenant.
 func DayBucket(cell string) string { return "days_" + cell }
 

@@ -10,7 +10,8 @@ import (
 
 // Config is what a gateway is told; DefaultConfig has the values that are right for most.
 type Config struct {
-	// MQTTAddress, WebSocketAddress, HTTPAddress and NATSAddress are host:port; port 0 lets the system choose.
+	// MQTTAddress, WebSocketAddress, HTTPAddress and NATSAddress are host:port; port 0 lets the system choose. Empty: devices do not come
+	// that way.
 	MQTTAddress      string
 	WebSocketAddress string
 	HTTPAddress      string

@@ -102,6 +102,9 @@ func New(deps Deps, cfg Config) (*Gateway, error) {
 		into          *net.Listener
 		name, address string
 	}{{&g.mqtt, "mqtt", cfg.MQTTAddress}, {&g.websocket, "mqtt websocket", cfg.WebSocketAddress}, {&g.http, "http ingest", cfg.HTTPAddress}, {&g.nats, "nats for devices", cfg.NATSAddress}} {
+		if l.address == "" {
+			continue
+		}
 		if *l.into, err = new(net.ListenConfig).Listen(g.ctx, "tcp", l.address); err != nil {
 			g.close()
 			return nil, fmt.Errorf("listen for %s on %s: %w: free the port or choose another address", l.name, l.address, err)
@@ -131,7 +134,15 @@ func (g *Gateway) close() {
 
 // Addrs returns the addresses with the ports that were given.
 func (g *Gateway) Addrs() Addrs {
-	return Addrs{g.mqtt.Addr().String(), g.websocket.Addr().String(), g.http.Addr().String(), g.nats.Addr().String()}
+	return Addrs{addressOf(g.mqtt), addressOf(g.websocket), addressOf(g.http), addressOf(g.nats)}
+}
+
+// addressOf is empty for what is not listened for.
+func addressOf(l net.Listener) string {
+	if l == nil {
+		return ""
+	}
+	return l.Addr().String()
 }
 
 // Run serves until ctx is done. Then it takes nothing new, waits for the answers that are due, at most
@@ -141,10 +152,19 @@ func (g *Gateway) Run(ctx context.Context) error {
 	defer g.Catalog.OnChange(g.recheck)()
 	ws, web := g.websocketServer(), g.httpServer()
 	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error { return g.accept(running, g.mqtt, g.mqttDoor()) })
-	group.Go(func() error { return g.accept(running, g.nats, g.natsDoor()) })
-	group.Go(func() error { return serveHTTP(ws, g.websocket, "mqtt websocket") })
-	group.Go(func() error { return serveHTTP(web, g.http, "http ingest") })
+	for _, way := range []struct {
+		listener net.Listener
+		serve    func() error
+	}{
+		{g.mqtt, func() error { return g.accept(running, g.mqtt, g.mqttDoor()) }},
+		{g.nats, func() error { return g.accept(running, g.nats, g.natsDoor()) }},
+		{g.websocket, func() error { return serveHTTP(ws, g.websocket, "mqtt websocket") }},
+		{g.http, func() error { return serveHTTP(web, g.http, "http ingest") }},
+	} {
+		if way.listener != nil {
+			group.Go(way.serve)
+		}
+	}
 	group.Go(func() error {
 		<-running.Done()
 		g.drain(ws, web)
@@ -161,7 +181,11 @@ func serveHTTP(server *http.Server, listener net.Listener, name string) error {
 }
 
 func (g *Gateway) drain(ws, web *http.Server) {
-	_, _ = g.mqtt.Close(), g.nats.Close() // their accept loops end with them
+	for _, l := range []net.Listener{g.mqtt, g.nats} {
+		if l != nil {
+			_ = l.Close() // its accept loop ends with it
+		}
+	}
 	ctx, cancel := context.WithTimeout(g.ctx, g.cfg.DrainTimeout)
 	defer cancel()
 	var all sync.WaitGroup

@@ -15,23 +15,23 @@ import (
 	tenancyrpc "github.com/millwright-io/millwright/tenancy/rpc"
 )
 
-// Pipeline tells how events fare in this process.
+// Pipeline tells how events fare in the cell, as far as its members answer.
 type Pipeline interface {
-	Figures() (pipeline.Figures, error)
+	Figures(ctx context.Context) (f pipeline.Figures, members int, err error)
 }
 
 type pipelineService struct{ deps Deps }
 
 // Get implements PipelineService.
-func (s *pipelineService) Get(context.Context, *pipelinev1.GetRequest) (*pipelinev1.GetResponse, error) {
-	f, err := s.deps.Pipeline.Figures()
+func (s *pipelineService) Get(ctx context.Context, _ *pipelinev1.GetRequest) (*pipelinev1.GetResponse, error) {
+	f, members, err := s.deps.Pipeline.Figures(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out := &pipelinev1.GetResponse{
 		Cell: s.deps.Cell, Version: s.deps.Version, StartedAt: timestamppb.New(f.Started), Span: durationpb.New(f.Span),
 		StoredPerSecond: f.Stored, DuplicatesPerSecond: f.Duplicates, DeadLettersPerSecond: f.DeadLetters,
-		Sessions: int32(f.Sessions), LiveSessions: int32(f.LiveSessions), //nolint:gosec // counts
+		Sessions: int32(f.Sessions), LiveSessions: int32(f.LiveSessions), Processes: int32(f.Processes), Members: int32(members), //nolint:gosec // counts
 	}
 	for _, p := range f.Partitions {
 		out.Partitions = append(out.Partitions, &pipelinev1.Partition{

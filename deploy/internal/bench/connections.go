@@ -85,7 +85,7 @@ func (f *connections) run(ctx context.Context, e command.Env) (err error) {
 	if err := pause(ctx, f.settle); err != nil {
 		return err
 	}
-	result := Connections{Machine: machine(e.Now()), Connections: f.count, Before: resident(t.root, "cell")}
+	result := Connections{Machine: machine(e.Now()), Connections: f.count, Before: resident(t.root, "gateway")}
 	before, busy, begun := byName(append(tree(t.root), own()...)), busySeconds(), e.Now()
 	var took latency.Histogram
 	open, err := f.connect(ctx, e, clients, &took)
@@ -104,7 +104,7 @@ func (f *connections) run(ctx context.Context, e command.Env) (err error) {
 	if err := pause(ctx, f.settle); err != nil {
 		return err
 	}
-	result.After = resident(t.root, "cell")
+	result.After = resident(t.root, "gateway")
 	result.Bytes = (float64(result.After) - float64(result.Before)) / float64(f.count)
 	return report(e.Out, f.asJSON, result, result.table())
 }

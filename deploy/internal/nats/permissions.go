@@ -2,6 +2,7 @@ package nats
 
 import (
 	"slices"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
@@ -21,6 +22,9 @@ func controlPlanePermissions(cells []Cell) *server.Permissions {
 	return p
 }
 
+// answerTime is how long a process may take to answer another.
+const answerTime = 2 * time.Second
+
 func cellPermissions(cell string) *server.Permissions {
 	allowed := permissions(
 		manages(subject.IngestStream(cell)), manages(subject.DeadLetterStream(cell)),
@@ -28,12 +32,14 @@ func cellPermissions(cell string) *server.Permissions {
 		reads("KV_"+subject.CatalogBucket(cell)),
 		[]string{
 			subject.IngestAll(cell), subject.DeadLetterAll(cell), subject.Usage(cell), subject.Report(cell), subject.Heartbeat(cell), subject.Limit(cell), subject.Share(cell),
-			subject.Watched(cell), subject.Live(cell, "*"), "$KV." + subject.OwnerBucket(cell) + ".>",
+			subject.Watched(cell), subject.Live(cell, "*"), subject.Figures(cell), "$KV." + subject.OwnerBucket(cell) + ".>",
 			"$KV." + subject.CommitBucket(cell) + ".>", "$KV." + subject.DayBucket(cell) + ".>", "$O." + subject.CheckpointBucket(cell) + ".>",
 			"$JS.API.STREAM.INFO." + subject.UsageStream, "$JS.API.STREAM.INFO." + subject.ReportStream,
 		},
 	)
-	allowed.Subscribe.Allow = append(allowed.Subscribe.Allow, subject.Share(cell), subject.Watched(cell), subject.Live(cell, "*"))
+	allowed.Subscribe.Allow = append(allowed.Subscribe.Allow, subject.Share(cell), subject.Watched(cell), subject.Live(cell, "*"), subject.Figures(cell))
+	// Its processes answer each other, where and when they are asked.
+	allowed.Response = &server.ResponsePermission{MaxMsgs: 1, Expires: answerTime}
 	return allowed
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/millwright-io/millwright/controlplane"
 	"github.com/millwright-io/millwright/dataplane"
 	"github.com/millwright-io/millwright/deploy/internal/command"
+	"github.com/millwright-io/millwright/deploy/internal/nice"
 	"github.com/millwright-io/millwright/deploy/internal/warehouse"
 )
 
@@ -19,7 +20,7 @@ type runner interface {
 
 // Commands returns the roles.
 func Commands() []command.Command {
-	return append([]command.Command{controlPlaneCommand(), cellCommand(), clickhouseCommand(), migrateCommand()}, kekCommands()...)
+	return append([]command.Command{controlPlaneCommand(), cellCommand(), gatewayCommand(), clickhouseCommand(), migrateCommand()}, kekCommands()...)
 }
 
 func controlPlaneCommand() command.Command {
@@ -49,10 +50,38 @@ func cellCommand() command.Command {
 			logging := logFlags(fs)
 			return func(ctx context.Context, e command.Env, _ []string) error {
 				return serve(ctx, e, "cell", logging, cfg.Validate, func(log *slog.Logger) (runner, error) {
+					if !cfg.TakesEvents() {
+						standBehind(ctx, nice.Cell, log)
+					}
 					return dataplane.New(ctx, cfg, log)
 				})
 			}
 		},
+	}
+}
+
+func gatewayCommand() command.Command {
+	return command.Command{
+		Name: "gateway", Summary: "run a device gateway of a cell, whose other processes work on the log",
+		Details: "The flags are those of `cell`; it is `cell --gateway-only` under a name of its own.",
+		Prepare: func(fs *flag.FlagSet) command.Run {
+			cfg := dataplane.DefaultConfig()
+			cfg.GatewayOnly = true
+			define(fs, &cfg)
+			logging := logFlags(fs)
+			return func(ctx context.Context, e command.Env, _ []string) error {
+				return serve(ctx, e, "gateway", logging, cfg.Validate, func(log *slog.Logger) (runner, error) {
+					return dataplane.New(ctx, cfg, log)
+				})
+			}
+		},
+	}
+}
+
+// standBehind lets other processes of the machine come first.
+func standBehind(ctx context.Context, value int, log *slog.Logger) {
+	if err := nice.Stand(value); err != nil {
+		log.WarnContext(ctx, "it competes with what takes events in", slog.Any("error", err))
 	}
 }
 
@@ -91,9 +120,7 @@ func clickhouseCommand() command.Command {
 			logging := logFlags(fs)
 			return func(ctx context.Context, e command.Env, _ []string) error {
 				return serve(ctx, e, "clickhouse", logging, nil, func(log *slog.Logger) (runner, error) {
-					if err := warehouse.StandBehind(); err != nil {
-						log.WarnContext(ctx, "the engine competes with what takes events in", slog.Any("error", err))
-					}
+					standBehind(ctx, nice.Store, log)
 					return warehouse.New(cfg, log)
 				})
 			}

@@ -13,25 +13,41 @@ const (
 	smallestLog = 64 << 20
 )
 
-// cellPart runs the gateway, the engine and the API of a cell.
-func (s *site) cellPart(c *cell) (*part, error) {
-	_, natsPassword, err := s.dir.secret(c.called("nats-cell"), 24)
+// cellParts run the stream engine and the API of a cell, and the gateway where what it answers cannot hold devices up.
+func (s *site) cellParts(c *cell) ([]*part, error) {
+	cfg, err := s.cellConfig(c)
 	if err != nil {
 		return nil, err
+	}
+	gateway := cfg
+	gateway.GatewayOnly = true
+	gateway.IngestAddress, gateway.MQTTAddress, gateway.MQTTWebSocketAddress, gateway.DeviceNATSAddress = c.ingest, c.mqtt, c.mqttWebSocket, c.nats
+	gateway.APIAddress, gateway.MetricsAddress = loopback(0), loopback(c.gatewayMetricsPort)
+	gateway.CatalogDirectory = s.dir.at(c.called("catalog-gateway"))
+	defaults := dataplane.DefaultConfig()
+	list := []*part{childPart(s.child(s.roleSpec(c.called("cell"), "cell", role.Arguments(cfg, defaults), answers("http://"+cfg.MetricsAddress+"/readyz"))))}
+	defaults.GatewayOnly = true
+	return append(list, childPart(s.child(s.roleSpec(c.called("gateway"), "gateway", role.Arguments(gateway, defaults), answers("http://"+gateway.MetricsAddress+"/readyz"))))), nil
+}
+
+// cellConfig is that of the process that works on the log and answers: devices come to the gateway.
+func (s *site) cellConfig(c *cell) (cfg dataplane.Config, err error) {
+	_, natsPassword, err := s.dir.secret(c.called("nats-cell"), 24)
+	if err != nil {
+		return cfg, err
 	}
 	_, clickhousePassword, err := s.dir.secret(c.called("clickhouse-admin"), 24)
 	if err != nil {
-		return nil, err
+		return cfg, err
 	}
 	_, store, err := s.dir.secret(c.called("store"), 32)
 	if err != nil {
-		return nil, err
+		return cfg, err
 	}
-	cfg := dataplane.DefaultConfig()
+	cfg = dataplane.DefaultConfig()
 	cfg.Cell, cfg.Version = c.name, s.cfg.Version
-	cfg.APIAddress, cfg.IngestAddress = c.address, c.ingest
-	cfg.MQTTAddress, cfg.MQTTWebSocketAddress = c.mqtt, c.mqttWebSocket
-	cfg.DeviceNATSAddress = c.nats
+	cfg.APIAddress = c.address
+	cfg.IngestAddress, cfg.MQTTAddress, cfg.MQTTWebSocketAddress, cfg.DeviceNATSAddress = "", "", "", ""
 	cfg.MetricsAddress = loopback(c.metricsPort)
 	cfg.GatewayCertificateDir = s.dir.at("gateway")
 	cfg.NATSURL, cfg.Replicas = s.nats.URL(), max(s.cfg.NATSReplicas, 1)
@@ -50,11 +66,10 @@ func (s *site) cellPart(c *cell) (*part, error) {
 	}
 	free, err := dataplane.FreeSpace(s.dir.path)
 	if err != nil {
-		return nil, err
+		return cfg, err
 	}
 	cfg.LogMaxBytes = logSize(free / uint64(len(s.cfg.cells)))
-	args := role.Arguments(cfg, dataplane.DefaultConfig())
-	return childPart(s.child(s.roleSpec(c.called("cell"), "cell", args, answers("http://"+cfg.MetricsAddress+"/readyz")))), nil
+	return cfg, nil
 }
 
 // logSize is the size of the log on a disk with that much free: it may not fill the disk.

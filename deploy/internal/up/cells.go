@@ -32,7 +32,7 @@ const (
 type cell struct {
 	name, region                                                string
 	address, ingest, mqtt, mqttWebSocket, clickhouseStore, nats string
-	metricsPort                                                 int
+	metricsPort, gatewayMetricsPort                             int
 	// first takes the addresses, files and names that a single cell has.
 	first bool
 }

@@ -31,7 +31,9 @@ func watchTree(t *tree, s *site, started *atomic.Bool) health.Tree {
 				{Process: "kratos", URL: s.kratos.AdminURL() + "/admin/metrics/prometheus"},
 			}
 			for _, c := range s.cfg.cells {
-				sources = append(sources, health.Source{Process: c.called("cell"), URL: "http://" + loopback(c.metricsPort) + "/metrics"})
+				sources = append(sources,
+					health.Source{Process: c.called("cell"), URL: "http://" + loopback(c.metricsPort) + "/metrics"},
+					health.Source{Process: c.called("gateway"), URL: "http://" + loopback(c.gatewayMetricsPort) + "/metrics"})
 			}
 			return sources
 		},

@@ -42,7 +42,7 @@ func newSite(ctx context.Context, cfg Config, dir *directory, executable string,
 	s := &site{cfg: cfg, dir: dir, log: log, now: now, executable: executable}
 	wanted := []*int{&s.ports.postgres, &s.ports.kratosPublic, &s.ports.kratosAdmin, &s.ports.controlMetrics, &s.ports.mail, &s.ports.mailbox}
 	for _, c := range cfg.cells {
-		wanted = append(wanted, &c.metricsPort)
+		wanted = append(wanted, &c.metricsPort, &c.gatewayMetricsPort)
 	}
 	ports, err := freePorts(ctx, len(wanted))
 	if err != nil {

@@ -90,11 +90,11 @@ func (s *site) startAll(ctx context.Context, t *tree, started *atomic.Bool) erro
 	}
 	var cells []*part
 	for _, c := range s.cfg.cells {
-		part, err := s.cellPart(c)
+		parts, err := s.cellParts(c)
 		if err != nil {
 			return err
 		}
-		cells = append(cells, part)
+		cells = append(cells, parts...)
 	}
 	if err := t.start(ctx, cells...); err != nil {
 		return err

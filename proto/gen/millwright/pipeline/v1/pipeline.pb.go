@@ -24,7 +24,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Partition is a part of the cell's log that the process works on.
+// Partition is a part of the cell's log that one of its processes works on.
 type Partition struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Partition int32                  `protobuf:"varint,1,opt,name=partition,proto3" json:"partition,omitempty"`
@@ -330,9 +330,10 @@ func (*GetRequest) Descriptor() ([]byte, []int) {
 
 // GetResponse carries the figures.
 type GetResponse struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	Cell      string                 `protobuf:"bytes,1,opt,name=cell,proto3" json:"cell,omitempty"`
-	Version   string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Cell    string                 `protobuf:"bytes,1,opt,name=cell,proto3" json:"cell,omitempty"`
+	Version string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	// When the first of the processes started.
 	StartedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
 	// What the rates and quantiles are of; less than a minute after a start.
 	Span       *durationpb.Duration `protobuf:"bytes,4,opt,name=span,proto3" json:"span,omitempty"`
@@ -345,9 +346,12 @@ type GetResponse struct {
 	// Why the gateway refused events, most frequent first, at most 20.
 	Refusals []*Refusal `protobuf:"bytes,10,rep,name=refusals,proto3" json:"refusals,omitempty"`
 	// Those with the most events, at most 20.
-	Tenants       []*TenantRate `protobuf:"bytes,11,rep,name=tenants,proto3" json:"tenants,omitempty"`
-	Sessions      int32         `protobuf:"varint,12,opt,name=sessions,proto3" json:"sessions,omitempty"`
-	LiveSessions  int32         `protobuf:"varint,13,opt,name=live_sessions,json=liveSessions,proto3" json:"live_sessions,omitempty"`
+	Tenants      []*TenantRate `protobuf:"bytes,11,rep,name=tenants,proto3" json:"tenants,omitempty"`
+	Sessions     int32         `protobuf:"varint,12,opt,name=sessions,proto3" json:"sessions,omitempty"`
+	LiveSessions int32         `protobuf:"varint,13,opt,name=live_sessions,json=liveSessions,proto3" json:"live_sessions,omitempty"`
+	// How many processes these are of, and how many the cell has.
+	Processes     int32 `protobuf:"varint,14,opt,name=processes,proto3" json:"processes,omitempty"`
+	Members       int32 `protobuf:"varint,15,opt,name=members,proto3" json:"members,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -473,6 +477,20 @@ func (x *GetResponse) GetLiveSessions() int32 {
 	return 0
 }
 
+func (x *GetResponse) GetProcesses() int32 {
+	if x != nil {
+		return x.Processes
+	}
+	return 0
+}
+
+func (x *GetResponse) GetMembers() int32 {
+	if x != nil {
+		return x.Members
+	}
+	return 0
+}
+
 var File_millwright_pipeline_v1_pipeline_proto protoreflect.FileDescriptor
 
 const file_millwright_pipeline_v1_pipeline_proto_rawDesc = "" +
@@ -500,7 +518,7 @@ const file_millwright_pipeline_v1_pipeline_proto_rawDesc = "" +
 	"\x11points_per_second\x18\x03 \x01(\x01R\x0fpointsPerSecond\x125\n" +
 	"\x17dead_letters_per_second\x18\x04 \x01(\x01R\x14deadLettersPerSecond\"\f\n" +
 	"\n" +
-	"GetRequest\"\xf2\x04\n" +
+	"GetRequest\"\xaa\x05\n" +
 	"\vGetResponse\x12\x12\n" +
 	"\x04cell\x18\x01 \x01(\tR\x04cell\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x129\n" +
@@ -518,7 +536,9 @@ const file_millwright_pipeline_v1_pipeline_proto_rawDesc = "" +
 	" \x03(\v2\x1f.millwright.pipeline.v1.RefusalR\brefusals\x12<\n" +
 	"\atenants\x18\v \x03(\v2\".millwright.pipeline.v1.TenantRateR\atenants\x12\x1a\n" +
 	"\bsessions\x18\f \x01(\x05R\bsessions\x12#\n" +
-	"\rlive_sessions\x18\r \x01(\x05R\fliveSessions2~\n" +
+	"\rlive_sessions\x18\r \x01(\x05R\fliveSessions\x12\x1c\n" +
+	"\tprocesses\x18\x0e \x01(\x05R\tprocesses\x12\x18\n" +
+	"\amembers\x18\x0f \x01(\x05R\amembers2~\n" +
 	"\x0fPipelineService\x12k\n" +
 	"\x03Get\x12\".millwright.pipeline.v1.GetRequest\x1a#.millwright.pipeline.v1.GetResponse\"\x1b\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/pipeline\x90\x02\x01BQZOgithub.com/millwright-io/millwright/proto/gen/millwright/pipeline/v1;pipelinev1b\x06proto3"
 

@@ -266,6 +266,346 @@ func (x *Device) GetDeviceId() string {
 	return ""
 }
 
+// Figures are how events fared in a process in the last minute; it tells them whoever asks.
+type Figures struct {
+	state                protoimpl.MessageState `protogen:"open.v1"`
+	StartedAt            *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	SpanSeconds          float64                `protobuf:"fixed64,2,opt,name=span_seconds,json=spanSeconds,proto3" json:"span_seconds,omitempty"`
+	Stages               []*Stage               `protobuf:"bytes,3,rep,name=stages,proto3" json:"stages,omitempty"`
+	StoredPerSecond      float64                `protobuf:"fixed64,4,opt,name=stored_per_second,json=storedPerSecond,proto3" json:"stored_per_second,omitempty"`
+	DuplicatesPerSecond  float64                `protobuf:"fixed64,5,opt,name=duplicates_per_second,json=duplicatesPerSecond,proto3" json:"duplicates_per_second,omitempty"`
+	DeadLettersPerSecond float64                `protobuf:"fixed64,6,opt,name=dead_letters_per_second,json=deadLettersPerSecond,proto3" json:"dead_letters_per_second,omitempty"`
+	RefusalsPerSecond    map[string]float64     `protobuf:"bytes,7,rep,name=refusals_per_second,json=refusalsPerSecond,proto3" json:"refusals_per_second,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
+	Tenants              []*TenantRate          `protobuf:"bytes,8,rep,name=tenants,proto3" json:"tenants,omitempty"`
+	Partitions           []*Lag                 `protobuf:"bytes,9,rep,name=partitions,proto3" json:"partitions,omitempty"`
+	Sessions             int32                  `protobuf:"varint,10,opt,name=sessions,proto3" json:"sessions,omitempty"`
+	LiveSessions         int32                  `protobuf:"varint,11,opt,name=live_sessions,json=liveSessions,proto3" json:"live_sessions,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
+}
+
+func (x *Figures) Reset() {
+	*x = Figures{}
+	mi := &file_millwright_process_v1_process_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Figures) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Figures) ProtoMessage() {}
+
+func (x *Figures) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_process_v1_process_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Figures.ProtoReflect.Descriptor instead.
+func (*Figures) Descriptor() ([]byte, []int) {
+	return file_millwright_process_v1_process_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Figures) GetStartedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartedAt
+	}
+	return nil
+}
+
+func (x *Figures) GetSpanSeconds() float64 {
+	if x != nil {
+		return x.SpanSeconds
+	}
+	return 0
+}
+
+func (x *Figures) GetStages() []*Stage {
+	if x != nil {
+		return x.Stages
+	}
+	return nil
+}
+
+func (x *Figures) GetStoredPerSecond() float64 {
+	if x != nil {
+		return x.StoredPerSecond
+	}
+	return 0
+}
+
+func (x *Figures) GetDuplicatesPerSecond() float64 {
+	if x != nil {
+		return x.DuplicatesPerSecond
+	}
+	return 0
+}
+
+func (x *Figures) GetDeadLettersPerSecond() float64 {
+	if x != nil {
+		return x.DeadLettersPerSecond
+	}
+	return 0
+}
+
+func (x *Figures) GetRefusalsPerSecond() map[string]float64 {
+	if x != nil {
+		return x.RefusalsPerSecond
+	}
+	return nil
+}
+
+func (x *Figures) GetTenants() []*TenantRate {
+	if x != nil {
+		return x.Tenants
+	}
+	return nil
+}
+
+func (x *Figures) GetPartitions() []*Lag {
+	if x != nil {
+		return x.Partitions
+	}
+	return nil
+}
+
+func (x *Figures) GetSessions() int32 {
+	if x != nil {
+		return x.Sessions
+	}
+	return 0
+}
+
+func (x *Figures) GetLiveSessions() int32 {
+	if x != nil {
+		return x.LiveSessions
+	}
+	return 0
+}
+
+// Stage is how long a part of the way took: how many took at most each of the bounds, in seconds.
+type Stage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Stage         string                 `protobuf:"bytes,1,opt,name=stage,proto3" json:"stage,omitempty"`
+	PerSecond     float64                `protobuf:"fixed64,2,opt,name=per_second,json=perSecond,proto3" json:"per_second,omitempty"`
+	Bounds        []float64              `protobuf:"fixed64,3,rep,packed,name=bounds,proto3" json:"bounds,omitempty"`
+	Cumulative    []uint64               `protobuf:"varint,4,rep,packed,name=cumulative,proto3" json:"cumulative,omitempty"`
+	Count         uint64                 `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Stage) Reset() {
+	*x = Stage{}
+	mi := &file_millwright_process_v1_process_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Stage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Stage) ProtoMessage() {}
+
+func (x *Stage) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_process_v1_process_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Stage.ProtoReflect.Descriptor instead.
+func (*Stage) Descriptor() ([]byte, []int) {
+	return file_millwright_process_v1_process_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Stage) GetStage() string {
+	if x != nil {
+		return x.Stage
+	}
+	return ""
+}
+
+func (x *Stage) GetPerSecond() float64 {
+	if x != nil {
+		return x.PerSecond
+	}
+	return 0
+}
+
+func (x *Stage) GetBounds() []float64 {
+	if x != nil {
+		return x.Bounds
+	}
+	return nil
+}
+
+func (x *Stage) GetCumulative() []uint64 {
+	if x != nil {
+		return x.Cumulative
+	}
+	return nil
+}
+
+func (x *Stage) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// TenantRate is what was stored of one tenant, a second.
+type TenantRate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	TenantId      string                 `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	Events        float64                `protobuf:"fixed64,2,opt,name=events,proto3" json:"events,omitempty"`
+	Points        float64                `protobuf:"fixed64,3,opt,name=points,proto3" json:"points,omitempty"`
+	DeadLetters   float64                `protobuf:"fixed64,4,opt,name=dead_letters,json=deadLetters,proto3" json:"dead_letters,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantRate) Reset() {
+	*x = TenantRate{}
+	mi := &file_millwright_process_v1_process_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantRate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantRate) ProtoMessage() {}
+
+func (x *TenantRate) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_process_v1_process_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantRate.ProtoReflect.Descriptor instead.
+func (*TenantRate) Descriptor() ([]byte, []int) {
+	return file_millwright_process_v1_process_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *TenantRate) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *TenantRate) GetEvents() float64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *TenantRate) GetPoints() float64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+func (x *TenantRate) GetDeadLetters() float64 {
+	if x != nil {
+		return x.DeadLetters
+	}
+	return 0
+}
+
+// Lag is how far behind a partition is that the process works on.
+type Lag struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Partition     int32                  `protobuf:"varint,1,opt,name=partition,proto3" json:"partition,omitempty"`
+	Messages      uint64                 `protobuf:"varint,2,opt,name=messages,proto3" json:"messages,omitempty"`
+	BehindSeconds float64                `protobuf:"fixed64,3,opt,name=behind_seconds,json=behindSeconds,proto3" json:"behind_seconds,omitempty"`
+	Committed     uint64                 `protobuf:"varint,4,opt,name=committed,proto3" json:"committed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Lag) Reset() {
+	*x = Lag{}
+	mi := &file_millwright_process_v1_process_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Lag) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Lag) ProtoMessage() {}
+
+func (x *Lag) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_process_v1_process_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Lag.ProtoReflect.Descriptor instead.
+func (*Lag) Descriptor() ([]byte, []int) {
+	return file_millwright_process_v1_process_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Lag) GetPartition() int32 {
+	if x != nil {
+		return x.Partition
+	}
+	return 0
+}
+
+func (x *Lag) GetMessages() uint64 {
+	if x != nil {
+		return x.Messages
+	}
+	return 0
+}
+
+func (x *Lag) GetBehindSeconds() float64 {
+	if x != nil {
+		return x.BehindSeconds
+	}
+	return 0
+}
+
+func (x *Lag) GetCommitted() uint64 {
+	if x != nil {
+		return x.Committed
+	}
+	return 0
+}
+
 // Updates are events for the live sessions of another process.
 type Updates struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -276,7 +616,7 @@ type Updates struct {
 
 func (x *Updates) Reset() {
 	*x = Updates{}
-	mi := &file_millwright_process_v1_process_proto_msgTypes[4]
+	mi := &file_millwright_process_v1_process_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -288,7 +628,7 @@ func (x *Updates) String() string {
 func (*Updates) ProtoMessage() {}
 
 func (x *Updates) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_process_v1_process_proto_msgTypes[4]
+	mi := &file_millwright_process_v1_process_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -301,7 +641,7 @@ func (x *Updates) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Updates.ProtoReflect.Descriptor instead.
 func (*Updates) Descriptor() ([]byte, []int) {
-	return file_millwright_process_v1_process_proto_rawDescGZIP(), []int{4}
+	return file_millwright_process_v1_process_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Updates) GetUpdates() []*Update {
@@ -327,7 +667,7 @@ type Update struct {
 
 func (x *Update) Reset() {
 	*x = Update{}
-	mi := &file_millwright_process_v1_process_proto_msgTypes[5]
+	mi := &file_millwright_process_v1_process_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -339,7 +679,7 @@ func (x *Update) String() string {
 func (*Update) ProtoMessage() {}
 
 func (x *Update) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_process_v1_process_proto_msgTypes[5]
+	mi := &file_millwright_process_v1_process_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -352,7 +692,7 @@ func (x *Update) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Update.ProtoReflect.Descriptor instead.
 func (*Update) Descriptor() ([]byte, []int) {
-	return file_millwright_process_v1_process_proto_rawDescGZIP(), []int{5}
+	return file_millwright_process_v1_process_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Update) GetTenantId() string {
@@ -418,7 +758,46 @@ const file_millwright_process_v1_process_proto_rawDesc = "" +
 	"\adevices\x18\x02 \x03(\v2\x1d.millwright.process.v1.DeviceR\adevices\"B\n" +
 	"\x06Device\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1b\n" +
-	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\"B\n" +
+	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\"\x9b\x05\n" +
+	"\aFigures\x129\n" +
+	"\n" +
+	"started_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12!\n" +
+	"\fspan_seconds\x18\x02 \x01(\x01R\vspanSeconds\x124\n" +
+	"\x06stages\x18\x03 \x03(\v2\x1c.millwright.process.v1.StageR\x06stages\x12*\n" +
+	"\x11stored_per_second\x18\x04 \x01(\x01R\x0fstoredPerSecond\x122\n" +
+	"\x15duplicates_per_second\x18\x05 \x01(\x01R\x13duplicatesPerSecond\x125\n" +
+	"\x17dead_letters_per_second\x18\x06 \x01(\x01R\x14deadLettersPerSecond\x12e\n" +
+	"\x13refusals_per_second\x18\a \x03(\v25.millwright.process.v1.Figures.RefusalsPerSecondEntryR\x11refusalsPerSecond\x12;\n" +
+	"\atenants\x18\b \x03(\v2!.millwright.process.v1.TenantRateR\atenants\x12:\n" +
+	"\n" +
+	"partitions\x18\t \x03(\v2\x1a.millwright.process.v1.LagR\n" +
+	"partitions\x12\x1a\n" +
+	"\bsessions\x18\n" +
+	" \x01(\x05R\bsessions\x12#\n" +
+	"\rlive_sessions\x18\v \x01(\x05R\fliveSessions\x1aD\n" +
+	"\x16RefusalsPerSecondEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"\x8a\x01\n" +
+	"\x05Stage\x12\x14\n" +
+	"\x05stage\x18\x01 \x01(\tR\x05stage\x12\x1d\n" +
+	"\n" +
+	"per_second\x18\x02 \x01(\x01R\tperSecond\x12\x16\n" +
+	"\x06bounds\x18\x03 \x03(\x01R\x06bounds\x12\x1e\n" +
+	"\n" +
+	"cumulative\x18\x04 \x03(\x04R\n" +
+	"cumulative\x12\x14\n" +
+	"\x05count\x18\x05 \x01(\x04R\x05count\"|\n" +
+	"\n" +
+	"TenantRate\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x16\n" +
+	"\x06events\x18\x02 \x01(\x01R\x06events\x12\x16\n" +
+	"\x06points\x18\x03 \x01(\x01R\x06points\x12!\n" +
+	"\fdead_letters\x18\x04 \x01(\x01R\vdeadLetters\"\x84\x01\n" +
+	"\x03Lag\x12\x1c\n" +
+	"\tpartition\x18\x01 \x01(\x05R\tpartition\x12\x1a\n" +
+	"\bmessages\x18\x02 \x01(\x04R\bmessages\x12%\n" +
+	"\x0ebehind_seconds\x18\x03 \x01(\x01R\rbehindSeconds\x12\x1c\n" +
+	"\tcommitted\x18\x04 \x01(\x04R\tcommitted\"B\n" +
 	"\aUpdates\x127\n" +
 	"\aupdates\x18\x01 \x03(\v2\x1d.millwright.process.v1.UpdateR\aupdates\"\xa0\x01\n" +
 	"\x06Update\x12\x1b\n" +
@@ -441,25 +820,35 @@ func file_millwright_process_v1_process_proto_rawDescGZIP() []byte {
 	return file_millwright_process_v1_process_proto_rawDescData
 }
 
-var file_millwright_process_v1_process_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_millwright_process_v1_process_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_millwright_process_v1_process_proto_goTypes = []any{
 	(*Member)(nil),                // 0: millwright.process.v1.Member
 	(*Owner)(nil),                 // 1: millwright.process.v1.Owner
 	(*Interest)(nil),              // 2: millwright.process.v1.Interest
 	(*Device)(nil),                // 3: millwright.process.v1.Device
-	(*Updates)(nil),               // 4: millwright.process.v1.Updates
-	(*Update)(nil),                // 5: millwright.process.v1.Update
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(*Figures)(nil),               // 4: millwright.process.v1.Figures
+	(*Stage)(nil),                 // 5: millwright.process.v1.Stage
+	(*TenantRate)(nil),            // 6: millwright.process.v1.TenantRate
+	(*Lag)(nil),                   // 7: millwright.process.v1.Lag
+	(*Updates)(nil),               // 8: millwright.process.v1.Updates
+	(*Update)(nil),                // 9: millwright.process.v1.Update
+	nil,                           // 10: millwright.process.v1.Figures.RefusalsPerSecondEntry
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
 }
 var file_millwright_process_v1_process_proto_depIdxs = []int32{
-	6, // 0: millwright.process.v1.Member.started_at:type_name -> google.protobuf.Timestamp
-	3, // 1: millwright.process.v1.Interest.devices:type_name -> millwright.process.v1.Device
-	5, // 2: millwright.process.v1.Updates.updates:type_name -> millwright.process.v1.Update
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	11, // 0: millwright.process.v1.Member.started_at:type_name -> google.protobuf.Timestamp
+	3,  // 1: millwright.process.v1.Interest.devices:type_name -> millwright.process.v1.Device
+	11, // 2: millwright.process.v1.Figures.started_at:type_name -> google.protobuf.Timestamp
+	5,  // 3: millwright.process.v1.Figures.stages:type_name -> millwright.process.v1.Stage
+	10, // 4: millwright.process.v1.Figures.refusals_per_second:type_name -> millwright.process.v1.Figures.RefusalsPerSecondEntry
+	6,  // 5: millwright.process.v1.Figures.tenants:type_name -> millwright.process.v1.TenantRate
+	7,  // 6: millwright.process.v1.Figures.partitions:type_name -> millwright.process.v1.Lag
+	9,  // 7: millwright.process.v1.Updates.updates:type_name -> millwright.process.v1.Update
+	8,  // [8:8] is the sub-list for method output_type
+	8,  // [8:8] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_millwright_process_v1_process_proto_init() }
@@ -473,7 +862,7 @@ func file_millwright_process_v1_process_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_process_v1_process_proto_rawDesc), len(file_millwright_process_v1_process_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

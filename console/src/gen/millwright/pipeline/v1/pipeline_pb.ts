@@ -13,10 +13,10 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/pipeline/v1/pipeline.proto.
  */
 export const file_millwright_pipeline_v1_pipeline: GenFile = /*@__PURE__*/
-  fileDesc("CiVtaWxsd3JpZ2h0L3BpcGVsaW5lL3YxL3BpcGVsaW5lLnByb3RvEhZtaWxsd3JpZ2h0LnBpcGVsaW5lLnYxIm0KCVBhcnRpdGlvbhIRCglwYXJ0aXRpb24YASABKAUSDwoHd2FpdGluZxgCIAEoBBIpCgZiZWhpbmQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJY29tbWl0dGVkGAQgASgEInoKBVN0YWdlEg0KBXN0YWdlGAEgASgJEhIKCnBlcl9zZWNvbmQYAiABKAESJgoDcDUwGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA3A5ORgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiItCgdSZWZ1c2FsEg4KBnJlYXNvbhgBIAEoCRISCgpwZXJfc2Vjb25kGAIgASgBInYKClRlbmFudFJhdGUSEQoJdGVuYW50X2lkGAEgASgJEhkKEWV2ZW50c19wZXJfc2Vjb25kGAIgASgBEhkKEXBvaW50c19wZXJfc2Vjb25kGAMgASgBEh8KF2RlYWRfbGV0dGVyc19wZXJfc2Vjb25kGAQgASgBIgwKCkdldFJlcXVlc3Qi1wMKC0dldFJlc3BvbnNlEgwKBGNlbGwYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIuCgpzdGFydGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgRzcGFuGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjUKCnBhcnRpdGlvbnMYBSADKAsyIS5taWxsd3JpZ2h0LnBpcGVsaW5lLnYxLlBhcnRpdGlvbhItCgZzdGFnZXMYBiADKAsyHS5taWxsd3JpZ2h0LnBpcGVsaW5lLnYxLlN0YWdlEhkKEXN0b3JlZF9wZXJfc2Vjb25kGAcgASgBEh0KFWR1cGxpY2F0ZXNfcGVyX3NlY29uZBgIIAEoARIfChdkZWFkX2xldHRlcnNfcGVyX3NlY29uZBgJIAEoARIxCghyZWZ1c2FscxgKIAMoCzIfLm1pbGx3cmlnaHQucGlwZWxpbmUudjEuUmVmdXNhbBIzCgd0ZW5hbnRzGAsgAygLMiIubWlsbHdyaWdodC5waXBlbGluZS52MS5UZW5hbnRSYXRlEhAKCHNlc3Npb25zGAwgASgFEhUKDWxpdmVfc2Vzc2lvbnMYDSABKAUyfgoPUGlwZWxpbmVTZXJ2aWNlEmsKA0dldBIiLm1pbGx3cmlnaHQucGlwZWxpbmUudjEuR2V0UmVxdWVzdBojLm1pbGx3cmlnaHQucGlwZWxpbmUudjEuR2V0UmVzcG9uc2UiG5ACAYLT5JMCEhIQL2FwaS92MS9waXBlbGluZUJRWk9naXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC9waXBlbGluZS92MTtwaXBlbGluZXYxYgZwcm90bzM", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiVtaWxsd3JpZ2h0L3BpcGVsaW5lL3YxL3BpcGVsaW5lLnByb3RvEhZtaWxsd3JpZ2h0LnBpcGVsaW5lLnYxIm0KCVBhcnRpdGlvbhIRCglwYXJ0aXRpb24YASABKAUSDwoHd2FpdGluZxgCIAEoBBIpCgZiZWhpbmQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJY29tbWl0dGVkGAQgASgEInoKBVN0YWdlEg0KBXN0YWdlGAEgASgJEhIKCnBlcl9zZWNvbmQYAiABKAESJgoDcDUwGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA3A5ORgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiItCgdSZWZ1c2FsEg4KBnJlYXNvbhgBIAEoCRISCgpwZXJfc2Vjb25kGAIgASgBInYKClRlbmFudFJhdGUSEQoJdGVuYW50X2lkGAEgASgJEhkKEWV2ZW50c19wZXJfc2Vjb25kGAIgASgBEhkKEXBvaW50c19wZXJfc2Vjb25kGAMgASgBEh8KF2RlYWRfbGV0dGVyc19wZXJfc2Vjb25kGAQgASgBIgwKCkdldFJlcXVlc3Qi+wMKC0dldFJlc3BvbnNlEgwKBGNlbGwYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIuCgpzdGFydGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgRzcGFuGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjUKCnBhcnRpdGlvbnMYBSADKAsyIS5taWxsd3JpZ2h0LnBpcGVsaW5lLnYxLlBhcnRpdGlvbhItCgZzdGFnZXMYBiADKAsyHS5taWxsd3JpZ2h0LnBpcGVsaW5lLnYxLlN0YWdlEhkKEXN0b3JlZF9wZXJfc2Vjb25kGAcgASgBEh0KFWR1cGxpY2F0ZXNfcGVyX3NlY29uZBgIIAEoARIfChdkZWFkX2xldHRlcnNfcGVyX3NlY29uZBgJIAEoARIxCghyZWZ1c2FscxgKIAMoCzIfLm1pbGx3cmlnaHQucGlwZWxpbmUudjEuUmVmdXNhbBIzCgd0ZW5hbnRzGAsgAygLMiIubWlsbHdyaWdodC5waXBlbGluZS52MS5UZW5hbnRSYXRlEhAKCHNlc3Npb25zGAwgASgFEhUKDWxpdmVfc2Vzc2lvbnMYDSABKAUSEQoJcHJvY2Vzc2VzGA4gASgFEg8KB21lbWJlcnMYDyABKAUyfgoPUGlwZWxpbmVTZXJ2aWNlEmsKA0dldBIiLm1pbGx3cmlnaHQucGlwZWxpbmUudjEuR2V0UmVxdWVzdBojLm1pbGx3cmlnaHQucGlwZWxpbmUudjEuR2V0UmVzcG9uc2UiG5ACAYLT5JMCEhIQL2FwaS92MS9waXBlbGluZUJRWk9naXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC9waXBlbGluZS92MTtwaXBlbGluZXYxYgZwcm90bzM", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
- * Partition is a part of the cell's log that the process works on.
+ * Partition is a part of the cell's log that one of its processes works on.
  *
  * @generated from message millwright.pipeline.v1.Partition
  */
@@ -186,6 +186,8 @@ export type GetResponse = Message<"millwright.pipeline.v1.GetResponse"> & {
   version: string;
 
   /**
+   * When the first of the processes started.
+   *
    * @generated from field: google.protobuf.Timestamp started_at = 3;
    */
   startedAt?: Timestamp | undefined;
@@ -247,6 +249,18 @@ export type GetResponse = Message<"millwright.pipeline.v1.GetResponse"> & {
    * @generated from field: int32 live_sessions = 13;
    */
   liveSessions: number;
+
+  /**
+   * How many processes these are of, and how many the cell has.
+   *
+   * @generated from field: int32 processes = 14;
+   */
+  processes: number;
+
+  /**
+   * @generated from field: int32 members = 15;
+   */
+  members: number;
 };
 
 /**
@@ -264,7 +278,7 @@ export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/
  */
 export const PipelineService: GenService<{
   /**
-   * Get returns the figures of the process that answers, over the last minute where they are rates.
+   * Get returns the figures of all processes of the cell that answer within a second, over the last minute where they are rates.
    *
    * @generated from rpc millwright.pipeline.v1.PipelineService.Get
    */

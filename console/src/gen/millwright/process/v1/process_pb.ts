@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/process/v1/process.proto.
  */
 export const file_millwright_process_v1_process: GenFile = /*@__PURE__*/
-  fileDesc("CiNtaWxsd3JpZ2h0L3Byb2Nlc3MvdjEvcHJvY2Vzcy5wcm90bxIVbWlsbHdyaWdodC5wcm9jZXNzLnYxIpcBCgZNZW1iZXISDwoHcHJvY2VzcxgBIAEoCRIuCgpzdGFydGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVwbGFjZRgDIAEoCRINCgV3b3JrcxgEIAEoCBIZChFldmVudHNfcGVyX3NlY29uZBgFIAEoARITCgtsYWdfc2Vjb25kcxgGIAEoASIYCgVPd25lchIPCgdwcm9jZXNzGAEgASgJIksKCEludGVyZXN0Eg8KB3Byb2Nlc3MYASABKAkSLgoHZGV2aWNlcxgCIAMoCzIdLm1pbGx3cmlnaHQucHJvY2Vzcy52MS5EZXZpY2UiLgoGRGV2aWNlEhEKCXRlbmFudF9pZBgBIAEoCRIRCglkZXZpY2VfaWQYAiABKAkiOQoHVXBkYXRlcxIuCgd1cGRhdGVzGAEgAygLMh0ubWlsbHdyaWdodC5wcm9jZXNzLnYxLlVwZGF0ZSJtCgZVcGRhdGUSEQoJdGVuYW50X2lkGAEgASgJEhEKCWRldmljZV9pZBgCIAEoCRIMCgR0aW1lGAMgASgDEhAKCHJlY2VpdmVkGAQgASgDEg0KBW5hbWVzGAUgAygJEg4KBnZhbHVlcxgGIAMoAUJPWk1naXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC9wcm9jZXNzL3YxO3Byb2Nlc3N2MWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("CiNtaWxsd3JpZ2h0L3Byb2Nlc3MvdjEvcHJvY2Vzcy5wcm90bxIVbWlsbHdyaWdodC5wcm9jZXNzLnYxIpcBCgZNZW1iZXISDwoHcHJvY2VzcxgBIAEoCRIuCgpzdGFydGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVwbGFjZRgDIAEoCRINCgV3b3JrcxgEIAEoCBIZChFldmVudHNfcGVyX3NlY29uZBgFIAEoARITCgtsYWdfc2Vjb25kcxgGIAEoASIYCgVPd25lchIPCgdwcm9jZXNzGAEgASgJIksKCEludGVyZXN0Eg8KB3Byb2Nlc3MYASABKAkSLgoHZGV2aWNlcxgCIAMoCzIdLm1pbGx3cmlnaHQucHJvY2Vzcy52MS5EZXZpY2UiLgoGRGV2aWNlEhEKCXRlbmFudF9pZBgBIAEoCRIRCglkZXZpY2VfaWQYAiABKAki8wMKB0ZpZ3VyZXMSLgoKc3RhcnRlZF9hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMc3Bhbl9zZWNvbmRzGAIgASgBEiwKBnN0YWdlcxgDIAMoCzIcLm1pbGx3cmlnaHQucHJvY2Vzcy52MS5TdGFnZRIZChFzdG9yZWRfcGVyX3NlY29uZBgEIAEoARIdChVkdXBsaWNhdGVzX3Blcl9zZWNvbmQYBSABKAESHwoXZGVhZF9sZXR0ZXJzX3Blcl9zZWNvbmQYBiABKAESUgoTcmVmdXNhbHNfcGVyX3NlY29uZBgHIAMoCzI1Lm1pbGx3cmlnaHQucHJvY2Vzcy52MS5GaWd1cmVzLlJlZnVzYWxzUGVyU2Vjb25kRW50cnkSMgoHdGVuYW50cxgIIAMoCzIhLm1pbGx3cmlnaHQucHJvY2Vzcy52MS5UZW5hbnRSYXRlEi4KCnBhcnRpdGlvbnMYCSADKAsyGi5taWxsd3JpZ2h0LnByb2Nlc3MudjEuTGFnEhAKCHNlc3Npb25zGAogASgFEhUKDWxpdmVfc2Vzc2lvbnMYCyABKAUaOAoWUmVmdXNhbHNQZXJTZWNvbmRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBIl0KBVN0YWdlEg0KBXN0YWdlGAEgASgJEhIKCnBlcl9zZWNvbmQYAiABKAESDgoGYm91bmRzGAMgAygBEhIKCmN1bXVsYXRpdmUYBCADKAQSDQoFY291bnQYBSABKAQiVQoKVGVuYW50UmF0ZRIRCgl0ZW5hbnRfaWQYASABKAkSDgoGZXZlbnRzGAIgASgBEg4KBnBvaW50cxgDIAEoARIUCgxkZWFkX2xldHRlcnMYBCABKAEiVQoDTGFnEhEKCXBhcnRpdGlvbhgBIAEoBRIQCghtZXNzYWdlcxgCIAEoBBIWCg5iZWhpbmRfc2Vjb25kcxgDIAEoARIRCgljb21taXR0ZWQYBCABKAQiOQoHVXBkYXRlcxIuCgd1cGRhdGVzGAEgAygLMh0ubWlsbHdyaWdodC5wcm9jZXNzLnYxLlVwZGF0ZSJtCgZVcGRhdGUSEQoJdGVuYW50X2lkGAEgASgJEhEKCWRldmljZV9pZBgCIAEoCRIMCgR0aW1lGAMgASgDEhAKCHJlY2VpdmVkGAQgASgDEg0KBW5hbWVzGAUgAygJEg4KBnZhbHVlcxgGIAMoAUJPWk1naXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC9wcm9jZXNzL3YxO3Byb2Nlc3N2MWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * Member says that a process is there; it is written anew every second.
@@ -140,6 +140,182 @@ export const DeviceSchema: GenMessage<Device> = /*@__PURE__*/
   messageDesc(file_millwright_process_v1_process, 3);
 
 /**
+ * Figures are how events fared in a process in the last minute; it tells them whoever asks.
+ *
+ * @generated from message millwright.process.v1.Figures
+ */
+export type Figures = Message<"millwright.process.v1.Figures"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp started_at = 1;
+   */
+  startedAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: double span_seconds = 2;
+   */
+  spanSeconds: number;
+
+  /**
+   * @generated from field: repeated millwright.process.v1.Stage stages = 3;
+   */
+  stages: Stage[];
+
+  /**
+   * @generated from field: double stored_per_second = 4;
+   */
+  storedPerSecond: number;
+
+  /**
+   * @generated from field: double duplicates_per_second = 5;
+   */
+  duplicatesPerSecond: number;
+
+  /**
+   * @generated from field: double dead_letters_per_second = 6;
+   */
+  deadLettersPerSecond: number;
+
+  /**
+   * @generated from field: map<string, double> refusals_per_second = 7;
+   */
+  refusalsPerSecond: { [key: string]: number };
+
+  /**
+   * @generated from field: repeated millwright.process.v1.TenantRate tenants = 8;
+   */
+  tenants: TenantRate[];
+
+  /**
+   * @generated from field: repeated millwright.process.v1.Lag partitions = 9;
+   */
+  partitions: Lag[];
+
+  /**
+   * @generated from field: int32 sessions = 10;
+   */
+  sessions: number;
+
+  /**
+   * @generated from field: int32 live_sessions = 11;
+   */
+  liveSessions: number;
+};
+
+/**
+ * Describes the message millwright.process.v1.Figures.
+ * Use `create(FiguresSchema)` to create a new message.
+ */
+export const FiguresSchema: GenMessage<Figures> = /*@__PURE__*/
+  messageDesc(file_millwright_process_v1_process, 4);
+
+/**
+ * Stage is how long a part of the way took: how many took at most each of the bounds, in seconds.
+ *
+ * @generated from message millwright.process.v1.Stage
+ */
+export type Stage = Message<"millwright.process.v1.Stage"> & {
+  /**
+   * @generated from field: string stage = 1;
+   */
+  stage: string;
+
+  /**
+   * @generated from field: double per_second = 2;
+   */
+  perSecond: number;
+
+  /**
+   * @generated from field: repeated double bounds = 3;
+   */
+  bounds: number[];
+
+  /**
+   * @generated from field: repeated uint64 cumulative = 4;
+   */
+  cumulative: bigint[];
+
+  /**
+   * @generated from field: uint64 count = 5;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message millwright.process.v1.Stage.
+ * Use `create(StageSchema)` to create a new message.
+ */
+export const StageSchema: GenMessage<Stage> = /*@__PURE__*/
+  messageDesc(file_millwright_process_v1_process, 5);
+
+/**
+ * TenantRate is what was stored of one tenant, a second.
+ *
+ * @generated from message millwright.process.v1.TenantRate
+ */
+export type TenantRate = Message<"millwright.process.v1.TenantRate"> & {
+  /**
+   * @generated from field: string tenant_id = 1;
+   */
+  tenantId: string;
+
+  /**
+   * @generated from field: double events = 2;
+   */
+  events: number;
+
+  /**
+   * @generated from field: double points = 3;
+   */
+  points: number;
+
+  /**
+   * @generated from field: double dead_letters = 4;
+   */
+  deadLetters: number;
+};
+
+/**
+ * Describes the message millwright.process.v1.TenantRate.
+ * Use `create(TenantRateSchema)` to create a new message.
+ */
+export const TenantRateSchema: GenMessage<TenantRate> = /*@__PURE__*/
+  messageDesc(file_millwright_process_v1_process, 6);
+
+/**
+ * Lag is how far behind a partition is that the process works on.
+ *
+ * @generated from message millwright.process.v1.Lag
+ */
+export type Lag = Message<"millwright.process.v1.Lag"> & {
+  /**
+   * @generated from field: int32 partition = 1;
+   */
+  partition: number;
+
+  /**
+   * @generated from field: uint64 messages = 2;
+   */
+  messages: bigint;
+
+  /**
+   * @generated from field: double behind_seconds = 3;
+   */
+  behindSeconds: number;
+
+  /**
+   * @generated from field: uint64 committed = 4;
+   */
+  committed: bigint;
+};
+
+/**
+ * Describes the message millwright.process.v1.Lag.
+ * Use `create(LagSchema)` to create a new message.
+ */
+export const LagSchema: GenMessage<Lag> = /*@__PURE__*/
+  messageDesc(file_millwright_process_v1_process, 7);
+
+/**
  * Updates are events for the live sessions of another process.
  *
  * @generated from message millwright.process.v1.Updates
@@ -156,7 +332,7 @@ export type Updates = Message<"millwright.process.v1.Updates"> & {
  * Use `create(UpdatesSchema)` to create a new message.
  */
 export const UpdatesSchema: GenMessage<Updates> = /*@__PURE__*/
-  messageDesc(file_millwright_process_v1_process, 4);
+  messageDesc(file_millwright_process_v1_process, 8);
 
 /**
  * Update is one event.
@@ -202,5 +378,5 @@ export type Update = Message<"millwright.process.v1.Update"> & {
  * Use `create(UpdateSchema)` to create a new message.
  */
 export const UpdateSchema: GenMessage<Update> = /*@__PURE__*/
-  messageDesc(file_millwright_process_v1_process, 5);
+  messageDesc(file_millwright_process_v1_process, 9);
 

@@ -39,7 +39,7 @@ const (
 
 // PipelineServiceClient is a client for the millwright.pipeline.v1.PipelineService service.
 type PipelineServiceClient interface {
-	// Get returns the figures of the process that answers, over the last minute where they are rates.
+	// Get returns the figures of all processes of the cell that answer within a second, over the last minute where they are rates.
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
 }
 
@@ -81,7 +81,7 @@ func (c *pipelineServiceClient) Get(ctx context.Context, req *v1.GetRequest) (*v
 // PipelineServiceHandler is an implementation of the millwright.pipeline.v1.PipelineService
 // service.
 type PipelineServiceHandler interface {
-	// Get returns the figures of the process that answers, over the last minute where they are rates.
+	// Get returns the figures of all processes of the cell that answer within a second, over the last minute where they are rates.
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
 }
 
