@@ -16,7 +16,7 @@ import (
 // kills is how often TestKills kills something; MILLWRIGHT_E2E_KILLS overrides it.
 const kills = 6
 
-// TestKills sends 5 000 events a second and meanwhile kills the cell, the ClickHouse child and the whole of `up`, in
+// TestKills sends 5 000 events a second and meanwhile kills the cell, the ClickHouse child, the gateway and the whole of `up`, in
 // turn, at random moments. Every acknowledged event must be stored exactly once, and the ledger must agree.
 func TestKills(t *testing.T) {
 	s := stack.Start(t, stack.Options{})
@@ -35,12 +35,14 @@ func TestKills(t *testing.T) {
 	for i := range n {
 		waitForAcks(t, acks, 2000)
 		pause(t, time.Duration(random.IntN(2000))*time.Millisecond)
-		switch i % 3 {
+		switch i % 4 {
 		case 0:
 			s.KillChild(t, "cell")
 		case 1:
 			s.KillChild(t, "clickhouse")
 		case 2:
+			s.KillChild(t, "gateway")
+		case 3:
 			s.Kill(t)
 			s = s.Restart(t)
 		}

@@ -117,6 +117,11 @@ func targets(t *testing.T, s *stack.Stack, nats *natstest.Process, cells ...*sta
 			serves: func() error { return answers("http://" + s.CellMetrics(t) + "/readyz") },
 		},
 	}
+	list = append(list, target{
+		name: "gateway", kill: func() { s.KillChild(t, "gateway") },
+		freeze: func() func() { return s.Freeze(t, "millwright gateway ") },
+		serves: func() error { return answers("http://" + s.Metrics(t, "gateway") + "/readyz") },
+	})
 	for _, c := range cells {
 		list = append(list, target{
 			name: "cell " + c.Name, kill: func() { c.Kill(t); c.Restart(t) },

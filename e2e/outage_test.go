@@ -79,6 +79,7 @@ func survive(t *testing.T, s *stack.Stack, o outage, person *stack.Person, known
 	o.meanwhile(t, s, person)
 	// A new process of the cell knows what it knew.
 	s.KillChild(t, "cell")
+	s.KillChild(t, "gateway")
 	stack.Eventually(t, 30*time.Second, "a new cell takes events", func() error { return send(t, s, known) })
 	sendsByEveryWay(t, s, known)
 	readsByKey(t, s)

@@ -144,8 +144,14 @@ func Partitions(metrics string) (map[int]Partition, error) {
 // CellMetrics is where the cell that `up` started listens for metrics now.
 func (s *Stack) CellMetrics(t testing.TB) (address string) {
 	t.Helper()
-	Eventually(t, 20*time.Second, "there is a cell", func() error {
-		for _, p := range s.matching("millwright cell ") {
+	return s.Metrics(t, "cell")
+}
+
+// Metrics is where the first process of that subcommand under `up` serves its metrics.
+func (s *Stack) Metrics(t testing.TB, subcommand string) (address string) {
+	t.Helper()
+	Eventually(t, 20*time.Second, "there is a "+subcommand, func() error {
+		for _, p := range s.matching("millwright " + subcommand + " ") {
 			for _, arg := range strings.Fields(p.Command) {
 				if at, ok := strings.CutPrefix(arg, "--metrics-address="); ok {
 					address = at

@@ -14,20 +14,19 @@ const (
 )
 
 // cellParts run the stream engine and the API of a cell, and the gateway where what it answers cannot hold devices up.
-func (s *site) cellParts(c *cell) ([]*part, error) {
+func (s *site) cellParts(c *cell) (cell, gateway *part, err error) {
 	cfg, err := s.cellConfig(c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	gateway := cfg
-	gateway.GatewayOnly = true
-	gateway.IngestAddress, gateway.MQTTAddress, gateway.MQTTWebSocketAddress, gateway.DeviceNATSAddress = c.ingest, c.mqtt, c.mqttWebSocket, c.nats
-	gateway.APIAddress, gateway.MetricsAddress = loopback(0), loopback(c.gatewayMetricsPort)
-	gateway.CatalogDirectory = s.dir.at(c.called("catalog-gateway"))
 	defaults := dataplane.DefaultConfig()
-	list := []*part{childPart(s.child(s.roleSpec(c.called("cell"), "cell", role.Arguments(cfg, defaults), answers("http://"+cfg.MetricsAddress+"/readyz"))))}
-	defaults.GatewayOnly = true
-	return append(list, childPart(s.child(s.roleSpec(c.called("gateway"), "gateway", role.Arguments(gateway, defaults), answers("http://"+gateway.MetricsAddress+"/readyz"))))), nil
+	cell = childPart(s.child(s.roleSpec(c.called("cell"), "cell", role.Arguments(cfg, defaults), answers("http://"+cfg.MetricsAddress+"/readyz"))))
+	cfg.GatewayOnly, defaults.GatewayOnly = true, true
+	cfg.IngestAddress, cfg.MQTTAddress, cfg.MQTTWebSocketAddress, cfg.DeviceNATSAddress = c.ingest, c.mqtt, c.mqttWebSocket, c.nats
+	cfg.APIAddress, cfg.MetricsAddress = loopback(0), loopback(c.gatewayMetricsPort)
+	cfg.CatalogDirectory = s.dir.at(c.called("catalog-gateway"))
+	gateway = childPart(s.child(s.roleSpec(c.called("gateway"), "gateway", role.Arguments(cfg, defaults), answers("http://"+cfg.MetricsAddress+"/readyz"))))
+	return cell, gateway, nil
 }
 
 // cellConfig is that of the process that works on the log and answers: devices come to the gateway.

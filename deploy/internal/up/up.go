@@ -88,15 +88,18 @@ func (s *site) startAll(ctx context.Context, t *tree, started *atomic.Bool) erro
 	if err := t.start(ctx, control); err != nil {
 		return err
 	}
-	var cells []*part
+	var cells, gateways []*part
 	for _, c := range s.cfg.cells {
-		parts, err := s.cellParts(c)
+		cell, gateway, err := s.cellParts(c)
 		if err != nil {
 			return err
 		}
-		cells = append(cells, parts...)
+		cells, gateways = append(cells, cell), append(gateways, gateway)
 	}
 	if err := t.start(ctx, cells...); err != nil {
+		return err
+	}
+	if err := t.start(ctx, gateways...); err != nil { // the cells have made the streams
 		return err
 	}
 	return s.startDemo(ctx, t)
