@@ -65,10 +65,14 @@ func TestPartsOfProcessesAddUp(t *testing.T) {
 	quick := Taken{Histogram{[]float64{0.01, 0.1}, []uint64{99, 99}, 99}, 99}
 	slow := Taken{Histogram{[]float64{0.01, 0.1}, []uint64{0, 1}, 1}, 1}
 	f := Join([]Part{
-		{Started: second, Span: time.Minute, Partitions: []Lag{{Partition: 1}}, Stages: map[string]Taken{"publish": quick, "insert": slow}, Stored: 3,
-			Refusals: map[string]float64{"rate": 1}, Tenants: []Tenant{{ID: "a", Events: 1}}, LiveSessions: 2},
-		{Started: first, Span: time.Second, Partitions: []Lag{{Partition: 0}}, Stages: map[string]Taken{"publish": slow}, Stored: 4,
-			Refusals: map[string]float64{"rate": 2, "old": 9}, Tenants: []Tenant{{ID: "b", Events: 5}, {ID: "a", Events: 1, Points: 7}}, Sessions: 3},
+		{
+			Started: second, Span: time.Minute, Partitions: []Lag{{Partition: 1}}, Stages: map[string]Taken{"publish": quick, "insert": slow}, Stored: 3,
+			Refusals: map[string]float64{"rate": 1}, Tenants: []Tenant{{ID: "a", Events: 1}}, LiveSessions: 2,
+		},
+		{
+			Started: first, Span: time.Second, Partitions: []Lag{{Partition: 0}}, Stages: map[string]Taken{"publish": slow}, Stored: 4,
+			Refusals: map[string]float64{"rate": 2, "old": 9}, Tenants: []Tenant{{ID: "b", Events: 5}, {ID: "a", Events: 1, Points: 7}}, Sessions: 3,
+		},
 		{Started: second, Stages: map[string]Taken{"publish": {Histogram{[]float64{5}, []uint64{50}, 50}, 0}}},
 	}, []string{"publish", "insert"})
 	if !f.Started.Equal(first) || f.Processes != 3 || f.Span != time.Minute || f.Stored != 7 || f.Sessions != 3 || f.LiveSessions != 2 {
