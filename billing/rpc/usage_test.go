@@ -52,8 +52,10 @@ func (l ledger) Months(_ context.Context, start, _ time.Time, _ int) ([]cost.Mon
 		return nil, nil
 	}
 	return []cost.Month{
-		{Tenant: "a", Used: hours, Invoiced: true, Billed: 9000, Currency: "EUR"}, {Tenant: "b", Used: hours},
-		{Tenant: "c", Used: hours, Invoiced: true, Billed: 9900, Currency: "USD"}, {Tenant: "d"},
+		{Tenant: "a", Used: hours, Invoiced: true, Billed: 9000, Currency: "EUR"},
+		{Tenant: "b", Used: hours},
+		{Tenant: "c", Used: hours, Invoiced: true, Billed: 9900, Currency: "USD"},
+		{Tenant: "d"},
 	}, nil
 }
 
