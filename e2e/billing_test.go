@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	invoicev1 "github.com/millwright-io/millwright/proto/gen/millwright/invoice/v1"
-
 	"github.com/millwright-io/millwright/e2e/stack"
+	invoicev1 "github.com/millwright-io/millwright/proto/gen/millwright/invoice/v1"
 )
 
 // billingClock is the file that billing lives by.
