@@ -61,6 +61,7 @@ const pages = {
   "operator-pipeline": { path: "/operator/pipeline", wait: 3000 },
   "operator-tenants": { path: "/operator/organisations" },
   "operator-revenue": { path: "/operator/revenue" },
+  "operator-margins": { path: "/operator/margins" },
   "operator-contracts": { path: "/operator/contracts" },
   "operator-grant": { path: "/operator/contracts", click: ["Grant credit"], top: true },
   "operator-payments": { path: "/operator/payments" },

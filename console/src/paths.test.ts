@@ -35,6 +35,7 @@ test("every address", () => {
       "operatorCells": "/operator",
       "operatorContracts": "/operator/contracts",
       "operatorFlags": "/operator/flags",
+      "operatorMargins": "/operator/margins",
       "operatorPayments": "/operator/payments",
       "operatorPipeline": "/operator/pipeline",
       "operatorRevenue": "/operator/revenue",

@@ -41,6 +41,7 @@ export const routes: RouteObject[] = [
           { path: "flags", lazy: page(() => import("./pages/operator/FlagsPage")) },
           { path: "announcements", lazy: page(() => import("./pages/operator/AnnouncementsPage")) },
           { path: "revenue", lazy: page(() => import("./pages/operator/RevenuePage")) },
+          { path: "margins", lazy: page(() => import("./pages/operator/MarginsPage")) },
           { path: "contracts", lazy: page(() => import("./pages/operator/ContractsPage")) },
           { path: "payments", lazy: page(() => import("./pages/operator/PaymentsPage")) },
           { path: "audit", lazy: page(() => import("./pages/operator/PlatformAuditPage")) },

@@ -23,6 +23,8 @@ const readings: Record<string, Reading> = {
   storage_hours: { name: "Storage of hours", unit: ["GB-hour", "GB-hours"], per: gigabyte },
   api_requests: { name: "API requests", unit: ["request", "requests"], per: 1n },
   query_seconds: { name: "Query time", unit: ["second", "seconds"], per: 1000n },
+  engine_seconds: { name: "Engine time", unit: ["second", "seconds"], per: 1000n },
+  store_seconds: { name: "Insert time", unit: ["second", "seconds"], per: 1000n },
   live_minutes: { name: "Live sessions", unit: ["minute", "minutes"], per: 60_000n },
 };
 
