@@ -56,7 +56,7 @@ func (a *App) billing(c *chain.Chain, tenants *tenant.Service) []chain.Service {
 	a.budgets = budget.NewService(a.ledger, invoices, strings.TrimRight(a.cfg.PublicURL, "/"), a.log, a.billingNow)
 	budgetPath, budgetHandler := budgetv1connect.NewBudgetServiceHandler(&billingrpc.Budgets{Budgets: a.budgets}, c.Options()...)
 	billingPath, billingHandler := billingv1connect.NewBillingServiceHandler(&billingrpc.Billing{
-		Books: a.ledger, Audit: a.auditBilling, Now: a.billingNow,
+		Books: a.ledger, Prices: a.books, Audit: a.auditBilling, Now: a.billingNow,
 	}, c.Options()...)
 	return []chain.Service{
 		{Path: billingPath, Handler: billingHandler},

@@ -51,7 +51,7 @@ var reaches = map[string]reach{
 	"platform.v1.PlatformService/ListTokenKeys": platformWide, "platform.v1.PlatformService/RetireTokenKey": platformWide, "platform.v1.PlatformService/ListAudit": platformWide, "limit.v1.LimitService/ListTenant": platformWide, "limit.v1.LimitService/SetOverride": platformWide,
 	"limit.v1.LimitService/RemoveOverride": platformWide,
 
-	"billing.v1.BillingService/ListInvoices": platformWide, "billing.v1.BillingService/GetRevenue": platformWide, "billing.v1.BillingService/CreateContract": platformWide, "billing.v1.BillingService/ListContracts": platformWide, "billing.v1.BillingService/EndContract": platformWide, "billing.v1.BillingService/GrantCredit": platformWide,
+	"billing.v1.BillingService/ListInvoices": platformWide, "billing.v1.BillingService/GetRevenue": platformWide, "billing.v1.BillingService/ListPriceBooks": platformWide, "billing.v1.BillingService/CreateContract": platformWide, "billing.v1.BillingService/ListContracts": platformWide, "billing.v1.BillingService/EndContract": platformWide, "billing.v1.BillingService/GrantCredit": platformWide,
 	"billing.v1.BillingService/ListCredits": platformWide, "billing.v1.BillingService/CreateCoupon": platformWide, "billing.v1.BillingService/ListCoupons": platformWide, "billing.v1.BillingService/GiveCoupon": platformWide, "billing.v1.BillingService/IssueCreditNote": platformWide,
 	"payment.v1.PaymentService/ListFailed": platformWide, "payment.v1.PaymentService/ListOutbox": platformWide, "payment.v1.PaymentService/RetryEntry": platformWide,
 	"payment.v1.PaymentService/ListEvents": platformWide, "usage.v1.UsageService/ListAllMismatches": platformWide, "usage.v1.UsageService/ListMargins": platformWide,

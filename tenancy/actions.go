@@ -243,6 +243,7 @@ var procedures = map[string]Action{
 
 	"/millwright.billing.v1.BillingService/ListInvoices":    ActionPlatformBilling,
 	"/millwright.billing.v1.BillingService/GetRevenue":      ActionPlatformBilling,
+	"/millwright.billing.v1.BillingService/ListPriceBooks":  ActionPlatformBilling,
 	"/millwright.billing.v1.BillingService/CreateContract":  ActionPlatformBilling,
 	"/millwright.billing.v1.BillingService/ListContracts":   ActionPlatformBilling,
 	"/millwright.billing.v1.BillingService/EndContract":     ActionPlatformBilling,

@@ -11,6 +11,7 @@ import (
 	"github.com/millwright-io/millwright/billing/contract"
 	"github.com/millwright-io/millwright/billing/invoice"
 	"github.com/millwright-io/millwright/billing/money"
+	"github.com/millwright-io/millwright/billing/price"
 	billingv1 "github.com/millwright-io/millwright/proto/gen/millwright/billing/v1"
 	subscriptionv1 "github.com/millwright-io/millwright/proto/gen/millwright/subscription/v1"
 	"github.com/millwright-io/millwright/tenancy"
@@ -34,6 +35,8 @@ type Books interface {
 // Billing implements BillingServiceHandler: it is for operators of the installation.
 type Billing struct {
 	Books Books
+	// Prices are all versions of the price book.
+	Prices price.Books
 	// Audit notes in the platform's log what an operator did.
 	Audit func(ctx context.Context, p tenancy.Principal, object string, after any) error
 	Now   func() time.Time

@@ -62,6 +62,7 @@ const pages = {
   "operator-tenants": { path: "/operator/organisations" },
   "operator-revenue": { path: "/operator/revenue" },
   "operator-margins": { path: "/operator/margins" },
+  "operator-prices": { path: "/operator/prices" },
   "operator-contracts": { path: "/operator/contracts" },
   "operator-grant": { path: "/operator/contracts", click: ["Grant credit"], top: true },
   "operator-payments": { path: "/operator/payments" },

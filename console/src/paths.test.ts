@@ -38,6 +38,7 @@ test("every address", () => {
       "operatorMargins": "/operator/margins",
       "operatorPayments": "/operator/payments",
       "operatorPipeline": "/operator/pipeline",
+      "operatorPrices": "/operator/prices",
       "operatorRevenue": "/operator/revenue",
       "operatorTenants": "/operator/organisations",
       "plan": "/bill/plan",

@@ -42,6 +42,7 @@ export const paths = {
   operatorFlags: () => "/operator/flags",
   operatorAnnouncements: () => "/operator/announcements",
   operatorRevenue: () => "/operator/revenue",
+  operatorPrices: () => "/operator/prices",
   operatorMargins: () => "/operator/margins",
   operatorContracts: () => "/operator/contracts",
   operatorPayments: () => "/operator/payments",

@@ -42,6 +42,7 @@ export const routes: RouteObject[] = [
           { path: "announcements", lazy: page(() => import("./pages/operator/AnnouncementsPage")) },
           { path: "revenue", lazy: page(() => import("./pages/operator/RevenuePage")) },
           { path: "margins", lazy: page(() => import("./pages/operator/MarginsPage")) },
+          { path: "prices", lazy: page(() => import("./pages/operator/PricesPage")) },
           { path: "contracts", lazy: page(() => import("./pages/operator/ContractsPage")) },
           { path: "payments", lazy: page(() => import("./pages/operator/PaymentsPage")) },
           { path: "audit", lazy: page(() => import("./pages/operator/PlatformAuditPage")) },

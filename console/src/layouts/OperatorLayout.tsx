@@ -21,6 +21,7 @@ const tabs: ReadonlyArray<{ to: string; icon: IconName; label: string }> = [
   { to: paths.operatorTenants(), icon: "building", label: "Organisations" },
   { to: paths.operatorRevenue(), icon: "bill", label: "Revenue" },
   { to: paths.operatorMargins(), icon: "usage", label: "Margin" },
+  { to: paths.operatorPrices(), icon: "list", label: "Price book" },
   { to: paths.operatorContracts(), icon: "certificate", label: "Contracts" },
   { to: paths.operatorPayments(), icon: "out", label: "Payments" },
   { to: paths.operatorFlags(), icon: "check", label: "Feature flags" },

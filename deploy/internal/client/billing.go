@@ -41,6 +41,12 @@ func billingCommands() []command.Command {
 			})
 		}),
 	}, {
+		Name: "price-book", Summary: "show every version of the price book; for operators of the installation",
+		Prepare: signedIn(func(ctx context.Context, c *call) error {
+			answer, err := c.Billing.ListPriceBooks(ctx, &billingv1.ListPriceBooksRequest{})
+			return c.answer(answer, err, func(w io.Writer) { printPriceBooks(w, answer.GetPriceBooks()) })
+		}),
+	}, {
 		Name: "contract create", Args: "TENANT START", Summary: "agree on what holds for an organisation instead of the price book, from a month on (2027-01); for operators of the installation",
 		Prepare: signedInVerb(createContract),
 	}, {
@@ -89,6 +95,20 @@ func billingCommands() []command.Command {
 		Name: "invoice credit", Args: "TENANT INVOICE AMOUNT", Summary: "issue a credit note on an invoice, in minor units such as cents; for operators of the installation",
 		Prepare: signedInVerb(issueCreditNote),
 	}}
+}
+
+func printPriceBooks(w io.Writer, list []*billingv1.PriceBook) {
+	table(w, "VERSION FROM HOLDS PLAN CURRENCY FEE TRIAL CHARGES", func(row func(...any)) {
+		for _, b := range list {
+			holds := ""
+			if b.GetCurrent() {
+				holds = "now"
+			}
+			for _, p := range b.GetPrices() {
+				row(b.GetVersion(), b.GetStart().AsTime().Format("2006-01"), holds, p.GetPlan(), p.GetCurrency(), p.GetFlat(), fmt.Sprintf("%d days", p.GetTrialDays()), charges(p.GetCharges()))
+			}
+		}
+	})
 }
 
 func allInvoices(fs *flag.FlagSet) func(context.Context, *call) error {

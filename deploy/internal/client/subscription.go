@@ -85,20 +85,30 @@ func printSubscription(w io.Writer, s *subscriptionv1.Subscription) {
 func printPlans(w io.Writer, answer *subscriptionv1.ListPlansResponse) {
 	table(w, "PLAN FEE TRIAL CHARGES EVENTS/S DEVICES", func(row func(...any)) {
 		for _, p := range answer.GetPlans() {
-			name, limits, charges := p.GetPlan(), map[string]int64{}, []string{}
+			name, limits := p.GetPlan(), map[string]int64{}
 			if p.GetCurrent() {
 				name += " *"
 			}
 			for _, l := range p.GetLimits() {
 				limits[l.GetName()] = l.GetMaximum()
 			}
-			for _, c := range p.GetCharges() {
-				charges = append(charges, fmt.Sprintf("%s: %d included, then %s for %d", c.GetMeter(), c.GetIncluded(), c.GetTiers()[0].GetPrice(), c.GetPer()))
-			}
-			row(name, p.GetFlat(), fmt.Sprintf("%d days", p.GetTrialDays()), strings.Join(charges, "; "), limits["events_per_second"], limits["devices"])
+			row(name, p.GetFlat(), fmt.Sprintf("%d days", p.GetTrialDays()), charges(p.GetCharges()), limits["events_per_second"], limits["devices"])
 		}
 	})
 	_, _ = fmt.Fprintf(w, "a month, in %s (price book %s)\n", answer.GetCurrency(), answer.GetPriceBook())
+}
+
+// charges names what is charged for; of tiers the price of each.
+func charges(list []*subscriptionv1.Charge) string {
+	var all []string
+	for _, c := range list {
+		var prices []string
+		for _, t := range c.GetTiers() {
+			prices = append(prices, t.GetPrice())
+		}
+		all = append(all, fmt.Sprintf("%s: %d included, then %s for %d", c.GetMeter(), c.GetIncluded(), strings.Join(prices, ", "), c.GetPer()))
+	}
+	return strings.Join(all, "; ")
 }
 
 func printPreview(w io.Writer, p *subscriptionv1.PreviewChangeResponse) {

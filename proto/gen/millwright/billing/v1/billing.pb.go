@@ -429,6 +429,274 @@ func (x *GetRevenueResponse) GetRevenue() []*Revenue {
 	return nil
 }
 
+// PriceBook is one version of the price book.
+type PriceBook struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Version string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	// When it begins to hold, the start of a UTC month.
+	Start *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
+	// When the next one does; none: there is no next one.
+	End *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end,proto3" json:"end,omitempty"`
+	// It holds for the month that goes on.
+	Current bool `protobuf:"varint,4,opt,name=current,proto3" json:"current,omitempty"`
+	// By plan in the order of the book, then by currency.
+	Prices        []*PlanPrices `protobuf:"bytes,5,rep,name=prices,proto3" json:"prices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PriceBook) Reset() {
+	*x = PriceBook{}
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PriceBook) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PriceBook) ProtoMessage() {}
+
+func (x *PriceBook) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PriceBook.ProtoReflect.Descriptor instead.
+func (*PriceBook) Descriptor() ([]byte, []int) {
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *PriceBook) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *PriceBook) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *PriceBook) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+func (x *PriceBook) GetCurrent() bool {
+	if x != nil {
+		return x.Current
+	}
+	return false
+}
+
+func (x *PriceBook) GetPrices() []*PlanPrices {
+	if x != nil {
+		return x.Prices
+	}
+	return nil
+}
+
+// PlanPrices are the prices of a plan in one currency, the same for every organisation without a contract.
+type PlanPrices struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Plan      string                 `protobuf:"bytes,1,opt,name=plan,proto3" json:"plan,omitempty"`
+	TrialDays int32                  `protobuf:"varint,2,opt,name=trial_days,json=trialDays,proto3" json:"trial_days,omitempty"`
+	// ISO 4217.
+	Currency string `protobuf:"bytes,3,opt,name=currency,proto3" json:"currency,omitempty"`
+	// The fee of a whole month.
+	Flat    string        `protobuf:"bytes,4,opt,name=flat,proto3" json:"flat,omitempty"`
+	Charges []*v11.Charge `protobuf:"bytes,5,rep,name=charges,proto3" json:"charges,omitempty"`
+	// Fee and charges of a month are at least and at most so much; empty: no bound.
+	Minimum string `protobuf:"bytes,6,opt,name=minimum,proto3" json:"minimum,omitempty"`
+	Maximum string `protobuf:"bytes,7,opt,name=maximum,proto3" json:"maximum,omitempty"`
+	// What the charges are multiplied by in a region; 1 where none is named.
+	RegionFactors map[string]string `protobuf:"bytes,8,rep,name=region_factors,json=regionFactors,proto3" json:"region_factors,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlanPrices) Reset() {
+	*x = PlanPrices{}
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlanPrices) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlanPrices) ProtoMessage() {}
+
+func (x *PlanPrices) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlanPrices.ProtoReflect.Descriptor instead.
+func (*PlanPrices) Descriptor() ([]byte, []int) {
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *PlanPrices) GetPlan() string {
+	if x != nil {
+		return x.Plan
+	}
+	return ""
+}
+
+func (x *PlanPrices) GetTrialDays() int32 {
+	if x != nil {
+		return x.TrialDays
+	}
+	return 0
+}
+
+func (x *PlanPrices) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *PlanPrices) GetFlat() string {
+	if x != nil {
+		return x.Flat
+	}
+	return ""
+}
+
+func (x *PlanPrices) GetCharges() []*v11.Charge {
+	if x != nil {
+		return x.Charges
+	}
+	return nil
+}
+
+func (x *PlanPrices) GetMinimum() string {
+	if x != nil {
+		return x.Minimum
+	}
+	return ""
+}
+
+func (x *PlanPrices) GetMaximum() string {
+	if x != nil {
+		return x.Maximum
+	}
+	return ""
+}
+
+func (x *PlanPrices) GetRegionFactors() map[string]string {
+	if x != nil {
+		return x.RegionFactors
+	}
+	return nil
+}
+
+// ListPriceBooksRequest is empty.
+type ListPriceBooksRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPriceBooksRequest) Reset() {
+	*x = ListPriceBooksRequest{}
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPriceBooksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPriceBooksRequest) ProtoMessage() {}
+
+func (x *ListPriceBooksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPriceBooksRequest.ProtoReflect.Descriptor instead.
+func (*ListPriceBooksRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{8}
+}
+
+// ListPriceBooksResponse carries the versions.
+type ListPriceBooksResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PriceBooks    []*PriceBook           `protobuf:"bytes,1,rep,name=price_books,json=priceBooks,proto3" json:"price_books,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPriceBooksResponse) Reset() {
+	*x = ListPriceBooksResponse{}
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPriceBooksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPriceBooksResponse) ProtoMessage() {}
+
+func (x *ListPriceBooksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPriceBooksResponse.ProtoReflect.Descriptor instead.
+func (*ListPriceBooksResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ListPriceBooksResponse) GetPriceBooks() []*PriceBook {
+	if x != nil {
+		return x.PriceBooks
+	}
+	return nil
+}
+
 // CreateContractRequest says what is agreed. Months are UTC.
 type CreateContractRequest struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -442,7 +710,7 @@ type CreateContractRequest struct {
 
 func (x *CreateContractRequest) Reset() {
 	*x = CreateContractRequest{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[6]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -454,7 +722,7 @@ func (x *CreateContractRequest) String() string {
 func (*CreateContractRequest) ProtoMessage() {}
 
 func (x *CreateContractRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[6]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -467,7 +735,7 @@ func (x *CreateContractRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateContractRequest.ProtoReflect.Descriptor instead.
 func (*CreateContractRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{6}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CreateContractRequest) GetTenantId() string {
@@ -501,7 +769,7 @@ type CreateContractResponse struct {
 
 func (x *CreateContractResponse) Reset() {
 	*x = CreateContractResponse{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[7]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -513,7 +781,7 @@ func (x *CreateContractResponse) String() string {
 func (*CreateContractResponse) ProtoMessage() {}
 
 func (x *CreateContractResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[7]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -526,7 +794,7 @@ func (x *CreateContractResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateContractResponse.ProtoReflect.Descriptor instead.
 func (*CreateContractResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{7}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CreateContractResponse) GetContract() *v11.Contract {
@@ -546,7 +814,7 @@ type ListContractsRequest struct {
 
 func (x *ListContractsRequest) Reset() {
 	*x = ListContractsRequest{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[8]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -558,7 +826,7 @@ func (x *ListContractsRequest) String() string {
 func (*ListContractsRequest) ProtoMessage() {}
 
 func (x *ListContractsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[8]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -571,7 +839,7 @@ func (x *ListContractsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListContractsRequest.ProtoReflect.Descriptor instead.
 func (*ListContractsRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{8}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListContractsRequest) GetTenantId() string {
@@ -591,7 +859,7 @@ type ListContractsResponse struct {
 
 func (x *ListContractsResponse) Reset() {
 	*x = ListContractsResponse{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[9]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -603,7 +871,7 @@ func (x *ListContractsResponse) String() string {
 func (*ListContractsResponse) ProtoMessage() {}
 
 func (x *ListContractsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[9]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -616,7 +884,7 @@ func (x *ListContractsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListContractsResponse.ProtoReflect.Descriptor instead.
 func (*ListContractsResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{9}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListContractsResponse) GetContracts() []*v11.Contract {
@@ -639,7 +907,7 @@ type EndContractRequest struct {
 
 func (x *EndContractRequest) Reset() {
 	*x = EndContractRequest{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[10]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -651,7 +919,7 @@ func (x *EndContractRequest) String() string {
 func (*EndContractRequest) ProtoMessage() {}
 
 func (x *EndContractRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[10]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -664,7 +932,7 @@ func (x *EndContractRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndContractRequest.ProtoReflect.Descriptor instead.
 func (*EndContractRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{10}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *EndContractRequest) GetTenantId() string {
@@ -698,7 +966,7 @@ type EndContractResponse struct {
 
 func (x *EndContractResponse) Reset() {
 	*x = EndContractResponse{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[11]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -710,7 +978,7 @@ func (x *EndContractResponse) String() string {
 func (*EndContractResponse) ProtoMessage() {}
 
 func (x *EndContractResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[11]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -723,7 +991,7 @@ func (x *EndContractResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndContractResponse.ProtoReflect.Descriptor instead.
 func (*EndContractResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{11}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *EndContractResponse) GetContract() *v11.Contract {
@@ -750,7 +1018,7 @@ type Credit struct {
 
 func (x *Credit) Reset() {
 	*x = Credit{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[12]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -762,7 +1030,7 @@ func (x *Credit) String() string {
 func (*Credit) ProtoMessage() {}
 
 func (x *Credit) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[12]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -775,7 +1043,7 @@ func (x *Credit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credit.ProtoReflect.Descriptor instead.
 func (*Credit) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{12}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Credit) GetCreditId() string {
@@ -849,7 +1117,7 @@ type GrantCreditRequest struct {
 
 func (x *GrantCreditRequest) Reset() {
 	*x = GrantCreditRequest{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[13]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -861,7 +1129,7 @@ func (x *GrantCreditRequest) String() string {
 func (*GrantCreditRequest) ProtoMessage() {}
 
 func (x *GrantCreditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[13]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -874,7 +1142,7 @@ func (x *GrantCreditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantCreditRequest.ProtoReflect.Descriptor instead.
 func (*GrantCreditRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{13}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GrantCreditRequest) GetTenantId() string {
@@ -922,7 +1190,7 @@ type GrantCreditResponse struct {
 
 func (x *GrantCreditResponse) Reset() {
 	*x = GrantCreditResponse{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[14]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -934,7 +1202,7 @@ func (x *GrantCreditResponse) String() string {
 func (*GrantCreditResponse) ProtoMessage() {}
 
 func (x *GrantCreditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[14]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -947,7 +1215,7 @@ func (x *GrantCreditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantCreditResponse.ProtoReflect.Descriptor instead.
 func (*GrantCreditResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{14}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GrantCreditResponse) GetCredit() *Credit {
@@ -967,7 +1235,7 @@ type ListCreditsRequest struct {
 
 func (x *ListCreditsRequest) Reset() {
 	*x = ListCreditsRequest{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[15]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -979,7 +1247,7 @@ func (x *ListCreditsRequest) String() string {
 func (*ListCreditsRequest) ProtoMessage() {}
 
 func (x *ListCreditsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[15]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -992,7 +1260,7 @@ func (x *ListCreditsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCreditsRequest.ProtoReflect.Descriptor instead.
 func (*ListCreditsRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{15}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListCreditsRequest) GetTenantId() string {
@@ -1012,7 +1280,7 @@ type ListCreditsResponse struct {
 
 func (x *ListCreditsResponse) Reset() {
 	*x = ListCreditsResponse{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[16]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1024,7 +1292,7 @@ func (x *ListCreditsResponse) String() string {
 func (*ListCreditsResponse) ProtoMessage() {}
 
 func (x *ListCreditsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[16]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1037,7 +1305,7 @@ func (x *ListCreditsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCreditsResponse.ProtoReflect.Descriptor instead.
 func (*ListCreditsResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{16}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListCreditsResponse) GetCredits() []*Credit {
@@ -1064,7 +1332,7 @@ type Coupon struct {
 
 func (x *Coupon) Reset() {
 	*x = Coupon{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[17]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1076,7 +1344,7 @@ func (x *Coupon) String() string {
 func (*Coupon) ProtoMessage() {}
 
 func (x *Coupon) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[17]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1089,7 +1357,7 @@ func (x *Coupon) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Coupon.ProtoReflect.Descriptor instead.
 func (*Coupon) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{17}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Coupon) GetCode() string {
@@ -1137,7 +1405,7 @@ type CreateCouponRequest struct {
 
 func (x *CreateCouponRequest) Reset() {
 	*x = CreateCouponRequest{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[18]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1149,7 +1417,7 @@ func (x *CreateCouponRequest) String() string {
 func (*CreateCouponRequest) ProtoMessage() {}
 
 func (x *CreateCouponRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[18]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1162,7 +1430,7 @@ func (x *CreateCouponRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateCouponRequest.ProtoReflect.Descriptor instead.
 func (*CreateCouponRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{18}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CreateCouponRequest) GetCoupon() *Coupon {
@@ -1182,7 +1450,7 @@ type CreateCouponResponse struct {
 
 func (x *CreateCouponResponse) Reset() {
 	*x = CreateCouponResponse{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[19]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1194,7 +1462,7 @@ func (x *CreateCouponResponse) String() string {
 func (*CreateCouponResponse) ProtoMessage() {}
 
 func (x *CreateCouponResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[19]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1207,7 +1475,7 @@ func (x *CreateCouponResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateCouponResponse.ProtoReflect.Descriptor instead.
 func (*CreateCouponResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{19}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CreateCouponResponse) GetCoupon() *Coupon {
@@ -1226,7 +1494,7 @@ type ListCouponsRequest struct {
 
 func (x *ListCouponsRequest) Reset() {
 	*x = ListCouponsRequest{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[20]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1238,7 +1506,7 @@ func (x *ListCouponsRequest) String() string {
 func (*ListCouponsRequest) ProtoMessage() {}
 
 func (x *ListCouponsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[20]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1251,7 +1519,7 @@ func (x *ListCouponsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCouponsRequest.ProtoReflect.Descriptor instead.
 func (*ListCouponsRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{20}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{24}
 }
 
 // ListCouponsResponse carries coupons.
@@ -1264,7 +1532,7 @@ type ListCouponsResponse struct {
 
 func (x *ListCouponsResponse) Reset() {
 	*x = ListCouponsResponse{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[21]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1276,7 +1544,7 @@ func (x *ListCouponsResponse) String() string {
 func (*ListCouponsResponse) ProtoMessage() {}
 
 func (x *ListCouponsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[21]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1289,7 +1557,7 @@ func (x *ListCouponsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCouponsResponse.ProtoReflect.Descriptor instead.
 func (*ListCouponsResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{21}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListCouponsResponse) GetCoupons() []*Coupon {
@@ -1310,7 +1578,7 @@ type GiveCouponRequest struct {
 
 func (x *GiveCouponRequest) Reset() {
 	*x = GiveCouponRequest{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[22]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1322,7 +1590,7 @@ func (x *GiveCouponRequest) String() string {
 func (*GiveCouponRequest) ProtoMessage() {}
 
 func (x *GiveCouponRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[22]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1335,7 +1603,7 @@ func (x *GiveCouponRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GiveCouponRequest.ProtoReflect.Descriptor instead.
 func (*GiveCouponRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{22}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GiveCouponRequest) GetTenantId() string {
@@ -1362,7 +1630,7 @@ type GiveCouponResponse struct {
 
 func (x *GiveCouponResponse) Reset() {
 	*x = GiveCouponResponse{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[23]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1374,7 +1642,7 @@ func (x *GiveCouponResponse) String() string {
 func (*GiveCouponResponse) ProtoMessage() {}
 
 func (x *GiveCouponResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[23]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1387,7 +1655,7 @@ func (x *GiveCouponResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GiveCouponResponse.ProtoReflect.Descriptor instead.
 func (*GiveCouponResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{23}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *GiveCouponResponse) GetFirstMonth() *timestamppb.Timestamp {
@@ -1411,7 +1679,7 @@ type IssueCreditNoteRequest struct {
 
 func (x *IssueCreditNoteRequest) Reset() {
 	*x = IssueCreditNoteRequest{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[24]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1423,7 +1691,7 @@ func (x *IssueCreditNoteRequest) String() string {
 func (*IssueCreditNoteRequest) ProtoMessage() {}
 
 func (x *IssueCreditNoteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[24]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1436,7 +1704,7 @@ func (x *IssueCreditNoteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueCreditNoteRequest.ProtoReflect.Descriptor instead.
 func (*IssueCreditNoteRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{24}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *IssueCreditNoteRequest) GetTenantId() string {
@@ -1478,7 +1746,7 @@ type IssueCreditNoteResponse struct {
 
 func (x *IssueCreditNoteResponse) Reset() {
 	*x = IssueCreditNoteResponse{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[25]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1490,7 +1758,7 @@ func (x *IssueCreditNoteResponse) String() string {
 func (*IssueCreditNoteResponse) ProtoMessage() {}
 
 func (x *IssueCreditNoteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[25]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1503,7 +1771,7 @@ func (x *IssueCreditNoteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueCreditNoteResponse.ProtoReflect.Descriptor instead.
 func (*IssueCreditNoteResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{25}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *IssueCreditNoteResponse) GetCreditNote() *v1.CreditNote {
@@ -1559,7 +1827,31 @@ const file_millwright_billing_v1_billing_proto_rawDesc = "" +
 	"\x0ecredited_minor\x18\r \x01(\x03R\rcreditedMinor\"\x13\n" +
 	"\x11GetRevenueRequest\"N\n" +
 	"\x12GetRevenueResponse\x128\n" +
-	"\arevenue\x18\x01 \x03(\v2\x1e.millwright.billing.v1.RevenueR\arevenue\"\xa6\x01\n" +
+	"\arevenue\x18\x01 \x03(\v2\x1e.millwright.billing.v1.RevenueR\arevenue\"\xda\x01\n" +
+	"\tPriceBook\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\tR\aversion\x120\n" +
+	"\x05start\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
+	"\x03end\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x03end\x12\x18\n" +
+	"\acurrent\x18\x04 \x01(\bR\acurrent\x129\n" +
+	"\x06prices\x18\x05 \x03(\v2!.millwright.billing.v1.PlanPricesR\x06prices\"\x80\x03\n" +
+	"\n" +
+	"PlanPrices\x12\x12\n" +
+	"\x04plan\x18\x01 \x01(\tR\x04plan\x12\x1d\n" +
+	"\n" +
+	"trial_days\x18\x02 \x01(\x05R\ttrialDays\x12\x1a\n" +
+	"\bcurrency\x18\x03 \x01(\tR\bcurrency\x12\x12\n" +
+	"\x04flat\x18\x04 \x01(\tR\x04flat\x12<\n" +
+	"\acharges\x18\x05 \x03(\v2\".millwright.subscription.v1.ChargeR\acharges\x12\x18\n" +
+	"\aminimum\x18\x06 \x01(\tR\aminimum\x12\x18\n" +
+	"\amaximum\x18\a \x01(\tR\amaximum\x12[\n" +
+	"\x0eregion_factors\x18\b \x03(\v24.millwright.billing.v1.PlanPrices.RegionFactorsEntryR\rregionFactors\x1a@\n" +
+	"\x12RegionFactorsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x17\n" +
+	"\x15ListPriceBooksRequest\"[\n" +
+	"\x16ListPriceBooksResponse\x12A\n" +
+	"\vprice_books\x18\x01 \x03(\v2 .millwright.billing.v1.PriceBookR\n" +
+	"priceBooks\"\xa6\x01\n" +
 	"\x15CreateContractRequest\x12%\n" +
 	"\ttenant_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x98\x01\x10R\btenantId\x12H\n" +
 	"\bcontract\x18\x02 \x01(\v2$.millwright.subscription.v1.ContractB\x06\xbaH\x03\xc8\x01\x01R\bcontract\x12\x1c\n" +
@@ -1632,11 +1924,12 @@ const file_millwright_billing_v1_billing_proto_rawDesc = "" +
 	"\x17IssueCreditNoteResponse\x12B\n" +
 	"\vcredit_note\x18\x01 \x01(\v2!.millwright.invoice.v1.CreditNoteR\n" +
 	"creditNote\x128\n" +
-	"\ainvoice\x18\x02 \x01(\v2\x1e.millwright.invoice.v1.InvoiceR\ainvoice2\xef\r\n" +
+	"\ainvoice\x18\x02 \x01(\v2\x1e.millwright.invoice.v1.InvoiceR\ainvoice2\x88\x0f\n" +
 	"\x0eBillingService\x12\x8d\x01\n" +
 	"\fListInvoices\x12*.millwright.billing.v1.ListInvoicesRequest\x1a+.millwright.billing.v1.ListInvoicesResponse\"$\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/platform/invoices\x90\x02\x01\x12\x86\x01\n" +
 	"\n" +
-	"GetRevenue\x12(.millwright.billing.v1.GetRevenueRequest\x1a).millwright.billing.v1.GetRevenueResponse\"#\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/platform/revenue\x90\x02\x01\x12\xa8\x01\n" +
+	"GetRevenue\x12(.millwright.billing.v1.GetRevenueRequest\x1a).millwright.billing.v1.GetRevenueResponse\"#\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/platform/revenue\x90\x02\x01\x12\x96\x01\n" +
+	"\x0eListPriceBooks\x12,.millwright.billing.v1.ListPriceBooksRequest\x1a-.millwright.billing.v1.ListPriceBooksResponse\"'\x82\xd3\xe4\x93\x02\x1e\x12\x1c/api/v1/platform/price-books\x90\x02\x01\x12\xa8\x01\n" +
 	"\x0eCreateContract\x12,.millwright.billing.v1.CreateContractRequest\x1a-.millwright.billing.v1.CreateContractResponse\"9\x82\xd3\xe4\x93\x023:\x01*\"./api/v1/platform/tenants/{tenant_id}/contracts\x12\xa5\x01\n" +
 	"\rListContracts\x12+.millwright.billing.v1.ListContractsRequest\x1a,.millwright.billing.v1.ListContractsResponse\"9\x82\xd3\xe4\x93\x020\x12./api/v1/platform/tenants/{tenant_id}/contracts\x90\x02\x01\x12\xb1\x01\n" +
 	"\vEndContract\x12).millwright.billing.v1.EndContractRequest\x1a*.millwright.billing.v1.EndContractResponse\"K\x82\xd3\xe4\x93\x02E:\x01*\"@/api/v1/platform/tenants/{tenant_id}/contracts/{contract_id}/end\x12\x9d\x01\n" +
@@ -1660,7 +1953,7 @@ func file_millwright_billing_v1_billing_proto_rawDescGZIP() []byte {
 	return file_millwright_billing_v1_billing_proto_rawDescData
 }
 
-var file_millwright_billing_v1_billing_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_millwright_billing_v1_billing_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_millwright_billing_v1_billing_proto_goTypes = []any{
 	(*TenantInvoice)(nil),           // 0: millwright.billing.v1.TenantInvoice
 	(*ListInvoicesRequest)(nil),     // 1: millwright.billing.v1.ListInvoicesRequest
@@ -1668,81 +1961,95 @@ var file_millwright_billing_v1_billing_proto_goTypes = []any{
 	(*Revenue)(nil),                 // 3: millwright.billing.v1.Revenue
 	(*GetRevenueRequest)(nil),       // 4: millwright.billing.v1.GetRevenueRequest
 	(*GetRevenueResponse)(nil),      // 5: millwright.billing.v1.GetRevenueResponse
-	(*CreateContractRequest)(nil),   // 6: millwright.billing.v1.CreateContractRequest
-	(*CreateContractResponse)(nil),  // 7: millwright.billing.v1.CreateContractResponse
-	(*ListContractsRequest)(nil),    // 8: millwright.billing.v1.ListContractsRequest
-	(*ListContractsResponse)(nil),   // 9: millwright.billing.v1.ListContractsResponse
-	(*EndContractRequest)(nil),      // 10: millwright.billing.v1.EndContractRequest
-	(*EndContractResponse)(nil),     // 11: millwright.billing.v1.EndContractResponse
-	(*Credit)(nil),                  // 12: millwright.billing.v1.Credit
-	(*GrantCreditRequest)(nil),      // 13: millwright.billing.v1.GrantCreditRequest
-	(*GrantCreditResponse)(nil),     // 14: millwright.billing.v1.GrantCreditResponse
-	(*ListCreditsRequest)(nil),      // 15: millwright.billing.v1.ListCreditsRequest
-	(*ListCreditsResponse)(nil),     // 16: millwright.billing.v1.ListCreditsResponse
-	(*Coupon)(nil),                  // 17: millwright.billing.v1.Coupon
-	(*CreateCouponRequest)(nil),     // 18: millwright.billing.v1.CreateCouponRequest
-	(*CreateCouponResponse)(nil),    // 19: millwright.billing.v1.CreateCouponResponse
-	(*ListCouponsRequest)(nil),      // 20: millwright.billing.v1.ListCouponsRequest
-	(*ListCouponsResponse)(nil),     // 21: millwright.billing.v1.ListCouponsResponse
-	(*GiveCouponRequest)(nil),       // 22: millwright.billing.v1.GiveCouponRequest
-	(*GiveCouponResponse)(nil),      // 23: millwright.billing.v1.GiveCouponResponse
-	(*IssueCreditNoteRequest)(nil),  // 24: millwright.billing.v1.IssueCreditNoteRequest
-	(*IssueCreditNoteResponse)(nil), // 25: millwright.billing.v1.IssueCreditNoteResponse
-	(*v1.Invoice)(nil),              // 26: millwright.invoice.v1.Invoice
-	(v1.InvoiceStatus)(0),           // 27: millwright.invoice.v1.InvoiceStatus
-	(*timestamppb.Timestamp)(nil),   // 28: google.protobuf.Timestamp
-	(*v11.Contract)(nil),            // 29: millwright.subscription.v1.Contract
-	(*v1.CreditNote)(nil),           // 30: millwright.invoice.v1.CreditNote
+	(*PriceBook)(nil),               // 6: millwright.billing.v1.PriceBook
+	(*PlanPrices)(nil),              // 7: millwright.billing.v1.PlanPrices
+	(*ListPriceBooksRequest)(nil),   // 8: millwright.billing.v1.ListPriceBooksRequest
+	(*ListPriceBooksResponse)(nil),  // 9: millwright.billing.v1.ListPriceBooksResponse
+	(*CreateContractRequest)(nil),   // 10: millwright.billing.v1.CreateContractRequest
+	(*CreateContractResponse)(nil),  // 11: millwright.billing.v1.CreateContractResponse
+	(*ListContractsRequest)(nil),    // 12: millwright.billing.v1.ListContractsRequest
+	(*ListContractsResponse)(nil),   // 13: millwright.billing.v1.ListContractsResponse
+	(*EndContractRequest)(nil),      // 14: millwright.billing.v1.EndContractRequest
+	(*EndContractResponse)(nil),     // 15: millwright.billing.v1.EndContractResponse
+	(*Credit)(nil),                  // 16: millwright.billing.v1.Credit
+	(*GrantCreditRequest)(nil),      // 17: millwright.billing.v1.GrantCreditRequest
+	(*GrantCreditResponse)(nil),     // 18: millwright.billing.v1.GrantCreditResponse
+	(*ListCreditsRequest)(nil),      // 19: millwright.billing.v1.ListCreditsRequest
+	(*ListCreditsResponse)(nil),     // 20: millwright.billing.v1.ListCreditsResponse
+	(*Coupon)(nil),                  // 21: millwright.billing.v1.Coupon
+	(*CreateCouponRequest)(nil),     // 22: millwright.billing.v1.CreateCouponRequest
+	(*CreateCouponResponse)(nil),    // 23: millwright.billing.v1.CreateCouponResponse
+	(*ListCouponsRequest)(nil),      // 24: millwright.billing.v1.ListCouponsRequest
+	(*ListCouponsResponse)(nil),     // 25: millwright.billing.v1.ListCouponsResponse
+	(*GiveCouponRequest)(nil),       // 26: millwright.billing.v1.GiveCouponRequest
+	(*GiveCouponResponse)(nil),      // 27: millwright.billing.v1.GiveCouponResponse
+	(*IssueCreditNoteRequest)(nil),  // 28: millwright.billing.v1.IssueCreditNoteRequest
+	(*IssueCreditNoteResponse)(nil), // 29: millwright.billing.v1.IssueCreditNoteResponse
+	nil,                             // 30: millwright.billing.v1.PlanPrices.RegionFactorsEntry
+	(*v1.Invoice)(nil),              // 31: millwright.invoice.v1.Invoice
+	(v1.InvoiceStatus)(0),           // 32: millwright.invoice.v1.InvoiceStatus
+	(*timestamppb.Timestamp)(nil),   // 33: google.protobuf.Timestamp
+	(*v11.Charge)(nil),              // 34: millwright.subscription.v1.Charge
+	(*v11.Contract)(nil),            // 35: millwright.subscription.v1.Contract
+	(*v1.CreditNote)(nil),           // 36: millwright.invoice.v1.CreditNote
 }
 var file_millwright_billing_v1_billing_proto_depIdxs = []int32{
-	26, // 0: millwright.billing.v1.TenantInvoice.invoice:type_name -> millwright.invoice.v1.Invoice
-	27, // 1: millwright.billing.v1.ListInvoicesRequest.status:type_name -> millwright.invoice.v1.InvoiceStatus
+	31, // 0: millwright.billing.v1.TenantInvoice.invoice:type_name -> millwright.invoice.v1.Invoice
+	32, // 1: millwright.billing.v1.ListInvoicesRequest.status:type_name -> millwright.invoice.v1.InvoiceStatus
 	0,  // 2: millwright.billing.v1.ListInvoicesResponse.invoices:type_name -> millwright.billing.v1.TenantInvoice
-	28, // 3: millwright.billing.v1.Revenue.month:type_name -> google.protobuf.Timestamp
+	33, // 3: millwright.billing.v1.Revenue.month:type_name -> google.protobuf.Timestamp
 	3,  // 4: millwright.billing.v1.GetRevenueResponse.revenue:type_name -> millwright.billing.v1.Revenue
-	29, // 5: millwright.billing.v1.CreateContractRequest.contract:type_name -> millwright.subscription.v1.Contract
-	29, // 6: millwright.billing.v1.CreateContractResponse.contract:type_name -> millwright.subscription.v1.Contract
-	29, // 7: millwright.billing.v1.ListContractsResponse.contracts:type_name -> millwright.subscription.v1.Contract
-	28, // 8: millwright.billing.v1.EndContractRequest.end:type_name -> google.protobuf.Timestamp
-	29, // 9: millwright.billing.v1.EndContractResponse.contract:type_name -> millwright.subscription.v1.Contract
-	28, // 10: millwright.billing.v1.Credit.granted_at:type_name -> google.protobuf.Timestamp
-	28, // 11: millwright.billing.v1.Credit.expires_at:type_name -> google.protobuf.Timestamp
-	28, // 12: millwright.billing.v1.GrantCreditRequest.expires_at:type_name -> google.protobuf.Timestamp
-	12, // 13: millwright.billing.v1.GrantCreditResponse.credit:type_name -> millwright.billing.v1.Credit
-	12, // 14: millwright.billing.v1.ListCreditsResponse.credits:type_name -> millwright.billing.v1.Credit
-	17, // 15: millwright.billing.v1.CreateCouponRequest.coupon:type_name -> millwright.billing.v1.Coupon
-	17, // 16: millwright.billing.v1.CreateCouponResponse.coupon:type_name -> millwright.billing.v1.Coupon
-	17, // 17: millwright.billing.v1.ListCouponsResponse.coupons:type_name -> millwright.billing.v1.Coupon
-	28, // 18: millwright.billing.v1.GiveCouponResponse.first_month:type_name -> google.protobuf.Timestamp
-	30, // 19: millwright.billing.v1.IssueCreditNoteResponse.credit_note:type_name -> millwright.invoice.v1.CreditNote
-	26, // 20: millwright.billing.v1.IssueCreditNoteResponse.invoice:type_name -> millwright.invoice.v1.Invoice
-	1,  // 21: millwright.billing.v1.BillingService.ListInvoices:input_type -> millwright.billing.v1.ListInvoicesRequest
-	4,  // 22: millwright.billing.v1.BillingService.GetRevenue:input_type -> millwright.billing.v1.GetRevenueRequest
-	6,  // 23: millwright.billing.v1.BillingService.CreateContract:input_type -> millwright.billing.v1.CreateContractRequest
-	8,  // 24: millwright.billing.v1.BillingService.ListContracts:input_type -> millwright.billing.v1.ListContractsRequest
-	10, // 25: millwright.billing.v1.BillingService.EndContract:input_type -> millwright.billing.v1.EndContractRequest
-	13, // 26: millwright.billing.v1.BillingService.GrantCredit:input_type -> millwright.billing.v1.GrantCreditRequest
-	15, // 27: millwright.billing.v1.BillingService.ListCredits:input_type -> millwright.billing.v1.ListCreditsRequest
-	18, // 28: millwright.billing.v1.BillingService.CreateCoupon:input_type -> millwright.billing.v1.CreateCouponRequest
-	20, // 29: millwright.billing.v1.BillingService.ListCoupons:input_type -> millwright.billing.v1.ListCouponsRequest
-	22, // 30: millwright.billing.v1.BillingService.GiveCoupon:input_type -> millwright.billing.v1.GiveCouponRequest
-	24, // 31: millwright.billing.v1.BillingService.IssueCreditNote:input_type -> millwright.billing.v1.IssueCreditNoteRequest
-	2,  // 32: millwright.billing.v1.BillingService.ListInvoices:output_type -> millwright.billing.v1.ListInvoicesResponse
-	5,  // 33: millwright.billing.v1.BillingService.GetRevenue:output_type -> millwright.billing.v1.GetRevenueResponse
-	7,  // 34: millwright.billing.v1.BillingService.CreateContract:output_type -> millwright.billing.v1.CreateContractResponse
-	9,  // 35: millwright.billing.v1.BillingService.ListContracts:output_type -> millwright.billing.v1.ListContractsResponse
-	11, // 36: millwright.billing.v1.BillingService.EndContract:output_type -> millwright.billing.v1.EndContractResponse
-	14, // 37: millwright.billing.v1.BillingService.GrantCredit:output_type -> millwright.billing.v1.GrantCreditResponse
-	16, // 38: millwright.billing.v1.BillingService.ListCredits:output_type -> millwright.billing.v1.ListCreditsResponse
-	19, // 39: millwright.billing.v1.BillingService.CreateCoupon:output_type -> millwright.billing.v1.CreateCouponResponse
-	21, // 40: millwright.billing.v1.BillingService.ListCoupons:output_type -> millwright.billing.v1.ListCouponsResponse
-	23, // 41: millwright.billing.v1.BillingService.GiveCoupon:output_type -> millwright.billing.v1.GiveCouponResponse
-	25, // 42: millwright.billing.v1.BillingService.IssueCreditNote:output_type -> millwright.billing.v1.IssueCreditNoteResponse
-	32, // [32:43] is the sub-list for method output_type
-	21, // [21:32] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	33, // 5: millwright.billing.v1.PriceBook.start:type_name -> google.protobuf.Timestamp
+	33, // 6: millwright.billing.v1.PriceBook.end:type_name -> google.protobuf.Timestamp
+	7,  // 7: millwright.billing.v1.PriceBook.prices:type_name -> millwright.billing.v1.PlanPrices
+	34, // 8: millwright.billing.v1.PlanPrices.charges:type_name -> millwright.subscription.v1.Charge
+	30, // 9: millwright.billing.v1.PlanPrices.region_factors:type_name -> millwright.billing.v1.PlanPrices.RegionFactorsEntry
+	6,  // 10: millwright.billing.v1.ListPriceBooksResponse.price_books:type_name -> millwright.billing.v1.PriceBook
+	35, // 11: millwright.billing.v1.CreateContractRequest.contract:type_name -> millwright.subscription.v1.Contract
+	35, // 12: millwright.billing.v1.CreateContractResponse.contract:type_name -> millwright.subscription.v1.Contract
+	35, // 13: millwright.billing.v1.ListContractsResponse.contracts:type_name -> millwright.subscription.v1.Contract
+	33, // 14: millwright.billing.v1.EndContractRequest.end:type_name -> google.protobuf.Timestamp
+	35, // 15: millwright.billing.v1.EndContractResponse.contract:type_name -> millwright.subscription.v1.Contract
+	33, // 16: millwright.billing.v1.Credit.granted_at:type_name -> google.protobuf.Timestamp
+	33, // 17: millwright.billing.v1.Credit.expires_at:type_name -> google.protobuf.Timestamp
+	33, // 18: millwright.billing.v1.GrantCreditRequest.expires_at:type_name -> google.protobuf.Timestamp
+	16, // 19: millwright.billing.v1.GrantCreditResponse.credit:type_name -> millwright.billing.v1.Credit
+	16, // 20: millwright.billing.v1.ListCreditsResponse.credits:type_name -> millwright.billing.v1.Credit
+	21, // 21: millwright.billing.v1.CreateCouponRequest.coupon:type_name -> millwright.billing.v1.Coupon
+	21, // 22: millwright.billing.v1.CreateCouponResponse.coupon:type_name -> millwright.billing.v1.Coupon
+	21, // 23: millwright.billing.v1.ListCouponsResponse.coupons:type_name -> millwright.billing.v1.Coupon
+	33, // 24: millwright.billing.v1.GiveCouponResponse.first_month:type_name -> google.protobuf.Timestamp
+	36, // 25: millwright.billing.v1.IssueCreditNoteResponse.credit_note:type_name -> millwright.invoice.v1.CreditNote
+	31, // 26: millwright.billing.v1.IssueCreditNoteResponse.invoice:type_name -> millwright.invoice.v1.Invoice
+	1,  // 27: millwright.billing.v1.BillingService.ListInvoices:input_type -> millwright.billing.v1.ListInvoicesRequest
+	4,  // 28: millwright.billing.v1.BillingService.GetRevenue:input_type -> millwright.billing.v1.GetRevenueRequest
+	8,  // 29: millwright.billing.v1.BillingService.ListPriceBooks:input_type -> millwright.billing.v1.ListPriceBooksRequest
+	10, // 30: millwright.billing.v1.BillingService.CreateContract:input_type -> millwright.billing.v1.CreateContractRequest
+	12, // 31: millwright.billing.v1.BillingService.ListContracts:input_type -> millwright.billing.v1.ListContractsRequest
+	14, // 32: millwright.billing.v1.BillingService.EndContract:input_type -> millwright.billing.v1.EndContractRequest
+	17, // 33: millwright.billing.v1.BillingService.GrantCredit:input_type -> millwright.billing.v1.GrantCreditRequest
+	19, // 34: millwright.billing.v1.BillingService.ListCredits:input_type -> millwright.billing.v1.ListCreditsRequest
+	22, // 35: millwright.billing.v1.BillingService.CreateCoupon:input_type -> millwright.billing.v1.CreateCouponRequest
+	24, // 36: millwright.billing.v1.BillingService.ListCoupons:input_type -> millwright.billing.v1.ListCouponsRequest
+	26, // 37: millwright.billing.v1.BillingService.GiveCoupon:input_type -> millwright.billing.v1.GiveCouponRequest
+	28, // 38: millwright.billing.v1.BillingService.IssueCreditNote:input_type -> millwright.billing.v1.IssueCreditNoteRequest
+	2,  // 39: millwright.billing.v1.BillingService.ListInvoices:output_type -> millwright.billing.v1.ListInvoicesResponse
+	5,  // 40: millwright.billing.v1.BillingService.GetRevenue:output_type -> millwright.billing.v1.GetRevenueResponse
+	9,  // 41: millwright.billing.v1.BillingService.ListPriceBooks:output_type -> millwright.billing.v1.ListPriceBooksResponse
+	11, // 42: millwright.billing.v1.BillingService.CreateContract:output_type -> millwright.billing.v1.CreateContractResponse
+	13, // 43: millwright.billing.v1.BillingService.ListContracts:output_type -> millwright.billing.v1.ListContractsResponse
+	15, // 44: millwright.billing.v1.BillingService.EndContract:output_type -> millwright.billing.v1.EndContractResponse
+	18, // 45: millwright.billing.v1.BillingService.GrantCredit:output_type -> millwright.billing.v1.GrantCreditResponse
+	20, // 46: millwright.billing.v1.BillingService.ListCredits:output_type -> millwright.billing.v1.ListCreditsResponse
+	23, // 47: millwright.billing.v1.BillingService.CreateCoupon:output_type -> millwright.billing.v1.CreateCouponResponse
+	25, // 48: millwright.billing.v1.BillingService.ListCoupons:output_type -> millwright.billing.v1.ListCouponsResponse
+	27, // 49: millwright.billing.v1.BillingService.GiveCoupon:output_type -> millwright.billing.v1.GiveCouponResponse
+	29, // 50: millwright.billing.v1.BillingService.IssueCreditNote:output_type -> millwright.billing.v1.IssueCreditNoteResponse
+	39, // [39:51] is the sub-list for method output_type
+	27, // [27:39] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_millwright_billing_v1_billing_proto_init() }
@@ -1756,7 +2063,7 @@ func file_millwright_billing_v1_billing_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_billing_v1_billing_proto_rawDesc), len(file_millwright_billing_v1_billing_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

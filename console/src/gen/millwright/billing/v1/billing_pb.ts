@@ -10,7 +10,7 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { CreditNote, Invoice, InvoiceStatus } from "../../invoice/v1/invoice_pb";
 import { file_millwright_invoice_v1_invoice } from "../../invoice/v1/invoice_pb";
-import type { Contract } from "../../subscription/v1/subscription_pb";
+import type { Charge, Contract } from "../../subscription/v1/subscription_pb";
 import { file_millwright_subscription_v1_subscription } from "../../subscription/v1/subscription_pb";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/billing/v1/billing.proto.
  */
 export const file_millwright_billing_v1_billing: GenFile = /*@__PURE__*/
-  fileDesc("CiNtaWxsd3JpZ2h0L2JpbGxpbmcvdjEvYmlsbGluZy5wcm90bxIVbWlsbHdyaWdodC5iaWxsaW5nLnYxIlMKDVRlbmFudEludm9pY2USEQoJdGVuYW50X2lkGAEgASgJEi8KB2ludm9pY2UYAiABKAsyHi5taWxsd3JpZ2h0Lmludm9pY2UudjEuSW52b2ljZSKtAQoTTGlzdEludm9pY2VzUmVxdWVzdBIaCgl0ZW5hbnRfaWQYASABKAlCB7pIBHICGBASPgoGc3RhdHVzGAIgASgOMiQubWlsbHdyaWdodC5pbnZvaWNlLnYxLkludm9pY2VTdGF0dXNCCLpIBYIBAhABEh0KCXBhZ2Vfc2l6ZRgDIAEoBUIKukgHGgUYyAEoABIbCgpwYWdlX3Rva2VuGAQgASgJQge6SARyAhgoImcKFExpc3RJbnZvaWNlc1Jlc3BvbnNlEjYKCGludm9pY2VzGAEgAygLMiQubWlsbHdyaWdodC5iaWxsaW5nLnYxLlRlbmFudEludm9pY2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIroCCgdSZXZlbnVlEikKBW1vbnRoGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghjdXJyZW5jeRgCIAEoCRIXCg9jdXJyZW5jeV9kaWdpdHMYAyABKA0SEAoIaW52b2ljZXMYBCABKAMSFgoOc3VidG90YWxfbWlub3IYBSABKAMSEQoJdGF4X21pbm9yGAYgASgDEhMKC3RvdGFsX21pbm9yGAcgASgDEhIKCnBhaWRfbWlub3IYCCABKAMSEgoKb3Blbl9taW5vchgJIAEoAxIWCg5wYXN0X2R1ZV9taW5vchgKIAEoAxIbChN1bmNvbGxlY3RpYmxlX21pbm9yGAsgASgDEhIKCnZvaWRfbWlub3IYDCABKAMSFgoOY3JlZGl0ZWRfbWlub3IYDSABKAMiEwoRR2V0UmV2ZW51ZVJlcXVlc3QiRQoSR2V0UmV2ZW51ZVJlc3BvbnNlEi8KB3JldmVudWUYASADKAsyHi5taWxsd3JpZ2h0LmJpbGxpbmcudjEuUmV2ZW51ZSKMAQoVQ3JlYXRlQ29udHJhY3RSZXF1ZXN0EhsKCXRlbmFudF9pZBgBIAEoCUIIukgFcgOYARASPgoIY29udHJhY3QYAiABKAsyJC5taWxsd3JpZ2h0LnN1YnNjcmlwdGlvbi52MS5Db250cmFjdEIGukgDyAEBEhYKBG5vdGUYAyABKAlCCLpIBXIDGJADIlAKFkNyZWF0ZUNvbnRyYWN0UmVzcG9uc2USNgoIY29udHJhY3QYASABKAsyJC5taWxsd3JpZ2h0LnN1YnNjcmlwdGlvbi52MS5Db250cmFjdCIzChRMaXN0Q29udHJhY3RzUmVxdWVzdBIbCgl0ZW5hbnRfaWQYASABKAlCCLpIBXIDmAEQIlAKFUxpc3RDb250cmFjdHNSZXNwb25zZRI3Cgljb250cmFjdHMYASADKAsyJC5taWxsd3JpZ2h0LnN1YnNjcmlwdGlvbi52MS5Db250cmFjdCKCAQoSRW5kQ29udHJhY3RSZXF1ZXN0EhsKCXRlbmFudF9pZBgBIAEoCUIIukgFcgOYARASHgoLY29udHJhY3RfaWQYAiABKAlCCbpIBnIEEAEYEBIvCgNlbmQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQEiTQoTRW5kQ29udHJhY3RSZXNwb25zZRI2Cghjb250cmFjdBgBIAEoCzIkLm1pbGx3cmlnaHQuc3Vic2NyaXB0aW9uLnYxLkNvbnRyYWN0IuABCgZDcmVkaXQSEQoJY3JlZGl0X2lkGAEgASgJEhAKCGN1cnJlbmN5GAIgASgJEhcKD2N1cnJlbmN5X2RpZ2l0cxgDIAEoDRIUCgxhbW91bnRfbWlub3IYBCABKAMSEgoKbGVmdF9taW5vchgFIAEoAxIuCgpncmFudGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWFzb24YCCABKAkixwEKEkdyYW50Q3JlZGl0UmVxdWVzdBIbCgl0ZW5hbnRfaWQYASABKAlCCLpIBXIDmAEQEhoKCGN1cnJlbmN5GAIgASgJQgi6SAVyA5gBAxIkCgxhbW91bnRfbWlub3IYAyABKANCDrpICyIJGICglKWNHSAAEjYKCmV4cGlyZXNfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESGgoGcmVhc29uGAUgASgJQgq6SAdyBRABGJADIkQKE0dyYW50Q3JlZGl0UmVzcG9uc2USLQoGY3JlZGl0GAEgASgLMh0ubWlsbHdyaWdodC5iaWxsaW5nLnYxLkNyZWRpdCIxChJMaXN0Q3JlZGl0c1JlcXVlc3QSGwoJdGVuYW50X2lkGAEgASgJQgi6SAVyA5gBECJFChNMaXN0Q3JlZGl0c1Jlc3BvbnNlEi4KB2NyZWRpdHMYASADKAsyHS5taWxsd3JpZ2h0LmJpbGxpbmcudjEuQ3JlZGl0IqUBCgZDb3Vwb24SJQoEY29kZRgBIAEoCUIXukgUchIyEF5bQS1aMC05XXszLDI0fSQSGAoHcGVyY2VudBgCIAEoCUIHukgEcgIYFRIkCgxhbW91bnRfbWlub3IYAyABKANCDrpICyIJGICglKWNHSgAEhkKCGN1cnJlbmN5GAQgASgJQge6SARyAhgDEhkKBm1vbnRocxgFIAEoBUIJukgGGgQYeCgBIkwKE0NyZWF0ZUNvdXBvblJlcXVlc3QSNQoGY291cG9uGAEgASgLMh0ubWlsbHdyaWdodC5iaWxsaW5nLnYxLkNvdXBvbkIGukgDyAEBIkUKFENyZWF0ZUNvdXBvblJlc3BvbnNlEi0KBmNvdXBvbhgBIAEoCzIdLm1pbGx3cmlnaHQuYmlsbGluZy52MS5Db3Vwb24iFAoSTGlzdENvdXBvbnNSZXF1ZXN0IkUKE0xpc3RDb3Vwb25zUmVzcG9uc2USLgoHY291cG9ucxgBIAMoCzIdLm1pbGx3cmlnaHQuYmlsbGluZy52MS5Db3Vwb24iSQoRR2l2ZUNvdXBvblJlcXVlc3QSGwoJdGVuYW50X2lkGAEgASgJQgi6SAVyA5gBEBIXCgRjb2RlGAIgASgJQgm6SAZyBBADGBgiRQoSR2l2ZUNvdXBvblJlc3BvbnNlEi8KC2ZpcnN0X21vbnRoGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKPAQoWSXNzdWVDcmVkaXROb3RlUmVxdWVzdBIbCgl0ZW5hbnRfaWQYASABKAlCCLpIBXIDmAEQEh0KCmludm9pY2VfaWQYAiABKAlCCbpIBnIEEAEYKBIdCgxhbW91bnRfbWlub3IYAyABKANCB7pIBCICIAASGgoGcmVhc29uGAQgASgJQgq6SAdyBRABGJADIoIBChdJc3N1ZUNyZWRpdE5vdGVSZXNwb25zZRI2CgtjcmVkaXRfbm90ZRgBIAEoCzIhLm1pbGx3cmlnaHQuaW52b2ljZS52MS5DcmVkaXROb3RlEi8KB2ludm9pY2UYAiABKAsyHi5taWxsd3JpZ2h0Lmludm9pY2UudjEuSW52b2ljZTLvDQoOQmlsbGluZ1NlcnZpY2USjQEKDExpc3RJbnZvaWNlcxIqLm1pbGx3cmlnaHQuYmlsbGluZy52MS5MaXN0SW52b2ljZXNSZXF1ZXN0GisubWlsbHdyaWdodC5iaWxsaW5nLnYxLkxpc3RJbnZvaWNlc1Jlc3BvbnNlIiSQAgGC0+STAhsSGS9hcGkvdjEvcGxhdGZvcm0vaW52b2ljZXMShgEKCkdldFJldmVudWUSKC5taWxsd3JpZ2h0LmJpbGxpbmcudjEuR2V0UmV2ZW51ZVJlcXVlc3QaKS5taWxsd3JpZ2h0LmJpbGxpbmcudjEuR2V0UmV2ZW51ZVJlc3BvbnNlIiOQAgGC0+STAhoSGC9hcGkvdjEvcGxhdGZvcm0vcmV2ZW51ZRKoAQoOQ3JlYXRlQ29udHJhY3QSLC5taWxsd3JpZ2h0LmJpbGxpbmcudjEuQ3JlYXRlQ29udHJhY3RSZXF1ZXN0Gi0ubWlsbHdyaWdodC5iaWxsaW5nLnYxLkNyZWF0ZUNvbnRyYWN0UmVzcG9uc2UiOYLT5JMCMzoBKiIuL2FwaS92MS9wbGF0Zm9ybS90ZW5hbnRzL3t0ZW5hbnRfaWR9L2NvbnRyYWN0cxKlAQoNTGlzdENvbnRyYWN0cxIrLm1pbGx3cmlnaHQuYmlsbGluZy52MS5MaXN0Q29udHJhY3RzUmVxdWVzdBosLm1pbGx3cmlnaHQuYmlsbGluZy52MS5MaXN0Q29udHJhY3RzUmVzcG9uc2UiOZACAYLT5JMCMBIuL2FwaS92MS9wbGF0Zm9ybS90ZW5hbnRzL3t0ZW5hbnRfaWR9L2NvbnRyYWN0cxKxAQoLRW5kQ29udHJhY3QSKS5taWxsd3JpZ2h0LmJpbGxpbmcudjEuRW5kQ29udHJhY3RSZXF1ZXN0GioubWlsbHdyaWdodC5iaWxsaW5nLnYxLkVuZENvbnRyYWN0UmVzcG9uc2UiS4LT5JMCRToBKiJAL2FwaS92MS9wbGF0Zm9ybS90ZW5hbnRzL3t0ZW5hbnRfaWR9L2NvbnRyYWN0cy97Y29udHJhY3RfaWR9L2VuZBKdAQoLR3JhbnRDcmVkaXQSKS5taWxsd3JpZ2h0LmJpbGxpbmcudjEuR3JhbnRDcmVkaXRSZXF1ZXN0GioubWlsbHdyaWdodC5iaWxsaW5nLnYxLkdyYW50Q3JlZGl0UmVzcG9uc2UiN4LT5JMCMToBKiIsL2FwaS92MS9wbGF0Zm9ybS90ZW5hbnRzL3t0ZW5hbnRfaWR9L2NyZWRpdHMSnQEKC0xpc3RDcmVkaXRzEikubWlsbHdyaWdodC5iaWxsaW5nLnYxLkxpc3RDcmVkaXRzUmVxdWVzdBoqLm1pbGx3cmlnaHQuYmlsbGluZy52MS5MaXN0Q3JlZGl0c1Jlc3BvbnNlIjeQAgGC0+STAi4SLC9hcGkvdjEvcGxhdGZvcm0vdGVuYW50cy97dGVuYW50X2lkfS9jcmVkaXRzEowBCgxDcmVhdGVDb3Vwb24SKi5taWxsd3JpZ2h0LmJpbGxpbmcudjEuQ3JlYXRlQ291cG9uUmVxdWVzdBorLm1pbGx3cmlnaHQuYmlsbGluZy52MS5DcmVhdGVDb3Vwb25SZXNwb25zZSIjgtPkkwIdOgEqIhgvYXBpL3YxL3BsYXRmb3JtL2NvdXBvbnMSiQEKC0xpc3RDb3Vwb25zEikubWlsbHdyaWdodC5iaWxsaW5nLnYxLkxpc3RDb3Vwb25zUmVxdWVzdBoqLm1pbGx3cmlnaHQuYmlsbGluZy52MS5MaXN0Q291cG9uc1Jlc3BvbnNlIiOQAgGC0+STAhoSGC9hcGkvdjEvcGxhdGZvcm0vY291cG9ucxKaAQoKR2l2ZUNvdXBvbhIoLm1pbGx3cmlnaHQuYmlsbGluZy52MS5HaXZlQ291cG9uUmVxdWVzdBopLm1pbGx3cmlnaHQuYmlsbGluZy52MS5HaXZlQ291cG9uUmVzcG9uc2UiN4LT5JMCMToBKiIsL2FwaS92MS9wbGF0Zm9ybS90ZW5hbnRzL3t0ZW5hbnRfaWR9L2NvdXBvbnMSxAEKD0lzc3VlQ3JlZGl0Tm90ZRItLm1pbGx3cmlnaHQuYmlsbGluZy52MS5Jc3N1ZUNyZWRpdE5vdGVSZXF1ZXN0Gi4ubWlsbHdyaWdodC5iaWxsaW5nLnYxLklzc3VlQ3JlZGl0Tm90ZVJlc3BvbnNlIlKC0+STAkw6ASoiRy9hcGkvdjEvcGxhdGZvcm0vdGVuYW50cy97dGVuYW50X2lkfS9pbnZvaWNlcy97aW52b2ljZV9pZH0vY3JlZGl0LW5vdGVzQk9aTWdpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L2JpbGxpbmcvdjE7YmlsbGluZ3YxYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_millwright_invoice_v1_invoice, file_millwright_subscription_v1_subscription]);
+  fileDesc("CiNtaWxsd3JpZ2h0L2JpbGxpbmcvdjEvYmlsbGluZy5wcm90bxIVbWlsbHdyaWdodC5iaWxsaW5nLnYxIlMKDVRlbmFudEludm9pY2USEQoJdGVuYW50X2lkGAEgASgJEi8KB2ludm9pY2UYAiABKAsyHi5taWxsd3JpZ2h0Lmludm9pY2UudjEuSW52b2ljZSKtAQoTTGlzdEludm9pY2VzUmVxdWVzdBIaCgl0ZW5hbnRfaWQYASABKAlCB7pIBHICGBASPgoGc3RhdHVzGAIgASgOMiQubWlsbHdyaWdodC5pbnZvaWNlLnYxLkludm9pY2VTdGF0dXNCCLpIBYIBAhABEh0KCXBhZ2Vfc2l6ZRgDIAEoBUIKukgHGgUYyAEoABIbCgpwYWdlX3Rva2VuGAQgASgJQge6SARyAhgoImcKFExpc3RJbnZvaWNlc1Jlc3BvbnNlEjYKCGludm9pY2VzGAEgAygLMiQubWlsbHdyaWdodC5iaWxsaW5nLnYxLlRlbmFudEludm9pY2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIroCCgdSZXZlbnVlEikKBW1vbnRoGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghjdXJyZW5jeRgCIAEoCRIXCg9jdXJyZW5jeV9kaWdpdHMYAyABKA0SEAoIaW52b2ljZXMYBCABKAMSFgoOc3VidG90YWxfbWlub3IYBSABKAMSEQoJdGF4X21pbm9yGAYgASgDEhMKC3RvdGFsX21pbm9yGAcgASgDEhIKCnBhaWRfbWlub3IYCCABKAMSEgoKb3Blbl9taW5vchgJIAEoAxIWCg5wYXN0X2R1ZV9taW5vchgKIAEoAxIbChN1bmNvbGxlY3RpYmxlX21pbm9yGAsgASgDEhIKCnZvaWRfbWlub3IYDCABKAMSFgoOY3JlZGl0ZWRfbWlub3IYDSABKAMiEwoRR2V0UmV2ZW51ZVJlcXVlc3QiRQoSR2V0UmV2ZW51ZVJlc3BvbnNlEi8KB3JldmVudWUYASADKAsyHi5taWxsd3JpZ2h0LmJpbGxpbmcudjEuUmV2ZW51ZSK0AQoJUHJpY2VCb29rEg8KB3ZlcnNpb24YASABKAkSKQoFc3RhcnQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2VuZBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHY3VycmVudBgEIAEoCBIxCgZwcmljZXMYBSADKAsyIS5taWxsd3JpZ2h0LmJpbGxpbmcudjEuUGxhblByaWNlcyKpAgoKUGxhblByaWNlcxIMCgRwbGFuGAEgASgJEhIKCnRyaWFsX2RheXMYAiABKAUSEAoIY3VycmVuY3kYAyABKAkSDAoEZmxhdBgEIAEoCRIzCgdjaGFyZ2VzGAUgAygLMiIubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuQ2hhcmdlEg8KB21pbmltdW0YBiABKAkSDwoHbWF4aW11bRgHIAEoCRJMCg5yZWdpb25fZmFjdG9ycxgIIAMoCzI0Lm1pbGx3cmlnaHQuYmlsbGluZy52MS5QbGFuUHJpY2VzLlJlZ2lvbkZhY3RvcnNFbnRyeRo0ChJSZWdpb25GYWN0b3JzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIXChVMaXN0UHJpY2VCb29rc1JlcXVlc3QiTwoWTGlzdFByaWNlQm9va3NSZXNwb25zZRI1CgtwcmljZV9ib29rcxgBIAMoCzIgLm1pbGx3cmlnaHQuYmlsbGluZy52MS5QcmljZUJvb2sijAEKFUNyZWF0ZUNvbnRyYWN0UmVxdWVzdBIbCgl0ZW5hbnRfaWQYASABKAlCCLpIBXIDmAEQEj4KCGNvbnRyYWN0GAIgASgLMiQubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuQ29udHJhY3RCBrpIA8gBARIWCgRub3RlGAMgASgJQgi6SAVyAxiQAyJQChZDcmVhdGVDb250cmFjdFJlc3BvbnNlEjYKCGNvbnRyYWN0GAEgASgLMiQubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuQ29udHJhY3QiMwoUTGlzdENvbnRyYWN0c1JlcXVlc3QSGwoJdGVuYW50X2lkGAEgASgJQgi6SAVyA5gBECJQChVMaXN0Q29udHJhY3RzUmVzcG9uc2USNwoJY29udHJhY3RzGAEgAygLMiQubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuQ29udHJhY3QiggEKEkVuZENvbnRyYWN0UmVxdWVzdBIbCgl0ZW5hbnRfaWQYASABKAlCCLpIBXIDmAEQEh4KC2NvbnRyYWN0X2lkGAIgASgJQgm6SAZyBBABGBASLwoDZW5kGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBIk0KE0VuZENvbnRyYWN0UmVzcG9uc2USNgoIY29udHJhY3QYASABKAsyJC5taWxsd3JpZ2h0LnN1YnNjcmlwdGlvbi52MS5Db250cmFjdCLgAQoGQ3JlZGl0EhEKCWNyZWRpdF9pZBgBIAEoCRIQCghjdXJyZW5jeRgCIAEoCRIXCg9jdXJyZW5jeV9kaWdpdHMYAyABKA0SFAoMYW1vdW50X21pbm9yGAQgASgDEhIKCmxlZnRfbWlub3IYBSABKAMSLgoKZ3JhbnRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGcmVhc29uGAggASgJIscBChJHcmFudENyZWRpdFJlcXVlc3QSGwoJdGVuYW50X2lkGAEgASgJQgi6SAVyA5gBEBIaCghjdXJyZW5jeRgCIAEoCUIIukgFcgOYAQMSJAoMYW1vdW50X21pbm9yGAMgASgDQg66SAsiCRiAoJSljR0gABI2CgpleHBpcmVzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEhoKBnJlYXNvbhgFIAEoCUIKukgHcgUQARiQAyJEChNHcmFudENyZWRpdFJlc3BvbnNlEi0KBmNyZWRpdBgBIAEoCzIdLm1pbGx3cmlnaHQuYmlsbGluZy52MS5DcmVkaXQiMQoSTGlzdENyZWRpdHNSZXF1ZXN0EhsKCXRlbmFudF9pZBgBIAEoCUIIukgFcgOYARAiRQoTTGlzdENyZWRpdHNSZXNwb25zZRIuCgdjcmVkaXRzGAEgAygLMh0ubWlsbHdyaWdodC5iaWxsaW5nLnYxLkNyZWRpdCKlAQoGQ291cG9uEiUKBGNvZGUYASABKAlCF7pIFHISMhBeW0EtWjAtOV17MywyNH0kEhgKB3BlcmNlbnQYAiABKAlCB7pIBHICGBUSJAoMYW1vdW50X21pbm9yGAMgASgDQg66SAsiCRiAoJSljR0oABIZCghjdXJyZW5jeRgEIAEoCUIHukgEcgIYAxIZCgZtb250aHMYBSABKAVCCbpIBhoEGHgoASJMChNDcmVhdGVDb3Vwb25SZXF1ZXN0EjUKBmNvdXBvbhgBIAEoCzIdLm1pbGx3cmlnaHQuYmlsbGluZy52MS5Db3Vwb25CBrpIA8gBASJFChRDcmVhdGVDb3Vwb25SZXNwb25zZRItCgZjb3Vwb24YASABKAsyHS5taWxsd3JpZ2h0LmJpbGxpbmcudjEuQ291cG9uIhQKEkxpc3RDb3Vwb25zUmVxdWVzdCJFChNMaXN0Q291cG9uc1Jlc3BvbnNlEi4KB2NvdXBvbnMYASADKAsyHS5taWxsd3JpZ2h0LmJpbGxpbmcudjEuQ291cG9uIkkKEUdpdmVDb3Vwb25SZXF1ZXN0EhsKCXRlbmFudF9pZBgBIAEoCUIIukgFcgOYARASFwoEY29kZRgCIAEoCUIJukgGcgQQAxgYIkUKEkdpdmVDb3Vwb25SZXNwb25zZRIvCgtmaXJzdF9tb250aBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAijwEKFklzc3VlQ3JlZGl0Tm90ZVJlcXVlc3QSGwoJdGVuYW50X2lkGAEgASgJQgi6SAVyA5gBEBIdCgppbnZvaWNlX2lkGAIgASgJQgm6SAZyBBABGCgSHQoMYW1vdW50X21pbm9yGAMgASgDQge6SAQiAiAAEhoKBnJlYXNvbhgEIAEoCUIKukgHcgUQARiQAyKCAQoXSXNzdWVDcmVkaXROb3RlUmVzcG9uc2USNgoLY3JlZGl0X25vdGUYASABKAsyIS5taWxsd3JpZ2h0Lmludm9pY2UudjEuQ3JlZGl0Tm90ZRIvCgdpbnZvaWNlGAIgASgLMh4ubWlsbHdyaWdodC5pbnZvaWNlLnYxLkludm9pY2UyiA8KDkJpbGxpbmdTZXJ2aWNlEo0BCgxMaXN0SW52b2ljZXMSKi5taWxsd3JpZ2h0LmJpbGxpbmcudjEuTGlzdEludm9pY2VzUmVxdWVzdBorLm1pbGx3cmlnaHQuYmlsbGluZy52MS5MaXN0SW52b2ljZXNSZXNwb25zZSIkkAIBgtPkkwIbEhkvYXBpL3YxL3BsYXRmb3JtL2ludm9pY2VzEoYBCgpHZXRSZXZlbnVlEigubWlsbHdyaWdodC5iaWxsaW5nLnYxLkdldFJldmVudWVSZXF1ZXN0GikubWlsbHdyaWdodC5iaWxsaW5nLnYxLkdldFJldmVudWVSZXNwb25zZSIjkAIBgtPkkwIaEhgvYXBpL3YxL3BsYXRmb3JtL3JldmVudWUSlgEKDkxpc3RQcmljZUJvb2tzEiwubWlsbHdyaWdodC5iaWxsaW5nLnYxLkxpc3RQcmljZUJvb2tzUmVxdWVzdBotLm1pbGx3cmlnaHQuYmlsbGluZy52MS5MaXN0UHJpY2VCb29rc1Jlc3BvbnNlIieQAgGC0+STAh4SHC9hcGkvdjEvcGxhdGZvcm0vcHJpY2UtYm9va3MSqAEKDkNyZWF0ZUNvbnRyYWN0EiwubWlsbHdyaWdodC5iaWxsaW5nLnYxLkNyZWF0ZUNvbnRyYWN0UmVxdWVzdBotLm1pbGx3cmlnaHQuYmlsbGluZy52MS5DcmVhdGVDb250cmFjdFJlc3BvbnNlIjmC0+STAjM6ASoiLi9hcGkvdjEvcGxhdGZvcm0vdGVuYW50cy97dGVuYW50X2lkfS9jb250cmFjdHMSpQEKDUxpc3RDb250cmFjdHMSKy5taWxsd3JpZ2h0LmJpbGxpbmcudjEuTGlzdENvbnRyYWN0c1JlcXVlc3QaLC5taWxsd3JpZ2h0LmJpbGxpbmcudjEuTGlzdENvbnRyYWN0c1Jlc3BvbnNlIjmQAgGC0+STAjASLi9hcGkvdjEvcGxhdGZvcm0vdGVuYW50cy97dGVuYW50X2lkfS9jb250cmFjdHMSsQEKC0VuZENvbnRyYWN0EikubWlsbHdyaWdodC5iaWxsaW5nLnYxLkVuZENvbnRyYWN0UmVxdWVzdBoqLm1pbGx3cmlnaHQuYmlsbGluZy52MS5FbmRDb250cmFjdFJlc3BvbnNlIkuC0+STAkU6ASoiQC9hcGkvdjEvcGxhdGZvcm0vdGVuYW50cy97dGVuYW50X2lkfS9jb250cmFjdHMve2NvbnRyYWN0X2lkfS9lbmQSnQEKC0dyYW50Q3JlZGl0EikubWlsbHdyaWdodC5iaWxsaW5nLnYxLkdyYW50Q3JlZGl0UmVxdWVzdBoqLm1pbGx3cmlnaHQuYmlsbGluZy52MS5HcmFudENyZWRpdFJlc3BvbnNlIjeC0+STAjE6ASoiLC9hcGkvdjEvcGxhdGZvcm0vdGVuYW50cy97dGVuYW50X2lkfS9jcmVkaXRzEp0BCgtMaXN0Q3JlZGl0cxIpLm1pbGx3cmlnaHQuYmlsbGluZy52MS5MaXN0Q3JlZGl0c1JlcXVlc3QaKi5taWxsd3JpZ2h0LmJpbGxpbmcudjEuTGlzdENyZWRpdHNSZXNwb25zZSI3kAIBgtPkkwIuEiwvYXBpL3YxL3BsYXRmb3JtL3RlbmFudHMve3RlbmFudF9pZH0vY3JlZGl0cxKMAQoMQ3JlYXRlQ291cG9uEioubWlsbHdyaWdodC5iaWxsaW5nLnYxLkNyZWF0ZUNvdXBvblJlcXVlc3QaKy5taWxsd3JpZ2h0LmJpbGxpbmcudjEuQ3JlYXRlQ291cG9uUmVzcG9uc2UiI4LT5JMCHToBKiIYL2FwaS92MS9wbGF0Zm9ybS9jb3Vwb25zEokBCgtMaXN0Q291cG9ucxIpLm1pbGx3cmlnaHQuYmlsbGluZy52MS5MaXN0Q291cG9uc1JlcXVlc3QaKi5taWxsd3JpZ2h0LmJpbGxpbmcudjEuTGlzdENvdXBvbnNSZXNwb25zZSIjkAIBgtPkkwIaEhgvYXBpL3YxL3BsYXRmb3JtL2NvdXBvbnMSmgEKCkdpdmVDb3Vwb24SKC5taWxsd3JpZ2h0LmJpbGxpbmcudjEuR2l2ZUNvdXBvblJlcXVlc3QaKS5taWxsd3JpZ2h0LmJpbGxpbmcudjEuR2l2ZUNvdXBvblJlc3BvbnNlIjeC0+STAjE6ASoiLC9hcGkvdjEvcGxhdGZvcm0vdGVuYW50cy97dGVuYW50X2lkfS9jb3Vwb25zEsQBCg9Jc3N1ZUNyZWRpdE5vdGUSLS5taWxsd3JpZ2h0LmJpbGxpbmcudjEuSXNzdWVDcmVkaXROb3RlUmVxdWVzdBouLm1pbGx3cmlnaHQuYmlsbGluZy52MS5Jc3N1ZUNyZWRpdE5vdGVSZXNwb25zZSJSgtPkkwJMOgEqIkcvYXBpL3YxL3BsYXRmb3JtL3RlbmFudHMve3RlbmFudF9pZH0vaW52b2ljZXMve2ludm9pY2VfaWR9L2NyZWRpdC1ub3Rlc0JPWk1naXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC9iaWxsaW5nL3YxO2JpbGxpbmd2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_millwright_invoice_v1_invoice, file_millwright_subscription_v1_subscription]);
 
 /**
  * TenantInvoice is an invoice of a tenant.
@@ -226,6 +226,149 @@ export const GetRevenueResponseSchema: GenMessage<GetRevenueResponse> = /*@__PUR
   messageDesc(file_millwright_billing_v1_billing, 5);
 
 /**
+ * PriceBook is one version of the price book.
+ *
+ * @generated from message millwright.billing.v1.PriceBook
+ */
+export type PriceBook = Message<"millwright.billing.v1.PriceBook"> & {
+  /**
+   * @generated from field: string version = 1;
+   */
+  version: string;
+
+  /**
+   * When it begins to hold, the start of a UTC month.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 2;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * When the next one does; none: there is no next one.
+   *
+   * @generated from field: google.protobuf.Timestamp end = 3;
+   */
+  end?: Timestamp | undefined;
+
+  /**
+   * It holds for the month that goes on.
+   *
+   * @generated from field: bool current = 4;
+   */
+  current: boolean;
+
+  /**
+   * By plan in the order of the book, then by currency.
+   *
+   * @generated from field: repeated millwright.billing.v1.PlanPrices prices = 5;
+   */
+  prices: PlanPrices[];
+};
+
+/**
+ * Describes the message millwright.billing.v1.PriceBook.
+ * Use `create(PriceBookSchema)` to create a new message.
+ */
+export const PriceBookSchema: GenMessage<PriceBook> = /*@__PURE__*/
+  messageDesc(file_millwright_billing_v1_billing, 6);
+
+/**
+ * PlanPrices are the prices of a plan in one currency, the same for every organisation without a contract.
+ *
+ * @generated from message millwright.billing.v1.PlanPrices
+ */
+export type PlanPrices = Message<"millwright.billing.v1.PlanPrices"> & {
+  /**
+   * @generated from field: string plan = 1;
+   */
+  plan: string;
+
+  /**
+   * @generated from field: int32 trial_days = 2;
+   */
+  trialDays: number;
+
+  /**
+   * ISO 4217.
+   *
+   * @generated from field: string currency = 3;
+   */
+  currency: string;
+
+  /**
+   * The fee of a whole month.
+   *
+   * @generated from field: string flat = 4;
+   */
+  flat: string;
+
+  /**
+   * @generated from field: repeated millwright.subscription.v1.Charge charges = 5;
+   */
+  charges: Charge[];
+
+  /**
+   * Fee and charges of a month are at least and at most so much; empty: no bound.
+   *
+   * @generated from field: string minimum = 6;
+   */
+  minimum: string;
+
+  /**
+   * @generated from field: string maximum = 7;
+   */
+  maximum: string;
+
+  /**
+   * What the charges are multiplied by in a region; 1 where none is named.
+   *
+   * @generated from field: map<string, string> region_factors = 8;
+   */
+  regionFactors: { [key: string]: string };
+};
+
+/**
+ * Describes the message millwright.billing.v1.PlanPrices.
+ * Use `create(PlanPricesSchema)` to create a new message.
+ */
+export const PlanPricesSchema: GenMessage<PlanPrices> = /*@__PURE__*/
+  messageDesc(file_millwright_billing_v1_billing, 7);
+
+/**
+ * ListPriceBooksRequest is empty.
+ *
+ * @generated from message millwright.billing.v1.ListPriceBooksRequest
+ */
+export type ListPriceBooksRequest = Message<"millwright.billing.v1.ListPriceBooksRequest"> & {
+};
+
+/**
+ * Describes the message millwright.billing.v1.ListPriceBooksRequest.
+ * Use `create(ListPriceBooksRequestSchema)` to create a new message.
+ */
+export const ListPriceBooksRequestSchema: GenMessage<ListPriceBooksRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_billing_v1_billing, 8);
+
+/**
+ * ListPriceBooksResponse carries the versions.
+ *
+ * @generated from message millwright.billing.v1.ListPriceBooksResponse
+ */
+export type ListPriceBooksResponse = Message<"millwright.billing.v1.ListPriceBooksResponse"> & {
+  /**
+   * @generated from field: repeated millwright.billing.v1.PriceBook price_books = 1;
+   */
+  priceBooks: PriceBook[];
+};
+
+/**
+ * Describes the message millwright.billing.v1.ListPriceBooksResponse.
+ * Use `create(ListPriceBooksResponseSchema)` to create a new message.
+ */
+export const ListPriceBooksResponseSchema: GenMessage<ListPriceBooksResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_billing_v1_billing, 9);
+
+/**
  * CreateContractRequest says what is agreed. Months are UTC.
  *
  * @generated from message millwright.billing.v1.CreateContractRequest
@@ -254,7 +397,7 @@ export type CreateContractRequest = Message<"millwright.billing.v1.CreateContrac
  * Use `create(CreateContractRequestSchema)` to create a new message.
  */
 export const CreateContractRequestSchema: GenMessage<CreateContractRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_billing_v1_billing, 6);
+  messageDesc(file_millwright_billing_v1_billing, 10);
 
 /**
  * CreateContractResponse carries the contract.
@@ -273,7 +416,7 @@ export type CreateContractResponse = Message<"millwright.billing.v1.CreateContra
  * Use `create(CreateContractResponseSchema)` to create a new message.
  */
 export const CreateContractResponseSchema: GenMessage<CreateContractResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_billing_v1_billing, 7);
+  messageDesc(file_millwright_billing_v1_billing, 11);
 
 /**
  * ListContractsRequest names a tenant.
@@ -292,7 +435,7 @@ export type ListContractsRequest = Message<"millwright.billing.v1.ListContractsR
  * Use `create(ListContractsRequestSchema)` to create a new message.
  */
 export const ListContractsRequestSchema: GenMessage<ListContractsRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_billing_v1_billing, 8);
+  messageDesc(file_millwright_billing_v1_billing, 12);
 
 /**
  * ListContractsResponse carries contracts.
@@ -311,7 +454,7 @@ export type ListContractsResponse = Message<"millwright.billing.v1.ListContracts
  * Use `create(ListContractsResponseSchema)` to create a new message.
  */
 export const ListContractsResponseSchema: GenMessage<ListContractsResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_billing_v1_billing, 9);
+  messageDesc(file_millwright_billing_v1_billing, 13);
 
 /**
  * EndContractRequest says with which month a contract ends.
@@ -342,7 +485,7 @@ export type EndContractRequest = Message<"millwright.billing.v1.EndContractReque
  * Use `create(EndContractRequestSchema)` to create a new message.
  */
 export const EndContractRequestSchema: GenMessage<EndContractRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_billing_v1_billing, 10);
+  messageDesc(file_millwright_billing_v1_billing, 14);
 
 /**
  * EndContractResponse carries the contract.
@@ -361,7 +504,7 @@ export type EndContractResponse = Message<"millwright.billing.v1.EndContractResp
  * Use `create(EndContractResponseSchema)` to create a new message.
  */
 export const EndContractResponseSchema: GenMessage<EndContractResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_billing_v1_billing, 11);
+  messageDesc(file_millwright_billing_v1_billing, 15);
 
 /**
  * Credit was paid in advance.
@@ -415,7 +558,7 @@ export type Credit = Message<"millwright.billing.v1.Credit"> & {
  * Use `create(CreditSchema)` to create a new message.
  */
 export const CreditSchema: GenMessage<Credit> = /*@__PURE__*/
-  messageDesc(file_millwright_billing_v1_billing, 12);
+  messageDesc(file_millwright_billing_v1_billing, 16);
 
 /**
  * GrantCreditRequest says what was paid.
@@ -456,7 +599,7 @@ export type GrantCreditRequest = Message<"millwright.billing.v1.GrantCreditReque
  * Use `create(GrantCreditRequestSchema)` to create a new message.
  */
 export const GrantCreditRequestSchema: GenMessage<GrantCreditRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_billing_v1_billing, 13);
+  messageDesc(file_millwright_billing_v1_billing, 17);
 
 /**
  * GrantCreditResponse carries the credit.
@@ -475,7 +618,7 @@ export type GrantCreditResponse = Message<"millwright.billing.v1.GrantCreditResp
  * Use `create(GrantCreditResponseSchema)` to create a new message.
  */
 export const GrantCreditResponseSchema: GenMessage<GrantCreditResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_billing_v1_billing, 14);
+  messageDesc(file_millwright_billing_v1_billing, 18);
 
 /**
  * ListCreditsRequest names a tenant.
@@ -494,7 +637,7 @@ export type ListCreditsRequest = Message<"millwright.billing.v1.ListCreditsReque
  * Use `create(ListCreditsRequestSchema)` to create a new message.
  */
 export const ListCreditsRequestSchema: GenMessage<ListCreditsRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_billing_v1_billing, 15);
+  messageDesc(file_millwright_billing_v1_billing, 19);
 
 /**
  * ListCreditsResponse carries credits, the first to expire first.
@@ -513,7 +656,7 @@ export type ListCreditsResponse = Message<"millwright.billing.v1.ListCreditsResp
  * Use `create(ListCreditsResponseSchema)` to create a new message.
  */
 export const ListCreditsResponseSchema: GenMessage<ListCreditsResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_billing_v1_billing, 16);
+  messageDesc(file_millwright_billing_v1_billing, 20);
 
 /**
  * Coupon takes something off some bills.
@@ -558,7 +701,7 @@ export type Coupon = Message<"millwright.billing.v1.Coupon"> & {
  * Use `create(CouponSchema)` to create a new message.
  */
 export const CouponSchema: GenMessage<Coupon> = /*@__PURE__*/
-  messageDesc(file_millwright_billing_v1_billing, 17);
+  messageDesc(file_millwright_billing_v1_billing, 21);
 
 /**
  * CreateCouponRequest carries the coupon.
@@ -577,7 +720,7 @@ export type CreateCouponRequest = Message<"millwright.billing.v1.CreateCouponReq
  * Use `create(CreateCouponRequestSchema)` to create a new message.
  */
 export const CreateCouponRequestSchema: GenMessage<CreateCouponRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_billing_v1_billing, 18);
+  messageDesc(file_millwright_billing_v1_billing, 22);
 
 /**
  * CreateCouponResponse carries the coupon.
@@ -596,7 +739,7 @@ export type CreateCouponResponse = Message<"millwright.billing.v1.CreateCouponRe
  * Use `create(CreateCouponResponseSchema)` to create a new message.
  */
 export const CreateCouponResponseSchema: GenMessage<CreateCouponResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_billing_v1_billing, 19);
+  messageDesc(file_millwright_billing_v1_billing, 23);
 
 /**
  * ListCouponsRequest is empty.
@@ -611,7 +754,7 @@ export type ListCouponsRequest = Message<"millwright.billing.v1.ListCouponsReque
  * Use `create(ListCouponsRequestSchema)` to create a new message.
  */
 export const ListCouponsRequestSchema: GenMessage<ListCouponsRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_billing_v1_billing, 20);
+  messageDesc(file_millwright_billing_v1_billing, 24);
 
 /**
  * ListCouponsResponse carries coupons.
@@ -630,7 +773,7 @@ export type ListCouponsResponse = Message<"millwright.billing.v1.ListCouponsResp
  * Use `create(ListCouponsResponseSchema)` to create a new message.
  */
 export const ListCouponsResponseSchema: GenMessage<ListCouponsResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_billing_v1_billing, 21);
+  messageDesc(file_millwright_billing_v1_billing, 25);
 
 /**
  * GiveCouponRequest names a coupon and a tenant.
@@ -654,7 +797,7 @@ export type GiveCouponRequest = Message<"millwright.billing.v1.GiveCouponRequest
  * Use `create(GiveCouponRequestSchema)` to create a new message.
  */
 export const GiveCouponRequestSchema: GenMessage<GiveCouponRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_billing_v1_billing, 22);
+  messageDesc(file_millwright_billing_v1_billing, 26);
 
 /**
  * GiveCouponResponse says from when it holds.
@@ -673,7 +816,7 @@ export type GiveCouponResponse = Message<"millwright.billing.v1.GiveCouponRespon
  * Use `create(GiveCouponResponseSchema)` to create a new message.
  */
 export const GiveCouponResponseSchema: GenMessage<GiveCouponResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_billing_v1_billing, 23);
+  messageDesc(file_millwright_billing_v1_billing, 27);
 
 /**
  * IssueCreditNoteRequest says how much of an invoice is taken back, and why.
@@ -709,7 +852,7 @@ export type IssueCreditNoteRequest = Message<"millwright.billing.v1.IssueCreditN
  * Use `create(IssueCreditNoteRequestSchema)` to create a new message.
  */
 export const IssueCreditNoteRequestSchema: GenMessage<IssueCreditNoteRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_billing_v1_billing, 24);
+  messageDesc(file_millwright_billing_v1_billing, 28);
 
 /**
  * IssueCreditNoteResponse carries the note and the invoice.
@@ -733,7 +876,7 @@ export type IssueCreditNoteResponse = Message<"millwright.billing.v1.IssueCredit
  * Use `create(IssueCreditNoteResponseSchema)` to create a new message.
  */
 export const IssueCreditNoteResponseSchema: GenMessage<IssueCreditNoteResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_billing_v1_billing, 25);
+  messageDesc(file_millwright_billing_v1_billing, 29);
 
 /**
  * BillingService is for operators of the installation: contracts, prepaid credits, coupons, credit notes, and what all tenants were
@@ -761,6 +904,16 @@ export const BillingService: GenService<{
     methodKind: "unary";
     input: typeof GetRevenueRequestSchema;
     output: typeof GetRevenueResponseSchema;
+  },
+  /**
+   * ListPriceBooks returns every version of the price book, the newest first.
+   *
+   * @generated from rpc millwright.billing.v1.BillingService.ListPriceBooks
+   */
+  listPriceBooks: {
+    methodKind: "unary";
+    input: typeof ListPriceBooksRequestSchema;
+    output: typeof ListPriceBooksResponseSchema;
   },
   /**
    * CreateContract agrees with a tenant on what holds instead of the price book. One that overlaps another is refused.

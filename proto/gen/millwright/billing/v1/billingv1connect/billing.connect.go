@@ -39,6 +39,9 @@ const (
 	// BillingServiceGetRevenueProcedure is the fully-qualified name of the BillingService's GetRevenue
 	// RPC.
 	BillingServiceGetRevenueProcedure = "/millwright.billing.v1.BillingService/GetRevenue"
+	// BillingServiceListPriceBooksProcedure is the fully-qualified name of the BillingService's
+	// ListPriceBooks RPC.
+	BillingServiceListPriceBooksProcedure = "/millwright.billing.v1.BillingService/ListPriceBooks"
 	// BillingServiceCreateContractProcedure is the fully-qualified name of the BillingService's
 	// CreateContract RPC.
 	BillingServiceCreateContractProcedure = "/millwright.billing.v1.BillingService/CreateContract"
@@ -74,6 +77,8 @@ type BillingServiceClient interface {
 	ListInvoices(context.Context, *v1.ListInvoicesRequest) (*v1.ListInvoicesResponse, error)
 	// GetRevenue returns what was billed, by month and currency.
 	GetRevenue(context.Context, *v1.GetRevenueRequest) (*v1.GetRevenueResponse, error)
+	// ListPriceBooks returns every version of the price book, the newest first.
+	ListPriceBooks(context.Context, *v1.ListPriceBooksRequest) (*v1.ListPriceBooksResponse, error)
 	// CreateContract agrees with a tenant on what holds instead of the price book. One that overlaps another is refused.
 	CreateContract(context.Context, *v1.CreateContractRequest) (*v1.CreateContractResponse, error)
 	// ListContracts returns a tenant's contracts, the newest first.
@@ -116,6 +121,13 @@ func NewBillingServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			httpClient,
 			baseURL+BillingServiceGetRevenueProcedure,
 			connect.WithSchema(billingServiceMethods.ByName("GetRevenue")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listPriceBooks: connect.NewClient[v1.ListPriceBooksRequest, v1.ListPriceBooksResponse](
+			httpClient,
+			baseURL+BillingServiceListPriceBooksProcedure,
+			connect.WithSchema(billingServiceMethods.ByName("ListPriceBooks")),
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
@@ -183,6 +195,7 @@ func NewBillingServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 type billingServiceClient struct {
 	listInvoices    *connect.Client[v1.ListInvoicesRequest, v1.ListInvoicesResponse]
 	getRevenue      *connect.Client[v1.GetRevenueRequest, v1.GetRevenueResponse]
+	listPriceBooks  *connect.Client[v1.ListPriceBooksRequest, v1.ListPriceBooksResponse]
 	createContract  *connect.Client[v1.CreateContractRequest, v1.CreateContractResponse]
 	listContracts   *connect.Client[v1.ListContractsRequest, v1.ListContractsResponse]
 	endContract     *connect.Client[v1.EndContractRequest, v1.EndContractResponse]
@@ -206,6 +219,15 @@ func (c *billingServiceClient) ListInvoices(ctx context.Context, req *v1.ListInv
 // GetRevenue calls millwright.billing.v1.BillingService.GetRevenue.
 func (c *billingServiceClient) GetRevenue(ctx context.Context, req *v1.GetRevenueRequest) (*v1.GetRevenueResponse, error) {
 	response, err := c.getRevenue.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListPriceBooks calls millwright.billing.v1.BillingService.ListPriceBooks.
+func (c *billingServiceClient) ListPriceBooks(ctx context.Context, req *v1.ListPriceBooksRequest) (*v1.ListPriceBooksResponse, error) {
+	response, err := c.listPriceBooks.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -299,6 +321,8 @@ type BillingServiceHandler interface {
 	ListInvoices(context.Context, *v1.ListInvoicesRequest) (*v1.ListInvoicesResponse, error)
 	// GetRevenue returns what was billed, by month and currency.
 	GetRevenue(context.Context, *v1.GetRevenueRequest) (*v1.GetRevenueResponse, error)
+	// ListPriceBooks returns every version of the price book, the newest first.
+	ListPriceBooks(context.Context, *v1.ListPriceBooksRequest) (*v1.ListPriceBooksResponse, error)
 	// CreateContract agrees with a tenant on what holds instead of the price book. One that overlaps another is refused.
 	CreateContract(context.Context, *v1.CreateContractRequest) (*v1.CreateContractResponse, error)
 	// ListContracts returns a tenant's contracts, the newest first.
@@ -337,6 +361,13 @@ func NewBillingServiceHandler(svc BillingServiceHandler, opts ...connect.Handler
 		BillingServiceGetRevenueProcedure,
 		svc.GetRevenue,
 		connect.WithSchema(billingServiceMethods.ByName("GetRevenue")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	billingServiceListPriceBooksHandler := connect.NewUnaryHandlerSimple(
+		BillingServiceListPriceBooksProcedure,
+		svc.ListPriceBooks,
+		connect.WithSchema(billingServiceMethods.ByName("ListPriceBooks")),
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
@@ -403,6 +434,8 @@ func NewBillingServiceHandler(svc BillingServiceHandler, opts ...connect.Handler
 			billingServiceListInvoicesHandler.ServeHTTP(w, r)
 		case BillingServiceGetRevenueProcedure:
 			billingServiceGetRevenueHandler.ServeHTTP(w, r)
+		case BillingServiceListPriceBooksProcedure:
+			billingServiceListPriceBooksHandler.ServeHTTP(w, r)
 		case BillingServiceCreateContractProcedure:
 			billingServiceCreateContractHandler.ServeHTTP(w, r)
 		case BillingServiceListContractsProcedure:
@@ -436,6 +469,10 @@ func (UnimplementedBillingServiceHandler) ListInvoices(context.Context, *v1.List
 
 func (UnimplementedBillingServiceHandler) GetRevenue(context.Context, *v1.GetRevenueRequest) (*v1.GetRevenueResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.billing.v1.BillingService.GetRevenue is not implemented"))
+}
+
+func (UnimplementedBillingServiceHandler) ListPriceBooks(context.Context, *v1.ListPriceBooksRequest) (*v1.ListPriceBooksResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.billing.v1.BillingService.ListPriceBooks is not implemented"))
 }
 
 func (UnimplementedBillingServiceHandler) CreateContract(context.Context, *v1.CreateContractRequest) (*v1.CreateContractResponse, error) {
