@@ -51,7 +51,7 @@ func (a *App) billing(c *chain.Chain, tenants *tenant.Service) []chain.Service {
 	invoices := invoice.NewService(a.books, a.ledger, a.billingNow)
 	invoicePath, invoiceHandler := invoicev1connect.NewInvoiceServiceHandler(&billingrpc.Invoices{Invoices: invoices, Collected: a.stripe != nil}, c.Options()...)
 	subscriptionPath, subscriptionHandler := subscriptionv1connect.NewSubscriptionServiceHandler(&billingrpc.Subscriptions{
-		Changes: change.NewService(a.books, a.ledger, planChanges{tenants}, a.billingNow), Limits: planLimits(tenants),
+		Changes: change.NewService(a.books, a.ledger, planChanges{tenants}, a.billingNow), Credits: a.ledger, Limits: planLimits(tenants),
 	}, c.Options()...)
 	a.budgets = budget.NewService(a.ledger, invoices, strings.TrimRight(a.cfg.PublicURL, "/"), a.log, a.billingNow)
 	budgetPath, budgetHandler := budgetv1connect.NewBudgetServiceHandler(&billingrpc.Budgets{Budgets: a.budgets}, c.Options()...)

@@ -256,6 +256,7 @@ var procedures = map[string]Action{
 
 	"/millwright.subscription.v1.SubscriptionService/Get":           ActionInvoicesRead,
 	"/millwright.subscription.v1.SubscriptionService/ListPlans":     ActionInvoicesRead,
+	"/millwright.subscription.v1.SubscriptionService/ListCredits":   ActionInvoicesRead,
 	"/millwright.subscription.v1.SubscriptionService/PreviewChange": ActionInvoicesRead,
 	"/millwright.subscription.v1.SubscriptionService/ChangePlan":    ActionBillingWrite,
 	"/millwright.subscription.v1.SubscriptionService/CancelChange":  ActionBillingWrite,

@@ -269,8 +269,8 @@ func moment(field string, t *timestamppb.Timestamp) (time.Time, error) {
 	return t.AsTime(), nil
 }
 
-func creditToProto(c contract.Credit) *billingv1.Credit {
-	return &billingv1.Credit{
+func creditToProto(c contract.Credit) *subscriptionv1.Credit {
+	return &subscriptionv1.Credit{
 		CreditId: c.ID, Currency: string(c.Currency), CurrencyDigits: c.Currency.Digits(), AmountMinor: int64(c.Amount), LeftMinor: int64(c.Left),
 		GrantedAt: timestamppb.New(c.GrantedAt), ExpiresAt: timestamppb.New(c.ExpiresAt), Reason: c.Reason,
 	}

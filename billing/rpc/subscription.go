@@ -21,8 +21,15 @@ import (
 // Subscriptions implements SubscriptionServiceHandler.
 type Subscriptions struct {
 	Changes *change.Service
+	// Credits are what tenants paid in advance.
+	Credits Credits
 	// Limits are those of a plan in this installation, by name.
 	Limits func(plan string) map[string]int64
+}
+
+// Credits reads what tenants paid in advance.
+type Credits interface {
+	Credits(ctx context.Context, id tenancy.ID) ([]contract.Credit, error)
 }
 
 // Get returns what the tenant pays by.
@@ -194,6 +201,20 @@ func (s *Subscriptions) planToProto(plan price.Plan, rates price.Rates, sub subs
 		}
 	}
 	return out
+}
+
+// ListCredits returns what the tenant paid in advance.
+func (s *Subscriptions) ListCredits(ctx context.Context, _ *subscriptionv1.ListCreditsRequest) (*subscriptionv1.ListCreditsResponse, error) {
+	p, err := tenancy.TenantFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.Credits.Credits(ctx, p.Tenant)
+	res := &subscriptionv1.ListCreditsResponse{}
+	for _, c := range list {
+		res.Credits = append(res.Credits, creditToProto(c))
+	}
+	return res, err
 }
 
 var times = map[subscriptionv1.ChangeTime]change.Time{

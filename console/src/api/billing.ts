@@ -1,11 +1,11 @@
 /** What operators of the installation see and do about money: revenue, invoices of all, contracts, prepaid credits. */
 import { createConnectQueryKey, useMutation, useQuery } from "@connectrpc/connect-query";
-import { BillingService, type Credit, type PlanPrices, type PriceBook, type Revenue, type TenantInvoice } from "../gen/millwright/billing/v1/billing_pb";
+import { BillingService, type PlanPrices, type PriceBook, type Revenue, type TenantInvoice } from "../gen/millwright/billing/v1/billing_pb";
 import type { InvoiceStatus } from "../gen/millwright/invoice/v1/invoice_pb";
 import { queryClient } from "./client";
 import { control } from "./control";
 
-export type { Credit, PlanPrices, PriceBook, Revenue, TenantInvoice };
+export type { PlanPrices, PriceBook, Revenue, TenantInvoice };
 
 const { method } = BillingService;
 

@@ -8,6 +8,7 @@ import { BillLines } from "./bill/BillLines";
 import { ByDay } from "./bill/ByDay";
 import { CollectionPanel } from "./bill/CollectionPanel";
 import { Counted } from "./bill/Counted";
+import { CreditsPanel } from "./bill/CreditsPanel";
 import { Totals } from "./bill/Totals";
 import { monthName } from "./bill/span";
 import { millis } from "../format/time";
@@ -31,6 +32,7 @@ export default function BillPage() {
         <BillLines bill={bill} />
       </Panel>
       <ByDay bill={bill} />
+      <CreditsPanel />
       <CollectionPanel />
     </>
   );

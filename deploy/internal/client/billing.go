@@ -226,7 +226,7 @@ func grantCredit(fs *flag.FlagSet) func(context.Context, *call) error {
 	}
 }
 
-func printCredits(w io.Writer, list ...*billingv1.Credit) {
+func printCredits(w io.Writer, list ...*subscriptionv1.Credit) {
 	table(w, "CREDIT CURRENCY AMOUNT LEFT EXPIRES REASON", func(row func(...any)) {
 		for _, c := range list {
 			digits := &invoicev1.Bill{CurrencyDigits: c.GetCurrencyDigits()}

@@ -27,6 +27,12 @@ func subscriptionCommands() []command.Command {
 			return c.answer(answer, err, func(w io.Writer) { printPlans(w, answer) })
 		}),
 	}, {
+		Name: "plan credits", Summary: "list what the organisation paid in advance, and what is left of it",
+		Prepare: plain(func(ctx context.Context, c *call) error {
+			answer, err := c.Subscriptions.ListCredits(ctx, &subscriptionv1.ListCreditsRequest{})
+			return c.answer(answer, err, func(w io.Writer) { printCredits(w, answer.GetCredits()...) })
+		}),
+	}, {
 		Name: "plan preview", Args: "PLAN", Summary: "show what the bill comes to with another plan",
 		Prepare: verb(func(fs *flag.FlagSet) func(context.Context, *call) error {
 			later := fs.Bool("at-month-end", false, "when the UTC month has ended, not now")

@@ -1,19 +1,16 @@
 /** Operations: what holds for one organisation instead of the price book, and what it paid in advance. */
 import { useState } from "react";
-import { useContracts, useCredits, type Credit } from "../../api/billing";
+import { useContracts, useCredits } from "../../api/billing";
 import { explain } from "../../api/errors";
 import { useTenants, type PlatformTenant } from "../../api/platform";
 import { GrantCreditForm } from "../../forms/GrantCreditForm";
-import { formatMoney } from "../../format/money";
-import { millis } from "../../format/time";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { SelectField, TextField } from "../../ui/Field";
 import { Panel } from "../../ui/Panel";
 import { Empty, ErrorPanel, SkeletonRows } from "../../ui/States";
-import table from "../../ui/Table.module.css";
 import { ContractPanel } from "../bill/ContractPanel";
-import { dateName } from "../bill/span";
+import { CreditTable } from "../bill/CreditTable";
 import form from "../../forms/form.module.css";
 
 export default function ContractsPage() {
@@ -86,42 +83,5 @@ function Credits({ tenant }: { tenant: PlatformTenant }) {
         <GrantCreditForm tenantId={tenant.tenantId} onDone={() => setGranting(false)} />
       </Dialog>
     </Panel>
-  );
-}
-
-function CreditTable({ credits }: { credits: readonly Credit[] }) {
-  return (
-    <table className={table.table}>
-      <thead>
-        <tr>
-          <th scope="col">Reason</th>
-          <th scope="col">Granted</th>
-          <th scope="col">Expires</th>
-          <th scope="col" className={table.number}>
-            Amount
-          </th>
-          <th scope="col" className={table.number}>
-            Left
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {credits.map((c) => (
-          <tr key={c.creditId}>
-            <td data-lead className={table.wrap}>
-              {c.reason}
-            </td>
-            <td data-label="Granted">{dateName(millis(c.grantedAt))}</td>
-            <td data-label="Expires">{dateName(millis(c.expiresAt))}</td>
-            <td data-label="Amount" className={table.number}>
-              {formatMoney(c.amountMinor, c.currency, c.currencyDigits)}
-            </td>
-            <td data-label="Left" className={table.number}>
-              {formatMoney(c.leftMinor, c.currency, c.currencyDigits)}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
   );
 }

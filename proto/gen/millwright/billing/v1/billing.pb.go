@@ -1001,107 +1001,6 @@ func (x *EndContractResponse) GetContract() *v11.Contract {
 	return nil
 }
 
-// Credit was paid in advance.
-type Credit struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	CreditId       string                 `protobuf:"bytes,1,opt,name=credit_id,json=creditId,proto3" json:"credit_id,omitempty"`
-	Currency       string                 `protobuf:"bytes,2,opt,name=currency,proto3" json:"currency,omitempty"`
-	CurrencyDigits uint32                 `protobuf:"varint,3,opt,name=currency_digits,json=currencyDigits,proto3" json:"currency_digits,omitempty"`
-	AmountMinor    int64                  `protobuf:"varint,4,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
-	LeftMinor      int64                  `protobuf:"varint,5,opt,name=left_minor,json=leftMinor,proto3" json:"left_minor,omitempty"`
-	GrantedAt      *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=granted_at,json=grantedAt,proto3" json:"granted_at,omitempty"`
-	ExpiresAt      *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
-	Reason         string                 `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
-}
-
-func (x *Credit) Reset() {
-	*x = Credit{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[16]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Credit) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Credit) ProtoMessage() {}
-
-func (x *Credit) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[16]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Credit.ProtoReflect.Descriptor instead.
-func (*Credit) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{16}
-}
-
-func (x *Credit) GetCreditId() string {
-	if x != nil {
-		return x.CreditId
-	}
-	return ""
-}
-
-func (x *Credit) GetCurrency() string {
-	if x != nil {
-		return x.Currency
-	}
-	return ""
-}
-
-func (x *Credit) GetCurrencyDigits() uint32 {
-	if x != nil {
-		return x.CurrencyDigits
-	}
-	return 0
-}
-
-func (x *Credit) GetAmountMinor() int64 {
-	if x != nil {
-		return x.AmountMinor
-	}
-	return 0
-}
-
-func (x *Credit) GetLeftMinor() int64 {
-	if x != nil {
-		return x.LeftMinor
-	}
-	return 0
-}
-
-func (x *Credit) GetGrantedAt() *timestamppb.Timestamp {
-	if x != nil {
-		return x.GrantedAt
-	}
-	return nil
-}
-
-func (x *Credit) GetExpiresAt() *timestamppb.Timestamp {
-	if x != nil {
-		return x.ExpiresAt
-	}
-	return nil
-}
-
-func (x *Credit) GetReason() string {
-	if x != nil {
-		return x.Reason
-	}
-	return ""
-}
-
 // GrantCreditRequest says what was paid.
 type GrantCreditRequest struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
@@ -1117,7 +1016,7 @@ type GrantCreditRequest struct {
 
 func (x *GrantCreditRequest) Reset() {
 	*x = GrantCreditRequest{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[17]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1129,7 +1028,7 @@ func (x *GrantCreditRequest) String() string {
 func (*GrantCreditRequest) ProtoMessage() {}
 
 func (x *GrantCreditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[17]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1142,7 +1041,7 @@ func (x *GrantCreditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantCreditRequest.ProtoReflect.Descriptor instead.
 func (*GrantCreditRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{17}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GrantCreditRequest) GetTenantId() string {
@@ -1183,14 +1082,14 @@ func (x *GrantCreditRequest) GetReason() string {
 // GrantCreditResponse carries the credit.
 type GrantCreditResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Credit        *Credit                `protobuf:"bytes,1,opt,name=credit,proto3" json:"credit,omitempty"`
+	Credit        *v11.Credit            `protobuf:"bytes,1,opt,name=credit,proto3" json:"credit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GrantCreditResponse) Reset() {
 	*x = GrantCreditResponse{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[18]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1202,7 +1101,7 @@ func (x *GrantCreditResponse) String() string {
 func (*GrantCreditResponse) ProtoMessage() {}
 
 func (x *GrantCreditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[18]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1215,10 +1114,10 @@ func (x *GrantCreditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantCreditResponse.ProtoReflect.Descriptor instead.
 func (*GrantCreditResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{18}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{17}
 }
 
-func (x *GrantCreditResponse) GetCredit() *Credit {
+func (x *GrantCreditResponse) GetCredit() *v11.Credit {
 	if x != nil {
 		return x.Credit
 	}
@@ -1235,7 +1134,7 @@ type ListCreditsRequest struct {
 
 func (x *ListCreditsRequest) Reset() {
 	*x = ListCreditsRequest{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[19]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1247,7 +1146,7 @@ func (x *ListCreditsRequest) String() string {
 func (*ListCreditsRequest) ProtoMessage() {}
 
 func (x *ListCreditsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[19]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1260,7 +1159,7 @@ func (x *ListCreditsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCreditsRequest.ProtoReflect.Descriptor instead.
 func (*ListCreditsRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{19}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListCreditsRequest) GetTenantId() string {
@@ -1273,14 +1172,14 @@ func (x *ListCreditsRequest) GetTenantId() string {
 // ListCreditsResponse carries credits, the first to expire first.
 type ListCreditsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Credits       []*Credit              `protobuf:"bytes,1,rep,name=credits,proto3" json:"credits,omitempty"`
+	Credits       []*v11.Credit          `protobuf:"bytes,1,rep,name=credits,proto3" json:"credits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListCreditsResponse) Reset() {
 	*x = ListCreditsResponse{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[20]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1292,7 +1191,7 @@ func (x *ListCreditsResponse) String() string {
 func (*ListCreditsResponse) ProtoMessage() {}
 
 func (x *ListCreditsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[20]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1305,10 +1204,10 @@ func (x *ListCreditsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCreditsResponse.ProtoReflect.Descriptor instead.
 func (*ListCreditsResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{20}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{19}
 }
 
-func (x *ListCreditsResponse) GetCredits() []*Credit {
+func (x *ListCreditsResponse) GetCredits() []*v11.Credit {
 	if x != nil {
 		return x.Credits
 	}
@@ -1332,7 +1231,7 @@ type Coupon struct {
 
 func (x *Coupon) Reset() {
 	*x = Coupon{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[21]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1344,7 +1243,7 @@ func (x *Coupon) String() string {
 func (*Coupon) ProtoMessage() {}
 
 func (x *Coupon) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[21]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1357,7 +1256,7 @@ func (x *Coupon) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Coupon.ProtoReflect.Descriptor instead.
 func (*Coupon) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{21}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Coupon) GetCode() string {
@@ -1405,7 +1304,7 @@ type CreateCouponRequest struct {
 
 func (x *CreateCouponRequest) Reset() {
 	*x = CreateCouponRequest{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[22]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1417,7 +1316,7 @@ func (x *CreateCouponRequest) String() string {
 func (*CreateCouponRequest) ProtoMessage() {}
 
 func (x *CreateCouponRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[22]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1430,7 +1329,7 @@ func (x *CreateCouponRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateCouponRequest.ProtoReflect.Descriptor instead.
 func (*CreateCouponRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{22}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CreateCouponRequest) GetCoupon() *Coupon {
@@ -1450,7 +1349,7 @@ type CreateCouponResponse struct {
 
 func (x *CreateCouponResponse) Reset() {
 	*x = CreateCouponResponse{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[23]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1462,7 +1361,7 @@ func (x *CreateCouponResponse) String() string {
 func (*CreateCouponResponse) ProtoMessage() {}
 
 func (x *CreateCouponResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[23]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1475,7 +1374,7 @@ func (x *CreateCouponResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateCouponResponse.ProtoReflect.Descriptor instead.
 func (*CreateCouponResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{23}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CreateCouponResponse) GetCoupon() *Coupon {
@@ -1494,7 +1393,7 @@ type ListCouponsRequest struct {
 
 func (x *ListCouponsRequest) Reset() {
 	*x = ListCouponsRequest{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[24]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1506,7 +1405,7 @@ func (x *ListCouponsRequest) String() string {
 func (*ListCouponsRequest) ProtoMessage() {}
 
 func (x *ListCouponsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[24]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1519,7 +1418,7 @@ func (x *ListCouponsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCouponsRequest.ProtoReflect.Descriptor instead.
 func (*ListCouponsRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{24}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{23}
 }
 
 // ListCouponsResponse carries coupons.
@@ -1532,7 +1431,7 @@ type ListCouponsResponse struct {
 
 func (x *ListCouponsResponse) Reset() {
 	*x = ListCouponsResponse{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[25]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1544,7 +1443,7 @@ func (x *ListCouponsResponse) String() string {
 func (*ListCouponsResponse) ProtoMessage() {}
 
 func (x *ListCouponsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[25]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1557,7 +1456,7 @@ func (x *ListCouponsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCouponsResponse.ProtoReflect.Descriptor instead.
 func (*ListCouponsResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{25}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListCouponsResponse) GetCoupons() []*Coupon {
@@ -1578,7 +1477,7 @@ type GiveCouponRequest struct {
 
 func (x *GiveCouponRequest) Reset() {
 	*x = GiveCouponRequest{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[26]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1590,7 +1489,7 @@ func (x *GiveCouponRequest) String() string {
 func (*GiveCouponRequest) ProtoMessage() {}
 
 func (x *GiveCouponRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[26]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1603,7 +1502,7 @@ func (x *GiveCouponRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GiveCouponRequest.ProtoReflect.Descriptor instead.
 func (*GiveCouponRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{26}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GiveCouponRequest) GetTenantId() string {
@@ -1630,7 +1529,7 @@ type GiveCouponResponse struct {
 
 func (x *GiveCouponResponse) Reset() {
 	*x = GiveCouponResponse{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[27]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1642,7 +1541,7 @@ func (x *GiveCouponResponse) String() string {
 func (*GiveCouponResponse) ProtoMessage() {}
 
 func (x *GiveCouponResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[27]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1655,7 +1554,7 @@ func (x *GiveCouponResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GiveCouponResponse.ProtoReflect.Descriptor instead.
 func (*GiveCouponResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{27}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GiveCouponResponse) GetFirstMonth() *timestamppb.Timestamp {
@@ -1679,7 +1578,7 @@ type IssueCreditNoteRequest struct {
 
 func (x *IssueCreditNoteRequest) Reset() {
 	*x = IssueCreditNoteRequest{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[28]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1691,7 +1590,7 @@ func (x *IssueCreditNoteRequest) String() string {
 func (*IssueCreditNoteRequest) ProtoMessage() {}
 
 func (x *IssueCreditNoteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[28]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1704,7 +1603,7 @@ func (x *IssueCreditNoteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueCreditNoteRequest.ProtoReflect.Descriptor instead.
 func (*IssueCreditNoteRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{28}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *IssueCreditNoteRequest) GetTenantId() string {
@@ -1746,7 +1645,7 @@ type IssueCreditNoteResponse struct {
 
 func (x *IssueCreditNoteResponse) Reset() {
 	*x = IssueCreditNoteResponse{}
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[29]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1758,7 +1657,7 @@ func (x *IssueCreditNoteResponse) String() string {
 func (*IssueCreditNoteResponse) ProtoMessage() {}
 
 func (x *IssueCreditNoteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_billing_v1_billing_proto_msgTypes[29]
+	mi := &file_millwright_billing_v1_billing_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1771,7 +1670,7 @@ func (x *IssueCreditNoteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueCreditNoteResponse.ProtoReflect.Descriptor instead.
 func (*IssueCreditNoteResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{29}
+	return file_millwright_billing_v1_billing_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *IssueCreditNoteResponse) GetCreditNote() *v1.CreditNote {
@@ -1868,19 +1767,7 @@ const file_millwright_billing_v1_billing_proto_rawDesc = "" +
 	"contractId\x124\n" +
 	"\x03end\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x03end\"W\n" +
 	"\x13EndContractResponse\x12@\n" +
-	"\bcontract\x18\x01 \x01(\v2$.millwright.subscription.v1.ContractR\bcontract\"\xba\x02\n" +
-	"\x06Credit\x12\x1b\n" +
-	"\tcredit_id\x18\x01 \x01(\tR\bcreditId\x12\x1a\n" +
-	"\bcurrency\x18\x02 \x01(\tR\bcurrency\x12'\n" +
-	"\x0fcurrency_digits\x18\x03 \x01(\rR\x0ecurrencyDigits\x12!\n" +
-	"\famount_minor\x18\x04 \x01(\x03R\vamountMinor\x12\x1d\n" +
-	"\n" +
-	"left_minor\x18\x05 \x01(\x03R\tleftMinor\x129\n" +
-	"\n" +
-	"granted_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tgrantedAt\x129\n" +
-	"\n" +
-	"expires_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x16\n" +
-	"\x06reason\x18\b \x01(\tR\x06reason\"\xfb\x01\n" +
+	"\bcontract\x18\x01 \x01(\v2$.millwright.subscription.v1.ContractR\bcontract\"\xfb\x01\n" +
 	"\x12GrantCreditRequest\x12%\n" +
 	"\ttenant_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x98\x01\x10R\btenantId\x12$\n" +
 	"\bcurrency\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x98\x01\x03R\bcurrency\x121\n" +
@@ -1888,13 +1775,13 @@ const file_millwright_billing_v1_billing_proto_rawDesc = "" +
 	"\n" +
 	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\texpiresAt\x12\"\n" +
 	"\x06reason\x18\x05 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x90\x03R\x06reason\"L\n" +
-	"\x13GrantCreditResponse\x125\n" +
-	"\x06credit\x18\x01 \x01(\v2\x1d.millwright.billing.v1.CreditR\x06credit\";\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x90\x03R\x06reason\"Q\n" +
+	"\x13GrantCreditResponse\x12:\n" +
+	"\x06credit\x18\x01 \x01(\v2\".millwright.subscription.v1.CreditR\x06credit\";\n" +
 	"\x12ListCreditsRequest\x12%\n" +
-	"\ttenant_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x98\x01\x10R\btenantId\"N\n" +
-	"\x13ListCreditsResponse\x127\n" +
-	"\acredits\x18\x01 \x03(\v2\x1d.millwright.billing.v1.CreditR\acredits\"\xd3\x01\n" +
+	"\ttenant_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x98\x01\x10R\btenantId\"S\n" +
+	"\x13ListCreditsResponse\x12<\n" +
+	"\acredits\x18\x01 \x03(\v2\".millwright.subscription.v1.CreditR\acredits\"\xd3\x01\n" +
 	"\x06Coupon\x12+\n" +
 	"\x04code\x18\x01 \x01(\tB\x17\xbaH\x14r\x122\x10^[A-Z0-9]{3,24}$R\x04code\x12!\n" +
 	"\apercent\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x15R\apercent\x121\n" +
@@ -1953,7 +1840,7 @@ func file_millwright_billing_v1_billing_proto_rawDescGZIP() []byte {
 	return file_millwright_billing_v1_billing_proto_rawDescData
 }
 
-var file_millwright_billing_v1_billing_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_millwright_billing_v1_billing_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_millwright_billing_v1_billing_proto_goTypes = []any{
 	(*TenantInvoice)(nil),           // 0: millwright.billing.v1.TenantInvoice
 	(*ListInvoicesRequest)(nil),     // 1: millwright.billing.v1.ListInvoicesRequest
@@ -1971,85 +1858,83 @@ var file_millwright_billing_v1_billing_proto_goTypes = []any{
 	(*ListContractsResponse)(nil),   // 13: millwright.billing.v1.ListContractsResponse
 	(*EndContractRequest)(nil),      // 14: millwright.billing.v1.EndContractRequest
 	(*EndContractResponse)(nil),     // 15: millwright.billing.v1.EndContractResponse
-	(*Credit)(nil),                  // 16: millwright.billing.v1.Credit
-	(*GrantCreditRequest)(nil),      // 17: millwright.billing.v1.GrantCreditRequest
-	(*GrantCreditResponse)(nil),     // 18: millwright.billing.v1.GrantCreditResponse
-	(*ListCreditsRequest)(nil),      // 19: millwright.billing.v1.ListCreditsRequest
-	(*ListCreditsResponse)(nil),     // 20: millwright.billing.v1.ListCreditsResponse
-	(*Coupon)(nil),                  // 21: millwright.billing.v1.Coupon
-	(*CreateCouponRequest)(nil),     // 22: millwright.billing.v1.CreateCouponRequest
-	(*CreateCouponResponse)(nil),    // 23: millwright.billing.v1.CreateCouponResponse
-	(*ListCouponsRequest)(nil),      // 24: millwright.billing.v1.ListCouponsRequest
-	(*ListCouponsResponse)(nil),     // 25: millwright.billing.v1.ListCouponsResponse
-	(*GiveCouponRequest)(nil),       // 26: millwright.billing.v1.GiveCouponRequest
-	(*GiveCouponResponse)(nil),      // 27: millwright.billing.v1.GiveCouponResponse
-	(*IssueCreditNoteRequest)(nil),  // 28: millwright.billing.v1.IssueCreditNoteRequest
-	(*IssueCreditNoteResponse)(nil), // 29: millwright.billing.v1.IssueCreditNoteResponse
-	nil,                             // 30: millwright.billing.v1.PlanPrices.RegionFactorsEntry
-	(*v1.Invoice)(nil),              // 31: millwright.invoice.v1.Invoice
-	(v1.InvoiceStatus)(0),           // 32: millwright.invoice.v1.InvoiceStatus
-	(*timestamppb.Timestamp)(nil),   // 33: google.protobuf.Timestamp
-	(*v11.Charge)(nil),              // 34: millwright.subscription.v1.Charge
-	(*v11.Contract)(nil),            // 35: millwright.subscription.v1.Contract
+	(*GrantCreditRequest)(nil),      // 16: millwright.billing.v1.GrantCreditRequest
+	(*GrantCreditResponse)(nil),     // 17: millwright.billing.v1.GrantCreditResponse
+	(*ListCreditsRequest)(nil),      // 18: millwright.billing.v1.ListCreditsRequest
+	(*ListCreditsResponse)(nil),     // 19: millwright.billing.v1.ListCreditsResponse
+	(*Coupon)(nil),                  // 20: millwright.billing.v1.Coupon
+	(*CreateCouponRequest)(nil),     // 21: millwright.billing.v1.CreateCouponRequest
+	(*CreateCouponResponse)(nil),    // 22: millwright.billing.v1.CreateCouponResponse
+	(*ListCouponsRequest)(nil),      // 23: millwright.billing.v1.ListCouponsRequest
+	(*ListCouponsResponse)(nil),     // 24: millwright.billing.v1.ListCouponsResponse
+	(*GiveCouponRequest)(nil),       // 25: millwright.billing.v1.GiveCouponRequest
+	(*GiveCouponResponse)(nil),      // 26: millwright.billing.v1.GiveCouponResponse
+	(*IssueCreditNoteRequest)(nil),  // 27: millwright.billing.v1.IssueCreditNoteRequest
+	(*IssueCreditNoteResponse)(nil), // 28: millwright.billing.v1.IssueCreditNoteResponse
+	nil,                             // 29: millwright.billing.v1.PlanPrices.RegionFactorsEntry
+	(*v1.Invoice)(nil),              // 30: millwright.invoice.v1.Invoice
+	(v1.InvoiceStatus)(0),           // 31: millwright.invoice.v1.InvoiceStatus
+	(*timestamppb.Timestamp)(nil),   // 32: google.protobuf.Timestamp
+	(*v11.Charge)(nil),              // 33: millwright.subscription.v1.Charge
+	(*v11.Contract)(nil),            // 34: millwright.subscription.v1.Contract
+	(*v11.Credit)(nil),              // 35: millwright.subscription.v1.Credit
 	(*v1.CreditNote)(nil),           // 36: millwright.invoice.v1.CreditNote
 }
 var file_millwright_billing_v1_billing_proto_depIdxs = []int32{
-	31, // 0: millwright.billing.v1.TenantInvoice.invoice:type_name -> millwright.invoice.v1.Invoice
-	32, // 1: millwright.billing.v1.ListInvoicesRequest.status:type_name -> millwright.invoice.v1.InvoiceStatus
+	30, // 0: millwright.billing.v1.TenantInvoice.invoice:type_name -> millwright.invoice.v1.Invoice
+	31, // 1: millwright.billing.v1.ListInvoicesRequest.status:type_name -> millwright.invoice.v1.InvoiceStatus
 	0,  // 2: millwright.billing.v1.ListInvoicesResponse.invoices:type_name -> millwright.billing.v1.TenantInvoice
-	33, // 3: millwright.billing.v1.Revenue.month:type_name -> google.protobuf.Timestamp
+	32, // 3: millwright.billing.v1.Revenue.month:type_name -> google.protobuf.Timestamp
 	3,  // 4: millwright.billing.v1.GetRevenueResponse.revenue:type_name -> millwright.billing.v1.Revenue
-	33, // 5: millwright.billing.v1.PriceBook.start:type_name -> google.protobuf.Timestamp
-	33, // 6: millwright.billing.v1.PriceBook.end:type_name -> google.protobuf.Timestamp
+	32, // 5: millwright.billing.v1.PriceBook.start:type_name -> google.protobuf.Timestamp
+	32, // 6: millwright.billing.v1.PriceBook.end:type_name -> google.protobuf.Timestamp
 	7,  // 7: millwright.billing.v1.PriceBook.prices:type_name -> millwright.billing.v1.PlanPrices
-	34, // 8: millwright.billing.v1.PlanPrices.charges:type_name -> millwright.subscription.v1.Charge
-	30, // 9: millwright.billing.v1.PlanPrices.region_factors:type_name -> millwright.billing.v1.PlanPrices.RegionFactorsEntry
+	33, // 8: millwright.billing.v1.PlanPrices.charges:type_name -> millwright.subscription.v1.Charge
+	29, // 9: millwright.billing.v1.PlanPrices.region_factors:type_name -> millwright.billing.v1.PlanPrices.RegionFactorsEntry
 	6,  // 10: millwright.billing.v1.ListPriceBooksResponse.price_books:type_name -> millwright.billing.v1.PriceBook
-	35, // 11: millwright.billing.v1.CreateContractRequest.contract:type_name -> millwright.subscription.v1.Contract
-	35, // 12: millwright.billing.v1.CreateContractResponse.contract:type_name -> millwright.subscription.v1.Contract
-	35, // 13: millwright.billing.v1.ListContractsResponse.contracts:type_name -> millwright.subscription.v1.Contract
-	33, // 14: millwright.billing.v1.EndContractRequest.end:type_name -> google.protobuf.Timestamp
-	35, // 15: millwright.billing.v1.EndContractResponse.contract:type_name -> millwright.subscription.v1.Contract
-	33, // 16: millwright.billing.v1.Credit.granted_at:type_name -> google.protobuf.Timestamp
-	33, // 17: millwright.billing.v1.Credit.expires_at:type_name -> google.protobuf.Timestamp
-	33, // 18: millwright.billing.v1.GrantCreditRequest.expires_at:type_name -> google.protobuf.Timestamp
-	16, // 19: millwright.billing.v1.GrantCreditResponse.credit:type_name -> millwright.billing.v1.Credit
-	16, // 20: millwright.billing.v1.ListCreditsResponse.credits:type_name -> millwright.billing.v1.Credit
-	21, // 21: millwright.billing.v1.CreateCouponRequest.coupon:type_name -> millwright.billing.v1.Coupon
-	21, // 22: millwright.billing.v1.CreateCouponResponse.coupon:type_name -> millwright.billing.v1.Coupon
-	21, // 23: millwright.billing.v1.ListCouponsResponse.coupons:type_name -> millwright.billing.v1.Coupon
-	33, // 24: millwright.billing.v1.GiveCouponResponse.first_month:type_name -> google.protobuf.Timestamp
-	36, // 25: millwright.billing.v1.IssueCreditNoteResponse.credit_note:type_name -> millwright.invoice.v1.CreditNote
-	31, // 26: millwright.billing.v1.IssueCreditNoteResponse.invoice:type_name -> millwright.invoice.v1.Invoice
-	1,  // 27: millwright.billing.v1.BillingService.ListInvoices:input_type -> millwright.billing.v1.ListInvoicesRequest
-	4,  // 28: millwright.billing.v1.BillingService.GetRevenue:input_type -> millwright.billing.v1.GetRevenueRequest
-	8,  // 29: millwright.billing.v1.BillingService.ListPriceBooks:input_type -> millwright.billing.v1.ListPriceBooksRequest
-	10, // 30: millwright.billing.v1.BillingService.CreateContract:input_type -> millwright.billing.v1.CreateContractRequest
-	12, // 31: millwright.billing.v1.BillingService.ListContracts:input_type -> millwright.billing.v1.ListContractsRequest
-	14, // 32: millwright.billing.v1.BillingService.EndContract:input_type -> millwright.billing.v1.EndContractRequest
-	17, // 33: millwright.billing.v1.BillingService.GrantCredit:input_type -> millwright.billing.v1.GrantCreditRequest
-	19, // 34: millwright.billing.v1.BillingService.ListCredits:input_type -> millwright.billing.v1.ListCreditsRequest
-	22, // 35: millwright.billing.v1.BillingService.CreateCoupon:input_type -> millwright.billing.v1.CreateCouponRequest
-	24, // 36: millwright.billing.v1.BillingService.ListCoupons:input_type -> millwright.billing.v1.ListCouponsRequest
-	26, // 37: millwright.billing.v1.BillingService.GiveCoupon:input_type -> millwright.billing.v1.GiveCouponRequest
-	28, // 38: millwright.billing.v1.BillingService.IssueCreditNote:input_type -> millwright.billing.v1.IssueCreditNoteRequest
-	2,  // 39: millwright.billing.v1.BillingService.ListInvoices:output_type -> millwright.billing.v1.ListInvoicesResponse
-	5,  // 40: millwright.billing.v1.BillingService.GetRevenue:output_type -> millwright.billing.v1.GetRevenueResponse
-	9,  // 41: millwright.billing.v1.BillingService.ListPriceBooks:output_type -> millwright.billing.v1.ListPriceBooksResponse
-	11, // 42: millwright.billing.v1.BillingService.CreateContract:output_type -> millwright.billing.v1.CreateContractResponse
-	13, // 43: millwright.billing.v1.BillingService.ListContracts:output_type -> millwright.billing.v1.ListContractsResponse
-	15, // 44: millwright.billing.v1.BillingService.EndContract:output_type -> millwright.billing.v1.EndContractResponse
-	18, // 45: millwright.billing.v1.BillingService.GrantCredit:output_type -> millwright.billing.v1.GrantCreditResponse
-	20, // 46: millwright.billing.v1.BillingService.ListCredits:output_type -> millwright.billing.v1.ListCreditsResponse
-	23, // 47: millwright.billing.v1.BillingService.CreateCoupon:output_type -> millwright.billing.v1.CreateCouponResponse
-	25, // 48: millwright.billing.v1.BillingService.ListCoupons:output_type -> millwright.billing.v1.ListCouponsResponse
-	27, // 49: millwright.billing.v1.BillingService.GiveCoupon:output_type -> millwright.billing.v1.GiveCouponResponse
-	29, // 50: millwright.billing.v1.BillingService.IssueCreditNote:output_type -> millwright.billing.v1.IssueCreditNoteResponse
-	39, // [39:51] is the sub-list for method output_type
-	27, // [27:39] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	34, // 11: millwright.billing.v1.CreateContractRequest.contract:type_name -> millwright.subscription.v1.Contract
+	34, // 12: millwright.billing.v1.CreateContractResponse.contract:type_name -> millwright.subscription.v1.Contract
+	34, // 13: millwright.billing.v1.ListContractsResponse.contracts:type_name -> millwright.subscription.v1.Contract
+	32, // 14: millwright.billing.v1.EndContractRequest.end:type_name -> google.protobuf.Timestamp
+	34, // 15: millwright.billing.v1.EndContractResponse.contract:type_name -> millwright.subscription.v1.Contract
+	32, // 16: millwright.billing.v1.GrantCreditRequest.expires_at:type_name -> google.protobuf.Timestamp
+	35, // 17: millwright.billing.v1.GrantCreditResponse.credit:type_name -> millwright.subscription.v1.Credit
+	35, // 18: millwright.billing.v1.ListCreditsResponse.credits:type_name -> millwright.subscription.v1.Credit
+	20, // 19: millwright.billing.v1.CreateCouponRequest.coupon:type_name -> millwright.billing.v1.Coupon
+	20, // 20: millwright.billing.v1.CreateCouponResponse.coupon:type_name -> millwright.billing.v1.Coupon
+	20, // 21: millwright.billing.v1.ListCouponsResponse.coupons:type_name -> millwright.billing.v1.Coupon
+	32, // 22: millwright.billing.v1.GiveCouponResponse.first_month:type_name -> google.protobuf.Timestamp
+	36, // 23: millwright.billing.v1.IssueCreditNoteResponse.credit_note:type_name -> millwright.invoice.v1.CreditNote
+	30, // 24: millwright.billing.v1.IssueCreditNoteResponse.invoice:type_name -> millwright.invoice.v1.Invoice
+	1,  // 25: millwright.billing.v1.BillingService.ListInvoices:input_type -> millwright.billing.v1.ListInvoicesRequest
+	4,  // 26: millwright.billing.v1.BillingService.GetRevenue:input_type -> millwright.billing.v1.GetRevenueRequest
+	8,  // 27: millwright.billing.v1.BillingService.ListPriceBooks:input_type -> millwright.billing.v1.ListPriceBooksRequest
+	10, // 28: millwright.billing.v1.BillingService.CreateContract:input_type -> millwright.billing.v1.CreateContractRequest
+	12, // 29: millwright.billing.v1.BillingService.ListContracts:input_type -> millwright.billing.v1.ListContractsRequest
+	14, // 30: millwright.billing.v1.BillingService.EndContract:input_type -> millwright.billing.v1.EndContractRequest
+	16, // 31: millwright.billing.v1.BillingService.GrantCredit:input_type -> millwright.billing.v1.GrantCreditRequest
+	18, // 32: millwright.billing.v1.BillingService.ListCredits:input_type -> millwright.billing.v1.ListCreditsRequest
+	21, // 33: millwright.billing.v1.BillingService.CreateCoupon:input_type -> millwright.billing.v1.CreateCouponRequest
+	23, // 34: millwright.billing.v1.BillingService.ListCoupons:input_type -> millwright.billing.v1.ListCouponsRequest
+	25, // 35: millwright.billing.v1.BillingService.GiveCoupon:input_type -> millwright.billing.v1.GiveCouponRequest
+	27, // 36: millwright.billing.v1.BillingService.IssueCreditNote:input_type -> millwright.billing.v1.IssueCreditNoteRequest
+	2,  // 37: millwright.billing.v1.BillingService.ListInvoices:output_type -> millwright.billing.v1.ListInvoicesResponse
+	5,  // 38: millwright.billing.v1.BillingService.GetRevenue:output_type -> millwright.billing.v1.GetRevenueResponse
+	9,  // 39: millwright.billing.v1.BillingService.ListPriceBooks:output_type -> millwright.billing.v1.ListPriceBooksResponse
+	11, // 40: millwright.billing.v1.BillingService.CreateContract:output_type -> millwright.billing.v1.CreateContractResponse
+	13, // 41: millwright.billing.v1.BillingService.ListContracts:output_type -> millwright.billing.v1.ListContractsResponse
+	15, // 42: millwright.billing.v1.BillingService.EndContract:output_type -> millwright.billing.v1.EndContractResponse
+	17, // 43: millwright.billing.v1.BillingService.GrantCredit:output_type -> millwright.billing.v1.GrantCreditResponse
+	19, // 44: millwright.billing.v1.BillingService.ListCredits:output_type -> millwright.billing.v1.ListCreditsResponse
+	22, // 45: millwright.billing.v1.BillingService.CreateCoupon:output_type -> millwright.billing.v1.CreateCouponResponse
+	24, // 46: millwright.billing.v1.BillingService.ListCoupons:output_type -> millwright.billing.v1.ListCouponsResponse
+	26, // 47: millwright.billing.v1.BillingService.GiveCoupon:output_type -> millwright.billing.v1.GiveCouponResponse
+	28, // 48: millwright.billing.v1.BillingService.IssueCreditNote:output_type -> millwright.billing.v1.IssueCreditNoteResponse
+	37, // [37:49] is the sub-list for method output_type
+	25, // [25:37] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_millwright_billing_v1_billing_proto_init() }
@@ -2063,7 +1948,7 @@ func file_millwright_billing_v1_billing_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_billing_v1_billing_proto_rawDesc), len(file_millwright_billing_v1_billing_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   31,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -777,6 +777,110 @@ func (x *PlanLimit) GetMaximum() int64 {
 	return 0
 }
 
+// Credit was paid in advance.
+type Credit struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	CreditId       string                 `protobuf:"bytes,1,opt,name=credit_id,json=creditId,proto3" json:"credit_id,omitempty"`
+	Currency       string                 `protobuf:"bytes,2,opt,name=currency,proto3" json:"currency,omitempty"`
+	CurrencyDigits uint32                 `protobuf:"varint,3,opt,name=currency_digits,json=currencyDigits,proto3" json:"currency_digits,omitempty"`
+	AmountMinor    int64                  `protobuf:"varint,4,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	// What no bill has used.
+	LeftMinor int64                  `protobuf:"varint,5,opt,name=left_minor,json=leftMinor,proto3" json:"left_minor,omitempty"`
+	GrantedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=granted_at,json=grantedAt,proto3" json:"granted_at,omitempty"`
+	// It pays months that end by then.
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// What the operator said it was granted for.
+	Reason        string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Credit) Reset() {
+	*x = Credit{}
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Credit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Credit) ProtoMessage() {}
+
+func (x *Credit) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Credit.ProtoReflect.Descriptor instead.
+func (*Credit) Descriptor() ([]byte, []int) {
+	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Credit) GetCreditId() string {
+	if x != nil {
+		return x.CreditId
+	}
+	return ""
+}
+
+func (x *Credit) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *Credit) GetCurrencyDigits() uint32 {
+	if x != nil {
+		return x.CurrencyDigits
+	}
+	return 0
+}
+
+func (x *Credit) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+func (x *Credit) GetLeftMinor() int64 {
+	if x != nil {
+		return x.LeftMinor
+	}
+	return 0
+}
+
+func (x *Credit) GetGrantedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.GrantedAt
+	}
+	return nil
+}
+
+func (x *Credit) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *Credit) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // GetRequest is empty.
 type GetRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -786,7 +890,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[7]
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -798,7 +902,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[7]
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -811,7 +915,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{7}
+	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{8}
 }
 
 // GetResponse carries the subscription.
@@ -824,7 +928,7 @@ type GetResponse struct {
 
 func (x *GetResponse) Reset() {
 	*x = GetResponse{}
-	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[8]
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -836,7 +940,7 @@ func (x *GetResponse) String() string {
 func (*GetResponse) ProtoMessage() {}
 
 func (x *GetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[8]
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -849,7 +953,7 @@ func (x *GetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResponse.ProtoReflect.Descriptor instead.
 func (*GetResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{8}
+	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetResponse) GetSubscription() *Subscription {
@@ -868,7 +972,7 @@ type ListPlansRequest struct {
 
 func (x *ListPlansRequest) Reset() {
 	*x = ListPlansRequest{}
-	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[9]
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -880,7 +984,7 @@ func (x *ListPlansRequest) String() string {
 func (*ListPlansRequest) ProtoMessage() {}
 
 func (x *ListPlansRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[9]
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -893,7 +997,7 @@ func (x *ListPlansRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPlansRequest.ProtoReflect.Descriptor instead.
 func (*ListPlansRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{9}
+	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{10}
 }
 
 // ListPlansResponse carries the plans.
@@ -909,7 +1013,7 @@ type ListPlansResponse struct {
 
 func (x *ListPlansResponse) Reset() {
 	*x = ListPlansResponse{}
-	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[10]
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -921,7 +1025,7 @@ func (x *ListPlansResponse) String() string {
 func (*ListPlansResponse) ProtoMessage() {}
 
 func (x *ListPlansResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[10]
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -934,7 +1038,7 @@ func (x *ListPlansResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPlansResponse.ProtoReflect.Descriptor instead.
 func (*ListPlansResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{10}
+	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListPlansResponse) GetPlans() []*Plan {
@@ -969,7 +1073,7 @@ type PreviewChangeRequest struct {
 
 func (x *PreviewChangeRequest) Reset() {
 	*x = PreviewChangeRequest{}
-	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[11]
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -981,7 +1085,7 @@ func (x *PreviewChangeRequest) String() string {
 func (*PreviewChangeRequest) ProtoMessage() {}
 
 func (x *PreviewChangeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[11]
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -994,7 +1098,7 @@ func (x *PreviewChangeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewChangeRequest.ProtoReflect.Descriptor instead.
 func (*PreviewChangeRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{11}
+	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PreviewChangeRequest) GetPlan() string {
@@ -1034,7 +1138,7 @@ type PreviewChangeResponse struct {
 
 func (x *PreviewChangeResponse) Reset() {
 	*x = PreviewChangeResponse{}
-	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[12]
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1046,7 +1150,7 @@ func (x *PreviewChangeResponse) String() string {
 func (*PreviewChangeResponse) ProtoMessage() {}
 
 func (x *PreviewChangeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[12]
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1059,7 +1163,7 @@ func (x *PreviewChangeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewChangeResponse.ProtoReflect.Descriptor instead.
 func (*PreviewChangeResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{12}
+	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PreviewChangeResponse) GetBill() *v1.Bill {
@@ -1132,7 +1236,7 @@ type ChangePlanRequest struct {
 
 func (x *ChangePlanRequest) Reset() {
 	*x = ChangePlanRequest{}
-	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[13]
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1144,7 +1248,7 @@ func (x *ChangePlanRequest) String() string {
 func (*ChangePlanRequest) ProtoMessage() {}
 
 func (x *ChangePlanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[13]
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1157,7 +1261,7 @@ func (x *ChangePlanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangePlanRequest.ProtoReflect.Descriptor instead.
 func (*ChangePlanRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{13}
+	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ChangePlanRequest) GetPlan() string {
@@ -1191,7 +1295,7 @@ type ChangePlanResponse struct {
 
 func (x *ChangePlanResponse) Reset() {
 	*x = ChangePlanResponse{}
-	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[14]
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1203,7 +1307,7 @@ func (x *ChangePlanResponse) String() string {
 func (*ChangePlanResponse) ProtoMessage() {}
 
 func (x *ChangePlanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[14]
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1216,7 +1320,7 @@ func (x *ChangePlanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangePlanResponse.ProtoReflect.Descriptor instead.
 func (*ChangePlanResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{14}
+	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ChangePlanResponse) GetSubscription() *Subscription {
@@ -1235,7 +1339,7 @@ type CancelChangeRequest struct {
 
 func (x *CancelChangeRequest) Reset() {
 	*x = CancelChangeRequest{}
-	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[15]
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1247,7 +1351,7 @@ func (x *CancelChangeRequest) String() string {
 func (*CancelChangeRequest) ProtoMessage() {}
 
 func (x *CancelChangeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[15]
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1260,7 +1364,7 @@ func (x *CancelChangeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelChangeRequest.ProtoReflect.Descriptor instead.
 func (*CancelChangeRequest) Descriptor() ([]byte, []int) {
-	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{15}
+	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{16}
 }
 
 // CancelChangeResponse carries what holds now.
@@ -1273,7 +1377,7 @@ type CancelChangeResponse struct {
 
 func (x *CancelChangeResponse) Reset() {
 	*x = CancelChangeResponse{}
-	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[16]
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1285,7 +1389,7 @@ func (x *CancelChangeResponse) String() string {
 func (*CancelChangeResponse) ProtoMessage() {}
 
 func (x *CancelChangeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[16]
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1298,12 +1402,94 @@ func (x *CancelChangeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelChangeResponse.ProtoReflect.Descriptor instead.
 func (*CancelChangeResponse) Descriptor() ([]byte, []int) {
-	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{16}
+	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CancelChangeResponse) GetSubscription() *Subscription {
 	if x != nil {
 		return x.Subscription
+	}
+	return nil
+}
+
+// ListCreditsRequest is empty.
+type ListCreditsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCreditsRequest) Reset() {
+	*x = ListCreditsRequest{}
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCreditsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCreditsRequest) ProtoMessage() {}
+
+func (x *ListCreditsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCreditsRequest.ProtoReflect.Descriptor instead.
+func (*ListCreditsRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{18}
+}
+
+// ListCreditsResponse carries credits, those that are used up or expired too.
+type ListCreditsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Credits       []*Credit              `protobuf:"bytes,1,rep,name=credits,proto3" json:"credits,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCreditsResponse) Reset() {
+	*x = ListCreditsResponse{}
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCreditsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCreditsResponse) ProtoMessage() {}
+
+func (x *ListCreditsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_subscription_v1_subscription_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCreditsResponse.ProtoReflect.Descriptor instead.
+func (*ListCreditsResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_subscription_v1_subscription_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListCreditsResponse) GetCredits() []*Credit {
+	if x != nil {
+		return x.Credits
 	}
 	return nil
 }
@@ -1369,7 +1555,19 @@ const file_millwright_subscription_v1_subscription_proto_rawDesc = "" +
 	"\rregion_factor\x18\v \x01(\tR\fregionFactor\"9\n" +
 	"\tPlanLimit\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
-	"\amaximum\x18\x02 \x01(\x03R\amaximum\"\f\n" +
+	"\amaximum\x18\x02 \x01(\x03R\amaximum\"\xba\x02\n" +
+	"\x06Credit\x12\x1b\n" +
+	"\tcredit_id\x18\x01 \x01(\tR\bcreditId\x12\x1a\n" +
+	"\bcurrency\x18\x02 \x01(\tR\bcurrency\x12'\n" +
+	"\x0fcurrency_digits\x18\x03 \x01(\rR\x0ecurrencyDigits\x12!\n" +
+	"\famount_minor\x18\x04 \x01(\x03R\vamountMinor\x12\x1d\n" +
+	"\n" +
+	"left_minor\x18\x05 \x01(\x03R\tleftMinor\x129\n" +
+	"\n" +
+	"granted_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tgrantedAt\x129\n" +
+	"\n" +
+	"expires_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x16\n" +
+	"\x06reason\x18\b \x01(\tR\x06reason\"\f\n" +
 	"\n" +
 	"GetRequest\"[\n" +
 	"\vGetResponse\x12L\n" +
@@ -1403,7 +1601,10 @@ const file_millwright_subscription_v1_subscription_proto_rawDesc = "" +
 	"\fsubscription\x18\x01 \x01(\v2(.millwright.subscription.v1.SubscriptionR\fsubscription\"\x15\n" +
 	"\x13CancelChangeRequest\"d\n" +
 	"\x14CancelChangeResponse\x12L\n" +
-	"\fsubscription\x18\x01 \x01(\v2(.millwright.subscription.v1.SubscriptionR\fsubscription*\x8f\x01\n" +
+	"\fsubscription\x18\x01 \x01(\v2(.millwright.subscription.v1.SubscriptionR\fsubscription\"\x14\n" +
+	"\x12ListCreditsRequest\"S\n" +
+	"\x13ListCreditsResponse\x12<\n" +
+	"\acredits\x18\x01 \x03(\v2\".millwright.subscription.v1.CreditR\acredits*\x8f\x01\n" +
 	"\n" +
 	"PriceModel\x12\x1b\n" +
 	"\x17PRICE_MODEL_UNSPECIFIED\x10\x00\x12\x18\n" +
@@ -1415,13 +1616,14 @@ const file_millwright_subscription_v1_subscription_proto_rawDesc = "" +
 	"ChangeTime\x12\x1b\n" +
 	"\x17CHANGE_TIME_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fCHANGE_TIME_NOW\x10\x01\x12\x1a\n" +
-	"\x16CHANGE_TIME_PERIOD_END\x10\x022\xed\x05\n" +
+	"\x16CHANGE_TIME_PERIOD_END\x10\x022\x87\a\n" +
 	"\x13SubscriptionService\x12w\n" +
 	"\x03Get\x12&.millwright.subscription.v1.GetRequest\x1a'.millwright.subscription.v1.GetResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/subscription\x90\x02\x01\x12\x8f\x01\n" +
 	"\tListPlans\x12,.millwright.subscription.v1.ListPlansRequest\x1a-.millwright.subscription.v1.ListPlansResponse\"%\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/subscription/plans\x90\x02\x01\x12\x9d\x01\n" +
 	"\rPreviewChange\x120.millwright.subscription.v1.PreviewChangeRequest\x1a1.millwright.subscription.v1.PreviewChangeResponse\"'\x82\xd3\xe4\x93\x02\x1e\x12\x1c/api/v1/subscription/preview\x90\x02\x01\x12\x91\x01\n" +
 	"\n" +
-	"ChangePlan\x12-.millwright.subscription.v1.ChangePlanRequest\x1a..millwright.subscription.v1.ChangePlanResponse\"$\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/api/v1/subscription/plan\x12\x96\x01\n" +
+	"ChangePlan\x12-.millwright.subscription.v1.ChangePlanRequest\x1a..millwright.subscription.v1.ChangePlanResponse\"$\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/api/v1/subscription/plan\x12\x97\x01\n" +
+	"\vListCredits\x12..millwright.subscription.v1.ListCreditsRequest\x1a/.millwright.subscription.v1.ListCreditsResponse\"'\x82\xd3\xe4\x93\x02\x1e\x12\x1c/api/v1/subscription/credits\x90\x02\x01\x12\x96\x01\n" +
 	"\fCancelChange\x12/.millwright.subscription.v1.CancelChangeRequest\x1a0.millwright.subscription.v1.CancelChangeResponse\"#\x82\xd3\xe4\x93\x02\x1d*\x1b/api/v1/subscription/changeBYZWgithub.com/millwright-io/millwright/proto/gen/millwright/subscription/v1;subscriptionv1b\x06proto3"
 
 var (
@@ -1437,7 +1639,7 @@ func file_millwright_subscription_v1_subscription_proto_rawDescGZIP() []byte {
 }
 
 var file_millwright_subscription_v1_subscription_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_millwright_subscription_v1_subscription_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_millwright_subscription_v1_subscription_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_millwright_subscription_v1_subscription_proto_goTypes = []any{
 	(PriceModel)(0),               // 0: millwright.subscription.v1.PriceModel
 	(ChangeTime)(0),               // 1: millwright.subscription.v1.ChangeTime
@@ -1448,62 +1650,70 @@ var file_millwright_subscription_v1_subscription_proto_goTypes = []any{
 	(*Tier)(nil),                  // 6: millwright.subscription.v1.Tier
 	(*Plan)(nil),                  // 7: millwright.subscription.v1.Plan
 	(*PlanLimit)(nil),             // 8: millwright.subscription.v1.PlanLimit
-	(*GetRequest)(nil),            // 9: millwright.subscription.v1.GetRequest
-	(*GetResponse)(nil),           // 10: millwright.subscription.v1.GetResponse
-	(*ListPlansRequest)(nil),      // 11: millwright.subscription.v1.ListPlansRequest
-	(*ListPlansResponse)(nil),     // 12: millwright.subscription.v1.ListPlansResponse
-	(*PreviewChangeRequest)(nil),  // 13: millwright.subscription.v1.PreviewChangeRequest
-	(*PreviewChangeResponse)(nil), // 14: millwright.subscription.v1.PreviewChangeResponse
-	(*ChangePlanRequest)(nil),     // 15: millwright.subscription.v1.ChangePlanRequest
-	(*ChangePlanResponse)(nil),    // 16: millwright.subscription.v1.ChangePlanResponse
-	(*CancelChangeRequest)(nil),   // 17: millwright.subscription.v1.CancelChangeRequest
-	(*CancelChangeResponse)(nil),  // 18: millwright.subscription.v1.CancelChangeResponse
-	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
-	(*v1.Bill)(nil),               // 20: millwright.invoice.v1.Bill
+	(*Credit)(nil),                // 9: millwright.subscription.v1.Credit
+	(*GetRequest)(nil),            // 10: millwright.subscription.v1.GetRequest
+	(*GetResponse)(nil),           // 11: millwright.subscription.v1.GetResponse
+	(*ListPlansRequest)(nil),      // 12: millwright.subscription.v1.ListPlansRequest
+	(*ListPlansResponse)(nil),     // 13: millwright.subscription.v1.ListPlansResponse
+	(*PreviewChangeRequest)(nil),  // 14: millwright.subscription.v1.PreviewChangeRequest
+	(*PreviewChangeResponse)(nil), // 15: millwright.subscription.v1.PreviewChangeResponse
+	(*ChangePlanRequest)(nil),     // 16: millwright.subscription.v1.ChangePlanRequest
+	(*ChangePlanResponse)(nil),    // 17: millwright.subscription.v1.ChangePlanResponse
+	(*CancelChangeRequest)(nil),   // 18: millwright.subscription.v1.CancelChangeRequest
+	(*CancelChangeResponse)(nil),  // 19: millwright.subscription.v1.CancelChangeResponse
+	(*ListCreditsRequest)(nil),    // 20: millwright.subscription.v1.ListCreditsRequest
+	(*ListCreditsResponse)(nil),   // 21: millwright.subscription.v1.ListCreditsResponse
+	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
+	(*v1.Bill)(nil),               // 23: millwright.invoice.v1.Bill
 }
 var file_millwright_subscription_v1_subscription_proto_depIdxs = []int32{
-	19, // 0: millwright.subscription.v1.Subscription.since:type_name -> google.protobuf.Timestamp
-	19, // 1: millwright.subscription.v1.Subscription.trial_end:type_name -> google.protobuf.Timestamp
+	22, // 0: millwright.subscription.v1.Subscription.since:type_name -> google.protobuf.Timestamp
+	22, // 1: millwright.subscription.v1.Subscription.trial_end:type_name -> google.protobuf.Timestamp
 	4,  // 2: millwright.subscription.v1.Subscription.contract:type_name -> millwright.subscription.v1.Contract
 	3,  // 3: millwright.subscription.v1.Subscription.pending:type_name -> millwright.subscription.v1.PlanChange
 	3,  // 4: millwright.subscription.v1.Subscription.history:type_name -> millwright.subscription.v1.PlanChange
-	19, // 5: millwright.subscription.v1.Subscription.until:type_name -> google.protobuf.Timestamp
-	19, // 6: millwright.subscription.v1.PlanChange.effective_at:type_name -> google.protobuf.Timestamp
-	19, // 7: millwright.subscription.v1.PlanChange.requested_at:type_name -> google.protobuf.Timestamp
-	19, // 8: millwright.subscription.v1.Contract.start:type_name -> google.protobuf.Timestamp
-	19, // 9: millwright.subscription.v1.Contract.end:type_name -> google.protobuf.Timestamp
+	22, // 5: millwright.subscription.v1.Subscription.until:type_name -> google.protobuf.Timestamp
+	22, // 6: millwright.subscription.v1.PlanChange.effective_at:type_name -> google.protobuf.Timestamp
+	22, // 7: millwright.subscription.v1.PlanChange.requested_at:type_name -> google.protobuf.Timestamp
+	22, // 8: millwright.subscription.v1.Contract.start:type_name -> google.protobuf.Timestamp
+	22, // 9: millwright.subscription.v1.Contract.end:type_name -> google.protobuf.Timestamp
 	5,  // 10: millwright.subscription.v1.Contract.charges:type_name -> millwright.subscription.v1.Charge
 	0,  // 11: millwright.subscription.v1.Charge.model:type_name -> millwright.subscription.v1.PriceModel
 	6,  // 12: millwright.subscription.v1.Charge.tiers:type_name -> millwright.subscription.v1.Tier
 	5,  // 13: millwright.subscription.v1.Plan.charges:type_name -> millwright.subscription.v1.Charge
 	8,  // 14: millwright.subscription.v1.Plan.limits:type_name -> millwright.subscription.v1.PlanLimit
-	2,  // 15: millwright.subscription.v1.GetResponse.subscription:type_name -> millwright.subscription.v1.Subscription
-	7,  // 16: millwright.subscription.v1.ListPlansResponse.plans:type_name -> millwright.subscription.v1.Plan
-	1,  // 17: millwright.subscription.v1.PreviewChangeRequest.at:type_name -> millwright.subscription.v1.ChangeTime
-	20, // 18: millwright.subscription.v1.PreviewChangeResponse.bill:type_name -> millwright.invoice.v1.Bill
-	20, // 19: millwright.subscription.v1.PreviewChangeResponse.forecast:type_name -> millwright.invoice.v1.Bill
-	20, // 20: millwright.subscription.v1.PreviewChangeResponse.changed_bill:type_name -> millwright.invoice.v1.Bill
-	20, // 21: millwright.subscription.v1.PreviewChangeResponse.changed_forecast:type_name -> millwright.invoice.v1.Bill
-	19, // 22: millwright.subscription.v1.PreviewChangeResponse.effective_at:type_name -> google.protobuf.Timestamp
-	20, // 23: millwright.subscription.v1.PreviewChangeResponse.next_month:type_name -> millwright.invoice.v1.Bill
-	1,  // 24: millwright.subscription.v1.ChangePlanRequest.at:type_name -> millwright.subscription.v1.ChangeTime
-	2,  // 25: millwright.subscription.v1.ChangePlanResponse.subscription:type_name -> millwright.subscription.v1.Subscription
-	2,  // 26: millwright.subscription.v1.CancelChangeResponse.subscription:type_name -> millwright.subscription.v1.Subscription
-	9,  // 27: millwright.subscription.v1.SubscriptionService.Get:input_type -> millwright.subscription.v1.GetRequest
-	11, // 28: millwright.subscription.v1.SubscriptionService.ListPlans:input_type -> millwright.subscription.v1.ListPlansRequest
-	13, // 29: millwright.subscription.v1.SubscriptionService.PreviewChange:input_type -> millwright.subscription.v1.PreviewChangeRequest
-	15, // 30: millwright.subscription.v1.SubscriptionService.ChangePlan:input_type -> millwright.subscription.v1.ChangePlanRequest
-	17, // 31: millwright.subscription.v1.SubscriptionService.CancelChange:input_type -> millwright.subscription.v1.CancelChangeRequest
-	10, // 32: millwright.subscription.v1.SubscriptionService.Get:output_type -> millwright.subscription.v1.GetResponse
-	12, // 33: millwright.subscription.v1.SubscriptionService.ListPlans:output_type -> millwright.subscription.v1.ListPlansResponse
-	14, // 34: millwright.subscription.v1.SubscriptionService.PreviewChange:output_type -> millwright.subscription.v1.PreviewChangeResponse
-	16, // 35: millwright.subscription.v1.SubscriptionService.ChangePlan:output_type -> millwright.subscription.v1.ChangePlanResponse
-	18, // 36: millwright.subscription.v1.SubscriptionService.CancelChange:output_type -> millwright.subscription.v1.CancelChangeResponse
-	32, // [32:37] is the sub-list for method output_type
-	27, // [27:32] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	22, // 15: millwright.subscription.v1.Credit.granted_at:type_name -> google.protobuf.Timestamp
+	22, // 16: millwright.subscription.v1.Credit.expires_at:type_name -> google.protobuf.Timestamp
+	2,  // 17: millwright.subscription.v1.GetResponse.subscription:type_name -> millwright.subscription.v1.Subscription
+	7,  // 18: millwright.subscription.v1.ListPlansResponse.plans:type_name -> millwright.subscription.v1.Plan
+	1,  // 19: millwright.subscription.v1.PreviewChangeRequest.at:type_name -> millwright.subscription.v1.ChangeTime
+	23, // 20: millwright.subscription.v1.PreviewChangeResponse.bill:type_name -> millwright.invoice.v1.Bill
+	23, // 21: millwright.subscription.v1.PreviewChangeResponse.forecast:type_name -> millwright.invoice.v1.Bill
+	23, // 22: millwright.subscription.v1.PreviewChangeResponse.changed_bill:type_name -> millwright.invoice.v1.Bill
+	23, // 23: millwright.subscription.v1.PreviewChangeResponse.changed_forecast:type_name -> millwright.invoice.v1.Bill
+	22, // 24: millwright.subscription.v1.PreviewChangeResponse.effective_at:type_name -> google.protobuf.Timestamp
+	23, // 25: millwright.subscription.v1.PreviewChangeResponse.next_month:type_name -> millwright.invoice.v1.Bill
+	1,  // 26: millwright.subscription.v1.ChangePlanRequest.at:type_name -> millwright.subscription.v1.ChangeTime
+	2,  // 27: millwright.subscription.v1.ChangePlanResponse.subscription:type_name -> millwright.subscription.v1.Subscription
+	2,  // 28: millwright.subscription.v1.CancelChangeResponse.subscription:type_name -> millwright.subscription.v1.Subscription
+	9,  // 29: millwright.subscription.v1.ListCreditsResponse.credits:type_name -> millwright.subscription.v1.Credit
+	10, // 30: millwright.subscription.v1.SubscriptionService.Get:input_type -> millwright.subscription.v1.GetRequest
+	12, // 31: millwright.subscription.v1.SubscriptionService.ListPlans:input_type -> millwright.subscription.v1.ListPlansRequest
+	14, // 32: millwright.subscription.v1.SubscriptionService.PreviewChange:input_type -> millwright.subscription.v1.PreviewChangeRequest
+	16, // 33: millwright.subscription.v1.SubscriptionService.ChangePlan:input_type -> millwright.subscription.v1.ChangePlanRequest
+	20, // 34: millwright.subscription.v1.SubscriptionService.ListCredits:input_type -> millwright.subscription.v1.ListCreditsRequest
+	18, // 35: millwright.subscription.v1.SubscriptionService.CancelChange:input_type -> millwright.subscription.v1.CancelChangeRequest
+	11, // 36: millwright.subscription.v1.SubscriptionService.Get:output_type -> millwright.subscription.v1.GetResponse
+	13, // 37: millwright.subscription.v1.SubscriptionService.ListPlans:output_type -> millwright.subscription.v1.ListPlansResponse
+	15, // 38: millwright.subscription.v1.SubscriptionService.PreviewChange:output_type -> millwright.subscription.v1.PreviewChangeResponse
+	17, // 39: millwright.subscription.v1.SubscriptionService.ChangePlan:output_type -> millwright.subscription.v1.ChangePlanResponse
+	21, // 40: millwright.subscription.v1.SubscriptionService.ListCredits:output_type -> millwright.subscription.v1.ListCreditsResponse
+	19, // 41: millwright.subscription.v1.SubscriptionService.CancelChange:output_type -> millwright.subscription.v1.CancelChangeResponse
+	36, // [36:42] is the sub-list for method output_type
+	30, // [30:36] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_millwright_subscription_v1_subscription_proto_init() }
@@ -1517,7 +1727,7 @@ func file_millwright_subscription_v1_subscription_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_subscription_v1_subscription_proto_rawDesc), len(file_millwright_subscription_v1_subscription_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   17,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

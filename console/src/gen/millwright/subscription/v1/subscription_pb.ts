@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/subscription/v1/subscription.proto.
  */
 export const file_millwright_subscription_v1_subscription: GenFile = /*@__PURE__*/
-  fileDesc("Ci1taWxsd3JpZ2h0L3N1YnNjcmlwdGlvbi92MS9zdWJzY3JpcHRpb24ucHJvdG8SGm1pbGx3cmlnaHQuc3Vic2NyaXB0aW9uLnYxIoYDCgxTdWJzY3JpcHRpb24SDAoEcGxhbhgBIAEoCRIpCgVzaW5jZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIY3VycmVuY3kYAyABKAkSFwoPY3VycmVuY3lfZGlnaXRzGAQgASgNEg4KBnJlZ2lvbhgFIAEoCRItCgl0cmlhbF9lbmQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKCGNvbnRyYWN0GAcgASgLMiQubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuQ29udHJhY3QSNwoHcGVuZGluZxgIIAEoCzImLm1pbGx3cmlnaHQuc3Vic2NyaXB0aW9uLnYxLlBsYW5DaGFuZ2USNwoHaGlzdG9yeRgJIAMoCzImLm1pbGx3cmlnaHQuc3Vic2NyaXB0aW9uLnYxLlBsYW5DaGFuZ2USKQoFdW50aWwYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpQBCgpQbGFuQ2hhbmdlEgwKBHBsYW4YASABKAkSMAoMZWZmZWN0aXZlX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxyZXF1ZXN0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHJlcXVlc3RlZF9ieRgEIAEoCSLzAQoIQ29udHJhY3QSEwoLY29udHJhY3RfaWQYASABKAkSKQoFc3RhcnQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2VuZBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIY3VycmVuY3kYBCABKAkSGAoQZGlzY291bnRfcGVyY2VudBgFIAEoCRIMCgRmbGF0GAYgASgJEg8KB21pbmltdW0YByABKAkSMwoHY2hhcmdlcxgIIAMoCzIiLm1pbGx3cmlnaHQuc3Vic2NyaXB0aW9uLnYxLkNoYXJnZSLvAQoGQ2hhcmdlEhYKBW1ldGVyGAEgASgJQge6SARyAhgoEj8KBW1vZGVsGAIgASgOMiYubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuUHJpY2VNb2RlbEIIukgFggECEAESCwoDcGVyGAMgASgEEhAKCGluY2x1ZGVkGAQgASgEEjkKBXRpZXJzGAUgAygLMiAubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuVGllckIIukgFkgECEBQSGAoHbWluaW11bRgGIAEoCUIHukgEcgIYFRIYCgdtYXhpbXVtGAcgASgJQge6SARyAhgVIkQKBFRpZXISDQoFdXBfdG8YASABKAQSFgoFcHJpY2UYAiABKAlCB7pIBHICGBUSFQoEZmxhdBgDIAEoCUIHukgEcgIYFSKOAgoEUGxhbhIMCgRwbGFuGAEgASgJEg0KBXRpdGxlGAIgASgJEgwKBGZsYXQYAyABKAkSMwoHY2hhcmdlcxgEIAMoCzIiLm1pbGx3cmlnaHQuc3Vic2NyaXB0aW9uLnYxLkNoYXJnZRISCgp0cmlhbF9kYXlzGAUgASgFEg8KB21pbmltdW0YBiABKAkSDwoHbWF4aW11bRgHIAEoCRI1CgZsaW1pdHMYCCADKAsyJS5taWxsd3JpZ2h0LnN1YnNjcmlwdGlvbi52MS5QbGFuTGltaXQSEQoJa2VwdF9kYXlzGAkgASgFEg8KB2N1cnJlbnQYCiABKAgSFQoNcmVnaW9uX2ZhY3RvchgLIAEoCSIqCglQbGFuTGltaXQSDAoEbmFtZRgBIAEoCRIPCgdtYXhpbXVtGAIgASgDIgwKCkdldFJlcXVlc3QiTQoLR2V0UmVzcG9uc2USPgoMc3Vic2NyaXB0aW9uGAEgASgLMigubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuU3Vic2NyaXB0aW9uIhIKEExpc3RQbGFuc1JlcXVlc3QiagoRTGlzdFBsYW5zUmVzcG9uc2USLwoFcGxhbnMYASADKAsyIC5taWxsd3JpZ2h0LnN1YnNjcmlwdGlvbi52MS5QbGFuEhAKCGN1cnJlbmN5GAIgASgJEhIKCnByaWNlX2Jvb2sYAyABKAkibwoUUHJldmlld0NoYW5nZVJlcXVlc3QSFwoEcGxhbhgBIAEoCUIJukgGcgQQARgoEj4KAmF0GAIgASgOMiYubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuQ2hhbmdlVGltZUIKukgHggEEEAEgACLfAgoVUHJldmlld0NoYW5nZVJlc3BvbnNlEikKBGJpbGwYASABKAsyGy5taWxsd3JpZ2h0Lmludm9pY2UudjEuQmlsbBItCghmb3JlY2FzdBgCIAEoCzIbLm1pbGx3cmlnaHQuaW52b2ljZS52MS5CaWxsEjEKDGNoYW5nZWRfYmlsbBgDIAEoCzIbLm1pbGx3cmlnaHQuaW52b2ljZS52MS5CaWxsEjUKEGNoYW5nZWRfZm9yZWNhc3QYBCABKAsyGy5taWxsd3JpZ2h0Lmludm9pY2UudjEuQmlsbBIwCgxlZmZlY3RpdmVfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYBiABKAkSEQoJb2JzdGFjbGVzGAcgAygJEi8KCm5leHRfbW9udGgYCCABKAsyGy5taWxsd3JpZ2h0Lmludm9pY2UudjEuQmlsbCKFAQoRQ2hhbmdlUGxhblJlcXVlc3QSFwoEcGxhbhgBIAEoCUIJukgGcgQQARgoEj4KAmF0GAIgASgOMiYubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuQ2hhbmdlVGltZUIKukgHggEEEAEgABIXCgRldGFnGAMgASgJQgm6SAZyBBABGEAiVAoSQ2hhbmdlUGxhblJlc3BvbnNlEj4KDHN1YnNjcmlwdGlvbhgBIAEoCzIoLm1pbGx3cmlnaHQuc3Vic2NyaXB0aW9uLnYxLlN1YnNjcmlwdGlvbiIVChNDYW5jZWxDaGFuZ2VSZXF1ZXN0IlYKFENhbmNlbENoYW5nZVJlc3BvbnNlEj4KDHN1YnNjcmlwdGlvbhgBIAEoCzIoLm1pbGx3cmlnaHQuc3Vic2NyaXB0aW9uLnYxLlN1YnNjcmlwdGlvbiqPAQoKUHJpY2VNb2RlbBIbChdQUklDRV9NT0RFTF9VTlNQRUNJRklFRBAAEhgKFFBSSUNFX01PREVMX1BFUl9VTklUEAESFwoTUFJJQ0VfTU9ERUxfUEFDS0FHRRACEhkKFVBSSUNFX01PREVMX0dSQURVQVRFRBADEhYKElBSSUNFX01PREVMX1ZPTFVNRRAEKloKCkNoYW5nZVRpbWUSGwoXQ0hBTkdFX1RJTUVfVU5TUEVDSUZJRUQQABITCg9DSEFOR0VfVElNRV9OT1cQARIaChZDSEFOR0VfVElNRV9QRVJJT0RfRU5EEAIy7QUKE1N1YnNjcmlwdGlvblNlcnZpY2USdwoDR2V0EiYubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuR2V0UmVxdWVzdBonLm1pbGx3cmlnaHQuc3Vic2NyaXB0aW9uLnYxLkdldFJlc3BvbnNlIh+QAgGC0+STAhYSFC9hcGkvdjEvc3Vic2NyaXB0aW9uEo8BCglMaXN0UGxhbnMSLC5taWxsd3JpZ2h0LnN1YnNjcmlwdGlvbi52MS5MaXN0UGxhbnNSZXF1ZXN0Gi0ubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuTGlzdFBsYW5zUmVzcG9uc2UiJZACAYLT5JMCHBIaL2FwaS92MS9zdWJzY3JpcHRpb24vcGxhbnMSnQEKDVByZXZpZXdDaGFuZ2USMC5taWxsd3JpZ2h0LnN1YnNjcmlwdGlvbi52MS5QcmV2aWV3Q2hhbmdlUmVxdWVzdBoxLm1pbGx3cmlnaHQuc3Vic2NyaXB0aW9uLnYxLlByZXZpZXdDaGFuZ2VSZXNwb25zZSInkAIBgtPkkwIeEhwvYXBpL3YxL3N1YnNjcmlwdGlvbi9wcmV2aWV3EpEBCgpDaGFuZ2VQbGFuEi0ubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuQ2hhbmdlUGxhblJlcXVlc3QaLi5taWxsd3JpZ2h0LnN1YnNjcmlwdGlvbi52MS5DaGFuZ2VQbGFuUmVzcG9uc2UiJILT5JMCHjoBKiIZL2FwaS92MS9zdWJzY3JpcHRpb24vcGxhbhKWAQoMQ2FuY2VsQ2hhbmdlEi8ubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuQ2FuY2VsQ2hhbmdlUmVxdWVzdBowLm1pbGx3cmlnaHQuc3Vic2NyaXB0aW9uLnYxLkNhbmNlbENoYW5nZVJlc3BvbnNlIiOC0+STAh0qGy9hcGkvdjEvc3Vic2NyaXB0aW9uL2NoYW5nZUJZWldnaXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC9zdWJzY3JpcHRpb24vdjE7c3Vic2NyaXB0aW9udjFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_millwright_invoice_v1_invoice]);
+  fileDesc("Ci1taWxsd3JpZ2h0L3N1YnNjcmlwdGlvbi92MS9zdWJzY3JpcHRpb24ucHJvdG8SGm1pbGx3cmlnaHQuc3Vic2NyaXB0aW9uLnYxIoYDCgxTdWJzY3JpcHRpb24SDAoEcGxhbhgBIAEoCRIpCgVzaW5jZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIY3VycmVuY3kYAyABKAkSFwoPY3VycmVuY3lfZGlnaXRzGAQgASgNEg4KBnJlZ2lvbhgFIAEoCRItCgl0cmlhbF9lbmQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKCGNvbnRyYWN0GAcgASgLMiQubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuQ29udHJhY3QSNwoHcGVuZGluZxgIIAEoCzImLm1pbGx3cmlnaHQuc3Vic2NyaXB0aW9uLnYxLlBsYW5DaGFuZ2USNwoHaGlzdG9yeRgJIAMoCzImLm1pbGx3cmlnaHQuc3Vic2NyaXB0aW9uLnYxLlBsYW5DaGFuZ2USKQoFdW50aWwYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpQBCgpQbGFuQ2hhbmdlEgwKBHBsYW4YASABKAkSMAoMZWZmZWN0aXZlX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxyZXF1ZXN0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHJlcXVlc3RlZF9ieRgEIAEoCSLzAQoIQ29udHJhY3QSEwoLY29udHJhY3RfaWQYASABKAkSKQoFc3RhcnQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2VuZBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIY3VycmVuY3kYBCABKAkSGAoQZGlzY291bnRfcGVyY2VudBgFIAEoCRIMCgRmbGF0GAYgASgJEg8KB21pbmltdW0YByABKAkSMwoHY2hhcmdlcxgIIAMoCzIiLm1pbGx3cmlnaHQuc3Vic2NyaXB0aW9uLnYxLkNoYXJnZSLvAQoGQ2hhcmdlEhYKBW1ldGVyGAEgASgJQge6SARyAhgoEj8KBW1vZGVsGAIgASgOMiYubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuUHJpY2VNb2RlbEIIukgFggECEAESCwoDcGVyGAMgASgEEhAKCGluY2x1ZGVkGAQgASgEEjkKBXRpZXJzGAUgAygLMiAubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuVGllckIIukgFkgECEBQSGAoHbWluaW11bRgGIAEoCUIHukgEcgIYFRIYCgdtYXhpbXVtGAcgASgJQge6SARyAhgVIkQKBFRpZXISDQoFdXBfdG8YASABKAQSFgoFcHJpY2UYAiABKAlCB7pIBHICGBUSFQoEZmxhdBgDIAEoCUIHukgEcgIYFSKOAgoEUGxhbhIMCgRwbGFuGAEgASgJEg0KBXRpdGxlGAIgASgJEgwKBGZsYXQYAyABKAkSMwoHY2hhcmdlcxgEIAMoCzIiLm1pbGx3cmlnaHQuc3Vic2NyaXB0aW9uLnYxLkNoYXJnZRISCgp0cmlhbF9kYXlzGAUgASgFEg8KB21pbmltdW0YBiABKAkSDwoHbWF4aW11bRgHIAEoCRI1CgZsaW1pdHMYCCADKAsyJS5taWxsd3JpZ2h0LnN1YnNjcmlwdGlvbi52MS5QbGFuTGltaXQSEQoJa2VwdF9kYXlzGAkgASgFEg8KB2N1cnJlbnQYCiABKAgSFQoNcmVnaW9uX2ZhY3RvchgLIAEoCSIqCglQbGFuTGltaXQSDAoEbmFtZRgBIAEoCRIPCgdtYXhpbXVtGAIgASgDIuABCgZDcmVkaXQSEQoJY3JlZGl0X2lkGAEgASgJEhAKCGN1cnJlbmN5GAIgASgJEhcKD2N1cnJlbmN5X2RpZ2l0cxgDIAEoDRIUCgxhbW91bnRfbWlub3IYBCABKAMSEgoKbGVmdF9taW5vchgFIAEoAxIuCgpncmFudGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWFzb24YCCABKAkiDAoKR2V0UmVxdWVzdCJNCgtHZXRSZXNwb25zZRI+CgxzdWJzY3JpcHRpb24YASABKAsyKC5taWxsd3JpZ2h0LnN1YnNjcmlwdGlvbi52MS5TdWJzY3JpcHRpb24iEgoQTGlzdFBsYW5zUmVxdWVzdCJqChFMaXN0UGxhbnNSZXNwb25zZRIvCgVwbGFucxgBIAMoCzIgLm1pbGx3cmlnaHQuc3Vic2NyaXB0aW9uLnYxLlBsYW4SEAoIY3VycmVuY3kYAiABKAkSEgoKcHJpY2VfYm9vaxgDIAEoCSJvChRQcmV2aWV3Q2hhbmdlUmVxdWVzdBIXCgRwbGFuGAEgASgJQgm6SAZyBBABGCgSPgoCYXQYAiABKA4yJi5taWxsd3JpZ2h0LnN1YnNjcmlwdGlvbi52MS5DaGFuZ2VUaW1lQgq6SAeCAQQQASAAIt8CChVQcmV2aWV3Q2hhbmdlUmVzcG9uc2USKQoEYmlsbBgBIAEoCzIbLm1pbGx3cmlnaHQuaW52b2ljZS52MS5CaWxsEi0KCGZvcmVjYXN0GAIgASgLMhsubWlsbHdyaWdodC5pbnZvaWNlLnYxLkJpbGwSMQoMY2hhbmdlZF9iaWxsGAMgASgLMhsubWlsbHdyaWdodC5pbnZvaWNlLnYxLkJpbGwSNQoQY2hhbmdlZF9mb3JlY2FzdBgEIAEoCzIbLm1pbGx3cmlnaHQuaW52b2ljZS52MS5CaWxsEjAKDGVmZmVjdGl2ZV9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgGIAEoCRIRCglvYnN0YWNsZXMYByADKAkSLwoKbmV4dF9tb250aBgIIAEoCzIbLm1pbGx3cmlnaHQuaW52b2ljZS52MS5CaWxsIoUBChFDaGFuZ2VQbGFuUmVxdWVzdBIXCgRwbGFuGAEgASgJQgm6SAZyBBABGCgSPgoCYXQYAiABKA4yJi5taWxsd3JpZ2h0LnN1YnNjcmlwdGlvbi52MS5DaGFuZ2VUaW1lQgq6SAeCAQQQASAAEhcKBGV0YWcYAyABKAlCCbpIBnIEEAEYQCJUChJDaGFuZ2VQbGFuUmVzcG9uc2USPgoMc3Vic2NyaXB0aW9uGAEgASgLMigubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuU3Vic2NyaXB0aW9uIhUKE0NhbmNlbENoYW5nZVJlcXVlc3QiVgoUQ2FuY2VsQ2hhbmdlUmVzcG9uc2USPgoMc3Vic2NyaXB0aW9uGAEgASgLMigubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuU3Vic2NyaXB0aW9uIhQKEkxpc3RDcmVkaXRzUmVxdWVzdCJKChNMaXN0Q3JlZGl0c1Jlc3BvbnNlEjMKB2NyZWRpdHMYASADKAsyIi5taWxsd3JpZ2h0LnN1YnNjcmlwdGlvbi52MS5DcmVkaXQqjwEKClByaWNlTW9kZWwSGwoXUFJJQ0VfTU9ERUxfVU5TUEVDSUZJRUQQABIYChRQUklDRV9NT0RFTF9QRVJfVU5JVBABEhcKE1BSSUNFX01PREVMX1BBQ0tBR0UQAhIZChVQUklDRV9NT0RFTF9HUkFEVUFURUQQAxIWChJQUklDRV9NT0RFTF9WT0xVTUUQBCpaCgpDaGFuZ2VUaW1lEhsKF0NIQU5HRV9USU1FX1VOU1BFQ0lGSUVEEAASEwoPQ0hBTkdFX1RJTUVfTk9XEAESGgoWQ0hBTkdFX1RJTUVfUEVSSU9EX0VORBACMocHChNTdWJzY3JpcHRpb25TZXJ2aWNlEncKA0dldBImLm1pbGx3cmlnaHQuc3Vic2NyaXB0aW9uLnYxLkdldFJlcXVlc3QaJy5taWxsd3JpZ2h0LnN1YnNjcmlwdGlvbi52MS5HZXRSZXNwb25zZSIfkAIBgtPkkwIWEhQvYXBpL3YxL3N1YnNjcmlwdGlvbhKPAQoJTGlzdFBsYW5zEiwubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuTGlzdFBsYW5zUmVxdWVzdBotLm1pbGx3cmlnaHQuc3Vic2NyaXB0aW9uLnYxLkxpc3RQbGFuc1Jlc3BvbnNlIiWQAgGC0+STAhwSGi9hcGkvdjEvc3Vic2NyaXB0aW9uL3BsYW5zEp0BCg1QcmV2aWV3Q2hhbmdlEjAubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuUHJldmlld0NoYW5nZVJlcXVlc3QaMS5taWxsd3JpZ2h0LnN1YnNjcmlwdGlvbi52MS5QcmV2aWV3Q2hhbmdlUmVzcG9uc2UiJ5ACAYLT5JMCHhIcL2FwaS92MS9zdWJzY3JpcHRpb24vcHJldmlldxKRAQoKQ2hhbmdlUGxhbhItLm1pbGx3cmlnaHQuc3Vic2NyaXB0aW9uLnYxLkNoYW5nZVBsYW5SZXF1ZXN0Gi4ubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuQ2hhbmdlUGxhblJlc3BvbnNlIiSC0+STAh46ASoiGS9hcGkvdjEvc3Vic2NyaXB0aW9uL3BsYW4SlwEKC0xpc3RDcmVkaXRzEi4ubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuTGlzdENyZWRpdHNSZXF1ZXN0Gi8ubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuTGlzdENyZWRpdHNSZXNwb25zZSInkAIBgtPkkwIeEhwvYXBpL3YxL3N1YnNjcmlwdGlvbi9jcmVkaXRzEpYBCgxDYW5jZWxDaGFuZ2USLy5taWxsd3JpZ2h0LnN1YnNjcmlwdGlvbi52MS5DYW5jZWxDaGFuZ2VSZXF1ZXN0GjAubWlsbHdyaWdodC5zdWJzY3JpcHRpb24udjEuQ2FuY2VsQ2hhbmdlUmVzcG9uc2UiI4LT5JMCHSobL2FwaS92MS9zdWJzY3JpcHRpb24vY2hhbmdlQllaV2dpdGh1Yi5jb20vbWlsbHdyaWdodC1pby9taWxsd3JpZ2h0L3Byb3RvL2dlbi9taWxsd3JpZ2h0L3N1YnNjcmlwdGlvbi92MTtzdWJzY3JpcHRpb252MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_millwright_invoice_v1_invoice]);
 
 /**
  * Subscription is what a tenant pays by.
@@ -392,6 +392,66 @@ export const PlanLimitSchema: GenMessage<PlanLimit> = /*@__PURE__*/
   messageDesc(file_millwright_subscription_v1_subscription, 6);
 
 /**
+ * Credit was paid in advance.
+ *
+ * @generated from message millwright.subscription.v1.Credit
+ */
+export type Credit = Message<"millwright.subscription.v1.Credit"> & {
+  /**
+   * @generated from field: string credit_id = 1;
+   */
+  creditId: string;
+
+  /**
+   * @generated from field: string currency = 2;
+   */
+  currency: string;
+
+  /**
+   * @generated from field: uint32 currency_digits = 3;
+   */
+  currencyDigits: number;
+
+  /**
+   * @generated from field: int64 amount_minor = 4;
+   */
+  amountMinor: bigint;
+
+  /**
+   * What no bill has used.
+   *
+   * @generated from field: int64 left_minor = 5;
+   */
+  leftMinor: bigint;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp granted_at = 6;
+   */
+  grantedAt?: Timestamp | undefined;
+
+  /**
+   * It pays months that end by then.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 7;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * What the operator said it was granted for.
+   *
+   * @generated from field: string reason = 8;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message millwright.subscription.v1.Credit.
+ * Use `create(CreditSchema)` to create a new message.
+ */
+export const CreditSchema: GenMessage<Credit> = /*@__PURE__*/
+  messageDesc(file_millwright_subscription_v1_subscription, 7);
+
+/**
  * GetRequest is empty.
  *
  * @generated from message millwright.subscription.v1.GetRequest
@@ -404,7 +464,7 @@ export type GetRequest = Message<"millwright.subscription.v1.GetRequest"> & {
  * Use `create(GetRequestSchema)` to create a new message.
  */
 export const GetRequestSchema: GenMessage<GetRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_subscription_v1_subscription, 7);
+  messageDesc(file_millwright_subscription_v1_subscription, 8);
 
 /**
  * GetResponse carries the subscription.
@@ -423,7 +483,7 @@ export type GetResponse = Message<"millwright.subscription.v1.GetResponse"> & {
  * Use `create(GetResponseSchema)` to create a new message.
  */
 export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_subscription_v1_subscription, 8);
+  messageDesc(file_millwright_subscription_v1_subscription, 9);
 
 /**
  * ListPlansRequest is empty.
@@ -438,7 +498,7 @@ export type ListPlansRequest = Message<"millwright.subscription.v1.ListPlansRequ
  * Use `create(ListPlansRequestSchema)` to create a new message.
  */
 export const ListPlansRequestSchema: GenMessage<ListPlansRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_subscription_v1_subscription, 9);
+  messageDesc(file_millwright_subscription_v1_subscription, 10);
 
 /**
  * ListPlansResponse carries the plans.
@@ -469,7 +529,7 @@ export type ListPlansResponse = Message<"millwright.subscription.v1.ListPlansRes
  * Use `create(ListPlansResponseSchema)` to create a new message.
  */
 export const ListPlansResponseSchema: GenMessage<ListPlansResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_subscription_v1_subscription, 10);
+  messageDesc(file_millwright_subscription_v1_subscription, 11);
 
 /**
  * PreviewChangeRequest names a plan.
@@ -493,7 +553,7 @@ export type PreviewChangeRequest = Message<"millwright.subscription.v1.PreviewCh
  * Use `create(PreviewChangeRequestSchema)` to create a new message.
  */
 export const PreviewChangeRequestSchema: GenMessage<PreviewChangeRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_subscription_v1_subscription, 11);
+  messageDesc(file_millwright_subscription_v1_subscription, 12);
 
 /**
  * PreviewChangeResponse shows what the change does to the bill.
@@ -559,7 +619,7 @@ export type PreviewChangeResponse = Message<"millwright.subscription.v1.PreviewC
  * Use `create(PreviewChangeResponseSchema)` to create a new message.
  */
 export const PreviewChangeResponseSchema: GenMessage<PreviewChangeResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_subscription_v1_subscription, 12);
+  messageDesc(file_millwright_subscription_v1_subscription, 13);
 
 /**
  * ChangePlanRequest names what was previewed.
@@ -591,7 +651,7 @@ export type ChangePlanRequest = Message<"millwright.subscription.v1.ChangePlanRe
  * Use `create(ChangePlanRequestSchema)` to create a new message.
  */
 export const ChangePlanRequestSchema: GenMessage<ChangePlanRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_subscription_v1_subscription, 13);
+  messageDesc(file_millwright_subscription_v1_subscription, 14);
 
 /**
  * ChangePlanResponse carries what holds now.
@@ -610,7 +670,7 @@ export type ChangePlanResponse = Message<"millwright.subscription.v1.ChangePlanR
  * Use `create(ChangePlanResponseSchema)` to create a new message.
  */
 export const ChangePlanResponseSchema: GenMessage<ChangePlanResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_subscription_v1_subscription, 14);
+  messageDesc(file_millwright_subscription_v1_subscription, 15);
 
 /**
  * CancelChangeRequest is empty.
@@ -625,7 +685,7 @@ export type CancelChangeRequest = Message<"millwright.subscription.v1.CancelChan
  * Use `create(CancelChangeRequestSchema)` to create a new message.
  */
 export const CancelChangeRequestSchema: GenMessage<CancelChangeRequest> = /*@__PURE__*/
-  messageDesc(file_millwright_subscription_v1_subscription, 15);
+  messageDesc(file_millwright_subscription_v1_subscription, 16);
 
 /**
  * CancelChangeResponse carries what holds now.
@@ -644,7 +704,41 @@ export type CancelChangeResponse = Message<"millwright.subscription.v1.CancelCha
  * Use `create(CancelChangeResponseSchema)` to create a new message.
  */
 export const CancelChangeResponseSchema: GenMessage<CancelChangeResponse> = /*@__PURE__*/
-  messageDesc(file_millwright_subscription_v1_subscription, 16);
+  messageDesc(file_millwright_subscription_v1_subscription, 17);
+
+/**
+ * ListCreditsRequest is empty.
+ *
+ * @generated from message millwright.subscription.v1.ListCreditsRequest
+ */
+export type ListCreditsRequest = Message<"millwright.subscription.v1.ListCreditsRequest"> & {
+};
+
+/**
+ * Describes the message millwright.subscription.v1.ListCreditsRequest.
+ * Use `create(ListCreditsRequestSchema)` to create a new message.
+ */
+export const ListCreditsRequestSchema: GenMessage<ListCreditsRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_subscription_v1_subscription, 18);
+
+/**
+ * ListCreditsResponse carries credits, those that are used up or expired too.
+ *
+ * @generated from message millwright.subscription.v1.ListCreditsResponse
+ */
+export type ListCreditsResponse = Message<"millwright.subscription.v1.ListCreditsResponse"> & {
+  /**
+   * @generated from field: repeated millwright.subscription.v1.Credit credits = 1;
+   */
+  credits: Credit[];
+};
+
+/**
+ * Describes the message millwright.subscription.v1.ListCreditsResponse.
+ * Use `create(ListCreditsResponseSchema)` to create a new message.
+ */
+export const ListCreditsResponseSchema: GenMessage<ListCreditsResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_subscription_v1_subscription, 19);
 
 /**
  * PriceModel says how a charge follows from a quantity.
@@ -762,6 +856,16 @@ export const SubscriptionService: GenService<{
     methodKind: "unary";
     input: typeof ChangePlanRequestSchema;
     output: typeof ChangePlanResponseSchema;
+  },
+  /**
+   * ListCredits returns what the tenant paid in advance, with what is left of it, the first to expire first.
+   *
+   * @generated from rpc millwright.subscription.v1.SubscriptionService.ListCredits
+   */
+  listCredits: {
+    methodKind: "unary";
+    input: typeof ListCreditsRequestSchema;
+    output: typeof ListCreditsResponseSchema;
   },
   /**
    * CancelChange takes back a change that waits for the end of the month.

@@ -44,6 +44,9 @@ const (
 	// SubscriptionServiceChangePlanProcedure is the fully-qualified name of the SubscriptionService's
 	// ChangePlan RPC.
 	SubscriptionServiceChangePlanProcedure = "/millwright.subscription.v1.SubscriptionService/ChangePlan"
+	// SubscriptionServiceListCreditsProcedure is the fully-qualified name of the SubscriptionService's
+	// ListCredits RPC.
+	SubscriptionServiceListCreditsProcedure = "/millwright.subscription.v1.SubscriptionService/ListCredits"
 	// SubscriptionServiceCancelChangeProcedure is the fully-qualified name of the SubscriptionService's
 	// CancelChange RPC.
 	SubscriptionServiceCancelChangeProcedure = "/millwright.subscription.v1.SubscriptionService/CancelChange"
@@ -60,6 +63,8 @@ type SubscriptionServiceClient interface {
 	PreviewChange(context.Context, *v1.PreviewChangeRequest) (*v1.PreviewChangeResponse, error)
 	// ChangePlan changes the plan as it was previewed. A change for now changes the limits within a second.
 	ChangePlan(context.Context, *v1.ChangePlanRequest) (*v1.ChangePlanResponse, error)
+	// ListCredits returns what the tenant paid in advance, with what is left of it, the first to expire first.
+	ListCredits(context.Context, *v1.ListCreditsRequest) (*v1.ListCreditsResponse, error)
 	// CancelChange takes back a change that waits for the end of the month.
 	CancelChange(context.Context, *v1.CancelChangeRequest) (*v1.CancelChangeResponse, error)
 }
@@ -103,6 +108,13 @@ func NewSubscriptionServiceClient(httpClient connect.HTTPClient, baseURL string,
 			connect.WithSchema(subscriptionServiceMethods.ByName("ChangePlan")),
 			connect.WithClientOptions(opts...),
 		),
+		listCredits: connect.NewClient[v1.ListCreditsRequest, v1.ListCreditsResponse](
+			httpClient,
+			baseURL+SubscriptionServiceListCreditsProcedure,
+			connect.WithSchema(subscriptionServiceMethods.ByName("ListCredits")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		cancelChange: connect.NewClient[v1.CancelChangeRequest, v1.CancelChangeResponse](
 			httpClient,
 			baseURL+SubscriptionServiceCancelChangeProcedure,
@@ -118,6 +130,7 @@ type subscriptionServiceClient struct {
 	listPlans     *connect.Client[v1.ListPlansRequest, v1.ListPlansResponse]
 	previewChange *connect.Client[v1.PreviewChangeRequest, v1.PreviewChangeResponse]
 	changePlan    *connect.Client[v1.ChangePlanRequest, v1.ChangePlanResponse]
+	listCredits   *connect.Client[v1.ListCreditsRequest, v1.ListCreditsResponse]
 	cancelChange  *connect.Client[v1.CancelChangeRequest, v1.CancelChangeResponse]
 }
 
@@ -157,6 +170,15 @@ func (c *subscriptionServiceClient) ChangePlan(ctx context.Context, req *v1.Chan
 	return nil, err
 }
 
+// ListCredits calls millwright.subscription.v1.SubscriptionService.ListCredits.
+func (c *subscriptionServiceClient) ListCredits(ctx context.Context, req *v1.ListCreditsRequest) (*v1.ListCreditsResponse, error) {
+	response, err := c.listCredits.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // CancelChange calls millwright.subscription.v1.SubscriptionService.CancelChange.
 func (c *subscriptionServiceClient) CancelChange(ctx context.Context, req *v1.CancelChangeRequest) (*v1.CancelChangeResponse, error) {
 	response, err := c.cancelChange.CallUnary(ctx, connect.NewRequest(req))
@@ -177,6 +199,8 @@ type SubscriptionServiceHandler interface {
 	PreviewChange(context.Context, *v1.PreviewChangeRequest) (*v1.PreviewChangeResponse, error)
 	// ChangePlan changes the plan as it was previewed. A change for now changes the limits within a second.
 	ChangePlan(context.Context, *v1.ChangePlanRequest) (*v1.ChangePlanResponse, error)
+	// ListCredits returns what the tenant paid in advance, with what is left of it, the first to expire first.
+	ListCredits(context.Context, *v1.ListCreditsRequest) (*v1.ListCreditsResponse, error)
 	// CancelChange takes back a change that waits for the end of the month.
 	CancelChange(context.Context, *v1.CancelChangeRequest) (*v1.CancelChangeResponse, error)
 }
@@ -215,6 +239,13 @@ func NewSubscriptionServiceHandler(svc SubscriptionServiceHandler, opts ...conne
 		connect.WithSchema(subscriptionServiceMethods.ByName("ChangePlan")),
 		connect.WithHandlerOptions(opts...),
 	)
+	subscriptionServiceListCreditsHandler := connect.NewUnaryHandlerSimple(
+		SubscriptionServiceListCreditsProcedure,
+		svc.ListCredits,
+		connect.WithSchema(subscriptionServiceMethods.ByName("ListCredits")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	subscriptionServiceCancelChangeHandler := connect.NewUnaryHandlerSimple(
 		SubscriptionServiceCancelChangeProcedure,
 		svc.CancelChange,
@@ -231,6 +262,8 @@ func NewSubscriptionServiceHandler(svc SubscriptionServiceHandler, opts ...conne
 			subscriptionServicePreviewChangeHandler.ServeHTTP(w, r)
 		case SubscriptionServiceChangePlanProcedure:
 			subscriptionServiceChangePlanHandler.ServeHTTP(w, r)
+		case SubscriptionServiceListCreditsProcedure:
+			subscriptionServiceListCreditsHandler.ServeHTTP(w, r)
 		case SubscriptionServiceCancelChangeProcedure:
 			subscriptionServiceCancelChangeHandler.ServeHTTP(w, r)
 		default:
@@ -256,6 +289,10 @@ func (UnimplementedSubscriptionServiceHandler) PreviewChange(context.Context, *v
 
 func (UnimplementedSubscriptionServiceHandler) ChangePlan(context.Context, *v1.ChangePlanRequest) (*v1.ChangePlanResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.subscription.v1.SubscriptionService.ChangePlan is not implemented"))
+}
+
+func (UnimplementedSubscriptionServiceHandler) ListCredits(context.Context, *v1.ListCreditsRequest) (*v1.ListCreditsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.subscription.v1.SubscriptionService.ListCredits is not implemented"))
 }
 
 func (UnimplementedSubscriptionServiceHandler) CancelChange(context.Context, *v1.CancelChangeRequest) (*v1.CancelChangeResponse, error) {
