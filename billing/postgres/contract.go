@@ -29,8 +29,10 @@ func openMonth(ctx context.Context, tx pgx.Tx, id tenancy.ID) (start time.Time, 
 }
 
 // InsertContract keeps a contract that begins with a month which is not closed. Another currency than that of the month that goes on
-// takes effect with the next one.
-func (s *Store) InsertContract(ctx context.Context, id tenancy.ID, c contract.Contract, by string, now time.Time) error {
+// takes effect with the next one. check is asked with what the tenant pays by without it.
+func (s *Store) InsertContract(
+	ctx context.Context, id tenancy.ID, c contract.Contract, by string, now time.Time, check func(subscription.Subscription) error,
+) error {
 	terms, err := json.Marshal(c)
 	if err != nil {
 		return fmt.Errorf("write contract: %w", err)
@@ -51,6 +53,9 @@ func (s *Store) InsertContract(ctx context.Context, id tenancy.ID, c contract.Co
 		case c.Currency != sub.Currency && !c.From.After(current.Start):
 			return fmt.Errorf("the month is billed in %s: a contract in %s begins with %s at the earliest: %w", sub.Currency, c.Currency,
 				current.End.Format("2006-01"), tenancy.ErrConflict)
+		}
+		if err := check(sub); err != nil {
+			return fmt.Errorf("contract in %s: %w", c.Currency, err)
 		}
 		_, err = tx.Exec(ctx, `insert into contracts (tenant_id, id, started_at, ended_at, currency, terms, created_at, created_by)
 			values ($1, $2, $3, $4, $5, $6, $7, $8)`, id, c.ID, c.From, timeN(c.To), c.Currency, terms, now, by)

@@ -28,16 +28,46 @@ func agreed(from time.Time, change func(*contract.Contract)) contract.Contract {
 	return c
 }
 
+// agree makes a contract that the price book of this release has to serve.
+func (b books) agree(t *testing.T, id tenancy.ID, c contract.Contract, now time.Time) error {
+	t.Helper()
+	loaded, err := price.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.InsertContract(t.Context(), id, c, "ada", now, func(s subscription.Subscription) error { return s.Priced(loaded, c) })
+}
+
+// TestAContractThatCannotBeRatedIsRefused asks for yen, in which the price book has no plan: nothing is kept, and the month is closed as ever.
+func TestAContractThatCannotBeRatedIsRefused(t *testing.T) {
+	t.Parallel()
+	b := openBooks(t)
+	id := b.tenant(t, "team", long)
+	next := november(1).AddDate(0, 1, 0)
+	err := b.agree(t, id, agreed(next, func(c *contract.Contract) { c.Currency = "JPY" }), noon)
+	if !errors.Is(err, tenancy.ErrConflict) || !strings.Contains(err.Error(), "no plan team in JPY") || !strings.Contains(err.Error(), "it has CHF, EUR, GBP, USD") {
+		t.Errorf("a contract in yen: %v", err)
+	}
+	if list, err := b.Contracts(t.Context(), id); err != nil || len(list) != 0 {
+		t.Errorf("it was kept: %v, %v", list, err)
+	}
+	b.closer(t, after.AddDate(0, 1, 0)).Round(t.Context())
+	b.closer(t, after.AddDate(0, 1, 0)).Round(t.Context())
+	if i := b.only(t, id); !i.Period.Start.Equal(next) || i.Currency != "EUR" {
+		t.Errorf("December: %s in %s", i.Period.Start, i.Currency)
+	}
+}
+
 func TestAContractStandsInsteadOfThePriceBook(t *testing.T) {
 	t.Parallel()
 	b := openBooks(t)
 	id := b.tenant(t, "team", long)
 	b.use(t, id, noon, billing.MeterEvents, 150_000_000, 1)
 	fee := money.MustPrice("1000")
-	err := b.InsertContract(t.Context(), id, agreed(november(1), func(c *contract.Contract) {
+	err := b.agree(t, id, agreed(november(1), func(c *contract.Contract) {
 		c.Flat, c.Discount = &fee, money.MustPrice("10")
 		c.Charges = []price.Charge{{Meter: billing.MeterEvents, Model: price.PerUnit, Per: 1_000_000, Tiers: []price.Tier{{Price: money.MustPrice("0.5")}}}}
-	}), "ada", noon)
+	}), noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +76,7 @@ func TestAContractStandsInsteadOfThePriceBook(t *testing.T) {
 	if i := b.only(t, id); i.Total != 96_750 {
 		t.Errorf("%d: %+v", i.Total, i.Lines)
 	}
-	if err := b.InsertContract(t.Context(), id, agreed(november(1), nil), "ada", after); !errors.Is(err, tenancy.ErrConflict) || !strings.Contains(err.Error(), "closed") {
+	if err := b.agree(t, id, agreed(november(1), nil), after); !errors.Is(err, tenancy.ErrConflict) || !strings.Contains(err.Error(), "closed") {
 		t.Errorf("a contract for a closed month: %v", err)
 	}
 }
@@ -56,10 +86,10 @@ func TestAnotherCurrencyBeginsWithTheNextMonth(t *testing.T) {
 	b := openBooks(t)
 	id := b.tenant(t, "team", long)
 	dollars := func(c *contract.Contract) { c.Currency = "USD" }
-	if err := b.InsertContract(t.Context(), id, agreed(november(1), dollars), "ada", noon); !errors.Is(err, tenancy.ErrConflict) || !strings.Contains(err.Error(), "2026-12") {
+	if err := b.agree(t, id, agreed(november(1), dollars), noon); !errors.Is(err, tenancy.ErrConflict) || !strings.Contains(err.Error(), "2026-12") {
 		t.Errorf("in the month that goes on: %v", err)
 	}
-	if err := b.InsertContract(t.Context(), id, agreed(november(1).AddDate(0, 1, 0), dollars), "ada", noon); err != nil {
+	if err := b.agree(t, id, agreed(november(1).AddDate(0, 1, 0), dollars), noon); err != nil {
 		t.Fatal(err)
 	}
 	b.closer(t, after).Round(t.Context())
@@ -81,7 +111,7 @@ func TestOverlappingContractsAreRefused(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			switch err := b.InsertContract(t.Context(), id, agreed(november(1), nil), "ada", noon); {
+			switch err := b.agree(t, id, agreed(november(1), nil), noon); {
 			case err == nil:
 				kept.Add(1)
 			case !errors.Is(err, tenancy.ErrConflict) || !strings.Contains(err.Error(), "overlaps"):
@@ -98,13 +128,13 @@ func TestOverlappingContractsAreRefused(t *testing.T) {
 		t.Fatal(list, err)
 	}
 	next := november(1).AddDate(0, 1, 0)
-	if err := b.InsertContract(t.Context(), id, agreed(next, nil), "ada", noon); !errors.Is(err, tenancy.ErrConflict) {
+	if err := b.agree(t, id, agreed(next, nil), noon); !errors.Is(err, tenancy.ErrConflict) {
 		t.Errorf("after one without an end: %v", err)
 	}
 	if _, err := b.EndContract(t.Context(), id, list[0].ID, next); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.InsertContract(t.Context(), id, agreed(next, nil), "ada", noon); err != nil {
+	if err := b.agree(t, id, agreed(next, nil), noon); err != nil {
 		t.Errorf("after one that has ended: %v", err)
 	}
 }

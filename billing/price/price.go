@@ -143,11 +143,18 @@ func bounds(least, most money.Price) error {
 	return nil
 }
 
+func internal(m billing.Meter) bool {
+	d, ok := m.Definition()
+	return ok && d.Internal
+}
+
 func (c Charge) check() error {
 	tiered := c.Model == Graduated || c.Model == Volume
 	switch {
 	case !c.Meter.Valid():
 		return fmt.Errorf("there is no meter %.40q", c.Meter)
+	case internal(c.Meter):
+		return fmt.Errorf("it is our own cost, which nobody is billed by")
 	case !tiered && c.Model != PerUnit && c.Model != Package:
 		return fmt.Errorf("model %.40q: want per_unit, package, graduated or volume", c.Model)
 	case c.Per == 0:

@@ -47,6 +47,7 @@ func TestABookThatContradictsItselfIsRefused(t *testing.T) {
 		`"flat":"1"|"flat":"1","flut":"2"`:                        "unknown field",
 		`"flat":"1"|"flat":"1","minimum":"2","maximum":"1"`:       "less than the minimum",
 		`"events"|"steam"`:                                        "there is no meter",
+		`"events"|"store_seconds"`:                                "our own cost",
 		`graduated|freemium`:                                      "want per_unit, package, graduated or volume",
 		`graduated|per_unit`:                                      "tiers: 2, want one",
 		`"per":1|"per":0`:                                         "at least 1",

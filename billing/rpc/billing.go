@@ -12,6 +12,7 @@ import (
 	"github.com/millwright-io/millwright/billing/invoice"
 	"github.com/millwright-io/millwright/billing/money"
 	"github.com/millwright-io/millwright/billing/price"
+	"github.com/millwright-io/millwright/billing/subscription"
 	billingv1 "github.com/millwright-io/millwright/proto/gen/millwright/billing/v1"
 	subscriptionv1 "github.com/millwright-io/millwright/proto/gen/millwright/subscription/v1"
 	"github.com/millwright-io/millwright/tenancy"
@@ -21,7 +22,7 @@ import (
 type Books interface {
 	AllInvoices(ctx context.Context, tenant string, status invoice.Status, before string, limit int) ([]invoice.Invoice, error)
 	Revenue(ctx context.Context, from time.Time) ([]invoice.Revenue, error)
-	InsertContract(ctx context.Context, id tenancy.ID, c contract.Contract, by string, now time.Time) error
+	InsertContract(ctx context.Context, id tenancy.ID, c contract.Contract, by string, now time.Time, check func(subscription.Subscription) error) error
 	Contracts(ctx context.Context, id tenancy.ID) ([]contract.Contract, error)
 	EndContract(ctx context.Context, id tenancy.ID, contractID string, end time.Time) (contract.Contract, error)
 	InsertCredit(ctx context.Context, id tenancy.ID, c contract.Credit) error
@@ -105,7 +106,7 @@ func (s *Billing) CreateContract(ctx context.Context, req *billingv1.CreateContr
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	if err := s.Books.InsertContract(ctx, id, c, p.Actor, s.Now().UTC()); err != nil {
+	if err := s.Books.InsertContract(ctx, id, c, p.Actor, s.Now().UTC(), func(sub subscription.Subscription) error { return sub.Priced(s.Prices, c) }); err != nil {
 		return nil, err
 	}
 	return &billingv1.CreateContractResponse{Contract: contractToProto(c)}, s.Audit(ctx, p, of(id, "contract", c.ID), c)
