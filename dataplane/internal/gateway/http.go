@@ -129,7 +129,7 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
 	decoded := g.lap(true, span, timing.Decode, read)
 	noteGateway(got.Events, id.Via)
 	n := len(got.Events) + len(got.Invalid)
-	if _, err = g.lane(got)(id.Tenant, id.Device, n, 0); err != nil {
+	if _, err = g.lane(got)(id.Tenant, id.Device, weight(got, len(payload)), 0); err != nil {
 		g.refuseRate(w, r, &id, err, n)
 		return
 	}

@@ -168,7 +168,7 @@ func summary(got telemetry.Result) string {
 
 // admit asks the rates. Version 5 is told when it is over one, and version 3.1.1, which cannot be told, is held back.
 func (s *session) admit(id *Identity, p *publish, got telemetry.Result) (ok, going bool) {
-	err := s.g.reserve(s.ctx, id, got, s.version != 5)
+	err := s.g.reserve(s.ctx, id, got, len(p.payload), s.version != 5)
 	switch {
 	case err == nil:
 		s.over = false

@@ -147,7 +147,7 @@ func (s *natsSession) take(m *natsMessage) bool {
 	defer s.g.decoders.give(m.id.Class, decoder)
 	got := s.decode(decoder, m, now)
 	decoded := s.g.lap(timed, span, timing.Decode, now)
-	if err := s.g.reserve(s.ctx, &m.id, got, m.token == 0); err != nil {
+	if err := s.g.reserve(s.ctx, &m.id, got, len(m.payload), m.token == 0); err != nil {
 		span.Say("outcome", "over a rate")
 		return s.ctx.Err() == nil && s.turnDown(m, err, len(got.Events)+len(got.Invalid))
 	}
