@@ -4,6 +4,7 @@ package query
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -105,11 +106,28 @@ func (s *Service) Series(ctx context.Context, tenant tenancy.ID, r Request) (Res
 		return Result{}, fmt.Errorf("quantiles: want windows, the resolution is raw: %w", tenancy.ErrInvalid)
 	}
 	if r.Resolution == Auto {
-		if result, ok, err := s.rawIfItFits(ctx, tenant, r); ok || err != nil {
+		return s.fitting(ctx, tenant, r)
+	}
+	return s.at(ctx, tenant, r)
+}
+
+// fitting answers with the finest resolution of which the answer has room for all.
+func (s *Service) fitting(ctx context.Context, tenant tenancy.ID, r Request) (Result, error) {
+	result, ok, err := s.rawIfItFits(ctx, tenant, r)
+	if !errors.Is(err, errFull) && (ok || err != nil) {
+		return result, err
+	}
+	for _, c := range choices[slices.Index(choices, choose(r)):] {
+		r.Resolution = c
+		if result, err = s.at(ctx, tenant, r); !errors.Is(err, errFull) {
 			return result, err
 		}
-		r.Resolution = choose(r)
 	}
+	return result, err
+}
+
+// at answers with a resolution, or with a coarser one where what it is made from is gone.
+func (s *Service) at(ctx context.Context, tenant tenancy.ID, r Request) (Result, error) {
 	var err error
 	if r.Resolution, err = s.there(ctx, tenant, r.selection(), r.Resolution, choose(r), r.Kept); err != nil {
 		return Result{}, err
@@ -133,6 +151,9 @@ func choose(r Request) Resolution {
 	}
 	return choices[len(choices)-1]
 }
+
+// MostRows is how many points or windows an answer has at most, of all measurements together.
+const MostRows = 200_000
 
 // shortRange is read as it is: asking how much it holds would cost as much.
 const shortRange = 10 * time.Minute
@@ -171,12 +192,13 @@ func (s *Service) raw(ctx context.Context, tenant tenancy.ID, r Request) (Result
 		if err := row.Scan(&name, &at, &value); err != nil {
 			return err
 		}
-		if series := c.next(name); series != nil {
+		series, err := c.next(name)
+		if series != nil {
 			series.Points = append(series.Points, Point{time.Unix(0, at).UTC(), value})
 		}
-		return nil
+		return err
 	})
-	return c.result(Raw), err
+	return c.result(Raw), full(err)
 }
 
 func (s *Service) windows(ctx context.Context, tenant tenancy.ID, r Request) (Result, error) {
@@ -192,12 +214,13 @@ func (s *Service) windows(ctx context.Context, tenant tenancy.ID, r Request) (Re
 			return err
 		}
 		w.Start = w.Start.UTC()
-		if series := c.next(name); series != nil {
+		series, err := c.next(name)
+		if series != nil {
 			series.Windows = append(series.Windows, w)
 		}
-		return nil
+		return err
 	})
-	result := c.result(r.Resolution)
+	result, err := c.result(r.Resolution), full(err)
 	if err == nil && len(r.Quantiles) > 0 {
 		err = s.quantiles(ctx, tenant, r, result)
 	}
@@ -234,19 +257,36 @@ func (s *Service) quantiles(ctx context.Context, tenant tenancy.ID, r Request, r
 type collector struct {
 	limit     int
 	count     int
+	rows      int
 	series    []Series
 	truncated bool
 }
 
-func (c *collector) next(name string) *Series {
+// errFull ends the reading of an answer that has MostRows.
+var errFull = fmt.Errorf("the answer has more than %d points or windows: name measurements, or want a shorter range, a coarser resolution or a lower limit: %w",
+	MostRows, tenancy.ErrInvalid)
+
+// full is errFull without what stands around it where the rows were read.
+func full(err error) error {
+	if errors.Is(err, errFull) {
+		return errFull
+	}
+	return err
+}
+
+// next is where the next row belongs; nil when its measurement has enough. The row after MostRows is errFull.
+func (c *collector) next(name string) (*Series, error) {
+	if c.rows++; c.rows > MostRows {
+		return nil, errFull
+	}
 	if n := len(c.series); n == 0 || c.series[n-1].Measurement != name {
 		c.series, c.count = append(c.series, Series{Measurement: name}), 0
 	}
 	if c.count++; c.count > c.limit {
 		c.truncated = true
-		return nil
+		return nil, nil
 	}
-	return &c.series[len(c.series)-1]
+	return &c.series[len(c.series)-1], nil
 }
 
 func (c *collector) result(resolution Resolution) Result {

@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -296,5 +297,25 @@ func (b *bundle) forge(t *testing.T) {
 	rows := []engine.EventRow{{Event: &e, Sequence: 1 << 40}}
 	if err := b.store.InsertEvents(t.Context(), b.tenant, 0, rows, "forged"); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestAnAnswerIsBounded asks for more than an answer has room for: it is coarser where the caller leaves the choice, and refused otherwise.
+func TestAnAnswerIsBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.exec(t, "insert into "+b.tenant.Database()+`.minutes (device, measurement, start, segment, version, count, sum, min, max, squares, first, first_time, last, last_time)
+		select 'wide', 'm' || toString(number % 150), toDateTime('2026-03-01 00:00:00', 'UTC') + intDiv(number, 150) * 60 as at, 1, 1, 1, 1, 1, 1, 0, 1, at, 1, at from numbers(150 * 1500)`)
+	b.exec(t, "insert into "+b.tenant.Database()+`.events (device, time, received, names, values, log_sequence)
+		select 'wide', toDateTime64('2026-03-01 00:00:00', 9, 'UTC') + number * 60 as at, at, arrayMap(i -> 'm' || toString(i), range(150)), arrayMap(i -> 1., range(150)), number from numbers(1500)`)
+	from := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	request := query.Request{Device: "wide", Start: from, End: from.Add(25 * time.Hour), Limit: 2000, Resolution: query.Minute}
+	if _, err := b.service.Series(t.Context(), b.tenant, request); !errors.Is(err, tenancy.ErrInvalid) || !strings.HasPrefix(err.Error(), "the answer has more than 200000") {
+		t.Errorf("%d windows: %v", 150*1500, err)
+	}
+	request.Resolution = query.Auto
+	result, err := b.service.Series(t.Context(), b.tenant, request)
+	if err != nil || result.Resolution != query.FiveMinutes || len(result.Series) != 150 || len(result.Series[0].Windows) != 300 {
+		t.Errorf("auto: %d series at %v, %v", len(result.Series), time.Duration(result.Resolution), err)
 	}
 }

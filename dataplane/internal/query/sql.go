@@ -20,7 +20,7 @@ func rawSQL(r Request) (string, []any) {
     where device = ? and time >= fromUnixTimestamp64Nano(?, 'UTC') and time < fromUnixTimestamp64Nano(?, 'UTC')
 ) array join names as measurement, values as value` + where + `
 order by measurement, at desc, log_sequence desc, log_index desc
-limit ? by measurement`, append(args, r.Limit+1)
+limit ? by measurement limit ?`, append(args, r.Limit+1, MostRows+1)
 }
 
 // floor is the start of the window of r's resolution that an expression of a time lies in.
@@ -49,7 +49,7 @@ func windowsSQL(r Request) (string, []any) {
 from (` + source + `)
 group by measurement, window
 order by measurement, window desc
-limit ? by measurement`, append(args, r.Limit+1)
+limit ? by measurement limit ?`, append(args, r.Limit+1, MostRows+1)
 }
 
 // eventsOf selects r's points as (measurement, time, value, log_sequence, log_index).
@@ -70,7 +70,7 @@ func secondsSQL(r Request) (string, []any) {
 from (` + events + `)
 group by measurement, window
 order by measurement, window desc
-limit ? by measurement`, append(args, r.Limit+1)
+limit ? by measurement limit ?`, append(args, r.Limit+1, MostRows+1)
 }
 
 // quantilesSQL selects the quantiles of each window from the events, newest first.
@@ -84,7 +84,7 @@ func quantilesSQL(r Request) (string, []any) {
 from (` + events + `)
 group by measurement, window
 order by measurement, window desc
-limit ? by measurement`, append(args, r.Limit)
+limit ? by measurement limit ?`, append(args, r.Limit, MostRows+1)
 }
 
 // roughly is from which range on whole hours are good enough to tell whether its points fit a limit.
