@@ -132,7 +132,7 @@ func TestNothingOfAnotherTenantIsInReach(t *testing.T) {
 	before := ""
 	eventually(t, "tenant A is served and its invitation sent", func() bool {
 		before = state()
-		return strings.Contains(before, "TENANT_STATUS_ACTIVE") && strings.Contains(before, "INVITATION_STATUS_SENT")
+		return strings.Contains(before, "TENANT_STATUS_ACTIVE") && strings.Contains(before, "INVITATION_STATUS_SENT") && !strings.Contains(before, "STEP_STATE_WAITING")
 	})
 	if !strings.Contains(before, marker) {
 		t.Fatal("the marker is not in tenant A's state")
