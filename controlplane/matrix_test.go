@@ -61,7 +61,7 @@ var reaches = map[string]reach{
 
 	"budget.v1.BudgetService/Get": whole, "budget.v1.BudgetService/Set": whole, "budget.v1.BudgetService/Remove": whole, "budget.v1.BudgetService/ListNotices": whole,
 	"invoice.v1.InvoiceService/GetDraft": whole, "invoice.v1.InvoiceService/List": whole, "invoice.v1.InvoiceService/Get": whole, "invoice.v1.InvoiceService/GetLineUsage": whole,
-	"invoice.v1.InvoiceService/Export": whole, "subscription.v1.SubscriptionService/Get": whole, "subscription.v1.SubscriptionService/ListPlans": whole, "subscription.v1.SubscriptionService/ListCredits": whole,
+	"invoice.v1.InvoiceService/Export": whole, "invoice.v1.InvoiceService/ShareOut": whole, "subscription.v1.SubscriptionService/Get": whole, "subscription.v1.SubscriptionService/ListPlans": whole, "subscription.v1.SubscriptionService/ListCredits": whole,
 	"subscription.v1.SubscriptionService/PreviewChange": whole, "subscription.v1.SubscriptionService/ChangePlan": whole, "subscription.v1.SubscriptionService/CancelChange": whole,
 	"tenant.v1.TenantService/UpdateSettings": whole, "tenant.v1.TenantService/TransferOwnership": whole, "tenant.v1.TenantService/Delete": whole,
 	"tenant.v1.TenantService/CancelDeletion": whole, "tenant.v1.TenantService/RequireSecondFactor": whole,

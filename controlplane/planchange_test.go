@@ -100,6 +100,15 @@ func TestAChangeOfPlanIsBookedAsItWasShown(t *testing.T) {
 			t.Errorf("%s: %s, %d bytes, %v", form, file.GetFileName(), len(file.GetContent()), err)
 		}
 	}
+	shares, err := s.invoices(key).ShareOut(t.Context(), &invoicev1.ShareOutRequest{InvoiceId: bills[0].GetNumber(), Used: []*invoicev1.UsedBy{
+		{Key: "north", Meters: map[string]uint64{"events": 1}}, {Key: "south", Meters: map[string]uint64{"events": 2}},
+	}})
+	if err != nil || len(shares.GetShares()) != 2 || shares.GetSubtotalMinor() != bill.GetSubtotalMinor() ||
+		shares.GetShares()[0].GetAmountMinor()+shares.GetShares()[1].GetAmountMinor()+shares.GetRestMinor() != bill.GetSubtotalMinor() {
+		t.Errorf("shared out: %v, %v", shares, err)
+	}
+	_, err = s.invoices(key).ShareOut(t.Context(), &invoicev1.ShareOutRequest{Used: []*invoicev1.UsedBy{{Key: "north", Meters: map[string]uint64{"smiles": 1}}}})
+	s.wants(t, connect.CodeInvalidArgument, "there is no such", err)
 	events := slices.IndexFunc(bill.GetLines(), func(l *invoicev1.Line) bool { return l.GetMeter() == "events" })
 	usage, err := s.invoices(key).GetLineUsage(t.Context(), &invoicev1.GetLineUsageRequest{InvoiceId: bills[0].GetInvoiceId(), Position: bill.GetLines()[events].GetPosition()})
 	if err != nil || usage.GetLine().GetSnapshotId() != bill.GetLines()[events].GetSnapshotId() || len(usage.GetLine().GetSnapshotId()) != 64 {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/millwright-io/millwright/e2e/stack"
 	invoicev1 "github.com/millwright-io/millwright/proto/gen/millwright/invoice/v1"
@@ -37,6 +38,10 @@ func TestVerifyInvoice(t *testing.T) {
 	if out := s.Run(t, "verify", "invoice", "draft"); !exactDraft.MatchString(out) {
 		t.Fatalf("the draft is not exact:\n%s", out)
 	}
+	for _, by := range []string{"facility", "group", "device"} {
+		isSharedOut(t, s, "", "--by", by)
+	}
+	isSharedOut(t, s, "", "--by", "label", "--label", "line")
 	setClock(t, clock, time.Date(now.Year(), now.Month()+1, 3, 0, 0, 0, 0, time.UTC))
 	number := ""
 	stack.Eventually(t, 60*time.Second, "the month is closed", func() error {
@@ -57,6 +62,7 @@ func TestVerifyInvoice(t *testing.T) {
 	}
 	t.Log(strings.TrimSpace(out))
 
+	isSharedOut(t, s, number, "--by", "device", "--month", now.Format("2006-01"))
 	hour, partition := removeOneRow(t, s)
 	out, err := s.Command("verify", "invoice", number, "--wait", "1s")
 	where := fmt.Sprintf("hour %s, partition %d: the ledger has ", hour.Format(time.RFC3339), partition)
@@ -168,4 +174,43 @@ func editOneTotal(t *testing.T, s *stack.Stack, hour time.Time, partition uint16
 		t.Fatal(err)
 	}
 	return value
+}
+
+// isSharedOut holds the shares of a bill, an invoice or the draft, against it: nothing of it is missing, and nothing of what was counted.
+func isSharedOut(t *testing.T, s *stack.Stack, number string, args ...string) {
+	t.Helper()
+	shares := &invoicev1.ShareOutResponse{}
+	out := s.Run(t, append([]string{"usage", "attribution", "-o", "json"}, args...)...)
+	if err := protojson.Unmarshal([]byte(out), shares); err != nil {
+		t.Fatalf("%v:\n%s", err, out)
+	}
+	bill := &invoicev1.Bill{}
+	if number == "" {
+		draft, err := s.Invoices(s.Demo.APIKey).GetDraft(t.Context(), &invoicev1.GetDraftRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		bill = draft.GetBill()
+	} else {
+		res, err := s.Invoices(s.Demo.APIKey).Get(t.Context(), &invoicev1.GetRequest{InvoiceId: number})
+		if err != nil {
+			t.Fatal(err)
+		}
+		bill = res.GetInvoice().GetBill()
+	}
+	money, used := shares.GetRestMinor(), map[string]uint64{}
+	for _, share := range shares.GetShares() {
+		money += share.GetAmountMinor()
+		for meter, n := range share.GetUsed() {
+			used[meter] += n
+		}
+	}
+	if money != bill.GetSubtotalMinor() || shares.GetNumber() != number {
+		t.Errorf("%v: %d is shared out of %q, want %d of %q", args, money, shares.GetNumber(), bill.GetSubtotalMinor(), number)
+	}
+	for _, meter := range []string{"events", "points", "device_hours"} {
+		if n := quantityOf(bill, meter); n == 0 || used[meter] != n {
+			t.Errorf("%v: the cell attributes %d of %s, the bill has %d", args, used[meter], meter, n)
+		}
+	}
 }

@@ -221,6 +221,8 @@ var procedures = map[string]Action{
 	"/millwright.telemetry.v1.TelemetryService/VerifyEvents":   ActionTelemetryRead,
 	"/millwright.telemetry.v1.TelemetryService/Recount":        ActionStoreRead,
 	"/millwright.telemetry.v1.TelemetryService/CountUsage":     ActionUsageRead,
+	"/millwright.telemetry.v1.TelemetryService/AttributeUsage": ActionUsageRead,
+	"/millwright.telemetry.v1.TelemetryService/UsageByDevice":  ActionTelemetryRead,
 
 	"/millwright.deadletter.v1.DeadLetterService/ListGroups": ActionDeadLettersRead,
 	"/millwright.deadletter.v1.DeadLetterService/List":       ActionDeadLettersRead,
@@ -240,6 +242,7 @@ var procedures = map[string]Action{
 	"/millwright.invoice.v1.InvoiceService/Get":          ActionInvoicesRead,
 	"/millwright.invoice.v1.InvoiceService/GetLineUsage": ActionInvoicesRead,
 	"/millwright.invoice.v1.InvoiceService/Export":       ActionInvoicesRead,
+	"/millwright.invoice.v1.InvoiceService/ShareOut":     ActionInvoicesRead,
 
 	"/millwright.billing.v1.BillingService/ListInvoices":    ActionPlatformBilling,
 	"/millwright.billing.v1.BillingService/GetRevenue":      ActionPlatformBilling,

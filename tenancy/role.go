@@ -70,7 +70,7 @@ var templates = []RoleTemplate{
 	{RoleOperator, "Runs the line: suspends and resumes devices, puts refused messages right.", operating},
 	{RoleMaintenance, "Services machines: as an operator, and gives devices new certificates.", append(slices.Clone(operating), ActionCertificatesWrite)},
 	{RoleQuality, "Examines what was measured: reads everything stored, and the audit log.", append(slices.Clone(viewing), ActionDeadLettersRead, ActionStoreRead, ActionAuditRead)},
-	{RoleFinance, "Reads usage and invoices, changes the plan, keeps the budget; sees no machine.", []Action{ActionTenantRead, ActionUsageRead, ActionInvoicesRead, ActionBillingWrite}},
+	{RoleFinance, "Reads usage and invoices, changes the plan, keeps the budget; sees no machine.", []Action{ActionTenantRead, ActionCellEnter, ActionUsageRead, ActionInvoicesRead, ActionBillingWrite}},
 	{RoleViewer, "Reads devices, telemetry and usage.", viewing},
 }
 

@@ -13,7 +13,7 @@ import (
 // matrix is the whole permission table, written out by hand once more.
 var matrix = map[tenancy.Action][]tenancy.Role{
 	tenancy.ActionTenantRead: {owner, admin, operator, maintenance, quality, finance, viewer}, tenancy.ActionUsageRead: {owner, admin, operator, maintenance, quality, finance, viewer},
-	tenancy.ActionCellEnter: {owner, admin, operator, maintenance, quality, viewer}, tenancy.ActionDevicesRead: {owner, admin, operator, maintenance, quality, viewer},
+	tenancy.ActionCellEnter: {owner, admin, operator, maintenance, quality, finance, viewer}, tenancy.ActionDevicesRead: {owner, admin, operator, maintenance, quality, viewer},
 	tenancy.ActionTelemetryRead: {owner, admin, operator, maintenance, quality, viewer}, tenancy.ActionDeadLettersRead: {owner, admin, operator, maintenance, quality},
 	tenancy.ActionDeadLettersWrite: {owner, admin, operator, maintenance},
 	tenancy.ActionDevicesOperate:   {owner, admin, operator, maintenance}, tenancy.ActionCertificatesWrite: {owner, admin, maintenance},

@@ -38,7 +38,7 @@ export const actionWords = {
   "tenant.read": "See the organisation and its limits",
   "tenant.write": "Change the organisation's settings",
   "tenant.own": "Transfer or end the organisation",
-  "cell.enter": "Open live data",
+  "cell.enter": "Reach the cell, where telemetry and its counts are",
   "members.read": "See people and invitations",
   "members.write": "Invite, change and remove people",
   "roles.write": "Make and change roles",

@@ -27,7 +27,7 @@ func Commands() []command.Command {
 		deviceCommands(), deviceTypeCommands(), facilityCommands(), groupCommands(), jobCommands(),
 		certificateCommands(), inventoryCommands(),
 		telemetryCommands(), deadLetterCommands(),
-		usageCommands(), ledgerCommands(), invoiceCommands(), subscriptionCommands(), paymentCommands(), budgetCommands(), quotaCommands(),
+		usageCommands(), ledgerCommands(), attributionCommands(), invoiceCommands(), subscriptionCommands(), paymentCommands(), budgetCommands(), quotaCommands(),
 		cellCommands(), pipelineCommands(), platformCommands(), operatorCommands(), billingCommands(), tokenKeyCommands(),
 	)
 }

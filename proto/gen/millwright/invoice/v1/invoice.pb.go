@@ -1440,6 +1440,291 @@ func (x *Part) GetFlat() string {
 	return ""
 }
 
+// UsedBy is what one user of the service, e.g. a facility, used.
+type UsedBy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Key   string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// By name of the meter.
+	Meters        map[string]uint64 `protobuf:"bytes,2,rep,name=meters,proto3" json:"meters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UsedBy) Reset() {
+	*x = UsedBy{}
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UsedBy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UsedBy) ProtoMessage() {}
+
+func (x *UsedBy) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UsedBy.ProtoReflect.Descriptor instead.
+func (*UsedBy) Descriptor() ([]byte, []int) {
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *UsedBy) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *UsedBy) GetMeters() map[string]uint64 {
+	if x != nil {
+		return x.Meters
+	}
+	return nil
+}
+
+// ShareOutRequest names a bill and says who used what. No key may come twice.
+type ShareOutRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// An invoice's id or number; empty: the draft of the current month.
+	InvoiceId     string    `protobuf:"bytes,1,opt,name=invoice_id,json=invoiceId,proto3" json:"invoice_id,omitempty"`
+	Used          []*UsedBy `protobuf:"bytes,2,rep,name=used,proto3" json:"used,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShareOutRequest) Reset() {
+	*x = ShareOutRequest{}
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShareOutRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShareOutRequest) ProtoMessage() {}
+
+func (x *ShareOutRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShareOutRequest.ProtoReflect.Descriptor instead.
+func (*ShareOutRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ShareOutRequest) GetInvoiceId() string {
+	if x != nil {
+		return x.InvoiceId
+	}
+	return ""
+}
+
+func (x *ShareOutRequest) GetUsed() []*UsedBy {
+	if x != nil {
+		return x.Used
+	}
+	return nil
+}
+
+// MoneyShare is what of a bill one of them has.
+type MoneyShare struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Key         string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	AmountMinor int64                  `protobuf:"varint,2,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	// The same by name of the meter; meters that cost it nothing are left out.
+	Meters map[string]int64 `protobuf:"bytes,3,rep,name=meters,proto3" json:"meters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// What it used, as in the request.
+	Used          map[string]uint64 `protobuf:"bytes,4,rep,name=used,proto3" json:"used,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoneyShare) Reset() {
+	*x = MoneyShare{}
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoneyShare) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoneyShare) ProtoMessage() {}
+
+func (x *MoneyShare) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoneyShare.ProtoReflect.Descriptor instead.
+func (*MoneyShare) Descriptor() ([]byte, []int) {
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *MoneyShare) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *MoneyShare) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+func (x *MoneyShare) GetMeters() map[string]int64 {
+	if x != nil {
+		return x.Meters
+	}
+	return nil
+}
+
+func (x *MoneyShare) GetUsed() map[string]uint64 {
+	if x != nil {
+		return x.Used
+	}
+	return nil
+}
+
+// ShareOutResponse carries the shares.
+type ShareOutResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number of the invoice; empty: the draft.
+	Number string                 `protobuf:"bytes,1,opt,name=number,proto3" json:"number,omitempty"`
+	Start  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
+	End    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end,proto3" json:"end,omitempty"`
+	// ISO 4217.
+	Currency       string `protobuf:"bytes,4,opt,name=currency,proto3" json:"currency,omitempty"`
+	CurrencyDigits uint32 `protobuf:"varint,5,opt,name=currency_digits,json=currencyDigits,proto3" json:"currency_digits,omitempty"`
+	// In the order of the request.
+	Shares []*MoneyShare `protobuf:"bytes,6,rep,name=shares,proto3" json:"shares,omitempty"`
+	// What belongs to the organisation as a whole: the plan's fee, discounts, and usage that no device makes or nobody is named for. With the
+	// shares it is the bill before adjustments, tax and credits.
+	RestMinor     int64 `protobuf:"varint,7,opt,name=rest_minor,json=restMinor,proto3" json:"rest_minor,omitempty"`
+	SubtotalMinor int64 `protobuf:"varint,8,opt,name=subtotal_minor,json=subtotalMinor,proto3" json:"subtotal_minor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShareOutResponse) Reset() {
+	*x = ShareOutResponse{}
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShareOutResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShareOutResponse) ProtoMessage() {}
+
+func (x *ShareOutResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_invoice_v1_invoice_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShareOutResponse.ProtoReflect.Descriptor instead.
+func (*ShareOutResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_invoice_v1_invoice_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ShareOutResponse) GetNumber() string {
+	if x != nil {
+		return x.Number
+	}
+	return ""
+}
+
+func (x *ShareOutResponse) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *ShareOutResponse) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+func (x *ShareOutResponse) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *ShareOutResponse) GetCurrencyDigits() uint32 {
+	if x != nil {
+		return x.CurrencyDigits
+	}
+	return 0
+}
+
+func (x *ShareOutResponse) GetShares() []*MoneyShare {
+	if x != nil {
+		return x.Shares
+	}
+	return nil
+}
+
+func (x *ShareOutResponse) GetRestMinor() int64 {
+	if x != nil {
+		return x.RestMinor
+	}
+	return 0
+}
+
+func (x *ShareOutResponse) GetSubtotalMinor() int64 {
+	if x != nil {
+		return x.SubtotalMinor
+	}
+	return 0
+}
+
 var File_millwright_invoice_v1_invoice_proto protoreflect.FileDescriptor
 
 const file_millwright_invoice_v1_invoice_proto_rawDesc = "" +
@@ -1546,7 +1831,39 @@ const file_millwright_invoice_v1_invoice_proto_rawDesc = "" +
 	"\bquantity\x18\x01 \x01(\x04R\bquantity\x12\x14\n" +
 	"\x05price\x18\x02 \x01(\tR\x05price\x12\x10\n" +
 	"\x03per\x18\x03 \x01(\x04R\x03per\x12\x12\n" +
-	"\x04flat\x18\x04 \x01(\tR\x04flat*\xd3\x01\n" +
+	"\x04flat\x18\x04 \x01(\tR\x04flat\"\xac\x01\n" +
+	"\x06UsedBy\x12\x1a\n" +
+	"\x03key\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x03key\x12K\n" +
+	"\x06meters\x18\x02 \x03(\v2).millwright.invoice.v1.UsedBy.MetersEntryB\b\xbaH\x05\x9a\x01\x02\x10 R\x06meters\x1a9\n" +
+	"\vMetersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"w\n" +
+	"\x0fShareOutRequest\x12&\n" +
+	"\n" +
+	"invoice_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18(R\tinvoiceId\x12<\n" +
+	"\x04used\x18\x02 \x03(\v2\x1d.millwright.invoice.v1.UsedByB\t\xbaH\x06\x92\x01\x03\x10\x91NR\x04used\"\xbd\x02\n" +
+	"\n" +
+	"MoneyShare\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12!\n" +
+	"\famount_minor\x18\x02 \x01(\x03R\vamountMinor\x12E\n" +
+	"\x06meters\x18\x03 \x03(\v2-.millwright.invoice.v1.MoneyShare.MetersEntryR\x06meters\x12?\n" +
+	"\x04used\x18\x04 \x03(\v2+.millwright.invoice.v1.MoneyShare.UsedEntryR\x04used\x1a9\n" +
+	"\vMetersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\x1a7\n" +
+	"\tUsedEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xd0\x02\n" +
+	"\x10ShareOutResponse\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\tR\x06number\x120\n" +
+	"\x05start\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
+	"\x03end\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x03end\x12\x1a\n" +
+	"\bcurrency\x18\x04 \x01(\tR\bcurrency\x12'\n" +
+	"\x0fcurrency_digits\x18\x05 \x01(\rR\x0ecurrencyDigits\x129\n" +
+	"\x06shares\x18\x06 \x03(\v2!.millwright.invoice.v1.MoneyShareR\x06shares\x12\x1d\n" +
+	"\n" +
+	"rest_minor\x18\a \x01(\x03R\trestMinor\x12%\n" +
+	"\x0esubtotal_minor\x18\b \x01(\x03R\rsubtotalMinor*\xd3\x01\n" +
 	"\rInvoiceStatus\x12\x1e\n" +
 	"\x1aINVOICE_STATUS_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14INVOICE_STATUS_DRAFT\x10\x01\x12\x17\n" +
@@ -1571,11 +1888,12 @@ const file_millwright_invoice_v1_invoice_proto_rawDesc = "" +
 	"\x10LINE_KIND_COUPON\x10\x06\x12\x18\n" +
 	"\x14LINE_KIND_ADJUSTMENT\x10\a\x12\x11\n" +
 	"\rLINE_KIND_TAX\x10\b\x12\x14\n" +
-	"\x10LINE_KIND_CREDIT\x10\t2\xaa\x05\n" +
+	"\x10LINE_KIND_CREDIT\x10\t2\xae\x06\n" +
 	"\x0eInvoiceService\x12~\n" +
 	"\bGetDraft\x12&.millwright.invoice.v1.GetDraftRequest\x1a'.millwright.invoice.v1.GetDraftResponse\"!\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/invoices/draft\x90\x02\x01\x12l\n" +
 	"\x04List\x12\".millwright.invoice.v1.ListRequest\x1a#.millwright.invoice.v1.ListResponse\"\x1b\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/invoices\x90\x02\x01\x12v\n" +
-	"\x03Get\x12!.millwright.invoice.v1.GetRequest\x1a\".millwright.invoice.v1.GetResponse\"(\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/invoices/{invoice_id}\x90\x02\x01\x12\xa8\x01\n" +
+	"\x03Get\x12!.millwright.invoice.v1.GetRequest\x1a\".millwright.invoice.v1.GetResponse\"(\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/invoices/{invoice_id}\x90\x02\x01\x12\x81\x01\n" +
+	"\bShareOut\x12&.millwright.invoice.v1.ShareOutRequest\x1a'.millwright.invoice.v1.ShareOutResponse\"$\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/api/v1/invoices:share\x90\x02\x01\x12\xa8\x01\n" +
 	"\fGetLineUsage\x12*.millwright.invoice.v1.GetLineUsageRequest\x1a+.millwright.invoice.v1.GetLineUsageResponse\"?\x82\xd3\xe4\x93\x026\x124/api/v1/invoices/{invoice_id}/lines/{position}/usage\x90\x02\x01\x12\x86\x01\n" +
 	"\x06Export\x12$.millwright.invoice.v1.ExportRequest\x1a%.millwright.invoice.v1.ExportResponse\"/\x82\xd3\xe4\x93\x02&\x12$/api/v1/invoices/{invoice_id}/export\x90\x02\x01BOZMgithub.com/millwright-io/millwright/proto/gen/millwright/invoice/v1;invoicev1b\x06proto3"
 
@@ -1592,7 +1910,7 @@ func file_millwright_invoice_v1_invoice_proto_rawDescGZIP() []byte {
 }
 
 var file_millwright_invoice_v1_invoice_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_millwright_invoice_v1_invoice_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_millwright_invoice_v1_invoice_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_millwright_invoice_v1_invoice_proto_goTypes = []any{
 	(InvoiceStatus)(0),            // 0: millwright.invoice.v1.InvoiceStatus
 	(ExportForm)(0),               // 1: millwright.invoice.v1.ExportForm
@@ -1614,48 +1932,64 @@ var file_millwright_invoice_v1_invoice_proto_goTypes = []any{
 	(*Bill)(nil),                  // 17: millwright.invoice.v1.Bill
 	(*Line)(nil),                  // 18: millwright.invoice.v1.Line
 	(*Part)(nil),                  // 19: millwright.invoice.v1.Part
-	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
+	(*UsedBy)(nil),                // 20: millwright.invoice.v1.UsedBy
+	(*ShareOutRequest)(nil),       // 21: millwright.invoice.v1.ShareOutRequest
+	(*MoneyShare)(nil),            // 22: millwright.invoice.v1.MoneyShare
+	(*ShareOutResponse)(nil),      // 23: millwright.invoice.v1.ShareOutResponse
+	nil,                           // 24: millwright.invoice.v1.UsedBy.MetersEntry
+	nil,                           // 25: millwright.invoice.v1.MoneyShare.MetersEntry
+	nil,                           // 26: millwright.invoice.v1.MoneyShare.UsedEntry
+	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
 }
 var file_millwright_invoice_v1_invoice_proto_depIdxs = []int32{
 	0,  // 0: millwright.invoice.v1.Invoice.status:type_name -> millwright.invoice.v1.InvoiceStatus
-	20, // 1: millwright.invoice.v1.Invoice.status_at:type_name -> google.protobuf.Timestamp
-	20, // 2: millwright.invoice.v1.Invoice.issued_at:type_name -> google.protobuf.Timestamp
-	20, // 3: millwright.invoice.v1.Invoice.due_at:type_name -> google.protobuf.Timestamp
+	27, // 1: millwright.invoice.v1.Invoice.status_at:type_name -> google.protobuf.Timestamp
+	27, // 2: millwright.invoice.v1.Invoice.issued_at:type_name -> google.protobuf.Timestamp
+	27, // 3: millwright.invoice.v1.Invoice.due_at:type_name -> google.protobuf.Timestamp
 	17, // 4: millwright.invoice.v1.Invoice.bill:type_name -> millwright.invoice.v1.Bill
 	4,  // 5: millwright.invoice.v1.Invoice.credit_notes:type_name -> millwright.invoice.v1.CreditNote
-	20, // 6: millwright.invoice.v1.CreditNote.issued_at:type_name -> google.protobuf.Timestamp
+	27, // 6: millwright.invoice.v1.CreditNote.issued_at:type_name -> google.protobuf.Timestamp
 	3,  // 7: millwright.invoice.v1.ListResponse.invoices:type_name -> millwright.invoice.v1.Invoice
 	3,  // 8: millwright.invoice.v1.GetResponse.invoice:type_name -> millwright.invoice.v1.Invoice
 	18, // 9: millwright.invoice.v1.GetLineUsageResponse.line:type_name -> millwright.invoice.v1.Line
 	11, // 10: millwright.invoice.v1.GetLineUsageResponse.days:type_name -> millwright.invoice.v1.DayUsage
-	20, // 11: millwright.invoice.v1.DayUsage.start:type_name -> google.protobuf.Timestamp
+	27, // 11: millwright.invoice.v1.DayUsage.start:type_name -> google.protobuf.Timestamp
 	12, // 12: millwright.invoice.v1.DayUsage.hours:type_name -> millwright.invoice.v1.HourUsage
-	20, // 13: millwright.invoice.v1.HourUsage.start:type_name -> google.protobuf.Timestamp
+	27, // 13: millwright.invoice.v1.HourUsage.start:type_name -> google.protobuf.Timestamp
 	1,  // 14: millwright.invoice.v1.ExportRequest.form:type_name -> millwright.invoice.v1.ExportForm
 	17, // 15: millwright.invoice.v1.GetDraftResponse.bill:type_name -> millwright.invoice.v1.Bill
 	17, // 16: millwright.invoice.v1.GetDraftResponse.forecast:type_name -> millwright.invoice.v1.Bill
-	20, // 17: millwright.invoice.v1.Bill.start:type_name -> google.protobuf.Timestamp
-	20, // 18: millwright.invoice.v1.Bill.end:type_name -> google.protobuf.Timestamp
+	27, // 17: millwright.invoice.v1.Bill.start:type_name -> google.protobuf.Timestamp
+	27, // 18: millwright.invoice.v1.Bill.end:type_name -> google.protobuf.Timestamp
 	18, // 19: millwright.invoice.v1.Bill.lines:type_name -> millwright.invoice.v1.Line
 	2,  // 20: millwright.invoice.v1.Line.kind:type_name -> millwright.invoice.v1.LineKind
-	20, // 21: millwright.invoice.v1.Line.start:type_name -> google.protobuf.Timestamp
-	20, // 22: millwright.invoice.v1.Line.end:type_name -> google.protobuf.Timestamp
+	27, // 21: millwright.invoice.v1.Line.start:type_name -> google.protobuf.Timestamp
+	27, // 22: millwright.invoice.v1.Line.end:type_name -> google.protobuf.Timestamp
 	19, // 23: millwright.invoice.v1.Line.parts:type_name -> millwright.invoice.v1.Part
-	15, // 24: millwright.invoice.v1.InvoiceService.GetDraft:input_type -> millwright.invoice.v1.GetDraftRequest
-	5,  // 25: millwright.invoice.v1.InvoiceService.List:input_type -> millwright.invoice.v1.ListRequest
-	7,  // 26: millwright.invoice.v1.InvoiceService.Get:input_type -> millwright.invoice.v1.GetRequest
-	9,  // 27: millwright.invoice.v1.InvoiceService.GetLineUsage:input_type -> millwright.invoice.v1.GetLineUsageRequest
-	13, // 28: millwright.invoice.v1.InvoiceService.Export:input_type -> millwright.invoice.v1.ExportRequest
-	16, // 29: millwright.invoice.v1.InvoiceService.GetDraft:output_type -> millwright.invoice.v1.GetDraftResponse
-	6,  // 30: millwright.invoice.v1.InvoiceService.List:output_type -> millwright.invoice.v1.ListResponse
-	8,  // 31: millwright.invoice.v1.InvoiceService.Get:output_type -> millwright.invoice.v1.GetResponse
-	10, // 32: millwright.invoice.v1.InvoiceService.GetLineUsage:output_type -> millwright.invoice.v1.GetLineUsageResponse
-	14, // 33: millwright.invoice.v1.InvoiceService.Export:output_type -> millwright.invoice.v1.ExportResponse
-	29, // [29:34] is the sub-list for method output_type
-	24, // [24:29] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	24, // 24: millwright.invoice.v1.UsedBy.meters:type_name -> millwright.invoice.v1.UsedBy.MetersEntry
+	20, // 25: millwright.invoice.v1.ShareOutRequest.used:type_name -> millwright.invoice.v1.UsedBy
+	25, // 26: millwright.invoice.v1.MoneyShare.meters:type_name -> millwright.invoice.v1.MoneyShare.MetersEntry
+	26, // 27: millwright.invoice.v1.MoneyShare.used:type_name -> millwright.invoice.v1.MoneyShare.UsedEntry
+	27, // 28: millwright.invoice.v1.ShareOutResponse.start:type_name -> google.protobuf.Timestamp
+	27, // 29: millwright.invoice.v1.ShareOutResponse.end:type_name -> google.protobuf.Timestamp
+	22, // 30: millwright.invoice.v1.ShareOutResponse.shares:type_name -> millwright.invoice.v1.MoneyShare
+	15, // 31: millwright.invoice.v1.InvoiceService.GetDraft:input_type -> millwright.invoice.v1.GetDraftRequest
+	5,  // 32: millwright.invoice.v1.InvoiceService.List:input_type -> millwright.invoice.v1.ListRequest
+	7,  // 33: millwright.invoice.v1.InvoiceService.Get:input_type -> millwright.invoice.v1.GetRequest
+	21, // 34: millwright.invoice.v1.InvoiceService.ShareOut:input_type -> millwright.invoice.v1.ShareOutRequest
+	9,  // 35: millwright.invoice.v1.InvoiceService.GetLineUsage:input_type -> millwright.invoice.v1.GetLineUsageRequest
+	13, // 36: millwright.invoice.v1.InvoiceService.Export:input_type -> millwright.invoice.v1.ExportRequest
+	16, // 37: millwright.invoice.v1.InvoiceService.GetDraft:output_type -> millwright.invoice.v1.GetDraftResponse
+	6,  // 38: millwright.invoice.v1.InvoiceService.List:output_type -> millwright.invoice.v1.ListResponse
+	8,  // 39: millwright.invoice.v1.InvoiceService.Get:output_type -> millwright.invoice.v1.GetResponse
+	23, // 40: millwright.invoice.v1.InvoiceService.ShareOut:output_type -> millwright.invoice.v1.ShareOutResponse
+	10, // 41: millwright.invoice.v1.InvoiceService.GetLineUsage:output_type -> millwright.invoice.v1.GetLineUsageResponse
+	14, // 42: millwright.invoice.v1.InvoiceService.Export:output_type -> millwright.invoice.v1.ExportResponse
+	37, // [37:43] is the sub-list for method output_type
+	31, // [31:37] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_millwright_invoice_v1_invoice_proto_init() }
@@ -1669,7 +2003,7 @@ func file_millwright_invoice_v1_invoice_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_invoice_v1_invoice_proto_rawDesc), len(file_millwright_invoice_v1_invoice_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   17,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -151,6 +151,57 @@ func (PlaceLevel) EnumDescriptor() ([]byte, []int) {
 	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{1}
 }
 
+// UsageGrouping says what devices are put together by.
+type UsageGrouping int32
+
+const (
+	UsageGrouping_USAGE_GROUPING_UNSPECIFIED UsageGrouping = 0
+	UsageGrouping_USAGE_GROUPING_FACILITY    UsageGrouping = 1
+	// A device of several groups counts once, for all of them together: their ids in order, joined by +.
+	UsageGrouping_USAGE_GROUPING_GROUP UsageGrouping = 2
+)
+
+// Enum value maps for UsageGrouping.
+var (
+	UsageGrouping_name = map[int32]string{
+		0: "USAGE_GROUPING_UNSPECIFIED",
+		1: "USAGE_GROUPING_FACILITY",
+		2: "USAGE_GROUPING_GROUP",
+	}
+	UsageGrouping_value = map[string]int32{
+		"USAGE_GROUPING_UNSPECIFIED": 0,
+		"USAGE_GROUPING_FACILITY":    1,
+		"USAGE_GROUPING_GROUP":       2,
+	}
+)
+
+func (x UsageGrouping) Enum() *UsageGrouping {
+	p := new(UsageGrouping)
+	*p = x
+	return p
+}
+
+func (x UsageGrouping) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (UsageGrouping) Descriptor() protoreflect.EnumDescriptor {
+	return file_millwright_telemetry_v1_telemetry_proto_enumTypes[2].Descriptor()
+}
+
+func (UsageGrouping) Type() protoreflect.EnumType {
+	return &file_millwright_telemetry_v1_telemetry_proto_enumTypes[2]
+}
+
+func (x UsageGrouping) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use UsageGrouping.Descriptor instead.
+func (UsageGrouping) EnumDescriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{2}
+}
+
 // Point is one measurement at one time.
 type Point struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2334,6 +2385,332 @@ func (x *CountUsageResponse) GetRowsSince() *timestamppb.Timestamp {
 	return nil
 }
 
+// AttributeUsageRequest is a range of whole UTC hours, at most 35 days, and what to group by.
+type AttributeUsageRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Start         *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
+	End           *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end,proto3" json:"end,omitempty"`
+	By            UsageGrouping          `protobuf:"varint,3,opt,name=by,proto3,enum=millwright.telemetry.v1.UsageGrouping" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AttributeUsageRequest) Reset() {
+	*x = AttributeUsageRequest{}
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AttributeUsageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AttributeUsageRequest) ProtoMessage() {}
+
+func (x *AttributeUsageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AttributeUsageRequest.ProtoReflect.Descriptor instead.
+func (*AttributeUsageRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *AttributeUsageRequest) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *AttributeUsageRequest) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+func (x *AttributeUsageRequest) GetBy() UsageGrouping {
+	if x != nil {
+		return x.By
+	}
+	return UsageGrouping_USAGE_GROUPING_UNSPECIFIED
+}
+
+// UsageShare is what is stored of the devices of one key.
+type UsageShare struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The facility, the groups or the device; empty: of devices without, or of ones that are no longer known.
+	Key         string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Events      uint64 `protobuf:"varint,2,opt,name=events,proto3" json:"events,omitempty"`
+	Points      uint64 `protobuf:"varint,3,opt,name=points,proto3" json:"points,omitempty"`
+	Bytes       uint64 `protobuf:"varint,4,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	DeviceHours uint64 `protobuf:"varint,5,opt,name=device_hours,json=deviceHours,proto3" json:"device_hours,omitempty"`
+	// How many devices sent something.
+	Devices       uint64 `protobuf:"varint,6,opt,name=devices,proto3" json:"devices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UsageShare) Reset() {
+	*x = UsageShare{}
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UsageShare) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UsageShare) ProtoMessage() {}
+
+func (x *UsageShare) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UsageShare.ProtoReflect.Descriptor instead.
+func (*UsageShare) Descriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *UsageShare) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *UsageShare) GetEvents() uint64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *UsageShare) GetPoints() uint64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+func (x *UsageShare) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *UsageShare) GetDeviceHours() uint64 {
+	if x != nil {
+		return x.DeviceHours
+	}
+	return 0
+}
+
+func (x *UsageShare) GetDevices() uint64 {
+	if x != nil {
+		return x.Devices
+	}
+	return 0
+}
+
+// AttributeUsageResponse has the shares of those devices that the caller may see.
+type AttributeUsageResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 10 000, the one with the most events first.
+	Shares []*UsageShare `protobuf:"bytes,1,rep,name=shares,proto3" json:"shares,omitempty"`
+	// All others together; unset: there are none.
+	Other *UsageShare `protobuf:"bytes,2,opt,name=other,proto3" json:"other,omitempty"`
+	// What was received before may have been removed by retention; unset: nothing was.
+	RowsSince     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=rows_since,json=rowsSince,proto3" json:"rows_since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AttributeUsageResponse) Reset() {
+	*x = AttributeUsageResponse{}
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AttributeUsageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AttributeUsageResponse) ProtoMessage() {}
+
+func (x *AttributeUsageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AttributeUsageResponse.ProtoReflect.Descriptor instead.
+func (*AttributeUsageResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *AttributeUsageResponse) GetShares() []*UsageShare {
+	if x != nil {
+		return x.Shares
+	}
+	return nil
+}
+
+func (x *AttributeUsageResponse) GetOther() *UsageShare {
+	if x != nil {
+		return x.Other
+	}
+	return nil
+}
+
+func (x *AttributeUsageResponse) GetRowsSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RowsSince
+	}
+	return nil
+}
+
+// UsageByDeviceRequest is a range of whole UTC hours, at most 35 days.
+type UsageByDeviceRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Start         *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
+	End           *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end,proto3" json:"end,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UsageByDeviceRequest) Reset() {
+	*x = UsageByDeviceRequest{}
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UsageByDeviceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UsageByDeviceRequest) ProtoMessage() {}
+
+func (x *UsageByDeviceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UsageByDeviceRequest.ProtoReflect.Descriptor instead.
+func (*UsageByDeviceRequest) Descriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *UsageByDeviceRequest) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *UsageByDeviceRequest) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+// UsageByDeviceResponse has those devices that the caller may see; its fields are as those of AttributeUsageResponse.
+type UsageByDeviceResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shares        []*UsageShare          `protobuf:"bytes,1,rep,name=shares,proto3" json:"shares,omitempty"`
+	Other         *UsageShare            `protobuf:"bytes,2,opt,name=other,proto3" json:"other,omitempty"`
+	RowsSince     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=rows_since,json=rowsSince,proto3" json:"rows_since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UsageByDeviceResponse) Reset() {
+	*x = UsageByDeviceResponse{}
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UsageByDeviceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UsageByDeviceResponse) ProtoMessage() {}
+
+func (x *UsageByDeviceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_millwright_telemetry_v1_telemetry_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UsageByDeviceResponse.ProtoReflect.Descriptor instead.
+func (*UsageByDeviceResponse) Descriptor() ([]byte, []int) {
+	return file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *UsageByDeviceResponse) GetShares() []*UsageShare {
+	if x != nil {
+		return x.Shares
+	}
+	return nil
+}
+
+func (x *UsageByDeviceResponse) GetOther() *UsageShare {
+	if x != nil {
+		return x.Other
+	}
+	return nil
+}
+
+func (x *UsageByDeviceResponse) GetRowsSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RowsSince
+	}
+	return nil
+}
+
 var File_millwright_telemetry_v1_telemetry_proto protoreflect.FileDescriptor
 
 const file_millwright_telemetry_v1_telemetry_proto_rawDesc = "" +
@@ -2530,6 +2907,32 @@ const file_millwright_telemetry_v1_telemetry_proto_rawDesc = "" +
 	"\x04rows\x18\x01 \x03(\v2#.millwright.telemetry.v1.UsageCountR\x04rows\x129\n" +
 	"\x05notes\x18\x02 \x03(\v2#.millwright.telemetry.v1.UsageCountR\x05notes\x129\n" +
 	"\n" +
+	"rows_since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\trowsSince\"\xcb\x01\n" +
+	"\x15AttributeUsageRequest\x128\n" +
+	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05start\x124\n" +
+	"\x03end\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x03end\x12B\n" +
+	"\x02by\x18\x03 \x01(\x0e2&.millwright.telemetry.v1.UsageGroupingB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x02by\"\xa1\x01\n" +
+	"\n" +
+	"UsageShare\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
+	"\x06events\x18\x02 \x01(\x04R\x06events\x12\x16\n" +
+	"\x06points\x18\x03 \x01(\x04R\x06points\x12\x14\n" +
+	"\x05bytes\x18\x04 \x01(\x04R\x05bytes\x12!\n" +
+	"\fdevice_hours\x18\x05 \x01(\x04R\vdeviceHours\x12\x18\n" +
+	"\adevices\x18\x06 \x01(\x04R\adevices\"\xcb\x01\n" +
+	"\x16AttributeUsageResponse\x12;\n" +
+	"\x06shares\x18\x01 \x03(\v2#.millwright.telemetry.v1.UsageShareR\x06shares\x129\n" +
+	"\x05other\x18\x02 \x01(\v2#.millwright.telemetry.v1.UsageShareR\x05other\x129\n" +
+	"\n" +
+	"rows_since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\trowsSince\"\x86\x01\n" +
+	"\x14UsageByDeviceRequest\x128\n" +
+	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05start\x124\n" +
+	"\x03end\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x03end\"\xca\x01\n" +
+	"\x15UsageByDeviceResponse\x12;\n" +
+	"\x06shares\x18\x01 \x03(\v2#.millwright.telemetry.v1.UsageShareR\x06shares\x129\n" +
+	"\x05other\x18\x02 \x01(\v2#.millwright.telemetry.v1.UsageShareR\x05other\x129\n" +
+	"\n" +
 	"rows_since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\trowsSince*\xcd\x01\n" +
 	"\n" +
 	"Resolution\x12\x1a\n" +
@@ -2546,7 +2949,11 @@ const file_millwright_telemetry_v1_telemetry_proto_rawDesc = "" +
 	"\x17PLACE_LEVEL_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14PLACE_LEVEL_FACILITY\x10\x01\x12\x14\n" +
 	"\x10PLACE_LEVEL_LINE\x10\x02\x12\x17\n" +
-	"\x13PLACE_LEVEL_STATION\x10\x032\xf9\b\n" +
+	"\x13PLACE_LEVEL_STATION\x10\x03*f\n" +
+	"\rUsageGrouping\x12\x1e\n" +
+	"\x1aUSAGE_GROUPING_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17USAGE_GROUPING_FACILITY\x10\x01\x12\x18\n" +
+	"\x14USAGE_GROUPING_GROUP\x10\x022\xa8\v\n" +
 	"\x10TelemetryService\x12\x86\x01\n" +
 	"\x05Query\x12%.millwright.telemetry.v1.QueryRequest\x1a&.millwright.telemetry.v1.QueryResponse\".\x82\xd3\xe4\x93\x02%\x12#/api/v1/devices/{device_id}/metrics\x90\x02\x01\x12u\n" +
 	"\x06Rollup\x12&.millwright.telemetry.v1.RollupRequest\x1a'.millwright.telemetry.v1.RollupResponse\"\x1a\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/rollups\x90\x02\x01\x12p\n" +
@@ -2557,7 +2964,9 @@ const file_millwright_telemetry_v1_telemetry_proto_rawDesc = "" +
 	"\fVerifyEvents\x12,.millwright.telemetry.v1.VerifyEventsRequest\x1a-.millwright.telemetry.v1.VerifyEventsResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/api/v1/events:verify\x12x\n" +
 	"\aRecount\x12'.millwright.telemetry.v1.RecountRequest\x1a(.millwright.telemetry.v1.RecountResponse\"\x1a\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/recount\x90\x02\x01\x12\x86\x01\n" +
 	"\n" +
-	"CountUsage\x12*.millwright.telemetry.v1.CountUsageRequest\x1a+.millwright.telemetry.v1.CountUsageResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/usage-counts\x90\x02\x01BSZQgithub.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1;telemetryv1b\x06proto3"
+	"CountUsage\x12*.millwright.telemetry.v1.CountUsageRequest\x1a+.millwright.telemetry.v1.CountUsageResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/usage-counts\x90\x02\x01\x12\x92\x01\n" +
+	"\x0eAttributeUsage\x12..millwright.telemetry.v1.AttributeUsageRequest\x1a/.millwright.telemetry.v1.AttributeUsageResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/usage-shares\x90\x02\x01\x12\x97\x01\n" +
+	"\rUsageByDevice\x12-.millwright.telemetry.v1.UsageByDeviceRequest\x1a..millwright.telemetry.v1.UsageByDeviceResponse\"'\x82\xd3\xe4\x93\x02\x1e\x12\x1c/api/v1/usage-shares/devices\x90\x02\x01BSZQgithub.com/millwright-io/millwright/proto/gen/millwright/telemetry/v1;telemetryv1b\x06proto3"
 
 var (
 	file_millwright_telemetry_v1_telemetry_proto_rawDescOnce sync.Once
@@ -2571,118 +2980,139 @@ func file_millwright_telemetry_v1_telemetry_proto_rawDescGZIP() []byte {
 	return file_millwright_telemetry_v1_telemetry_proto_rawDescData
 }
 
-var file_millwright_telemetry_v1_telemetry_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_millwright_telemetry_v1_telemetry_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_millwright_telemetry_v1_telemetry_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_millwright_telemetry_v1_telemetry_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_millwright_telemetry_v1_telemetry_proto_goTypes = []any{
 	(Resolution)(0),                // 0: millwright.telemetry.v1.Resolution
 	(PlaceLevel)(0),                // 1: millwright.telemetry.v1.PlaceLevel
-	(*Point)(nil),                  // 2: millwright.telemetry.v1.Point
-	(*Window)(nil),                 // 3: millwright.telemetry.v1.Window
-	(*Series)(nil),                 // 4: millwright.telemetry.v1.Series
-	(*QueryRequest)(nil),           // 5: millwright.telemetry.v1.QueryRequest
-	(*QueryResponse)(nil),          // 6: millwright.telemetry.v1.QueryResponse
-	(*RollupRequest)(nil),          // 7: millwright.telemetry.v1.RollupRequest
-	(*RollupWindow)(nil),           // 8: millwright.telemetry.v1.RollupWindow
-	(*PlaceSeries)(nil),            // 9: millwright.telemetry.v1.PlaceSeries
-	(*RollupResponse)(nil),         // 10: millwright.telemetry.v1.RollupResponse
-	(*RerunRequest)(nil),           // 11: millwright.telemetry.v1.RerunRequest
-	(*RerunHour)(nil),              // 12: millwright.telemetry.v1.RerunHour
-	(*RerunResponse)(nil),          // 13: millwright.telemetry.v1.RerunResponse
-	(*LatestRequest)(nil),          // 14: millwright.telemetry.v1.LatestRequest
-	(*DeviceLatest)(nil),           // 15: millwright.telemetry.v1.DeviceLatest
-	(*LatestResponse)(nil),         // 16: millwright.telemetry.v1.LatestResponse
-	(*WatchRequest)(nil),           // 17: millwright.telemetry.v1.WatchRequest
-	(*WatchResponse)(nil),          // 18: millwright.telemetry.v1.WatchResponse
-	(*GetStoreAccessRequest)(nil),  // 19: millwright.telemetry.v1.GetStoreAccessRequest
-	(*GetStoreAccessResponse)(nil), // 20: millwright.telemetry.v1.GetStoreAccessResponse
-	(*EventKey)(nil),               // 21: millwright.telemetry.v1.EventKey
-	(*VerifyEventsRequest)(nil),    // 22: millwright.telemetry.v1.VerifyEventsRequest
-	(*VerifyEventsResponse)(nil),   // 23: millwright.telemetry.v1.VerifyEventsResponse
-	(*RecountRequest)(nil),         // 24: millwright.telemetry.v1.RecountRequest
-	(*WindowSummary)(nil),          // 25: millwright.telemetry.v1.WindowSummary
-	(*WindowDifference)(nil),       // 26: millwright.telemetry.v1.WindowDifference
-	(*HourCount)(nil),              // 27: millwright.telemetry.v1.HourCount
-	(*RecountResponse)(nil),        // 28: millwright.telemetry.v1.RecountResponse
-	(*CountUsageRequest)(nil),      // 29: millwright.telemetry.v1.CountUsageRequest
-	(*UsageCount)(nil),             // 30: millwright.telemetry.v1.UsageCount
-	(*CountUsageResponse)(nil),     // 31: millwright.telemetry.v1.CountUsageResponse
-	nil,                            // 32: millwright.telemetry.v1.DeviceLatest.ValuesEntry
-	nil,                            // 33: millwright.telemetry.v1.WatchResponse.ValuesEntry
-	(*timestamppb.Timestamp)(nil),  // 34: google.protobuf.Timestamp
+	(UsageGrouping)(0),             // 2: millwright.telemetry.v1.UsageGrouping
+	(*Point)(nil),                  // 3: millwright.telemetry.v1.Point
+	(*Window)(nil),                 // 4: millwright.telemetry.v1.Window
+	(*Series)(nil),                 // 5: millwright.telemetry.v1.Series
+	(*QueryRequest)(nil),           // 6: millwright.telemetry.v1.QueryRequest
+	(*QueryResponse)(nil),          // 7: millwright.telemetry.v1.QueryResponse
+	(*RollupRequest)(nil),          // 8: millwright.telemetry.v1.RollupRequest
+	(*RollupWindow)(nil),           // 9: millwright.telemetry.v1.RollupWindow
+	(*PlaceSeries)(nil),            // 10: millwright.telemetry.v1.PlaceSeries
+	(*RollupResponse)(nil),         // 11: millwright.telemetry.v1.RollupResponse
+	(*RerunRequest)(nil),           // 12: millwright.telemetry.v1.RerunRequest
+	(*RerunHour)(nil),              // 13: millwright.telemetry.v1.RerunHour
+	(*RerunResponse)(nil),          // 14: millwright.telemetry.v1.RerunResponse
+	(*LatestRequest)(nil),          // 15: millwright.telemetry.v1.LatestRequest
+	(*DeviceLatest)(nil),           // 16: millwright.telemetry.v1.DeviceLatest
+	(*LatestResponse)(nil),         // 17: millwright.telemetry.v1.LatestResponse
+	(*WatchRequest)(nil),           // 18: millwright.telemetry.v1.WatchRequest
+	(*WatchResponse)(nil),          // 19: millwright.telemetry.v1.WatchResponse
+	(*GetStoreAccessRequest)(nil),  // 20: millwright.telemetry.v1.GetStoreAccessRequest
+	(*GetStoreAccessResponse)(nil), // 21: millwright.telemetry.v1.GetStoreAccessResponse
+	(*EventKey)(nil),               // 22: millwright.telemetry.v1.EventKey
+	(*VerifyEventsRequest)(nil),    // 23: millwright.telemetry.v1.VerifyEventsRequest
+	(*VerifyEventsResponse)(nil),   // 24: millwright.telemetry.v1.VerifyEventsResponse
+	(*RecountRequest)(nil),         // 25: millwright.telemetry.v1.RecountRequest
+	(*WindowSummary)(nil),          // 26: millwright.telemetry.v1.WindowSummary
+	(*WindowDifference)(nil),       // 27: millwright.telemetry.v1.WindowDifference
+	(*HourCount)(nil),              // 28: millwright.telemetry.v1.HourCount
+	(*RecountResponse)(nil),        // 29: millwright.telemetry.v1.RecountResponse
+	(*CountUsageRequest)(nil),      // 30: millwright.telemetry.v1.CountUsageRequest
+	(*UsageCount)(nil),             // 31: millwright.telemetry.v1.UsageCount
+	(*CountUsageResponse)(nil),     // 32: millwright.telemetry.v1.CountUsageResponse
+	(*AttributeUsageRequest)(nil),  // 33: millwright.telemetry.v1.AttributeUsageRequest
+	(*UsageShare)(nil),             // 34: millwright.telemetry.v1.UsageShare
+	(*AttributeUsageResponse)(nil), // 35: millwright.telemetry.v1.AttributeUsageResponse
+	(*UsageByDeviceRequest)(nil),   // 36: millwright.telemetry.v1.UsageByDeviceRequest
+	(*UsageByDeviceResponse)(nil),  // 37: millwright.telemetry.v1.UsageByDeviceResponse
+	nil,                            // 38: millwright.telemetry.v1.DeviceLatest.ValuesEntry
+	nil,                            // 39: millwright.telemetry.v1.WatchResponse.ValuesEntry
+	(*timestamppb.Timestamp)(nil),  // 40: google.protobuf.Timestamp
 }
 var file_millwright_telemetry_v1_telemetry_proto_depIdxs = []int32{
-	34, // 0: millwright.telemetry.v1.Point.time:type_name -> google.protobuf.Timestamp
-	34, // 1: millwright.telemetry.v1.Window.start:type_name -> google.protobuf.Timestamp
-	2,  // 2: millwright.telemetry.v1.Series.points:type_name -> millwright.telemetry.v1.Point
-	3,  // 3: millwright.telemetry.v1.Series.windows:type_name -> millwright.telemetry.v1.Window
-	34, // 4: millwright.telemetry.v1.QueryRequest.start:type_name -> google.protobuf.Timestamp
-	34, // 5: millwright.telemetry.v1.QueryRequest.end:type_name -> google.protobuf.Timestamp
+	40, // 0: millwright.telemetry.v1.Point.time:type_name -> google.protobuf.Timestamp
+	40, // 1: millwright.telemetry.v1.Window.start:type_name -> google.protobuf.Timestamp
+	3,  // 2: millwright.telemetry.v1.Series.points:type_name -> millwright.telemetry.v1.Point
+	4,  // 3: millwright.telemetry.v1.Series.windows:type_name -> millwright.telemetry.v1.Window
+	40, // 4: millwright.telemetry.v1.QueryRequest.start:type_name -> google.protobuf.Timestamp
+	40, // 5: millwright.telemetry.v1.QueryRequest.end:type_name -> google.protobuf.Timestamp
 	0,  // 6: millwright.telemetry.v1.QueryRequest.resolution:type_name -> millwright.telemetry.v1.Resolution
-	4,  // 7: millwright.telemetry.v1.QueryResponse.series:type_name -> millwright.telemetry.v1.Series
+	5,  // 7: millwright.telemetry.v1.QueryResponse.series:type_name -> millwright.telemetry.v1.Series
 	0,  // 8: millwright.telemetry.v1.QueryResponse.resolution:type_name -> millwright.telemetry.v1.Resolution
 	1,  // 9: millwright.telemetry.v1.RollupRequest.by:type_name -> millwright.telemetry.v1.PlaceLevel
-	34, // 10: millwright.telemetry.v1.RollupRequest.start:type_name -> google.protobuf.Timestamp
-	34, // 11: millwright.telemetry.v1.RollupRequest.end:type_name -> google.protobuf.Timestamp
+	40, // 10: millwright.telemetry.v1.RollupRequest.start:type_name -> google.protobuf.Timestamp
+	40, // 11: millwright.telemetry.v1.RollupRequest.end:type_name -> google.protobuf.Timestamp
 	0,  // 12: millwright.telemetry.v1.RollupRequest.resolution:type_name -> millwright.telemetry.v1.Resolution
-	34, // 13: millwright.telemetry.v1.RollupWindow.start:type_name -> google.protobuf.Timestamp
-	8,  // 14: millwright.telemetry.v1.PlaceSeries.windows:type_name -> millwright.telemetry.v1.RollupWindow
-	9,  // 15: millwright.telemetry.v1.RollupResponse.series:type_name -> millwright.telemetry.v1.PlaceSeries
+	40, // 13: millwright.telemetry.v1.RollupWindow.start:type_name -> google.protobuf.Timestamp
+	9,  // 14: millwright.telemetry.v1.PlaceSeries.windows:type_name -> millwright.telemetry.v1.RollupWindow
+	10, // 15: millwright.telemetry.v1.RollupResponse.series:type_name -> millwright.telemetry.v1.PlaceSeries
 	0,  // 16: millwright.telemetry.v1.RollupResponse.resolution:type_name -> millwright.telemetry.v1.Resolution
-	34, // 17: millwright.telemetry.v1.RerunRequest.start:type_name -> google.protobuf.Timestamp
-	34, // 18: millwright.telemetry.v1.RerunRequest.end:type_name -> google.protobuf.Timestamp
-	34, // 19: millwright.telemetry.v1.RerunHour.start:type_name -> google.protobuf.Timestamp
-	26, // 20: millwright.telemetry.v1.RerunResponse.examples:type_name -> millwright.telemetry.v1.WindowDifference
-	12, // 21: millwright.telemetry.v1.RerunResponse.hours:type_name -> millwright.telemetry.v1.RerunHour
-	34, // 22: millwright.telemetry.v1.LatestRequest.heard_since:type_name -> google.protobuf.Timestamp
-	34, // 23: millwright.telemetry.v1.DeviceLatest.event_time:type_name -> google.protobuf.Timestamp
-	34, // 24: millwright.telemetry.v1.DeviceLatest.received_at:type_name -> google.protobuf.Timestamp
-	32, // 25: millwright.telemetry.v1.DeviceLatest.values:type_name -> millwright.telemetry.v1.DeviceLatest.ValuesEntry
-	15, // 26: millwright.telemetry.v1.LatestResponse.devices:type_name -> millwright.telemetry.v1.DeviceLatest
-	34, // 27: millwright.telemetry.v1.WatchResponse.event_time:type_name -> google.protobuf.Timestamp
-	34, // 28: millwright.telemetry.v1.WatchResponse.received_at:type_name -> google.protobuf.Timestamp
-	33, // 29: millwright.telemetry.v1.WatchResponse.values:type_name -> millwright.telemetry.v1.WatchResponse.ValuesEntry
-	34, // 30: millwright.telemetry.v1.EventKey.event_time:type_name -> google.protobuf.Timestamp
-	21, // 31: millwright.telemetry.v1.VerifyEventsRequest.events:type_name -> millwright.telemetry.v1.EventKey
-	21, // 32: millwright.telemetry.v1.VerifyEventsResponse.missing_examples:type_name -> millwright.telemetry.v1.EventKey
-	21, // 33: millwright.telemetry.v1.VerifyEventsResponse.duplicate_examples:type_name -> millwright.telemetry.v1.EventKey
-	34, // 34: millwright.telemetry.v1.RecountRequest.start:type_name -> google.protobuf.Timestamp
-	34, // 35: millwright.telemetry.v1.RecountRequest.end:type_name -> google.protobuf.Timestamp
-	34, // 36: millwright.telemetry.v1.WindowDifference.start:type_name -> google.protobuf.Timestamp
-	25, // 37: millwright.telemetry.v1.WindowDifference.stored:type_name -> millwright.telemetry.v1.WindowSummary
-	25, // 38: millwright.telemetry.v1.WindowDifference.recounted:type_name -> millwright.telemetry.v1.WindowSummary
-	34, // 39: millwright.telemetry.v1.HourCount.start:type_name -> google.protobuf.Timestamp
-	26, // 40: millwright.telemetry.v1.RecountResponse.examples:type_name -> millwright.telemetry.v1.WindowDifference
-	27, // 41: millwright.telemetry.v1.RecountResponse.hours:type_name -> millwright.telemetry.v1.HourCount
-	34, // 42: millwright.telemetry.v1.CountUsageRequest.start:type_name -> google.protobuf.Timestamp
-	34, // 43: millwright.telemetry.v1.CountUsageRequest.end:type_name -> google.protobuf.Timestamp
-	34, // 44: millwright.telemetry.v1.UsageCount.hour:type_name -> google.protobuf.Timestamp
-	34, // 45: millwright.telemetry.v1.UsageCount.noted_at:type_name -> google.protobuf.Timestamp
-	30, // 46: millwright.telemetry.v1.CountUsageResponse.rows:type_name -> millwright.telemetry.v1.UsageCount
-	30, // 47: millwright.telemetry.v1.CountUsageResponse.notes:type_name -> millwright.telemetry.v1.UsageCount
-	34, // 48: millwright.telemetry.v1.CountUsageResponse.rows_since:type_name -> google.protobuf.Timestamp
-	5,  // 49: millwright.telemetry.v1.TelemetryService.Query:input_type -> millwright.telemetry.v1.QueryRequest
-	7,  // 50: millwright.telemetry.v1.TelemetryService.Rollup:input_type -> millwright.telemetry.v1.RollupRequest
-	11, // 51: millwright.telemetry.v1.TelemetryService.Rerun:input_type -> millwright.telemetry.v1.RerunRequest
-	14, // 52: millwright.telemetry.v1.TelemetryService.Latest:input_type -> millwright.telemetry.v1.LatestRequest
-	17, // 53: millwright.telemetry.v1.TelemetryService.Watch:input_type -> millwright.telemetry.v1.WatchRequest
-	19, // 54: millwright.telemetry.v1.TelemetryService.GetStoreAccess:input_type -> millwright.telemetry.v1.GetStoreAccessRequest
-	22, // 55: millwright.telemetry.v1.TelemetryService.VerifyEvents:input_type -> millwright.telemetry.v1.VerifyEventsRequest
-	24, // 56: millwright.telemetry.v1.TelemetryService.Recount:input_type -> millwright.telemetry.v1.RecountRequest
-	29, // 57: millwright.telemetry.v1.TelemetryService.CountUsage:input_type -> millwright.telemetry.v1.CountUsageRequest
-	6,  // 58: millwright.telemetry.v1.TelemetryService.Query:output_type -> millwright.telemetry.v1.QueryResponse
-	10, // 59: millwright.telemetry.v1.TelemetryService.Rollup:output_type -> millwright.telemetry.v1.RollupResponse
-	13, // 60: millwright.telemetry.v1.TelemetryService.Rerun:output_type -> millwright.telemetry.v1.RerunResponse
-	16, // 61: millwright.telemetry.v1.TelemetryService.Latest:output_type -> millwright.telemetry.v1.LatestResponse
-	18, // 62: millwright.telemetry.v1.TelemetryService.Watch:output_type -> millwright.telemetry.v1.WatchResponse
-	20, // 63: millwright.telemetry.v1.TelemetryService.GetStoreAccess:output_type -> millwright.telemetry.v1.GetStoreAccessResponse
-	23, // 64: millwright.telemetry.v1.TelemetryService.VerifyEvents:output_type -> millwright.telemetry.v1.VerifyEventsResponse
-	28, // 65: millwright.telemetry.v1.TelemetryService.Recount:output_type -> millwright.telemetry.v1.RecountResponse
-	31, // 66: millwright.telemetry.v1.TelemetryService.CountUsage:output_type -> millwright.telemetry.v1.CountUsageResponse
-	58, // [58:67] is the sub-list for method output_type
-	49, // [49:58] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	40, // 17: millwright.telemetry.v1.RerunRequest.start:type_name -> google.protobuf.Timestamp
+	40, // 18: millwright.telemetry.v1.RerunRequest.end:type_name -> google.protobuf.Timestamp
+	40, // 19: millwright.telemetry.v1.RerunHour.start:type_name -> google.protobuf.Timestamp
+	27, // 20: millwright.telemetry.v1.RerunResponse.examples:type_name -> millwright.telemetry.v1.WindowDifference
+	13, // 21: millwright.telemetry.v1.RerunResponse.hours:type_name -> millwright.telemetry.v1.RerunHour
+	40, // 22: millwright.telemetry.v1.LatestRequest.heard_since:type_name -> google.protobuf.Timestamp
+	40, // 23: millwright.telemetry.v1.DeviceLatest.event_time:type_name -> google.protobuf.Timestamp
+	40, // 24: millwright.telemetry.v1.DeviceLatest.received_at:type_name -> google.protobuf.Timestamp
+	38, // 25: millwright.telemetry.v1.DeviceLatest.values:type_name -> millwright.telemetry.v1.DeviceLatest.ValuesEntry
+	16, // 26: millwright.telemetry.v1.LatestResponse.devices:type_name -> millwright.telemetry.v1.DeviceLatest
+	40, // 27: millwright.telemetry.v1.WatchResponse.event_time:type_name -> google.protobuf.Timestamp
+	40, // 28: millwright.telemetry.v1.WatchResponse.received_at:type_name -> google.protobuf.Timestamp
+	39, // 29: millwright.telemetry.v1.WatchResponse.values:type_name -> millwright.telemetry.v1.WatchResponse.ValuesEntry
+	40, // 30: millwright.telemetry.v1.EventKey.event_time:type_name -> google.protobuf.Timestamp
+	22, // 31: millwright.telemetry.v1.VerifyEventsRequest.events:type_name -> millwright.telemetry.v1.EventKey
+	22, // 32: millwright.telemetry.v1.VerifyEventsResponse.missing_examples:type_name -> millwright.telemetry.v1.EventKey
+	22, // 33: millwright.telemetry.v1.VerifyEventsResponse.duplicate_examples:type_name -> millwright.telemetry.v1.EventKey
+	40, // 34: millwright.telemetry.v1.RecountRequest.start:type_name -> google.protobuf.Timestamp
+	40, // 35: millwright.telemetry.v1.RecountRequest.end:type_name -> google.protobuf.Timestamp
+	40, // 36: millwright.telemetry.v1.WindowDifference.start:type_name -> google.protobuf.Timestamp
+	26, // 37: millwright.telemetry.v1.WindowDifference.stored:type_name -> millwright.telemetry.v1.WindowSummary
+	26, // 38: millwright.telemetry.v1.WindowDifference.recounted:type_name -> millwright.telemetry.v1.WindowSummary
+	40, // 39: millwright.telemetry.v1.HourCount.start:type_name -> google.protobuf.Timestamp
+	27, // 40: millwright.telemetry.v1.RecountResponse.examples:type_name -> millwright.telemetry.v1.WindowDifference
+	28, // 41: millwright.telemetry.v1.RecountResponse.hours:type_name -> millwright.telemetry.v1.HourCount
+	40, // 42: millwright.telemetry.v1.CountUsageRequest.start:type_name -> google.protobuf.Timestamp
+	40, // 43: millwright.telemetry.v1.CountUsageRequest.end:type_name -> google.protobuf.Timestamp
+	40, // 44: millwright.telemetry.v1.UsageCount.hour:type_name -> google.protobuf.Timestamp
+	40, // 45: millwright.telemetry.v1.UsageCount.noted_at:type_name -> google.protobuf.Timestamp
+	31, // 46: millwright.telemetry.v1.CountUsageResponse.rows:type_name -> millwright.telemetry.v1.UsageCount
+	31, // 47: millwright.telemetry.v1.CountUsageResponse.notes:type_name -> millwright.telemetry.v1.UsageCount
+	40, // 48: millwright.telemetry.v1.CountUsageResponse.rows_since:type_name -> google.protobuf.Timestamp
+	40, // 49: millwright.telemetry.v1.AttributeUsageRequest.start:type_name -> google.protobuf.Timestamp
+	40, // 50: millwright.telemetry.v1.AttributeUsageRequest.end:type_name -> google.protobuf.Timestamp
+	2,  // 51: millwright.telemetry.v1.AttributeUsageRequest.by:type_name -> millwright.telemetry.v1.UsageGrouping
+	34, // 52: millwright.telemetry.v1.AttributeUsageResponse.shares:type_name -> millwright.telemetry.v1.UsageShare
+	34, // 53: millwright.telemetry.v1.AttributeUsageResponse.other:type_name -> millwright.telemetry.v1.UsageShare
+	40, // 54: millwright.telemetry.v1.AttributeUsageResponse.rows_since:type_name -> google.protobuf.Timestamp
+	40, // 55: millwright.telemetry.v1.UsageByDeviceRequest.start:type_name -> google.protobuf.Timestamp
+	40, // 56: millwright.telemetry.v1.UsageByDeviceRequest.end:type_name -> google.protobuf.Timestamp
+	34, // 57: millwright.telemetry.v1.UsageByDeviceResponse.shares:type_name -> millwright.telemetry.v1.UsageShare
+	34, // 58: millwright.telemetry.v1.UsageByDeviceResponse.other:type_name -> millwright.telemetry.v1.UsageShare
+	40, // 59: millwright.telemetry.v1.UsageByDeviceResponse.rows_since:type_name -> google.protobuf.Timestamp
+	6,  // 60: millwright.telemetry.v1.TelemetryService.Query:input_type -> millwright.telemetry.v1.QueryRequest
+	8,  // 61: millwright.telemetry.v1.TelemetryService.Rollup:input_type -> millwright.telemetry.v1.RollupRequest
+	12, // 62: millwright.telemetry.v1.TelemetryService.Rerun:input_type -> millwright.telemetry.v1.RerunRequest
+	15, // 63: millwright.telemetry.v1.TelemetryService.Latest:input_type -> millwright.telemetry.v1.LatestRequest
+	18, // 64: millwright.telemetry.v1.TelemetryService.Watch:input_type -> millwright.telemetry.v1.WatchRequest
+	20, // 65: millwright.telemetry.v1.TelemetryService.GetStoreAccess:input_type -> millwright.telemetry.v1.GetStoreAccessRequest
+	23, // 66: millwright.telemetry.v1.TelemetryService.VerifyEvents:input_type -> millwright.telemetry.v1.VerifyEventsRequest
+	25, // 67: millwright.telemetry.v1.TelemetryService.Recount:input_type -> millwright.telemetry.v1.RecountRequest
+	30, // 68: millwright.telemetry.v1.TelemetryService.CountUsage:input_type -> millwright.telemetry.v1.CountUsageRequest
+	33, // 69: millwright.telemetry.v1.TelemetryService.AttributeUsage:input_type -> millwright.telemetry.v1.AttributeUsageRequest
+	36, // 70: millwright.telemetry.v1.TelemetryService.UsageByDevice:input_type -> millwright.telemetry.v1.UsageByDeviceRequest
+	7,  // 71: millwright.telemetry.v1.TelemetryService.Query:output_type -> millwright.telemetry.v1.QueryResponse
+	11, // 72: millwright.telemetry.v1.TelemetryService.Rollup:output_type -> millwright.telemetry.v1.RollupResponse
+	14, // 73: millwright.telemetry.v1.TelemetryService.Rerun:output_type -> millwright.telemetry.v1.RerunResponse
+	17, // 74: millwright.telemetry.v1.TelemetryService.Latest:output_type -> millwright.telemetry.v1.LatestResponse
+	19, // 75: millwright.telemetry.v1.TelemetryService.Watch:output_type -> millwright.telemetry.v1.WatchResponse
+	21, // 76: millwright.telemetry.v1.TelemetryService.GetStoreAccess:output_type -> millwright.telemetry.v1.GetStoreAccessResponse
+	24, // 77: millwright.telemetry.v1.TelemetryService.VerifyEvents:output_type -> millwright.telemetry.v1.VerifyEventsResponse
+	29, // 78: millwright.telemetry.v1.TelemetryService.Recount:output_type -> millwright.telemetry.v1.RecountResponse
+	32, // 79: millwright.telemetry.v1.TelemetryService.CountUsage:output_type -> millwright.telemetry.v1.CountUsageResponse
+	35, // 80: millwright.telemetry.v1.TelemetryService.AttributeUsage:output_type -> millwright.telemetry.v1.AttributeUsageResponse
+	37, // 81: millwright.telemetry.v1.TelemetryService.UsageByDevice:output_type -> millwright.telemetry.v1.UsageByDeviceResponse
+	71, // [71:82] is the sub-list for method output_type
+	60, // [60:71] is the sub-list for method input_type
+	60, // [60:60] is the sub-list for extension type_name
+	60, // [60:60] is the sub-list for extension extendee
+	0,  // [0:60] is the sub-list for field type_name
 }
 
 func init() { file_millwright_telemetry_v1_telemetry_proto_init() }
@@ -2697,8 +3127,8 @@ func file_millwright_telemetry_v1_telemetry_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_millwright_telemetry_v1_telemetry_proto_rawDesc), len(file_millwright_telemetry_v1_telemetry_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   32,
+			NumEnums:      3,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

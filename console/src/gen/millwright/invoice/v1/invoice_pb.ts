@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millwright/invoice/v1/invoice.proto.
  */
 export const file_millwright_invoice_v1_invoice: GenFile = /*@__PURE__*/
-  fileDesc("CiNtaWxsd3JpZ2h0L2ludm9pY2UvdjEvaW52b2ljZS5wcm90bxIVbWlsbHdyaWdodC5pbnZvaWNlLnYxIt4DCgdJbnZvaWNlEhIKCmludm9pY2VfaWQYASABKAkSDgoGbnVtYmVyGAIgASgJEjQKBnN0YXR1cxgDIAEoDjIkLm1pbGx3cmlnaHQuaW52b2ljZS52MS5JbnZvaWNlU3RhdHVzEi0KCXN0YXR1c19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJaXNzdWVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZkdWVfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBGJpbGwYByABKAsyGy5taWxsd3JpZ2h0Lmludm9pY2UudjEuQmlsbBISCgpwcmljZV9ib29rGAggASgJEhMKC3RlbmFudF9uYW1lGAkgASgJEg0KBWZpbmFsGAogASgIEhUKDWNhcnJpZWRfbWlub3IYCyABKAMSEQoJZHVlX21pbm9yGAwgASgDEg4KBnNoYTI1NhgNIAEoCRIZChFwYXltZW50X3JlZmVyZW5jZRgOIAEoCRI3CgxjcmVkaXRfbm90ZXMYDyADKAsyIS5taWxsd3JpZ2h0Lmludm9pY2UudjEuQ3JlZGl0Tm90ZSJxCgpDcmVkaXROb3RlEg4KBm51bWJlchgBIAEoCRItCglpc3N1ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDGFtb3VudF9taW5vchgDIAEoAxIOCgZyZWFzb24YBCABKAkiSAoLTGlzdFJlcXVlc3QSHAoJcGFnZV9zaXplGAEgASgFQgm6SAYaBBhkKAASGwoKcGFnZV90b2tlbhgCIAEoCUIHukgEcgIYKCJZCgxMaXN0UmVzcG9uc2USMAoIaW52b2ljZXMYASADKAsyHi5taWxsd3JpZ2h0Lmludm9pY2UudjEuSW52b2ljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKwoKR2V0UmVxdWVzdBIdCgppbnZvaWNlX2lkGAEgASgJQgm6SAZyBBABGCgiPgoLR2V0UmVzcG9uc2USLwoHaW52b2ljZRgBIAEoCzIeLm1pbGx3cmlnaHQuaW52b2ljZS52MS5JbnZvaWNlIlIKE0dldExpbmVVc2FnZVJlcXVlc3QSHQoKaW52b2ljZV9pZBgBIAEoCUIJukgGcgQQARgoEhwKCHBvc2l0aW9uGAIgASgFQgq6SAcaBRjoBygBInAKFEdldExpbmVVc2FnZVJlc3BvbnNlEikKBGxpbmUYASABKAsyGy5taWxsd3JpZ2h0Lmludm9pY2UudjEuTGluZRItCgRkYXlzGAIgAygLMh8ubWlsbHdyaWdodC5pbnZvaWNlLnYxLkRheVVzYWdlIngKCERheVVzYWdlEikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghxdWFudGl0eRgCIAEoBBIvCgVob3VycxgDIAMoCzIgLm1pbGx3cmlnaHQuaW52b2ljZS52MS5Ib3VyVXNhZ2UiSAoJSG91clVzYWdlEikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghxdWFudGl0eRgCIAEoBCJpCg1FeHBvcnRSZXF1ZXN0Eh0KCmludm9pY2VfaWQYASABKAlCCbpIBnIEEAEYKBI5CgRmb3JtGAIgASgOMiEubWlsbHdyaWdodC5pbnZvaWNlLnYxLkV4cG9ydEZvcm1CCLpIBYIBAhABIkgKDkV4cG9ydFJlc3BvbnNlEhEKCWZpbGVfbmFtZRgBIAEoCRISCgptZWRpYV90eXBlGAIgASgJEg8KB2NvbnRlbnQYAyABKAwiEQoPR2V0RHJhZnRSZXF1ZXN0IpMBChBHZXREcmFmdFJlc3BvbnNlEikKBGJpbGwYASABKAsyGy5taWxsd3JpZ2h0Lmludm9pY2UudjEuQmlsbBItCghmb3JlY2FzdBgCIAEoCzIbLm1pbGx3cmlnaHQuaW52b2ljZS52MS5CaWxsEhIKCnByaWNlX2Jvb2sYAyABKAkSEQoJY29sbGVjdGVkGAQgASgIIvEBCgRCaWxsEikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNlbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGN1cnJlbmN5GAMgASgJEioKBWxpbmVzGAQgAygLMhsubWlsbHdyaWdodC5pbnZvaWNlLnYxLkxpbmUSFgoOc3VidG90YWxfbWlub3IYBSABKAMSEQoJdGF4X21pbm9yGAYgASgDEhMKC3RvdGFsX21pbm9yGAcgASgDEhcKD2N1cnJlbmN5X2RpZ2l0cxgIIAEoDSLlAgoETGluZRItCgRraW5kGAEgASgOMh8ubWlsbHdyaWdodC5pbnZvaWNlLnYxLkxpbmVLaW5kEikKBXN0YXJ0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNlbmQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHBsYW4YBCABKAkSDQoFbWV0ZXIYBSABKAkSEAoIcXVhbnRpdHkYBiABKAQSEAoIaW5jbHVkZWQYByABKAQSKgoFcGFydHMYCCADKAsyGy5taWxsd3JpZ2h0Lmludm9pY2UudjEuUGFydBIRCglyZWZlcmVuY2UYCSABKAkSDQoFdHJpYWwYCiABKAgSFAoMYW1vdW50X21pbm9yGAsgASgDEhAKCHBvc2l0aW9uGAwgASgFEhMKC3NuYXBzaG90X2lkGA0gASgJEg4KBnJlYXNvbhgOIAEoCSJCCgRQYXJ0EhAKCHF1YW50aXR5GAEgASgEEg0KBXByaWNlGAIgASgJEgsKA3BlchgDIAEoBBIMCgRmbGF0GAQgASgJKtMBCg1JbnZvaWNlU3RhdHVzEh4KGklOVk9JQ0VfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGAoUSU5WT0lDRV9TVEFUVVNfRFJBRlQQARIXChNJTlZPSUNFX1NUQVRVU19PUEVOEAISFwoTSU5WT0lDRV9TVEFUVVNfUEFJRBADEhsKF0lOVk9JQ0VfU1RBVFVTX1BBU1RfRFVFEAQSIAocSU5WT0lDRV9TVEFUVVNfVU5DT0xMRUNUSUJMRRAFEhcKE0lOVk9JQ0VfU1RBVFVTX1ZPSUQQBippCgpFeHBvcnRGb3JtEhsKF0VYUE9SVF9GT1JNX1VOU1BFQ0lGSUVEEAASEwoPRVhQT1JUX0ZPUk1fUERGEAESEwoPRVhQT1JUX0ZPUk1fQ1NWEAISFAoQRVhQT1JUX0ZPUk1fSlNPThADKu0BCghMaW5lS2luZBIZChVMSU5FX0tJTkRfVU5TUEVDSUZJRUQQABISCg5MSU5FX0tJTkRfRkxBVBABEhMKD0xJTkVfS0lORF9VU0FHRRACEhUKEUxJTkVfS0lORF9NSU5JTVVNEAMSFQoRTElORV9LSU5EX01BWElNVU0QBBIWChJMSU5FX0tJTkRfRElTQ09VTlQQBRIUChBMSU5FX0tJTkRfQ09VUE9OEAYSGAoUTElORV9LSU5EX0FESlVTVE1FTlQQBxIRCg1MSU5FX0tJTkRfVEFYEAgSFAoQTElORV9LSU5EX0NSRURJVBAJMqoFCg5JbnZvaWNlU2VydmljZRJ+CghHZXREcmFmdBImLm1pbGx3cmlnaHQuaW52b2ljZS52MS5HZXREcmFmdFJlcXVlc3QaJy5taWxsd3JpZ2h0Lmludm9pY2UudjEuR2V0RHJhZnRSZXNwb25zZSIhkAIBgtPkkwIYEhYvYXBpL3YxL2ludm9pY2VzL2RyYWZ0EmwKBExpc3QSIi5taWxsd3JpZ2h0Lmludm9pY2UudjEuTGlzdFJlcXVlc3QaIy5taWxsd3JpZ2h0Lmludm9pY2UudjEuTGlzdFJlc3BvbnNlIhuQAgGC0+STAhISEC9hcGkvdjEvaW52b2ljZXMSdgoDR2V0EiEubWlsbHdyaWdodC5pbnZvaWNlLnYxLkdldFJlcXVlc3QaIi5taWxsd3JpZ2h0Lmludm9pY2UudjEuR2V0UmVzcG9uc2UiKJACAYLT5JMCHxIdL2FwaS92MS9pbnZvaWNlcy97aW52b2ljZV9pZH0SqAEKDEdldExpbmVVc2FnZRIqLm1pbGx3cmlnaHQuaW52b2ljZS52MS5HZXRMaW5lVXNhZ2VSZXF1ZXN0GisubWlsbHdyaWdodC5pbnZvaWNlLnYxLkdldExpbmVVc2FnZVJlc3BvbnNlIj+QAgGC0+STAjYSNC9hcGkvdjEvaW52b2ljZXMve2ludm9pY2VfaWR9L2xpbmVzL3twb3NpdGlvbn0vdXNhZ2UShgEKBkV4cG9ydBIkLm1pbGx3cmlnaHQuaW52b2ljZS52MS5FeHBvcnRSZXF1ZXN0GiUubWlsbHdyaWdodC5pbnZvaWNlLnYxLkV4cG9ydFJlc3BvbnNlIi+QAgGC0+STAiYSJC9hcGkvdjEvaW52b2ljZXMve2ludm9pY2VfaWR9L2V4cG9ydEJPWk1naXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC9pbnZvaWNlL3YxO2ludm9pY2V2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("CiNtaWxsd3JpZ2h0L2ludm9pY2UvdjEvaW52b2ljZS5wcm90bxIVbWlsbHdyaWdodC5pbnZvaWNlLnYxIt4DCgdJbnZvaWNlEhIKCmludm9pY2VfaWQYASABKAkSDgoGbnVtYmVyGAIgASgJEjQKBnN0YXR1cxgDIAEoDjIkLm1pbGx3cmlnaHQuaW52b2ljZS52MS5JbnZvaWNlU3RhdHVzEi0KCXN0YXR1c19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJaXNzdWVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZkdWVfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBGJpbGwYByABKAsyGy5taWxsd3JpZ2h0Lmludm9pY2UudjEuQmlsbBISCgpwcmljZV9ib29rGAggASgJEhMKC3RlbmFudF9uYW1lGAkgASgJEg0KBWZpbmFsGAogASgIEhUKDWNhcnJpZWRfbWlub3IYCyABKAMSEQoJZHVlX21pbm9yGAwgASgDEg4KBnNoYTI1NhgNIAEoCRIZChFwYXltZW50X3JlZmVyZW5jZRgOIAEoCRI3CgxjcmVkaXRfbm90ZXMYDyADKAsyIS5taWxsd3JpZ2h0Lmludm9pY2UudjEuQ3JlZGl0Tm90ZSJxCgpDcmVkaXROb3RlEg4KBm51bWJlchgBIAEoCRItCglpc3N1ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDGFtb3VudF9taW5vchgDIAEoAxIOCgZyZWFzb24YBCABKAkiSAoLTGlzdFJlcXVlc3QSHAoJcGFnZV9zaXplGAEgASgFQgm6SAYaBBhkKAASGwoKcGFnZV90b2tlbhgCIAEoCUIHukgEcgIYKCJZCgxMaXN0UmVzcG9uc2USMAoIaW52b2ljZXMYASADKAsyHi5taWxsd3JpZ2h0Lmludm9pY2UudjEuSW52b2ljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKwoKR2V0UmVxdWVzdBIdCgppbnZvaWNlX2lkGAEgASgJQgm6SAZyBBABGCgiPgoLR2V0UmVzcG9uc2USLwoHaW52b2ljZRgBIAEoCzIeLm1pbGx3cmlnaHQuaW52b2ljZS52MS5JbnZvaWNlIlIKE0dldExpbmVVc2FnZVJlcXVlc3QSHQoKaW52b2ljZV9pZBgBIAEoCUIJukgGcgQQARgoEhwKCHBvc2l0aW9uGAIgASgFQgq6SAcaBRjoBygBInAKFEdldExpbmVVc2FnZVJlc3BvbnNlEikKBGxpbmUYASABKAsyGy5taWxsd3JpZ2h0Lmludm9pY2UudjEuTGluZRItCgRkYXlzGAIgAygLMh8ubWlsbHdyaWdodC5pbnZvaWNlLnYxLkRheVVzYWdlIngKCERheVVzYWdlEikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghxdWFudGl0eRgCIAEoBBIvCgVob3VycxgDIAMoCzIgLm1pbGx3cmlnaHQuaW52b2ljZS52MS5Ib3VyVXNhZ2UiSAoJSG91clVzYWdlEikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghxdWFudGl0eRgCIAEoBCJpCg1FeHBvcnRSZXF1ZXN0Eh0KCmludm9pY2VfaWQYASABKAlCCbpIBnIEEAEYKBI5CgRmb3JtGAIgASgOMiEubWlsbHdyaWdodC5pbnZvaWNlLnYxLkV4cG9ydEZvcm1CCLpIBYIBAhABIkgKDkV4cG9ydFJlc3BvbnNlEhEKCWZpbGVfbmFtZRgBIAEoCRISCgptZWRpYV90eXBlGAIgASgJEg8KB2NvbnRlbnQYAyABKAwiEQoPR2V0RHJhZnRSZXF1ZXN0IpMBChBHZXREcmFmdFJlc3BvbnNlEikKBGJpbGwYASABKAsyGy5taWxsd3JpZ2h0Lmludm9pY2UudjEuQmlsbBItCghmb3JlY2FzdBgCIAEoCzIbLm1pbGx3cmlnaHQuaW52b2ljZS52MS5CaWxsEhIKCnByaWNlX2Jvb2sYAyABKAkSEQoJY29sbGVjdGVkGAQgASgIIvEBCgRCaWxsEikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNlbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGN1cnJlbmN5GAMgASgJEioKBWxpbmVzGAQgAygLMhsubWlsbHdyaWdodC5pbnZvaWNlLnYxLkxpbmUSFgoOc3VidG90YWxfbWlub3IYBSABKAMSEQoJdGF4X21pbm9yGAYgASgDEhMKC3RvdGFsX21pbm9yGAcgASgDEhcKD2N1cnJlbmN5X2RpZ2l0cxgIIAEoDSLlAgoETGluZRItCgRraW5kGAEgASgOMh8ubWlsbHdyaWdodC5pbnZvaWNlLnYxLkxpbmVLaW5kEikKBXN0YXJ0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNlbmQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHBsYW4YBCABKAkSDQoFbWV0ZXIYBSABKAkSEAoIcXVhbnRpdHkYBiABKAQSEAoIaW5jbHVkZWQYByABKAQSKgoFcGFydHMYCCADKAsyGy5taWxsd3JpZ2h0Lmludm9pY2UudjEuUGFydBIRCglyZWZlcmVuY2UYCSABKAkSDQoFdHJpYWwYCiABKAgSFAoMYW1vdW50X21pbm9yGAsgASgDEhAKCHBvc2l0aW9uGAwgASgFEhMKC3NuYXBzaG90X2lkGA0gASgJEg4KBnJlYXNvbhgOIAEoCSJCCgRQYXJ0EhAKCHF1YW50aXR5GAEgASgEEg0KBXByaWNlGAIgASgJEgsKA3BlchgDIAEoBBIMCgRmbGF0GAQgASgJIpMBCgZVc2VkQnkSFQoDa2V5GAEgASgJQgi6SAVyAxiAEBJDCgZtZXRlcnMYAiADKAsyKS5taWxsd3JpZ2h0Lmludm9pY2UudjEuVXNlZEJ5Lk1ldGVyc0VudHJ5Qgi6SAWaAQIQIBotCgtNZXRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBImYKD1NoYXJlT3V0UmVxdWVzdBIbCgppbnZvaWNlX2lkGAEgASgJQge6SARyAhgoEjYKBHVzZWQYAiADKAsyHS5taWxsd3JpZ2h0Lmludm9pY2UudjEuVXNlZEJ5Qgm6SAaSAQMQkU4ihQIKCk1vbmV5U2hhcmUSCwoDa2V5GAEgASgJEhQKDGFtb3VudF9taW5vchgCIAEoAxI9CgZtZXRlcnMYAyADKAsyLS5taWxsd3JpZ2h0Lmludm9pY2UudjEuTW9uZXlTaGFyZS5NZXRlcnNFbnRyeRI5CgR1c2VkGAQgAygLMisubWlsbHdyaWdodC5pbnZvaWNlLnYxLk1vbmV5U2hhcmUuVXNlZEVudHJ5Gi0KC01ldGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAzoCOAEaKwoJVXNlZEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAEigAIKEFNoYXJlT3V0UmVzcG9uc2USDgoGbnVtYmVyGAEgASgJEikKBXN0YXJ0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNlbmQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGN1cnJlbmN5GAQgASgJEhcKD2N1cnJlbmN5X2RpZ2l0cxgFIAEoDRIxCgZzaGFyZXMYBiADKAsyIS5taWxsd3JpZ2h0Lmludm9pY2UudjEuTW9uZXlTaGFyZRISCgpyZXN0X21pbm9yGAcgASgDEhYKDnN1YnRvdGFsX21pbm9yGAggASgDKtMBCg1JbnZvaWNlU3RhdHVzEh4KGklOVk9JQ0VfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGAoUSU5WT0lDRV9TVEFUVVNfRFJBRlQQARIXChNJTlZPSUNFX1NUQVRVU19PUEVOEAISFwoTSU5WT0lDRV9TVEFUVVNfUEFJRBADEhsKF0lOVk9JQ0VfU1RBVFVTX1BBU1RfRFVFEAQSIAocSU5WT0lDRV9TVEFUVVNfVU5DT0xMRUNUSUJMRRAFEhcKE0lOVk9JQ0VfU1RBVFVTX1ZPSUQQBippCgpFeHBvcnRGb3JtEhsKF0VYUE9SVF9GT1JNX1VOU1BFQ0lGSUVEEAASEwoPRVhQT1JUX0ZPUk1fUERGEAESEwoPRVhQT1JUX0ZPUk1fQ1NWEAISFAoQRVhQT1JUX0ZPUk1fSlNPThADKu0BCghMaW5lS2luZBIZChVMSU5FX0tJTkRfVU5TUEVDSUZJRUQQABISCg5MSU5FX0tJTkRfRkxBVBABEhMKD0xJTkVfS0lORF9VU0FHRRACEhUKEUxJTkVfS0lORF9NSU5JTVVNEAMSFQoRTElORV9LSU5EX01BWElNVU0QBBIWChJMSU5FX0tJTkRfRElTQ09VTlQQBRIUChBMSU5FX0tJTkRfQ09VUE9OEAYSGAoUTElORV9LSU5EX0FESlVTVE1FTlQQBxIRCg1MSU5FX0tJTkRfVEFYEAgSFAoQTElORV9LSU5EX0NSRURJVBAJMq4GCg5JbnZvaWNlU2VydmljZRJ+CghHZXREcmFmdBImLm1pbGx3cmlnaHQuaW52b2ljZS52MS5HZXREcmFmdFJlcXVlc3QaJy5taWxsd3JpZ2h0Lmludm9pY2UudjEuR2V0RHJhZnRSZXNwb25zZSIhkAIBgtPkkwIYEhYvYXBpL3YxL2ludm9pY2VzL2RyYWZ0EmwKBExpc3QSIi5taWxsd3JpZ2h0Lmludm9pY2UudjEuTGlzdFJlcXVlc3QaIy5taWxsd3JpZ2h0Lmludm9pY2UudjEuTGlzdFJlc3BvbnNlIhuQAgGC0+STAhISEC9hcGkvdjEvaW52b2ljZXMSdgoDR2V0EiEubWlsbHdyaWdodC5pbnZvaWNlLnYxLkdldFJlcXVlc3QaIi5taWxsd3JpZ2h0Lmludm9pY2UudjEuR2V0UmVzcG9uc2UiKJACAYLT5JMCHxIdL2FwaS92MS9pbnZvaWNlcy97aW52b2ljZV9pZH0SgQEKCFNoYXJlT3V0EiYubWlsbHdyaWdodC5pbnZvaWNlLnYxLlNoYXJlT3V0UmVxdWVzdBonLm1pbGx3cmlnaHQuaW52b2ljZS52MS5TaGFyZU91dFJlc3BvbnNlIiSQAgGC0+STAhs6ASoiFi9hcGkvdjEvaW52b2ljZXM6c2hhcmUSqAEKDEdldExpbmVVc2FnZRIqLm1pbGx3cmlnaHQuaW52b2ljZS52MS5HZXRMaW5lVXNhZ2VSZXF1ZXN0GisubWlsbHdyaWdodC5pbnZvaWNlLnYxLkdldExpbmVVc2FnZVJlc3BvbnNlIj+QAgGC0+STAjYSNC9hcGkvdjEvaW52b2ljZXMve2ludm9pY2VfaWR9L2xpbmVzL3twb3NpdGlvbn0vdXNhZ2UShgEKBkV4cG9ydBIkLm1pbGx3cmlnaHQuaW52b2ljZS52MS5FeHBvcnRSZXF1ZXN0GiUubWlsbHdyaWdodC5pbnZvaWNlLnYxLkV4cG9ydFJlc3BvbnNlIi+QAgGC0+STAiYSJC9hcGkvdjEvaW52b2ljZXMve2ludm9pY2VfaWR9L2V4cG9ydEJPWk1naXRodWIuY29tL21pbGx3cmlnaHQtaW8vbWlsbHdyaWdodC9wcm90by9nZW4vbWlsbHdyaWdodC9pbnZvaWNlL3YxO2ludm9pY2V2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * Invoice is the bill of a month that has ended. But for how it stands, it never changes.
@@ -673,6 +673,159 @@ export const PartSchema: GenMessage<Part> = /*@__PURE__*/
   messageDesc(file_millwright_invoice_v1_invoice, 16);
 
 /**
+ * UsedBy is what one user of the service, e.g. a facility, used.
+ *
+ * @generated from message millwright.invoice.v1.UsedBy
+ */
+export type UsedBy = Message<"millwright.invoice.v1.UsedBy"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * By name of the meter.
+   *
+   * @generated from field: map<string, uint64> meters = 2;
+   */
+  meters: { [key: string]: bigint };
+};
+
+/**
+ * Describes the message millwright.invoice.v1.UsedBy.
+ * Use `create(UsedBySchema)` to create a new message.
+ */
+export const UsedBySchema: GenMessage<UsedBy> = /*@__PURE__*/
+  messageDesc(file_millwright_invoice_v1_invoice, 17);
+
+/**
+ * ShareOutRequest names a bill and says who used what. No key may come twice.
+ *
+ * @generated from message millwright.invoice.v1.ShareOutRequest
+ */
+export type ShareOutRequest = Message<"millwright.invoice.v1.ShareOutRequest"> & {
+  /**
+   * An invoice's id or number; empty: the draft of the current month.
+   *
+   * @generated from field: string invoice_id = 1;
+   */
+  invoiceId: string;
+
+  /**
+   * @generated from field: repeated millwright.invoice.v1.UsedBy used = 2;
+   */
+  used: UsedBy[];
+};
+
+/**
+ * Describes the message millwright.invoice.v1.ShareOutRequest.
+ * Use `create(ShareOutRequestSchema)` to create a new message.
+ */
+export const ShareOutRequestSchema: GenMessage<ShareOutRequest> = /*@__PURE__*/
+  messageDesc(file_millwright_invoice_v1_invoice, 18);
+
+/**
+ * MoneyShare is what of a bill one of them has.
+ *
+ * @generated from message millwright.invoice.v1.MoneyShare
+ */
+export type MoneyShare = Message<"millwright.invoice.v1.MoneyShare"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * @generated from field: int64 amount_minor = 2;
+   */
+  amountMinor: bigint;
+
+  /**
+   * The same by name of the meter; meters that cost it nothing are left out.
+   *
+   * @generated from field: map<string, int64> meters = 3;
+   */
+  meters: { [key: string]: bigint };
+
+  /**
+   * What it used, as in the request.
+   *
+   * @generated from field: map<string, uint64> used = 4;
+   */
+  used: { [key: string]: bigint };
+};
+
+/**
+ * Describes the message millwright.invoice.v1.MoneyShare.
+ * Use `create(MoneyShareSchema)` to create a new message.
+ */
+export const MoneyShareSchema: GenMessage<MoneyShare> = /*@__PURE__*/
+  messageDesc(file_millwright_invoice_v1_invoice, 19);
+
+/**
+ * ShareOutResponse carries the shares.
+ *
+ * @generated from message millwright.invoice.v1.ShareOutResponse
+ */
+export type ShareOutResponse = Message<"millwright.invoice.v1.ShareOutResponse"> & {
+  /**
+   * The number of the invoice; empty: the draft.
+   *
+   * @generated from field: string number = 1;
+   */
+  number: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp start = 2;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp end = 3;
+   */
+  end?: Timestamp | undefined;
+
+  /**
+   * ISO 4217.
+   *
+   * @generated from field: string currency = 4;
+   */
+  currency: string;
+
+  /**
+   * @generated from field: uint32 currency_digits = 5;
+   */
+  currencyDigits: number;
+
+  /**
+   * In the order of the request.
+   *
+   * @generated from field: repeated millwright.invoice.v1.MoneyShare shares = 6;
+   */
+  shares: MoneyShare[];
+
+  /**
+   * What belongs to the organisation as a whole: the plan's fee, discounts, and usage that no device makes or nobody is named for. With the
+   * shares it is the bill before adjustments, tax and credits.
+   *
+   * @generated from field: int64 rest_minor = 7;
+   */
+  restMinor: bigint;
+
+  /**
+   * @generated from field: int64 subtotal_minor = 8;
+   */
+  subtotalMinor: bigint;
+};
+
+/**
+ * Describes the message millwright.invoice.v1.ShareOutResponse.
+ * Use `create(ShareOutResponseSchema)` to create a new message.
+ */
+export const ShareOutResponseSchema: GenMessage<ShareOutResponse> = /*@__PURE__*/
+  messageDesc(file_millwright_invoice_v1_invoice, 20);
+
+/**
  * InvoiceStatus says how an invoice stands.
  *
  * @generated from enum millwright.invoice.v1.InvoiceStatus
@@ -878,6 +1031,17 @@ export const InvoiceService: GenService<{
     methodKind: "unary";
     input: typeof GetRequestSchema;
     output: typeof GetResponseSchema;
+  },
+  /**
+   * ShareOut shares the lines of usage of a bill out to those who used: each line in proportion to what each of them used of its meter,
+   * so that the shares of a line are the line, to the cent. It keeps nothing.
+   *
+   * @generated from rpc millwright.invoice.v1.InvoiceService.ShareOut
+   */
+  shareOut: {
+    methodKind: "unary";
+    input: typeof ShareOutRequestSchema;
+    output: typeof ShareOutResponseSchema;
   },
   /**
    * GetLineUsage returns what a line of usage was made of, hour by hour, from the snapshot that was frozen with the invoice.

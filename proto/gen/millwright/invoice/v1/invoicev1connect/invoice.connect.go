@@ -39,6 +39,8 @@ const (
 	InvoiceServiceListProcedure = "/millwright.invoice.v1.InvoiceService/List"
 	// InvoiceServiceGetProcedure is the fully-qualified name of the InvoiceService's Get RPC.
 	InvoiceServiceGetProcedure = "/millwright.invoice.v1.InvoiceService/Get"
+	// InvoiceServiceShareOutProcedure is the fully-qualified name of the InvoiceService's ShareOut RPC.
+	InvoiceServiceShareOutProcedure = "/millwright.invoice.v1.InvoiceService/ShareOut"
 	// InvoiceServiceGetLineUsageProcedure is the fully-qualified name of the InvoiceService's
 	// GetLineUsage RPC.
 	InvoiceServiceGetLineUsageProcedure = "/millwright.invoice.v1.InvoiceService/GetLineUsage"
@@ -55,6 +57,9 @@ type InvoiceServiceClient interface {
 	List(context.Context, *v1.ListRequest) (*v1.ListResponse, error)
 	// Get returns one invoice with its lines as they were frozen.
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
+	// ShareOut shares the lines of usage of a bill out to those who used: each line in proportion to what each of them used of its meter,
+	// so that the shares of a line are the line, to the cent. It keeps nothing.
+	ShareOut(context.Context, *v1.ShareOutRequest) (*v1.ShareOutResponse, error)
 	// GetLineUsage returns what a line of usage was made of, hour by hour, from the snapshot that was frozen with the invoice.
 	GetLineUsage(context.Context, *v1.GetLineUsageRequest) (*v1.GetLineUsageResponse, error)
 	// Export returns an invoice as a file.
@@ -93,6 +98,13 @@ func NewInvoiceServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		shareOut: connect.NewClient[v1.ShareOutRequest, v1.ShareOutResponse](
+			httpClient,
+			baseURL+InvoiceServiceShareOutProcedure,
+			connect.WithSchema(invoiceServiceMethods.ByName("ShareOut")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		getLineUsage: connect.NewClient[v1.GetLineUsageRequest, v1.GetLineUsageResponse](
 			httpClient,
 			baseURL+InvoiceServiceGetLineUsageProcedure,
@@ -115,6 +127,7 @@ type invoiceServiceClient struct {
 	getDraft     *connect.Client[v1.GetDraftRequest, v1.GetDraftResponse]
 	list         *connect.Client[v1.ListRequest, v1.ListResponse]
 	get          *connect.Client[v1.GetRequest, v1.GetResponse]
+	shareOut     *connect.Client[v1.ShareOutRequest, v1.ShareOutResponse]
 	getLineUsage *connect.Client[v1.GetLineUsageRequest, v1.GetLineUsageResponse]
 	export       *connect.Client[v1.ExportRequest, v1.ExportResponse]
 }
@@ -140,6 +153,15 @@ func (c *invoiceServiceClient) List(ctx context.Context, req *v1.ListRequest) (*
 // Get calls millwright.invoice.v1.InvoiceService.Get.
 func (c *invoiceServiceClient) Get(ctx context.Context, req *v1.GetRequest) (*v1.GetResponse, error) {
 	response, err := c.get.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ShareOut calls millwright.invoice.v1.InvoiceService.ShareOut.
+func (c *invoiceServiceClient) ShareOut(ctx context.Context, req *v1.ShareOutRequest) (*v1.ShareOutResponse, error) {
+	response, err := c.shareOut.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -173,6 +195,9 @@ type InvoiceServiceHandler interface {
 	List(context.Context, *v1.ListRequest) (*v1.ListResponse, error)
 	// Get returns one invoice with its lines as they were frozen.
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
+	// ShareOut shares the lines of usage of a bill out to those who used: each line in proportion to what each of them used of its meter,
+	// so that the shares of a line are the line, to the cent. It keeps nothing.
+	ShareOut(context.Context, *v1.ShareOutRequest) (*v1.ShareOutResponse, error)
 	// GetLineUsage returns what a line of usage was made of, hour by hour, from the snapshot that was frozen with the invoice.
 	GetLineUsage(context.Context, *v1.GetLineUsageRequest) (*v1.GetLineUsageResponse, error)
 	// Export returns an invoice as a file.
@@ -207,6 +232,13 @@ func NewInvoiceServiceHandler(svc InvoiceServiceHandler, opts ...connect.Handler
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	invoiceServiceShareOutHandler := connect.NewUnaryHandlerSimple(
+		InvoiceServiceShareOutProcedure,
+		svc.ShareOut,
+		connect.WithSchema(invoiceServiceMethods.ByName("ShareOut")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	invoiceServiceGetLineUsageHandler := connect.NewUnaryHandlerSimple(
 		InvoiceServiceGetLineUsageProcedure,
 		svc.GetLineUsage,
@@ -229,6 +261,8 @@ func NewInvoiceServiceHandler(svc InvoiceServiceHandler, opts ...connect.Handler
 			invoiceServiceListHandler.ServeHTTP(w, r)
 		case InvoiceServiceGetProcedure:
 			invoiceServiceGetHandler.ServeHTTP(w, r)
+		case InvoiceServiceShareOutProcedure:
+			invoiceServiceShareOutHandler.ServeHTTP(w, r)
 		case InvoiceServiceGetLineUsageProcedure:
 			invoiceServiceGetLineUsageHandler.ServeHTTP(w, r)
 		case InvoiceServiceExportProcedure:
@@ -252,6 +286,10 @@ func (UnimplementedInvoiceServiceHandler) List(context.Context, *v1.ListRequest)
 
 func (UnimplementedInvoiceServiceHandler) Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.invoice.v1.InvoiceService.Get is not implemented"))
+}
+
+func (UnimplementedInvoiceServiceHandler) ShareOut(context.Context, *v1.ShareOutRequest) (*v1.ShareOutResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.invoice.v1.InvoiceService.ShareOut is not implemented"))
 }
 
 func (UnimplementedInvoiceServiceHandler) GetLineUsage(context.Context, *v1.GetLineUsageRequest) (*v1.GetLineUsageResponse, error) {

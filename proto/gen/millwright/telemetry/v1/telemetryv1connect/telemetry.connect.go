@@ -55,6 +55,12 @@ const (
 	// TelemetryServiceCountUsageProcedure is the fully-qualified name of the TelemetryService's
 	// CountUsage RPC.
 	TelemetryServiceCountUsageProcedure = "/millwright.telemetry.v1.TelemetryService/CountUsage"
+	// TelemetryServiceAttributeUsageProcedure is the fully-qualified name of the TelemetryService's
+	// AttributeUsage RPC.
+	TelemetryServiceAttributeUsageProcedure = "/millwright.telemetry.v1.TelemetryService/AttributeUsage"
+	// TelemetryServiceUsageByDeviceProcedure is the fully-qualified name of the TelemetryService's
+	// UsageByDevice RPC.
+	TelemetryServiceUsageByDeviceProcedure = "/millwright.telemetry.v1.TelemetryService/UsageByDevice"
 )
 
 // TelemetryServiceClient is a client for the millwright.telemetry.v1.TelemetryService service.
@@ -83,6 +89,11 @@ type TelemetryServiceClient interface {
 	// CountUsage counts again, hour by hour, what is stored of what was received in a range, and returns what the cell noted when it did
 	// so before. It is for comparing with the usage ledger and tells nothing of devices.
 	CountUsage(context.Context, *v1.CountUsageRequest) (*v1.CountUsageResponse, error)
+	// AttributeUsage counts what is stored of what was received in a range by facility or group of the devices, as these stand now. It
+	// tells nothing of a single device.
+	AttributeUsage(context.Context, *v1.AttributeUsageRequest) (*v1.AttributeUsageResponse, error)
+	// UsageByDevice counts the same by device.
+	UsageByDevice(context.Context, *v1.UsageByDeviceRequest) (*v1.UsageByDeviceResponse, error)
 }
 
 // NewTelemetryServiceClient constructs a client for the millwright.telemetry.v1.TelemetryService
@@ -156,6 +167,20 @@ func NewTelemetryServiceClient(httpClient connect.HTTPClient, baseURL string, op
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		attributeUsage: connect.NewClient[v1.AttributeUsageRequest, v1.AttributeUsageResponse](
+			httpClient,
+			baseURL+TelemetryServiceAttributeUsageProcedure,
+			connect.WithSchema(telemetryServiceMethods.ByName("AttributeUsage")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		usageByDevice: connect.NewClient[v1.UsageByDeviceRequest, v1.UsageByDeviceResponse](
+			httpClient,
+			baseURL+TelemetryServiceUsageByDeviceProcedure,
+			connect.WithSchema(telemetryServiceMethods.ByName("UsageByDevice")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -170,6 +195,8 @@ type telemetryServiceClient struct {
 	verifyEvents   *connect.Client[v1.VerifyEventsRequest, v1.VerifyEventsResponse]
 	recount        *connect.Client[v1.RecountRequest, v1.RecountResponse]
 	countUsage     *connect.Client[v1.CountUsageRequest, v1.CountUsageResponse]
+	attributeUsage *connect.Client[v1.AttributeUsageRequest, v1.AttributeUsageResponse]
+	usageByDevice  *connect.Client[v1.UsageByDeviceRequest, v1.UsageByDeviceResponse]
 }
 
 // Query calls millwright.telemetry.v1.TelemetryService.Query.
@@ -249,6 +276,24 @@ func (c *telemetryServiceClient) CountUsage(ctx context.Context, req *v1.CountUs
 	return nil, err
 }
 
+// AttributeUsage calls millwright.telemetry.v1.TelemetryService.AttributeUsage.
+func (c *telemetryServiceClient) AttributeUsage(ctx context.Context, req *v1.AttributeUsageRequest) (*v1.AttributeUsageResponse, error) {
+	response, err := c.attributeUsage.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// UsageByDevice calls millwright.telemetry.v1.TelemetryService.UsageByDevice.
+func (c *telemetryServiceClient) UsageByDevice(ctx context.Context, req *v1.UsageByDeviceRequest) (*v1.UsageByDeviceResponse, error) {
+	response, err := c.usageByDevice.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // TelemetryServiceHandler is an implementation of the millwright.telemetry.v1.TelemetryService
 // service.
 type TelemetryServiceHandler interface {
@@ -276,6 +321,11 @@ type TelemetryServiceHandler interface {
 	// CountUsage counts again, hour by hour, what is stored of what was received in a range, and returns what the cell noted when it did
 	// so before. It is for comparing with the usage ledger and tells nothing of devices.
 	CountUsage(context.Context, *v1.CountUsageRequest) (*v1.CountUsageResponse, error)
+	// AttributeUsage counts what is stored of what was received in a range by facility or group of the devices, as these stand now. It
+	// tells nothing of a single device.
+	AttributeUsage(context.Context, *v1.AttributeUsageRequest) (*v1.AttributeUsageResponse, error)
+	// UsageByDevice counts the same by device.
+	UsageByDevice(context.Context, *v1.UsageByDeviceRequest) (*v1.UsageByDeviceResponse, error)
 }
 
 // NewTelemetryServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -345,6 +395,20 @@ func NewTelemetryServiceHandler(svc TelemetryServiceHandler, opts ...connect.Han
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	telemetryServiceAttributeUsageHandler := connect.NewUnaryHandlerSimple(
+		TelemetryServiceAttributeUsageProcedure,
+		svc.AttributeUsage,
+		connect.WithSchema(telemetryServiceMethods.ByName("AttributeUsage")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	telemetryServiceUsageByDeviceHandler := connect.NewUnaryHandlerSimple(
+		TelemetryServiceUsageByDeviceProcedure,
+		svc.UsageByDevice,
+		connect.WithSchema(telemetryServiceMethods.ByName("UsageByDevice")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/millwright.telemetry.v1.TelemetryService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case TelemetryServiceQueryProcedure:
@@ -365,6 +429,10 @@ func NewTelemetryServiceHandler(svc TelemetryServiceHandler, opts ...connect.Han
 			telemetryServiceRecountHandler.ServeHTTP(w, r)
 		case TelemetryServiceCountUsageProcedure:
 			telemetryServiceCountUsageHandler.ServeHTTP(w, r)
+		case TelemetryServiceAttributeUsageProcedure:
+			telemetryServiceAttributeUsageHandler.ServeHTTP(w, r)
+		case TelemetryServiceUsageByDeviceProcedure:
+			telemetryServiceUsageByDeviceHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -408,4 +476,12 @@ func (UnimplementedTelemetryServiceHandler) Recount(context.Context, *v1.Recount
 
 func (UnimplementedTelemetryServiceHandler) CountUsage(context.Context, *v1.CountUsageRequest) (*v1.CountUsageResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.telemetry.v1.TelemetryService.CountUsage is not implemented"))
+}
+
+func (UnimplementedTelemetryServiceHandler) AttributeUsage(context.Context, *v1.AttributeUsageRequest) (*v1.AttributeUsageResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.telemetry.v1.TelemetryService.AttributeUsage is not implemented"))
+}
+
+func (UnimplementedTelemetryServiceHandler) UsageByDevice(context.Context, *v1.UsageByDeviceRequest) (*v1.UsageByDeviceResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("millwright.telemetry.v1.TelemetryService.UsageByDevice is not implemented"))
 }
