@@ -30,7 +30,7 @@ try {
 if (args.screenshots) await mkdir(args.screenshots, { recursive: true });
 
 /** Services that speak of machines, and those that speak of money. */
-const machines = /millwright\.(device|devicetype|group|facility|job|telemetry|deadletter|certificate|pipeline)\.v1\./;
+const machines = /millwright\.(device|devicetype|group|facility|job|deadletter|certificate|pipeline)\.v1\.|TelemetryService\/(?!AttributeUsage$)/;
 const money = /millwright\.(invoice|subscription|budget|payment)\.v1\./;
 
 const browser = await launch();
@@ -131,6 +131,7 @@ async function readMonth() {
   await page.getByText("At this pace", { exact: true }).first().waitFor();
   await page.getByRole("heading", { name: "By day" }).waitFor();
   await page.getByRole("row", { name: /To pay/ }).waitFor();
+  await page.getByRole("region", { name: "By facility" }).getByRole("row", { name: /Before tax and credits/ }).waitFor();
   await look("1-month");
 }
 

@@ -1,4 +1,4 @@
-/** This month: what it costs so far and by the end, against the budget, line by line and day by day. */
+/** This month: what it costs so far and by the end, against the budget, line by line, day by day and by facility. */
 import { explain } from "../api/errors";
 import { useDraft } from "../api/invoice";
 import { useTitle } from "../hooks/useTitle";
@@ -6,6 +6,7 @@ import { Panel } from "../ui/Panel";
 import { ErrorPanel, SkeletonRows } from "../ui/States";
 import { BillLines } from "./bill/BillLines";
 import { ByDay } from "./bill/ByDay";
+import { ByFacility } from "./bill/ByFacility";
 import { CollectionPanel } from "./bill/CollectionPanel";
 import { Counted } from "./bill/Counted";
 import { CreditsPanel } from "./bill/CreditsPanel";
@@ -32,6 +33,7 @@ export default function BillPage() {
         <BillLines bill={bill} />
       </Panel>
       <ByDay bill={bill} />
+      <ByFacility bill={bill} />
       <CreditsPanel />
       <CollectionPanel />
     </>
