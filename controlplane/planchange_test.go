@@ -100,20 +100,44 @@ func TestAChangeOfPlanIsBookedAsItWasShown(t *testing.T) {
 			t.Errorf("%s: %s, %d bytes, %v", form, file.GetFileName(), len(file.GetContent()), err)
 		}
 	}
-	shares, err := s.invoices(key).ShareOut(t.Context(), &invoicev1.ShareOutRequest{InvoiceId: bills[0].GetNumber(), Used: []*invoicev1.UsedBy{
-		{Key: "north", Meters: map[string]uint64{"events": 1}}, {Key: "south", Meters: map[string]uint64{"events": 2}},
-	}})
-	if err != nil || len(shares.GetShares()) != 2 || shares.GetSubtotalMinor() != bill.GetSubtotalMinor() ||
-		shares.GetShares()[0].GetAmountMinor()+shares.GetShares()[1].GetAmountMinor()+shares.GetRestMinor() != bill.GetSubtotalMinor() {
-		t.Errorf("shared out: %v, %v", shares, err)
-	}
-	_, err = s.invoices(key).ShareOut(t.Context(), &invoicev1.ShareOutRequest{Used: []*invoicev1.UsedBy{{Key: "north", Meters: map[string]uint64{"smiles": 1}}}})
-	s.wants(t, connect.CodeInvalidArgument, "there is no such", err)
+	s.isSharedOut(t, key, bills[1].GetNumber())
 	events := slices.IndexFunc(bill.GetLines(), func(l *invoicev1.Line) bool { return l.GetMeter() == "events" })
 	usage, err := s.invoices(key).GetLineUsage(t.Context(), &invoicev1.GetLineUsageRequest{InvoiceId: bills[0].GetInvoiceId(), Position: bill.GetLines()[events].GetPosition()})
 	if err != nil || usage.GetLine().GetSnapshotId() != bill.GetLines()[events].GetSnapshotId() || len(usage.GetLine().GetSnapshotId()) != 64 {
 		t.Errorf("%v, %v", usage, err)
 	}
+}
+
+// isSharedOut shares an invoice with a line of events out to two facilities.
+func (s *stack) isSharedOut(t *testing.T, a as, number string) {
+	t.Helper()
+	got, err := s.invoices(a).Get(t.Context(), &invoicev1.GetRequest{InvoiceId: number})
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := int64(0)
+	for _, l := range got.GetInvoice().GetBill().GetLines() {
+		if l.GetMeter() == "events" {
+			events += l.GetAmountMinor()
+		}
+	}
+	answer, err := s.invoices(a).ShareOut(t.Context(), &invoicev1.ShareOutRequest{InvoiceId: number, Used: []*invoicev1.UsedBy{
+		{Key: "north", Meters: map[string]uint64{"events": 1}}, {Key: "south", Meters: map[string]uint64{"events": 2, "points": 9}},
+	}})
+	if err != nil || len(answer.GetShares()) != 2 {
+		t.Fatalf("%v, %v", answer, err)
+	}
+	north, south := answer.GetShares()[0], answer.GetShares()[1]
+	if events == 0 || north.GetAmountMinor()+south.GetAmountMinor() != events || north.GetAmountMinor() != (events+1)/3 || south.GetUsed()["points"] != 9 {
+		t.Errorf("events cost %d: %v", events, answer)
+	}
+	if subtotal := got.GetInvoice().GetBill().GetSubtotalMinor(); answer.GetRestMinor() != subtotal-events || answer.GetSubtotalMinor() != subtotal {
+		t.Errorf("of %d: %v", subtotal, answer)
+	}
+	_, err = s.invoices(a).ShareOut(t.Context(), &invoicev1.ShareOutRequest{Used: []*invoicev1.UsedBy{{Key: "north", Meters: map[string]uint64{"smiles": 1}}}})
+	s.wants(t, connect.CodeInvalidArgument, "there is no such", err)
+	_, err = s.invoices(a).ShareOut(t.Context(), &invoicev1.ShareOutRequest{Used: []*invoicev1.UsedBy{{Key: "north"}, {Key: "north"}}})
+	s.wants(t, connect.CodeInvalidArgument, "comes twice", err)
 }
 
 // TestAPlanChangesAtTheEndOfTheMonth waits for it, takes it back, and waits again.

@@ -116,13 +116,24 @@ async function beginAtTheMoney() {
 
 /** What the server says to this session, apart from the page: nothing of it counts as the page's own. */
 async function status(procedure) {
-  const answer = await page.context().request.post(`${base}/${procedure}`, { data: {}, headers: { "Content-Type": "application/json" } });
-  return answer.status();
+  return (await post(`${base}/${procedure}`, {})).status();
+}
+
+function post(url, data, headers = {}) {
+  return page.context().request.post(url, { data, headers: { "Content-Type": "application/json", ...headers } });
 }
 
 async function refusedMachines() {
   for (const procedure of ["millwright.device.v1.DeviceService/List", "millwright.group.v1.GroupService/List", "millwright.facility.v1.FacilityService/List"]) {
     same(procedure, await status(procedure), 403);
+  }
+  // The cell lets finance in, for the usage of facilities, and tells nothing of a device.
+  const { token, cellUrl } = await (await post(`${base}/millwright.tenant.v1.TenantService/IssueCellToken`, {})).json();
+  const range = { start: "2026-11-01T00:00:00Z", end: "2026-12-01T00:00:00Z" };
+  const refused = { UsageByDevice: range, Latest: {}, Query: { deviceId: "press" }, Rollup: {}, GetStoreAccess: {} };
+  for (const [method, data] of Object.entries(refused)) {
+    const answer = await post(`${cellUrl}/millwright.telemetry.v1.TelemetryService/${method}`, data, { Authorization: `Bearer ${token}` });
+    same(method, answer.status(), 403);
   }
 }
 

@@ -3,7 +3,7 @@ import { useByFacility, type MoneyShare } from "../../api/attribution";
 import { explain } from "../../api/errors";
 import type { Bill } from "../../api/invoice";
 import { formatQuantity } from "../../format/meter";
-import { formatMoney, perMille } from "../../format/money";
+import { formatMoney } from "../../format/money";
 import { millis } from "../../format/time";
 import { Panel } from "../../ui/Panel";
 import { Empty, ErrorPanel, SkeletonRows } from "../../ui/States";
@@ -76,7 +76,7 @@ function Shares({ shares, rest, subtotal, money }: SharesProps) {
               {formatQuantity(s.used["device_hours"] ?? 0n, "device_hours")}
             </td>
             <td data-label="Share">
-              <Share of={perMille(weight(s), whole)} />
+              <Share of={whole > 0n ? Number((weight(s) * 2000n + whole) / (2n * whole)) : 0} />
             </td>
             <td data-label="Amount" className={table.number}>
               {money(s.amountMinor)}
@@ -92,6 +92,7 @@ function Shares({ shares, rest, subtotal, money }: SharesProps) {
   );
 }
 
+/** In per mille, rounded. */
 function Share({ of }: { of: number }) {
   return (
     <div className={styles.share}>
