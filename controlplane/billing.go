@@ -11,7 +11,6 @@ import (
 	"github.com/millwright-io/millwright/billing/invoice"
 	billingpostgres "github.com/millwright-io/millwright/billing/postgres"
 	billingrpc "github.com/millwright-io/millwright/billing/rpc"
-	"github.com/millwright-io/millwright/controlplane/internal/audit"
 	"github.com/millwright-io/millwright/controlplane/internal/tenant"
 	"github.com/millwright-io/millwright/proto/gen/millwright/billing/v1/billingv1connect"
 	"github.com/millwright-io/millwright/proto/gen/millwright/budget/v1/budgetv1connect"
@@ -56,7 +55,7 @@ func (a *App) billing(c *chain.Chain, tenants *tenant.Service) []chain.Service {
 	a.budgets = budget.NewService(a.ledger, invoices, strings.TrimRight(a.cfg.PublicURL, "/"), a.log, a.billingNow)
 	budgetPath, budgetHandler := budgetv1connect.NewBudgetServiceHandler(&billingrpc.Budgets{Budgets: a.budgets}, c.Options()...)
 	billingPath, billingHandler := billingv1connect.NewBillingServiceHandler(&billingrpc.Billing{
-		Books: a.ledger, Prices: a.books, Audit: a.auditBilling, Now: a.billingNow,
+		Books: a.ledger, Prices: a.books, Now: a.billingNow,
 	}, c.Options()...)
 	return []chain.Service{
 		{Path: billingPath, Handler: billingHandler},
@@ -66,11 +65,6 @@ func (a *App) billing(c *chain.Chain, tenants *tenant.Service) []chain.Service {
 		{Path: budgetPath, Handler: budgetHandler},
 		a.payments(c),
 	}
-}
-
-// auditBilling notes in the platform's log what an operator did to the books.
-func (a *App) auditBilling(ctx context.Context, p tenancy.Principal, object string, after any) error {
-	return a.store.AppendPlatformAudit(ctx, audit.Of(ctx, p, a.now(), object, after))
 }
 
 // applyPlanChanges gives tenants the plans that waited for the end of a month, until ctx is done.

@@ -112,10 +112,8 @@ func holdBack(ctx context.Context, tx pgx.Tx, id tenancy.ID, st budget.Settlemen
 
 // appendChange writes an entry of the tenant's audit log, which the database numbers and hashes. Do it last.
 func appendChange(ctx context.Context, tx pgx.Tx, id tenancy.ID, c budget.Change) error {
-	_, err := tx.Exec(ctx, `
-insert into audit_entries (tenant_id, occurred_at, actor, action, object, outcome, before_json, after_json, remote_address, request_id)
-values (@tenant, now(), @actor, @action, 'budget', 'ok', @before, @after, @remote, @request)`, pgx.NamedArgs{
-		"tenant": id, "actor": c.Actor, "action": c.Action, "before": c.Before, "after": c.After, "remote": c.RemoteAddress, "request": c.RequestID,
+	_, err := tx.Exec(ctx, insertTenantEntry, pgx.NamedArgs{
+		"tenant": id, "object": "budget", "actor": c.Actor, "action": c.Action, "before": c.Before, "after": c.After, "remote": c.RemoteAddress, "request": c.RequestID,
 	})
 	if err != nil {
 		return fmt.Errorf("append audit entry: %w", err)

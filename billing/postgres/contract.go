@@ -31,7 +31,7 @@ func openMonth(ctx context.Context, tx pgx.Tx, id tenancy.ID) (start time.Time, 
 // InsertContract keeps a contract that begins with a month which is not closed. Another currency than that of the month that goes on
 // takes effect with the next one. check is asked with what the tenant pays by without it.
 func (s *Store) InsertContract(
-	ctx context.Context, id tenancy.ID, c contract.Contract, by string, now time.Time, check func(subscription.Subscription) error,
+	ctx context.Context, id tenancy.ID, c contract.Contract, a contract.Author, now time.Time, check func(subscription.Subscription) error,
 ) error {
 	terms, err := json.Marshal(c)
 	if err != nil {
@@ -58,13 +58,16 @@ func (s *Store) InsertContract(
 			return fmt.Errorf("contract in %s: %w", c.Currency, err)
 		}
 		_, err = tx.Exec(ctx, `insert into contracts (tenant_id, id, started_at, ended_at, currency, terms, created_at, created_by)
-			values ($1, $2, $3, $4, $5, $6, $7, $8)`, id, c.ID, c.From, timeN(c.To), c.Currency, terms, now, by)
-		return overlap(err)
+			values ($1, $2, $3, $4, $5, $6, $7, $8)`, id, c.ID, c.From, timeN(c.To), c.Currency, terms, now, a.Actor)
+		if err := overlap(err); err != nil {
+			return err
+		}
+		return appendOperator(ctx, tx, id, a, ofContract(c))
 	})
 }
 
 // EndContract ends a contract with a month that is not closed.
-func (s *Store) EndContract(ctx context.Context, id tenancy.ID, contractID string, end time.Time) (c contract.Contract, err error) {
+func (s *Store) EndContract(ctx context.Context, id tenancy.ID, contractID string, end time.Time, a contract.Author) (c contract.Contract, err error) {
 	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {
 		open, err := openMonth(ctx, tx, id)
 		if err != nil {
@@ -80,10 +83,21 @@ func (s *Store) EndContract(ctx context.Context, id tenancy.ID, contractID strin
 		if tag.RowsAffected() == 0 {
 			return fmt.Errorf("there is no contract %s: %w", contractID, tenancy.ErrNotFound)
 		}
-		c, err = contractBy(ctx, tx, "where tenant_id = $1 and id = $2", id, contractID)
-		return err
+		if c, err = contractBy(ctx, tx, "where tenant_id = $1 and id = $2", id, contractID); err != nil {
+			return err
+		}
+		return appendOperator(ctx, tx, id, a, ofContract(c))
 	})
 	return c, err
+}
+
+// ofContract is a contract as audit logs have it.
+func ofContract(c contract.Contract) noted {
+	told := map[string]time.Time{"start": c.From}
+	if !c.To.IsZero() {
+		told["end"] = c.To
+	}
+	return noted{object: "contract/" + c.ID, all: c, told: told}
 }
 
 // overlap says in our words that a contract overlaps another.

@@ -18,6 +18,9 @@ import (
 	"github.com/millwright-io/millwright/tenancy"
 )
 
+// ada is an operator.
+var ada = contract.Author{Actor: "ada", Action: "/test"}
+
 func november(day int) time.Time { return time.Date(2026, 11, day, 0, 0, 0, 0, time.UTC) }
 
 func agreed(from time.Time, change func(*contract.Contract)) contract.Contract {
@@ -35,7 +38,7 @@ func (b books) agree(t *testing.T, id tenancy.ID, c contract.Contract, now time.
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b.InsertContract(t.Context(), id, c, "ada", now, func(s subscription.Subscription) error { return s.Priced(loaded, c) })
+	return b.InsertContract(t.Context(), id, c, ada, now, func(s subscription.Subscription) error { return s.Priced(loaded, c) })
 }
 
 // TestAContractThatCannotBeRatedIsRefused asks for yen, in which the price book has no plan: nothing is kept, and the month is closed as ever.
@@ -131,7 +134,7 @@ func TestOverlappingContractsAreRefused(t *testing.T) {
 	if err := b.agree(t, id, agreed(next, nil), noon); !errors.Is(err, tenancy.ErrConflict) {
 		t.Errorf("after one without an end: %v", err)
 	}
-	if _, err := b.EndContract(t.Context(), id, list[0].ID, next); err != nil {
+	if _, err := b.EndContract(t.Context(), id, list[0].ID, next, ada); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.agree(t, id, agreed(next, nil), noon); err != nil {
@@ -146,7 +149,7 @@ func TestCreditsAreUsedUpByInvoices(t *testing.T) {
 	grant := func(amount money.Amount, currency money.Currency, expires time.Time) string {
 		t.Helper()
 		c := contract.Credit{ID: string(tenancy.NewID()), Currency: currency, Amount: amount, GrantedAt: noon, ExpiresAt: expires, Reason: "paid", GrantedBy: "ada"}
-		if err := b.InsertCredit(t.Context(), id, c); err != nil {
+		if err := b.InsertCredit(t.Context(), id, c, ada); err != nil {
 			t.Fatal(err)
 		}
 		return c.ID
@@ -175,19 +178,19 @@ func TestACouponHoldsForItsMonths(t *testing.T) {
 	t.Parallel()
 	b := openBooks(t)
 	id := b.tenant(t, "team", long)
-	if err := b.InsertCoupon(t.Context(), contract.Coupon{Code: "WELCOME", Percent: money.MustPrice("50"), Months: 2}, "ada", noon); err != nil {
+	if err := b.InsertCoupon(t.Context(), contract.Coupon{Code: "WELCOME", Percent: money.MustPrice("50"), Months: 2}, ada, noon); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.InsertCoupon(t.Context(), contract.Coupon{Code: "WELCOME", Percent: money.MustPrice("1"), Months: 2}, "ada", noon); !errors.Is(err, tenancy.ErrExists) {
+	if err := b.InsertCoupon(t.Context(), contract.Coupon{Code: "WELCOME", Percent: money.MustPrice("1"), Months: 2}, ada, noon); !errors.Is(err, tenancy.ErrExists) {
 		t.Errorf("the same code: %v", err)
 	}
-	if _, err := b.GiveCoupon(t.Context(), id, "NONE", "ada", noon); !errors.Is(err, tenancy.ErrNotFound) {
+	if _, err := b.GiveCoupon(t.Context(), id, "NONE", ada, noon); !errors.Is(err, tenancy.ErrNotFound) {
 		t.Errorf("no such coupon: %v", err)
 	}
-	if first, err := b.GiveCoupon(t.Context(), id, "WELCOME", "ada", noon); err != nil || !first.Equal(november(1)) {
+	if first, err := b.GiveCoupon(t.Context(), id, "WELCOME", ada, noon); err != nil || !first.Equal(november(1)) {
 		t.Fatal(first, err)
 	}
-	if _, err := b.GiveCoupon(t.Context(), id, "WELCOME", "ada", noon); !errors.Is(err, tenancy.ErrExists) {
+	if _, err := b.GiveCoupon(t.Context(), id, "WELCOME", ada, noon); !errors.Is(err, tenancy.ErrExists) {
 		t.Errorf("twice: %v", err)
 	}
 	for month, want := range []money.Amount{4_500, 4_500, 9_000} {
@@ -205,7 +208,7 @@ func TestCreditNotes(t *testing.T) {
 	b.closer(t, after).Round(t.Context())
 	first := b.only(t, id)
 	note := func(i invoice.Invoice, amount money.Amount) (invoice.Note, invoice.Invoice, error) {
-		return b.IssueCreditNote(t.Context(), id, i.Number, invoice.Note{Amount: amount, Reason: "an outage", IssuedAt: after, IssuedBy: "ada"})
+		return b.IssueCreditNote(t.Context(), id, i.Number, invoice.Note{Amount: amount, Reason: "an outage", IssuedAt: after, IssuedBy: "ada"}, ada)
 	}
 	n, i, err := note(first, 1_000)
 	if err != nil || n.Number != "CN-2026-000001" || i.Status != invoice.StatusOpen || i.Due() != 9_000 || len(i.Notes) != 1 {

@@ -17,7 +17,7 @@ import (
 )
 
 // InsertCredit keeps what a tenant paid in advance.
-func (s *Store) InsertCredit(ctx context.Context, id tenancy.ID, c contract.Credit) error {
+func (s *Store) InsertCredit(ctx context.Context, id tenancy.ID, c contract.Credit, a contract.Author) error {
 	return s.inTenant(ctx, id, func(tx pgx.Tx) error {
 		if _, err := openMonth(ctx, tx, id); err != nil {
 			return err
@@ -27,7 +27,7 @@ func (s *Store) InsertCredit(ctx context.Context, id tenancy.ID, c contract.Cred
 		if err != nil {
 			return fmt.Errorf("grant credit: %w", err)
 		}
-		return nil
+		return appendOperator(ctx, tx, id, a, noted{object: "credit/" + c.ID, all: c, told: map[string]time.Time{"expires_at": c.ExpiresAt}})
 	})
 }
 
@@ -60,8 +60,17 @@ func (s *Store) Credits(ctx context.Context, id tenancy.ID) (list []contract.Cre
 }
 
 // InsertCoupon makes a coupon; a code that there is already is an ErrExists.
-func (s *Store) InsertCoupon(ctx context.Context, c contract.Coupon, by string, now time.Time) error {
-	_, err := s.pool.Exec(ctx, `insert into coupons (code, percent, amount_minor, currency, months, created_at, created_by)
+func (s *Store) InsertCoupon(ctx context.Context, c contract.Coupon, a contract.Author, now time.Time) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := insertCoupon(ctx, tx, c, a.Actor, now); err != nil {
+			return err
+		}
+		return appendPlatform(ctx, tx, a, "coupon/"+c.Code, c)
+	})
+}
+
+func insertCoupon(ctx context.Context, tx pgx.Tx, c contract.Coupon, by string, now time.Time) error {
+	_, err := tx.Exec(ctx, `insert into coupons (code, percent, amount_minor, currency, months, created_at, created_by)
 		values ($1, $2, $3, $4, $5, $6, $7)`, c.Code, c.Percent.String(), int64(c.Amount), c.Currency, c.Months, now, by)
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == "23505" {
@@ -92,12 +101,12 @@ func scanCoupon(row pgx.CollectableRow) (c contract.Coupon, err error) {
 }
 
 // GiveCoupon gives a tenant a coupon from its open month on; once.
-func (s *Store) GiveCoupon(ctx context.Context, id tenancy.ID, code, by string, now time.Time) (first time.Time, err error) {
+func (s *Store) GiveCoupon(ctx context.Context, id tenancy.ID, code string, a contract.Author, now time.Time) (first time.Time, err error) {
 	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {
 		if first, err = openMonth(ctx, tx, id); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "insert into coupon_grants (tenant_id, code, first_month, granted_at, granted_by) values ($1, $2, $3, $4, $5)", id, code, first, now, by)
+		_, err := tx.Exec(ctx, "insert into coupon_grants (tenant_id, code, first_month, granted_at, granted_by) values ($1, $2, $3, $4, $5)", id, code, first, now, a.Actor)
 		var pg *pgconn.PgError
 		switch {
 		case errors.As(err, &pg) && pg.Code == "23505":
@@ -107,7 +116,8 @@ func (s *Store) GiveCoupon(ctx context.Context, id tenancy.ID, code, by string, 
 		case err != nil:
 			return fmt.Errorf("give coupon: %w", err)
 		}
-		return nil
+		from := map[string]time.Time{"first_month": first}
+		return appendOperator(ctx, tx, id, a, noted{object: "coupon/" + code, toldObject: "coupon", all: from, told: from})
 	})
 	return first, err
 }
@@ -132,7 +142,7 @@ select tenant_id, 'void/' || $2 || '/' || row_number() over (order by id), curre
 from billing_adjustments where tenant_id = $1 and invoice_id = $2`
 
 // IssueCreditNote takes an invoice back. All of an unpaid one makes it void; any other amount is an adjustment of the next bill.
-func (s *Store) IssueCreditNote(ctx context.Context, id tenancy.ID, reference string, n invoice.Note) (note invoice.Note, i invoice.Invoice, err error) {
+func (s *Store) IssueCreditNote(ctx context.Context, id tenancy.ID, reference string, n invoice.Note, a contract.Author) (note invoice.Note, i invoice.Invoice, err error) {
 	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "select from invoices where tenant_id = $1 and (id = $2 or number = $2) for update", id, reference); err != nil {
 			return fmt.Errorf("lock invoice: %w", err)
@@ -161,8 +171,13 @@ func (s *Store) IssueCreditNote(ctx context.Context, id tenancy.ID, reference st
 			return fmt.Errorf("issue credit note: %w", err)
 		}
 		note = n
-		i, err = invoiceOf(ctx, tx, id, reference)
-		return err
+		if i, err = invoiceOf(ctx, tx, id, reference); err != nil {
+			return err
+		}
+		return appendOperator(ctx, tx, id, a, noted{
+			object: "credit-note/" + n.Number, told: map[string]string{"invoice": i.Number},
+			all: map[string]any{"invoice": i.Number, "amount_minor": int64(n.Amount), "reason": n.Reason},
+		})
 	})
 	return note, i, err
 }

@@ -18,19 +18,20 @@ import (
 	"github.com/millwright-io/millwright/tenancy"
 )
 
-// Books are what operators see of all tenants' bills, and change of what they follow from.
+// Books are what operators see of all tenants' bills, and change of what they follow from. A change is in the platform's audit log and in
+// the tenant's, or is not made.
 type Books interface {
 	AllInvoices(ctx context.Context, tenant string, status invoice.Status, before string, limit int) ([]invoice.Invoice, error)
 	Revenue(ctx context.Context, from time.Time) ([]invoice.Revenue, error)
-	InsertContract(ctx context.Context, id tenancy.ID, c contract.Contract, by string, now time.Time, check func(subscription.Subscription) error) error
+	InsertContract(ctx context.Context, id tenancy.ID, c contract.Contract, a contract.Author, now time.Time, check func(subscription.Subscription) error) error
 	Contracts(ctx context.Context, id tenancy.ID) ([]contract.Contract, error)
-	EndContract(ctx context.Context, id tenancy.ID, contractID string, end time.Time) (contract.Contract, error)
-	InsertCredit(ctx context.Context, id tenancy.ID, c contract.Credit) error
+	EndContract(ctx context.Context, id tenancy.ID, contractID string, end time.Time, a contract.Author) (contract.Contract, error)
+	InsertCredit(ctx context.Context, id tenancy.ID, c contract.Credit, a contract.Author) error
 	Credits(ctx context.Context, id tenancy.ID) ([]contract.Credit, error)
-	InsertCoupon(ctx context.Context, c contract.Coupon, by string, now time.Time) error
+	InsertCoupon(ctx context.Context, c contract.Coupon, a contract.Author, now time.Time) error
 	Coupons(ctx context.Context) ([]contract.Coupon, error)
-	GiveCoupon(ctx context.Context, id tenancy.ID, code, by string, now time.Time) (first time.Time, err error)
-	IssueCreditNote(ctx context.Context, id tenancy.ID, reference string, n invoice.Note) (invoice.Note, invoice.Invoice, error)
+	GiveCoupon(ctx context.Context, id tenancy.ID, code string, a contract.Author, now time.Time) (first time.Time, err error)
+	IssueCreditNote(ctx context.Context, id tenancy.ID, reference string, n invoice.Note, a contract.Author) (invoice.Note, invoice.Invoice, error)
 }
 
 // Billing implements BillingServiceHandler: it is for operators of the installation.
@@ -38,9 +39,7 @@ type Billing struct {
 	Books Books
 	// Prices are all versions of the price book.
 	Prices price.Books
-	// Audit notes in the platform's log what an operator did.
-	Audit func(ctx context.Context, p tenancy.Principal, object string, after any) error
-	Now   func() time.Time
+	Now    func() time.Time
 }
 
 const (
@@ -94,7 +93,7 @@ func (s *Billing) GetRevenue(ctx context.Context, _ *billingv1.GetRevenueRequest
 
 // CreateContract keeps a contract.
 func (s *Billing) CreateContract(ctx context.Context, req *billingv1.CreateContractRequest) (*billingv1.CreateContractResponse, error) {
-	p, id, err := s.about(ctx, req.GetTenantId())
+	by, id, err := s.about(ctx, req.GetTenantId())
 	if err != nil {
 		return nil, err
 	}
@@ -106,10 +105,10 @@ func (s *Billing) CreateContract(ctx context.Context, req *billingv1.CreateContr
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	if err := s.Books.InsertContract(ctx, id, c, p.Actor, s.Now().UTC(), func(sub subscription.Subscription) error { return sub.Priced(s.Prices, c) }); err != nil {
+	if err := s.Books.InsertContract(ctx, id, c, by, s.Now().UTC(), func(sub subscription.Subscription) error { return sub.Priced(s.Prices, c) }); err != nil {
 		return nil, err
 	}
-	return &billingv1.CreateContractResponse{Contract: contractToProto(c)}, s.Audit(ctx, p, of(id, "contract", c.ID), c)
+	return &billingv1.CreateContractResponse{Contract: contractToProto(c)}, nil
 }
 
 // ListContracts returns a tenant's contracts.
@@ -128,7 +127,7 @@ func (s *Billing) ListContracts(ctx context.Context, req *billingv1.ListContract
 
 // EndContract ends a contract.
 func (s *Billing) EndContract(ctx context.Context, req *billingv1.EndContractRequest) (*billingv1.EndContractResponse, error) {
-	p, id, err := s.about(ctx, req.GetTenantId())
+	by, id, err := s.about(ctx, req.GetTenantId())
 	if err != nil {
 		return nil, err
 	}
@@ -139,16 +138,16 @@ func (s *Billing) EndContract(ctx context.Context, req *billingv1.EndContractReq
 	if !end.Equal(time.Date(end.Year(), end.Month(), 1, 0, 0, 0, 0, time.UTC)) {
 		return nil, fmt.Errorf("end %s: want the start of a UTC month: %w", end.Format(time.RFC3339), tenancy.ErrInvalid)
 	}
-	c, err := s.Books.EndContract(ctx, id, req.GetContractId(), end)
+	c, err := s.Books.EndContract(ctx, id, req.GetContractId(), end, by)
 	if err != nil {
 		return nil, err
 	}
-	return &billingv1.EndContractResponse{Contract: contractToProto(c)}, s.Audit(ctx, p, of(id, "contract", c.ID), c)
+	return &billingv1.EndContractResponse{Contract: contractToProto(c)}, nil
 }
 
 // GrantCredit keeps a credit.
 func (s *Billing) GrantCredit(ctx context.Context, req *billingv1.GrantCreditRequest) (*billingv1.GrantCreditResponse, error) {
-	p, id, err := s.about(ctx, req.GetTenantId())
+	by, id, err := s.about(ctx, req.GetTenantId())
 	if err != nil {
 		return nil, err
 	}
@@ -160,15 +159,15 @@ func (s *Billing) GrantCredit(ctx context.Context, req *billingv1.GrantCreditReq
 	amount := money.Amount(req.GetAmountMinor())
 	c := contract.Credit{
 		ID: string(tenancy.NewID()), Currency: money.Currency(req.GetCurrency()), Amount: amount, Left: amount, GrantedAt: now, ExpiresAt: expires,
-		Reason: strings.TrimSpace(req.GetReason()), GrantedBy: p.Actor,
+		Reason: strings.TrimSpace(req.GetReason()), GrantedBy: by.Actor,
 	}
 	if err := c.Check(now); err != nil {
 		return nil, err
 	}
-	if err := s.Books.InsertCredit(ctx, id, c); err != nil {
+	if err := s.Books.InsertCredit(ctx, id, c, by); err != nil {
 		return nil, err
 	}
-	return &billingv1.GrantCreditResponse{Credit: creditToProto(c)}, s.Audit(ctx, p, of(id, "credit", c.ID), c)
+	return &billingv1.GrantCreditResponse{Credit: creditToProto(c)}, nil
 }
 
 // ListCredits returns a tenant's credits.
@@ -199,10 +198,10 @@ func (s *Billing) CreateCoupon(ctx context.Context, req *billingv1.CreateCouponR
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	if err := s.Books.InsertCoupon(ctx, c, p.Actor, s.Now().UTC()); err != nil {
+	if err := s.Books.InsertCoupon(ctx, c, authorOf(ctx, p), s.Now().UTC()); err != nil {
 		return nil, err
 	}
-	return &billingv1.CreateCouponResponse{Coupon: couponToProto(c)}, s.Audit(ctx, p, "coupon/"+c.Code, c)
+	return &billingv1.CreateCouponResponse{Coupon: couponToProto(c)}, nil
 }
 
 // ListCoupons returns every coupon.
@@ -217,20 +216,20 @@ func (s *Billing) ListCoupons(ctx context.Context, _ *billingv1.ListCouponsReque
 
 // GiveCoupon gives a tenant a coupon.
 func (s *Billing) GiveCoupon(ctx context.Context, req *billingv1.GiveCouponRequest) (*billingv1.GiveCouponResponse, error) {
-	p, id, err := s.about(ctx, req.GetTenantId())
+	by, id, err := s.about(ctx, req.GetTenantId())
 	if err != nil {
 		return nil, err
 	}
-	first, err := s.Books.GiveCoupon(ctx, id, req.GetCode(), p.Actor, s.Now().UTC())
+	first, err := s.Books.GiveCoupon(ctx, id, req.GetCode(), by, s.Now().UTC())
 	if err != nil {
 		return nil, err
 	}
-	return &billingv1.GiveCouponResponse{FirstMonth: timestamppb.New(first)}, s.Audit(ctx, p, of(id, "coupon", req.GetCode()), map[string]time.Time{"first_month": first})
+	return &billingv1.GiveCouponResponse{FirstMonth: timestamppb.New(first)}, nil
 }
 
 // IssueCreditNote takes an invoice back.
 func (s *Billing) IssueCreditNote(ctx context.Context, req *billingv1.IssueCreditNoteRequest) (*billingv1.IssueCreditNoteResponse, error) {
-	p, id, err := s.about(ctx, req.GetTenantId())
+	by, id, err := s.about(ctx, req.GetTenantId())
 	if err != nil {
 		return nil, err
 	}
@@ -239,28 +238,27 @@ func (s *Billing) IssueCreditNote(ctx context.Context, req *billingv1.IssueCredi
 		return nil, fmt.Errorf("reason: say why, the tenant reads it: %w", tenancy.ErrInvalid)
 	}
 	n, i, err := s.Books.IssueCreditNote(ctx, id, req.GetInvoiceId(), invoice.Note{
-		Amount: money.Amount(req.GetAmountMinor()), Reason: reason, IssuedAt: s.Now().UTC(), IssuedBy: p.Actor,
-	})
+		Amount: money.Amount(req.GetAmountMinor()), Reason: reason, IssuedAt: s.Now().UTC(), IssuedBy: by.Actor,
+	}, by)
 	if err != nil {
 		return nil, err
 	}
-	out := invoiceToProto(i)
-	res := &billingv1.IssueCreditNoteResponse{CreditNote: noteToProto(n), Invoice: out}
-	return res, s.Audit(ctx, p, of(id, "credit-note", n.Number), map[string]any{"invoice": i.Number, "amount_minor": int64(n.Amount), "reason": n.Reason})
+	return &billingv1.IssueCreditNoteResponse{CreditNote: noteToProto(n), Invoice: invoiceToProto(i)}, nil
 }
 
 // about is who calls, and the tenant that the request names.
-func (s *Billing) about(ctx context.Context, tenant string) (tenancy.Principal, tenancy.ID, error) {
+func (s *Billing) about(ctx context.Context, tenant string) (contract.Author, tenancy.ID, error) {
 	p, err := tenancy.PrincipalFrom(ctx)
 	if err != nil {
-		return p, "", err
+		return contract.Author{}, "", err
 	}
 	id, err := tenancy.ParseID(tenant)
-	return p, id, err
+	return authorOf(ctx, p), id, err
 }
 
-func of(id tenancy.ID, kind, name string) string {
-	return "tenant/" + string(id) + "/" + kind + "/" + name
+func authorOf(ctx context.Context, p tenancy.Principal) contract.Author {
+	call := tenancy.CallFrom(ctx)
+	return contract.Author{Actor: p.Actor, Action: call.Procedure, RemoteAddress: call.RemoteAddress, RequestID: call.RequestID}
 }
 
 func moment(field string, t *timestamppb.Timestamp) (time.Time, error) {

@@ -26,7 +26,7 @@ export default function PricesPage() {
   const shown = currencies.includes(currency) ? currency : (currencies[0] ?? "");
   return (
     <>
-      <Panel title="Price book" note="Prices change with a release only: each version is a reviewed file. A month is billed by the version that held at its start.">
+      <Panel title="Price book" note="Prices change with a release only: each version is a reviewed file. A month is billed by the version that held at its start. Tiers begin above what is included.">
         <div className={form.row}>
           <SelectField label="Version" hint={holds(book)} value={book.version} onChange={(e) => setVersion(e.target.value)}>
             {data.priceBooks.map((b) => (

@@ -826,7 +826,8 @@ export const IssueCreditNoteResponseSchema: GenMessage<IssueCreditNoteResponse> 
 
 /**
  * BillingService is for operators of the installation: contracts, prepaid credits, coupons, credit notes, and what all tenants were
- * billed. Whatever is done here is in the platform's audit log. Amounts are whole minor units, prices decimal numbers of major units.
+ * billed. Whatever is done here is in the platform's audit log, and without amounts in the tenant's. Amounts are whole minor units,
+ * prices decimal numbers of major units.
  *
  * @generated from service millwright.billing.v1.BillingService
  */
