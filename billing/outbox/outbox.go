@@ -85,13 +85,17 @@ type Work struct {
 // ErrLeaseLost says that somebody else has the work now, so that nothing may be written.
 var ErrLeaseLost = errors.New("somebody else has this work now")
 
+// ErrTakenBack says that the invoice of an entry is void, so that nothing may be sent for it.
+var ErrTakenBack = errors.New("the invoice was taken back by a credit note before it was charged")
+
 // Store keeps entries and what is due. Whatever is written under a lease fails with ErrLeaseLost when it is somebody else's.
 type Store interface {
 	// Claim takes what is due for longest, until the lease ends.
 	Claim(ctx context.Context, now, leaseEnds time.Time) (w Work, ok bool, err error)
 	// Entry returns an entry.
 	Entry(ctx context.Context, id tenancy.ID, entry string) (Entry, error)
-	// Intend records a request before it is sent, or returns it as it was recorded; it lengthens the lease.
+	// Intend records a request before it is sent, or returns it as it was recorded; it lengthens the lease. For an invoice that is void it is an
+	// ErrTakenBack; once the request to finalize is recorded, no credit note makes the invoice void.
 	Intend(ctx context.Context, w Work, request string, now, leaseEnds time.Time) (Request, error)
 	// Again records that a request is sent under another key.
 	Again(ctx context.Context, w Work, request string, now time.Time) (Request, error)

@@ -134,6 +134,10 @@ func (w *Worker) entry(ctx context.Context, work Work) error {
 	}
 	for e.Step != StepPayment {
 		next, err := w.step(ctx, work, &e)
+		if errors.Is(err, ErrTakenBack) {
+			e.State, e.Payment, e.Failure = Done, payment.Void, ErrTakenBack.Error()
+			return w.store.Settle(ctx, work, e, time.Time{})
+		}
 		if err != nil {
 			return w.failed(ctx, work, e, err)
 		}

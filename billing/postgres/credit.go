@@ -144,8 +144,8 @@ from billing_adjustments where tenant_id = $1 and invoice_id = $2`
 // IssueCreditNote takes an invoice back. All of an unpaid one makes it void; any other amount is an adjustment of the next bill.
 func (s *Store) IssueCreditNote(ctx context.Context, id tenancy.ID, reference string, n invoice.Note, a contract.Author) (note invoice.Note, i invoice.Invoice, err error) {
 	err = s.inTenant(ctx, id, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "select from invoices where tenant_id = $1 and (id = $2 or number = $2) for update", id, reference); err != nil {
-			return fmt.Errorf("lock invoice: %w", err)
+		if err := lockCharged(ctx, tx, id, reference); err != nil {
+			return err
 		}
 		if i, err = invoiceOf(ctx, tx, id, reference); err != nil {
 			return err
@@ -184,6 +184,9 @@ func (s *Store) IssueCreditNote(ctx context.Context, id tenancy.ID, reference st
 
 func settleNote(ctx context.Context, tx pgx.Tx, i invoice.Invoice, n invoice.Note) error {
 	if i.Status.Unpaid() && n.Amount == i.Total {
+		if err := callOff(ctx, tx, i); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, "update invoices set status = 'void', status_at = $3 where tenant_id = $1 and id = $2", i.Tenant, i.ID, n.IssuedAt); err != nil {
 			return fmt.Errorf("make invoice %s void: %w", i.Number, err)
 		}

@@ -75,6 +75,9 @@ func accountObject(id tenancy.ID) string { return "account/" + string(id) }
 // Intend implements outbox.Store.
 func (s *Store) Intend(ctx context.Context, w outbox.Work, request string, now, leaseEnds time.Time) (r outbox.Request, err error) {
 	err = s.underLease(ctx, w, func(tx pgx.Tx) error {
+		if err := notTakenBack(ctx, tx, w); err != nil {
+			return err
+		}
 		const insert = "insert into payment_requests (entry_id, tenant_id, step, intended_at) values ($1, $2, $3, $4) on conflict do nothing"
 		tag, err := tx.Exec(ctx, insert, w.Object, w.Tenant, request, now)
 		if err != nil {
@@ -88,6 +91,21 @@ func (s *Store) Intend(ctx context.Context, w outbox.Work, request string, now, 
 		return err
 	})
 	return r, err
+}
+
+// notTakenBack holds the invoice of an entry as it stands until the transaction ends; an ErrTakenBack says that it is void.
+func notTakenBack(ctx context.Context, tx pgx.Tx, w outbox.Work) error {
+	const query = `
+select i.status = 'void' from payment_entries e join invoices i on i.tenant_id = e.tenant_id and i.id = e.invoice_id
+where e.tenant_id = $1 and e.id = $2 for share of i`
+	var void bool
+	if err := tx.QueryRow(ctx, query, w.Tenant, w.Object).Scan(&void); err != nil {
+		return fmt.Errorf("look at the invoice of %s: %w", w.Object, err)
+	}
+	if void {
+		return fmt.Errorf("%s: %w", w.Object, outbox.ErrTakenBack)
+	}
+	return nil
 }
 
 func readRequest(ctx context.Context, tx pgx.Tx, w outbox.Work, request string) (r outbox.Request, err error) {
