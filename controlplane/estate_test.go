@@ -223,6 +223,6 @@ var unfilled = map[string]bool{
 	"exceptDeviceIds": true, "expiresBefore": true, "facilities": true, "facility": true, "groupIds": true, "identity": true, "labels": true, "lifeSeconds": true, "line": true, "maxUses": true,
 	"measurements": true, "metadata": true, "month": true, "object": true, "order": true, "outcome": true, "overlap": true, "parked": true, "pageSize": true, "pageToken": true, "percent": true, "plan": true, "policy": true,
 	"region": true, "removeLabels": true, "required": true, "revision": true, "scopes": true, "setLabels": true, "station": true, "status": true, "statuses": true,
-	"actualPercents": true, "amountMinor": true, "forecastPercents": true, "throttleEventsPerSecond": true, "whenCreditsSpent": true, "whenSpent": true,
+	"actualPercents": true, "amountMinor": true, "forecastPercents": true, "throttleEventsPerSecond": true, "whenCreditsSpent": true, "whenSpent": true, "used": true,
 	"supersededOnly": true, "tenantIds": true, "title": true, "unknown": true, "unknownMeasurements": true, "updateMask": true,
 }

@@ -3,6 +3,8 @@ package rpc
 import (
 	"context"
 	"fmt"
+	"strings"
+	"unicode"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -61,9 +63,15 @@ func (s *Invoices) shared(ctx context.Context, tenant tenancy.ID, reference stri
 	return out, nil
 }
 
+// hides reports letters that nobody sees, with which a key looks like another.
+func hides(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf) }
+
 func usersFromProto(list []*invoicev1.UsedBy) ([]attribution.User, error) {
 	users := make([]attribution.User, 0, len(list))
 	for _, u := range list {
+		if strings.ContainsFunc(u.GetKey(), hides) {
+			return nil, fmt.Errorf("used.key %.100q: it has an invisible letter: %w", u.GetKey(), tenancy.ErrInvalid)
+		}
 		used := make(map[billing.Meter]uint64, len(u.GetMeters()))
 		for name, n := range u.GetMeters() {
 			if !billing.Meter(name).Valid() {
