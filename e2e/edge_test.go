@@ -197,7 +197,7 @@ func (d *plantDevice) verify(t *testing.T, s *stack.Stack) {
 	})
 }
 
-// TestEdge lets a plant's devices publish to an edge while the edge and the cell are killed, again and again.
+// TestEdge lets a plant's devices publish to an edge while the edge and the cell's gateway are killed, again and again.
 func TestEdge(t *testing.T) {
 	s := stack.Start(t, stack.Options{})
 	devices := []*plantDevice{{name: "plant_0", numbered: true}, {name: "plant_1", numbered: true}, {name: "plant_2"}}
@@ -229,7 +229,7 @@ func TestEdge(t *testing.T) {
 		a.end(t, syscall.SIGKILL)
 		a.start(t)
 		more("after the edge was killed")
-		release := s.HoldDown(t, "millwright cell ")
+		release := s.HoldDown(t, "millwright gateway ")
 		more("while the cell is away")
 		if a.figure(t, "store_messages") == 0 {
 			t.Error("nothing waits while the cell is away")
@@ -288,7 +288,7 @@ func port(t *testing.T, address string) string {
 func fillTheStore(t *testing.T, s *stack.Stack, a *agent) {
 	small := &agent{s: s, address: a.address}
 	small.args = append(append([]string{}, a.args...), "--data", filepath.Join(t.TempDir(), "small"), "--store-bytes", "1048576")
-	release := s.HoldDown(t, "millwright cell ")
+	release := s.HoldDown(t, "millwright gateway ")
 	small.start(t)
 	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + small.address).SetClientID("plant_1").SetAutoReconnect(false))
 	if token := client.Connect(); !token.WaitTimeout(5*time.Second) || token.Error() != nil {
