@@ -40,19 +40,16 @@ func startOfMonth(after int) time.Time {
 }
 
 // closedMonths waits until the demo tenant has so many invoices, the newest first.
-func closedMonths(t *testing.T, s *stack.Stack, want int) []*invoicev1.Invoice {
+func closedMonths(t *testing.T, s *stack.Stack, want int) (invoices []*invoicev1.Invoice) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for {
+	stack.Eventually(t, 30*time.Second, "the months are closed", func() error {
 		answer, err := s.Invoices(s.Demo.APIKey).List(t.Context(), &invoicev1.ListRequest{})
-		if err == nil && len(answer.GetInvoices()) == want {
-			return answer.GetInvoices()
+		if invoices = answer.GetInvoices(); err == nil && len(invoices) != want {
+			err = fmt.Errorf("%d invoices, want %d", len(invoices), want)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d invoices, %v; want %d", len(answer.GetInvoices()), err, want)
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
+		return err
+	})
+	return invoices
 }
 
 // TestAMonthIsClosedByItsClock moves billing's clock over the ends of two months: of the trial and of the first that costs something.
@@ -61,19 +58,13 @@ func TestAMonthIsClosedByItsClock(t *testing.T) {
 	s := stack.Start(t, stack.Options{Args: []string{"--billing-clock", clock.file}})
 	dir := newDevice(t, s, "counted")
 	publishCurl(t, s, dir, `{"measurements":{"temperature":1}}`)
-	deadline := time.Now().Add(60 * time.Second)
-	for {
+	stack.Eventually(t, 60*time.Second, "the draft counts the event", func() error {
 		draft, err := s.Invoices(s.Demo.APIKey).GetDraft(t.Context(), &invoicev1.GetDraftRequest{})
-		if err == nil && quantityOf(draft.GetBill(), "events") == 1 {
-			break
+		if n := quantityOf(draft.GetBill(), "events"); err == nil && n != 1 {
+			err = fmt.Errorf("it has %d", n)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the draft does not count the event: %v, %v", draft, err)
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
-
-	clock.set(t, startOfMonth(1).Add(23*time.Hour)) // the grace for late usage goes on
+		return err
+	})
 	clock.set(t, startOfMonth(1).Add(25*time.Hour))
 	first := closedMonths(t, s, 1)[0]
 	if first.GetStatus() != invoicev1.InvoiceStatus_INVOICE_STATUS_PAID || first.GetBill().GetTotalMinor() != 0 {

@@ -41,41 +41,36 @@ func controlPlaneCommand() command.Command {
 }
 
 func cellCommand() command.Command {
-	return command.Command{
+	return ofCell(command.Command{
 		Name: "cell", Summary: "run a cell: the device gateway, the stream engine and the API to what devices sent",
 		Details: "Each flag is a field of the cell's configuration, described in dataplane/config.go. Secrets are named by file.",
-		Prepare: func(fs *flag.FlagSet) command.Run {
-			cfg := dataplane.DefaultConfig()
-			define(fs, &cfg)
-			logging := logFlags(fs)
-			return func(ctx context.Context, e command.Env, _ []string) error {
-				return serve(ctx, e, "cell", logging, cfg.Validate, func(log *slog.Logger) (runner, error) {
-					if !cfg.TakesEvents() {
-						standBehind(ctx, nice.Cell, log)
-					}
-					return dataplane.New(ctx, cfg, log)
-				})
-			}
-		},
-	}
+	}, false)
 }
 
 func gatewayCommand() command.Command {
-	return command.Command{
+	return ofCell(command.Command{
 		Name: "gateway", Summary: "run a device gateway of a cell, whose other processes work on the log",
 		Details: "The flags are those of `cell`; it is `cell --gateway-only` under a name of its own.",
-		Prepare: func(fs *flag.FlagSet) command.Run {
-			cfg := dataplane.DefaultConfig()
-			cfg.GatewayOnly = true
-			define(fs, &cfg)
-			logging := logFlags(fs)
-			return func(ctx context.Context, e command.Env, _ []string) error {
-				return serve(ctx, e, "gateway", logging, cfg.Validate, func(log *slog.Logger) (runner, error) {
-					return dataplane.New(ctx, cfg, log)
-				})
-			}
-		},
+	}, true)
+}
+
+// ofCell makes a command run a process of a cell.
+func ofCell(c command.Command, gatewayOnly bool) command.Command {
+	c.Prepare = func(fs *flag.FlagSet) command.Run {
+		cfg := dataplane.DefaultConfig()
+		cfg.GatewayOnly = gatewayOnly
+		define(fs, &cfg)
+		logging := logFlags(fs)
+		return func(ctx context.Context, e command.Env, _ []string) error {
+			return serve(ctx, e, c.Name, logging, cfg.Validate, func(log *slog.Logger) (runner, error) {
+				if !cfg.TakesEvents() {
+					standBehind(ctx, nice.Cell, log)
+				}
+				return dataplane.New(ctx, cfg, log)
+			})
+		}
 	}
+	return c
 }
 
 // standBehind lets other processes of the machine come first.
